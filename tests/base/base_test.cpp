@@ -1,0 +1,38 @@
+#include <cmath>
+#include <cstdlib>
+
+#include "monitor/base/sha256.h"
+#include "monitor/base/text.h"
+#include "monitor/base/types.h"
+#include "tests/support/catch.h"
+
+using namespace phaseguard;
+
+TEST_CASE("a run id is safe as a file name", "[base]") {
+  CHECK(RunId::parse("lab-malicious_7.a")->text() == "lab-malicious_7.a");
+  for (const char* bad : {"", ".", "..", "a/b", "a b", "\x1b[31m", "caf\xc3\xa9"}) {
+    INFO(bad);
+    CHECK_FALSE(RunId::parse(bad));
+  }
+  CHECK(RunId::parse(std::string(64, 'x')));
+  CHECK_FALSE(RunId::parse(std::string(65, 'x')));
+}
+
+TEST_CASE("text from outside cannot reach a terminal as control bytes", "[base][hostile]") {
+  CHECK(quoted("a\x1b[2J\n\"") == "\"a\\x1b[2J\\n\\\"\"");
+  CHECK(quoted(std::string(300, 'a'), 3) == "\"aaa...\"");
+}
+
+TEST_CASE("a slip of the pen finds its word", "[base]") {
+  CHECK(nearest("consecutve", {"above", "consecutive", "warmup"}) == "consecutive");
+  CHECK(nearest("zzz", {"above", "consecutive", "warmup"}).empty());
+}
+
+TEST_CASE("numbers read back as the same double", "[base]") {
+  for (double x : {0.1, 1.0 / 3.0, 1e-308, -0.0, 5e-324}) CHECK(std::strtod(number_text(x).c_str(), nullptr) == x);
+  CHECK(number_text(std::nan("")) == "NaN");
+}
+
+TEST_CASE("SHA-256 of the empty string", "[base][golden]") {
+  CHECK(hex(sha256("")) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}

@@ -1,0 +1,9 @@
+// The one include of Catch2 in the tests: hides the move from version 2 (Debian 12) to version 3.
+#pragma once
+
+#if __has_include(<catch2/catch_all.hpp>)
+#include <catch2/catch_all.hpp>
+using Catch::Approx;
+#else
+#include <catch2/catch.hpp>
+#endif
