@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""The layering tests themselves: a planted forbidden include and a planted impure library must be found."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import arrows_test  # noqa: E402
+import symbols_test  # noqa: E402
+
+
+def plant(root, path, text):
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+def forbidden_include_is_found():
+    arrows = {"monitor/base": set(), "monitor/link": {"monitor/base"}, "monitor/policy": {"monitor/base"}}
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        for i in range(20):
+            plant(root, f"monitor/base/f{i}.h", "#pragma once\n")
+        assert not list(arrows_test.violations(root, arrows))
+        plant(root, "monitor/policy/a.cpp", '#include "monitor/link/server.h"\n')
+        plant(root, "monitor/link/b.cpp", '#include "monitor/base/f1.h"\n#include "f2.h"\n')
+        found = list(arrows_test.violations(root, arrows))
+    assert len(found) == 2, found
+    assert "monitor/policy may not use monitor/link" in " ".join(found)
+
+
+def impure_library_is_found():
+    source = "#include <time.h>\nlong now() { timespec t; clock_gettime(0, &t); return t.tv_sec; }\n"
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        plant(root, "a.cpp", source)
+        subprocess.run(["c++", "-c", "a.cpp", "-o", "a.o"], cwd=root, check=True)
+        subprocess.run(["ar", "rcs", "libphaseguard_wire.a", "a.o"], cwd=root, check=True)
+        found = list(symbols_test.impure(root, ["phaseguard_wire"], gui=True))
+        missing = list(symbols_test.impure(root, ["phaseguard_run"], gui=True))
+    assert len(found) == 1 and "clock_gettime" in found[0], found
+    assert len(missing) == 1, missing
+
+
+forbidden_include_is_found()
+impure_library_is_found()
+print("both planted faults were found")
