@@ -4,11 +4,11 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define PHASEGUARD_CHECK(condition)                                                                \
-  do {                                                                                             \
-    if (!(condition)) {                                                                            \
-      std::fprintf(stderr, "phaseguard: broken invariant: %s (%s:%d)\n", #condition, __FILE__,     \
-                   __LINE__);                                                                      \
-      std::abort();                                                                                \
-    }                                                                                              \
+#define PHASEGUARD_CHECK(condition)                                                            \
+  do {                                                                                         \
+    if (!(condition)) {                                                                        \
+      std::fprintf(stderr, "phaseguard: broken invariant: %s (%s:%d)\n", #condition, __FILE__, \
+                   __LINE__);                                                                  \
+      std::abort();                                                                            \
+    }                                                                                          \
   } while (false)

@@ -1,7 +1,8 @@
 // What a call that can fail gives back. C++17-clean; used by every room.
 //
-// Three kinds of failure: our own bug (PHASEGUARD_CHECK, check.h), the world's fault (Result, here), a third party's
-// exception (caught in the room that includes that library, turned into an Error).
+// Three kinds of failure: our own bug (PHASEGUARD_CHECK, check.h), the world's fault (Result,
+// here), a third party's exception (caught in the room that includes that library, turned into an
+// Error).
 #pragma once
 
 #include <string>
@@ -16,13 +17,14 @@ enum class Errc {
   kUnsupported,      // well formed, but of a version or kind we do not speak
   kLimit,            // larger, longer or deeper than the protocol allows
   kNotFound,
-  kConflict,         // already in use, or changed by somebody else meanwhile
-  kRefused,          // understood and not allowed
+  kConflict,  // already in use, or changed by somebody else meanwhile
+  kRefused,   // understood and not allowed
   kTimeout,
-  kIo,               // file system, database or socket
+  kIo,  // file system, database or socket
 };
 
-// `message` says what was expected, what was found, where, and what to do; one sentence or two, no trailing newline.
+// `message` says what was expected, what was found, where, and what to do; one sentence or two, no
+// trailing newline.
 struct Error {
   Errc code = Errc::kInvalidArgument;
   std::string message;

@@ -6,7 +6,8 @@ namespace phaseguard {
 
 Digest sha256(std::string_view bytes) {
   Digest digest{};
-  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(bytes.data()),
+                     bytes.size());
   return digest;
 }
 

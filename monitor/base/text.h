@@ -8,13 +8,17 @@
 
 namespace phaseguard {
 
-// `text` in double quotes with control bytes, quotes and backslashes escaped (\n, \x1b), cut to `max_bytes` with "...".
+// `text` in double quotes with control bytes, quotes and backslashes escaped (\n, \x1b), cut to
+// `max_bytes` with "...".
 [[nodiscard]] std::string quoted(std::string_view text, std::size_t max_bytes = 200);
 
-// The candidate nearest to `word` by edit distance, or "" when none is near enough to be a likely slip of the pen.
-[[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+// The candidate nearest to `word` by edit distance, or "" when none is near enough to be a likely
+// slip of the pen.
+[[nodiscard]] std::string nearest(std::string_view word,
+                                  const std::vector<std::string>& candidates);
 
-// Shortest decimal text that reads back as the same double; "NaN", "Infinity", "-Infinity" for the others.
+// Shortest decimal text that reads back as the same double; "NaN", "Infinity", "-Infinity" for the
+// others.
 [[nodiscard]] std::string number_text(double value);
 
 }  // namespace phaseguard

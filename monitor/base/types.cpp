@@ -19,8 +19,9 @@ Result<RunId> RunId::parse(std::string_view text) {
   const bool fits = !text.empty() && text.size() <= 64 && text != "." && text != ".." &&
                     std::all_of(text.begin(), text.end(), is_run_id_character);
   if (!fits) {
-    return fail(Errc::kInvalidArgument,
-                "run id: expected 1 to 64 characters of A-Z a-z 0-9 . _ -, found " + quoted(text, 80));
+    return fail(
+        Errc::kInvalidArgument,
+        "run id: expected 1 to 64 characters of A-Z a-z 0-9 . _ -, found " + quoted(text, 80));
   }
   RunId id;
   id.text_ = std::string(text);

@@ -35,7 +35,8 @@ struct Now {
   Nanos mono;           // monotonic: ages and leases
 };
 
-// Quality of one value (SCIENCE.md section 1). A BAD or MISSING value is never compared with a threshold.
+// Quality of one value (SCIENCE.md section 1). A BAD or MISSING value is never compared with a
+// threshold.
 enum class Quality : std::uint8_t { kGood = 0, kBad = 1, kMissing = 2 };
 
 [[nodiscard]] constexpr const char* name_of(Quality q) {

@@ -1,6 +1,7 @@
-// Every message of protocol 1.0 as plain data, listed in one place (docs/PROTOCOL.md is the contract for other
-// languages). The same structs travel on the sockets, are recorded in the run file and are folded into a RunState.
-// C++17-clean, pure; no MessagePack type appears here. Units are in the names; `step` counts completed optimiser updates.
+// Every message of protocol 1.0 as plain data, listed in one place (docs/PROTOCOL.md is the
+// contract for other languages). The same structs travel on the sockets, are recorded in the run
+// file and are folded into a RunState. C++17-clean, pure; no MessagePack type appears here. Units
+// are in the names; `step` counts completed optimiser updates.
 #pragma once
 
 #include <cstdint>
@@ -22,21 +23,23 @@ struct Version {
 };
 inline constexpr Version kProtocolVersion{1, 0};
 
-// ---- what a trainer declares ------------------------------------------------------------------------------------
+// ---- what a trainer declares
+// ------------------------------------------------------------------------------------
 
-// A knob the trainer can move. A penalty's value has no meaning without direction, mask, normaliser, form and reference.
+// A knob the trainer can move. A penalty's value has no meaning without direction, mask,
+// normaliser, form and reference.
 struct KnobDecl {
   std::string name;  // "kl", "feature_l2", ...
   std::string unit;  // "1" for a plain weight
   double min = 0.0;
   double max = 0.0;
-  double initial = 0.0;   // in force before any decision
-  std::string site;       // "batch" | "replay" | ""
-  std::string direction;  // "model_ref" | "ref_model" | ""
-  std::string mask;       // "answer" | "attention" | "canary" | "replay" | ""
-  std::string normaliser; // "token_mean_step" | ""
-  std::string form;       // "additive" | "convex" | ""
-  std::string reference;  // id of the frozen reference model
+  double initial = 0.0;     // in force before any decision
+  std::string site;         // "batch" | "replay" | ""
+  std::string direction;    // "model_ref" | "ref_model" | ""
+  std::string mask;         // "answer" | "attention" | "canary" | "replay" | ""
+  std::string normaliser;   // "token_mean_step" | ""
+  std::string form;         // "additive" | "convex" | ""
+  std::string reference;    // id of the frozen reference model
   bool per_sample = false;  // accepts one value per sample of a batch
 };
 
@@ -46,73 +49,78 @@ struct SignalDecl {
   std::string unit;  // "nats", "1", ...
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
-  std::string variant;  // of a divergence: "full", "union_topk_tail", ...
-  std::string items;    // "canary" (Hello::canary_ids order) | "sample" (batch order) | ""
+  std::string variant;           // of a divergence: "full", "union_topk_tail", ...
+  std::string items;             // "canary" (Hello::canary_ids order) | "sample" (batch order) | ""
   std::int64_t every_steps = 0;  // measured every n steps; 0 = no fixed cadence
 };
 
-// GOOD when finite and inside the declared range, else BAD (SCIENCE.md section 1). -0.0 and denormals are GOOD.
+// GOOD when finite and inside the declared range, else BAD (SCIENCE.md section 1). -0.0 and
+// denormals are GOOD.
 [[nodiscard]] Quality assess(const SignalDecl& declared, double value);
 
-// ---- trainer -> daemon ------------------------------------------------------------------------------------------
+// ---- trainer -> daemon
+// ------------------------------------------------------------------------------------------
 
 // First message of an attempt: the run's declaration.
 struct Hello {
-  std::string session;                // random token of this trainer process
-  std::int64_t parent_attempt = -1;   // -1: none
-  Step start_step;                    // where this attempt begins (> 0 on resume)
-  std::int64_t total_steps = 0;       // as the trainer says; 0 = not known
-  std::int64_t cadence_steps = 0;     // canary measurement interval
+  std::string session;               // random token of this trainer process
+  std::int64_t parent_attempt = -1;  // -1: none
+  Step start_step;                   // where this attempt begins (> 0 on resume)
+  std::int64_t total_steps = 0;      // as the trainer says; 0 = not known
+  std::int64_t cadence_steps = 0;    // canary measurement interval
   std::string hook_version;
   std::string model_id;
   std::string reference_id;
-  std::string label;                  // ground truth of a recording, "malicious" | "harmless" | ""
-  std::string canary_set;             // name
-  std::string canary_digest;          // SHA-256, 64 hex characters
+  std::string label;          // ground truth of a recording, "malicious" | "harmless" | ""
+  std::string canary_set;     // name
+  std::string canary_digest;  // SHA-256, 64 hex characters
   std::vector<std::string> canary_ids;
   std::vector<KnobDecl> knobs;
   std::vector<SignalDecl> signals;
-  std::vector<std::string> requests;  // what the trainer can do: "rollback", "checkpoint", "pause", "stop"
+  std::vector<std::string>
+      requests;  // what the trainer can do: "rollback", "checkpoint", "pause", "stop"
 };
 
 // One value of one signal. Non-finite means "could not be computed".
 struct Sample {
   std::string signal;
   double value = kNaN;
-  bool missing = false;           // due at this step, and deliberately skipped
-  std::vector<double> items;      // per canary or per sample, as declared; empty: none
-  double lower = kNaN;            // certified interval of a truncated divergence; NaN: exact value
+  bool missing = false;       // due at this step, and deliberately skipped
+  std::vector<double> items;  // per canary or per sample, as declared; empty: none
+  double lower = kNaN;        // certified interval of a truncated divergence; NaN: exact value
   double upper = kNaN;
 };
 
-// A bundle of values of one step. Sent as kind "step" (train/*), "canary" (canary/*, drift/*, probe on canaries) or
-// "batch" (data/*, judge/*: may be sent before the step's update, also before step 0).
+// A bundle of values of one step. Sent as kind "step" (train/*), "canary" (canary/*, drift/*, probe
+// on canaries) or "batch" (data/*, judge/*: may be sent before the step's update, also before step
+// 0).
 struct Report {
   enum class Origin : std::uint8_t { kStep, kCanary, kBatch };
   Origin origin = Origin::kStep;
   std::vector<Sample> samples;
-  std::int64_t batch = 0;     // id of the batch the values belong to; 0: none
-  bool wants_control = false; // decide(): the trainer waits for a Control with answers_batch = batch
+  std::int64_t batch = 0;  // id of the batch the values belong to; 0: none
+  bool wants_control =
+      false;  // decide(): the trainer waits for a Control with answers_batch = batch
 };
 
 struct AppliedKnob {
   std::string name;
-  double value = kNaN;         // in force during header.step
-  std::int64_t decision = 0;   // id of the decision it came from; 0: initial value or local guard
-  std::string cause;           // as in KnobSetting
+  double value = kNaN;        // in force during header.step
+  std::int64_t decision = 0;  // id of the decision it came from; 0: initial value or local guard
+  std::string cause;          // as in KnobSetting
 };
 struct RequestOutcome {
-  std::int64_t id = 0;        // of the Request
-  std::string status;         // "done" | "failed" | "refused"
-  std::string detail;         // "restored snapshot of step 0", or why not
-  Step restored_step{-1};     // rollback: the snapshot's step
+  std::int64_t id = 0;     // of the Request
+  std::string status;      // "done" | "failed" | "refused"
+  std::string detail;      // "restored snapshot of step 0", or why not
+  Step restored_step{-1};  // rollback: the snapshot's step
 };
 // What the hook really did: sent when a value changes and every second.
 struct Applied {
   std::vector<AppliedKnob> knobs;
   std::vector<RequestOutcome> requests;
-  std::int64_t segment = 0;   // 0, then +1 for each rollback
-  std::string source;         // "daemon" | "guard" | "hold" | "initial"
+  std::int64_t segment = 0;  // 0, then +1 for each rollback
+  std::string source;        // "daemon" | "guard" | "hold" | "initial"
 };
 
 // Both directions.
@@ -127,18 +135,19 @@ struct Goodbye {
   std::string detail;
 };
 
-// ---- daemon -> trainer ------------------------------------------------------------------------------------------
+// ---- daemon -> trainer
+// ------------------------------------------------------------------------------------------
 
 struct Welcome {
-  std::int64_t epoch = 0;          // fencing: grows with each daemon start and each takeover
+  std::int64_t epoch = 0;  // fencing: grows with each daemon start and each takeover
   std::int64_t heartbeat_ms = 200;
   std::int64_t stale_ms = 2000;
   std::int64_t lease_ms = 10000;
-  std::string policy_text;         // for the local guard; at most 64 KiB
+  std::string policy_text;  // for the local guard; at most 64 KiB
   std::string policy_digest;
-  std::string mode;                // "enforce" | "shadow"
-  std::string on_loss;             // "local" | "hold" | "substitute" | "pause" | "stop"
-  Seq ack;                         // highest sender seq of this attempt already recorded
+  std::string mode;     // "enforce" | "shadow"
+  std::string on_loss;  // "local" | "hold" | "substitute" | "pause" | "stop"
+  Seq ack;              // highest sender seq of this attempt already recorded
 };
 
 struct Reject {
@@ -161,72 +170,78 @@ struct KnobSetting {
 struct Control {
   std::int64_t epoch = 0;
   std::int64_t state_version = 0;
-  std::string mode;               // "enforce" | "shadow"
-  std::vector<KnobSetting> knobs; // shadow mode: empty
+  std::string mode;                // "enforce" | "shadow"
+  std::vector<KnobSetting> knobs;  // shadow mode: empty
   std::int64_t answers_batch = 0;
   Step valid_until_step{std::numeric_limits<std::int64_t>::max()};
-  Seq ack;                        // highest sender seq recorded
+  Seq ack;  // highest sender seq recorded
 };
 
-// Something to be done once, at the next step boundary. Re-sent until its outcome is reported; `id` makes it idempotent.
+// Something to be done once, at the next step boundary. Re-sent until its outcome is reported; `id`
+// makes it idempotent.
 struct Request {
   std::int64_t epoch = 0;
   std::int64_t id = 0;
-  std::string type;          // "rollback" | "checkpoint" | "pause" | "stop"
+  std::string type;  // "rollback" | "checkpoint" | "pause" | "stop"
   std::string reason;
   std::int64_t decision = 0;
-  Step before_step{-1};      // rollback: newest snapshot of this step or earlier; -1: oldest there is
+  Step before_step{-1};  // rollback: newest snapshot of this step or earlier; -1: oldest there is
 };
 
-// ---- operator ---------------------------------------------------------------------------------------------------
+// ---- operator
+// ---------------------------------------------------------------------------------------------------
 
 struct Command {
-  std::string id;            // chosen by the sender; the same id takes effect at most once
-  std::string action;        // "force" | "release" | "reset"
+  std::string id;      // chosen by the sender; the same id takes effect at most once
+  std::string action;  // "force" | "release" | "reset"
   std::string operator_name;
   std::string reason;
-  std::string knob;                    // force, release
-  double value = kNaN;                 // force
-  std::string rule;                    // reset: which latch
+  std::string knob;                      // force, release
+  double value = kNaN;                   // force
+  std::string rule;                      // reset: which latch
   std::int64_t expires_after_steps = 0;  // 0: until released (raising only)
-  std::int64_t expected_version = -1;    // compare-and-set of Status::state_version; -1: not checked (raising only)
+  std::int64_t expected_version =
+      -1;  // compare-and-set of Status::state_version; -1: not checked (raising only)
 };
 
 struct Query {
   std::string id;
-  std::string what;      // "runs" | "status" | "events"
-  Seq from_seq;          // events: first one wanted
+  std::string what;        // "runs" | "status" | "events"
+  Seq from_seq;            // events: first one wanted
   std::int64_t limit = 0;  // events: at most so many; 0: the daemon's page size
 };
 
 struct Reply {
-  std::string id;                     // of the command or query
-  std::string status;                 // "ok" | "logged" | "conflict" | "refused" | "not_found" | "error"
-  std::string text;                   // for a person
-  Seq seq;                            // command: its place in the record; events: last one included
-  bool more = false;                  // events: ask again from seq + 1
-  std::vector<std::string> messages;  // encoded messages: Status for "status" and "runs", records for "events"
+  std::string id;      // of the command or query
+  std::string status;  // "ok" | "logged" | "conflict" | "refused" | "not_found" | "error"
+  std::string text;    // for a person
+  Seq seq;             // command: its place in the record; events: last one included
+  bool more = false;   // events: ask again from seq + 1
+  std::vector<std::string>
+      messages;  // encoded messages: Status for "status" and "runs", records for "events"
 };
 
-// ---- records the daemon makes -----------------------------------------------------------------------------------
+// ---- records the daemon makes
+// -----------------------------------------------------------------------------------
 
 // What a viewer needs to know of a detector without parsing the policy.
 struct DetectorInfo {
   std::string name;
   std::string signal;
-  std::string type;      // "level" | "ewma" | ...
+  std::string type;  // "level" | "ewma" | ...
   double threshold = kNaN;
   std::string unit;
-  std::int64_t needed = 1;   // consecutive
+  std::int64_t needed = 1;  // consecutive
   std::int64_t warmup = 0;
-  std::vector<double> constants;  // computed at load with libm (an EWMA's alpha); their bits are part of the record
+  std::vector<double>
+      constants;  // computed at load with libm (an EWMA's alpha); their bits are part of the record
 };
 struct RuleInfo {
   std::string name;
-  std::string when;              // "all" | "any" | "2_of_n"
-  std::vector<std::string> of;   // detectors
+  std::string when;             // "all" | "any" | "2_of_n"
+  std::vector<std::string> of;  // detectors
   bool latch = false;
-  std::string alert;             // severity or ""
+  std::string alert;  // severity or ""
   std::vector<KnobSetting> sets;
   std::vector<std::string> requests;
 };
@@ -242,26 +257,28 @@ struct PolicyLoaded {
 struct DetectorEvidence {
   std::string detector;
   std::string signal;
-  Step step{-1};              // of the last counted measurement; -1: none yet
+  Step step{-1};  // of the last counted measurement; -1: none yet
   Quality quality = Quality::kMissing;
-  double value = kNaN;        // raw
-  double statistic = kNaN;    // what is compared: the value, or an EWMA
+  double value = kNaN;      // raw
+  double statistic = kNaN;  // what is compared: the value, or an EWMA
   double threshold = kNaN;
   std::int64_t streak = 0;
   std::int64_t needed = 1;
-  std::int64_t n = 0;         // counted measurements
+  std::int64_t n = 0;  // counted measurements
   std::int64_t warmup = 0;
-  bool voting = false;        // condition holds now
+  bool voting = false;  // condition holds now
 };
 struct RuleEvidence {
   std::string rule;
-  std::string state;          // "quiet" | "active" | "latched"
+  std::string state;  // "quiet" | "active" | "latched"
   std::int64_t votes = 0;
   std::int64_t needed = 0;
   std::int64_t of = 0;
-  Step earliest_step{-1};     // at which it could have fired at all, from cadence and warm-up; -1: not known
-  Step fired_step{-1};        // -1: has not fired
-  bool at_floor = false;      // fired at the earliest possible step: the firing step carries no information
+  Step earliest_step{
+      -1};  // at which it could have fired at all, from cadence and warm-up; -1: not known
+  Step fired_step{-1};  // -1: has not fired
+  bool at_floor =
+      false;  // fired at the earliest possible step: the firing step carries no information
 };
 struct Alert {
   std::string severity;  // "info" | "medium" | "high" | "critical"
@@ -269,40 +286,43 @@ struct Alert {
   std::string text;
 };
 
-// One decision with its evidence. Recorded when a knob, a rule's state, a request, an alert or an override changes.
+// One decision with its evidence. Recorded when a knob, a rule's state, a request, an alert or an
+// override changes.
 struct Decision {
-  std::int64_t id = 0;            // 1, 2, ... within the run
-  Seq because;                    // the event it answers
-  std::int64_t state_version = 0; // after it
-  std::string mode;               // "enforce" | "shadow"
+  std::int64_t id = 0;             // 1, 2, ... within the run
+  Seq because;                     // the event it answers
+  std::int64_t state_version = 0;  // after it
+  std::string mode;                // "enforce" | "shadow"
   std::string policy_digest;
   std::vector<KnobSetting> before;
-  std::vector<KnobSetting> knobs; // after: every knob the policy sets
-  std::vector<Request> requests;  // epoch left 0: it is not part of the decision
+  std::vector<KnobSetting> knobs;  // after: every knob the policy sets
+  std::vector<Request> requests;   // epoch left 0: it is not part of the decision
   std::vector<Alert> alerts;
   std::vector<DetectorEvidence> detectors;
   std::vector<RuleEvidence> rules;
-  std::string summary;            // one line for a person
+  std::string summary;  // one line for a person
 };
 
 // The trainer's link as the daemon saw it.
 struct LinkChange {
-  std::string state;   // "claimed" | "silent" | "lost" | "back" | "ended" | "restored"
+  std::string state;  // "claimed" | "silent" | "lost" | "back" | "ended" | "restored"
   std::string detail;
   std::int64_t epoch = 0;
 };
 
-// Passing of time, recorded only when it changes something (an override that expires, a signal overdue).
+// Passing of time, recorded only when it changes something (an override that expires, a signal
+// overdue).
 struct Tick {};
 
-// ---- published, never recorded ----------------------------------------------------------------------------------
+// ---- published, never recorded
+// ----------------------------------------------------------------------------------
 
 struct KnobStatus {
   std::string name;
   double decided = kNaN;
   double sent = kNaN;
   double applied = kNaN;
-  Step applied_step{-1};   // first step at which the present value was in force
+  Step applied_step{-1};  // first step at which the present value was in force
   std::string cause;
   std::int64_t decision = 0;
   bool confirmed = false;  // the trainer reported the decided value
@@ -317,7 +337,7 @@ struct SignalStatus {
 struct RequestStatus {
   std::int64_t id = 0;
   std::string type;
-  std::string status;   // "sent" | "done" | "failed" | "refused"
+  std::string status;  // "sent" | "done" | "failed" | "refused"
   std::string detail;
 };
 struct OverrideStatus {
@@ -329,8 +349,8 @@ struct OverrideStatus {
   Step expires_step{-1};  // -1: until released
 };
 struct Status {
-  std::string link;          // "absent" | "active" | "silent" | "lost" | "ended"
-  double age_s = kNaN;       // since the trainer's last frame
+  std::string link;     // "absent" | "active" | "silent" | "lost" | "ended"
+  double age_s = kNaN;  // since the trainer's last frame
   std::int64_t attempt = 0;
   std::int64_t segment = 0;
   std::int64_t total_steps = 0;
@@ -338,7 +358,7 @@ struct Status {
   std::string policy;
   std::string policy_digest;
   std::string mode;
-  std::string control;       // "auto" | "tripped" | "manual"
+  std::string control;  // "auto" | "tripped" | "manual"
   std::int64_t state_version = 0;
   std::int64_t epoch = 0;
   Seq last_seq;
@@ -348,33 +368,36 @@ struct Status {
   std::vector<DetectorEvidence> detectors;
   std::vector<RuleEvidence> rules;
   std::vector<RequestStatus> requests;
-  std::vector<Alert> alerts;     // worst first
+  std::vector<Alert> alerts;  // worst first
   OverrideStatus override_;
 };
 
-// ---- envelope ---------------------------------------------------------------------------------------------------
+// ---- envelope
+// ---------------------------------------------------------------------------------------------------
 
-// `seq`: on a socket, the sender's own count of its stream from 1; in a record and on the feed, the event's place in the
-// run's one order. `source_seq`: in a record, the sender's seq.
+// `seq`: on a socket, the sender's own count of its stream from 1; in a record and on the feed, the
+// event's place in the run's one order. `source_seq`: in a record, the sender's seq.
 struct Header {
   Version version = kProtocolVersion;
   RunId run;
   Seq seq;
   Step step;
-  double t = 0.0;             // wall seconds at the sender
-  std::int64_t attempt = 0;   // of the trainer process within the run, from 1; 0: not a trainer's
+  double t = 0.0;            // wall seconds at the sender
+  std::int64_t attempt = 0;  // of the trainer process within the run, from 1; 0: not a trainer's
   Seq source_seq;
 };
 
-using Body = std::variant<Hello, Report, Applied, Heartbeat, Goodbye, Welcome, Reject, Control, Request, Command, Query,
-                          Reply, PolicyLoaded, Decision, LinkChange, Tick, Status>;
+using Body =
+    std::variant<Hello, Report, Applied, Heartbeat, Goodbye, Welcome, Reject, Control, Request,
+                 Command, Query, Reply, PolicyLoaded, Decision, LinkChange, Tick, Status>;
 
 struct Message {
   Header header;
   Body body;
 };
 
-// The `kind` string on the wire: "hello", "step", "canary", "batch", "applied", ... (a Report has three).
+// The `kind` string on the wire: "hello", "step", "canary", "batch", "applied", ... (a Report has
+// three).
 [[nodiscard]] std::string_view kind_of(const Body& body);
 
 }  // namespace phaseguard::wire

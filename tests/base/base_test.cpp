@@ -29,7 +29,8 @@ TEST_CASE("a slip of the pen finds its word", "[base]") {
 }
 
 TEST_CASE("numbers read back as the same double", "[base]") {
-  for (double x : {0.1, 1.0 / 3.0, 1e-308, -0.0, 5e-324}) CHECK(std::strtod(number_text(x).c_str(), nullptr) == x);
+  for (double x : {0.1, 1.0 / 3.0, 1e-308, -0.0, 5e-324})
+    CHECK(std::strtod(number_text(x).c_str(), nullptr) == x);
   CHECK(number_text(std::nan("")) == "NaN");
 }
 
