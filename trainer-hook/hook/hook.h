@@ -1,0 +1,98 @@
+// The hook of a C++ (LibTorch) trainer: latches lambda once per optimiser step, keeps snapshots of
+// what is trained, does rollbacks at step boundaries as new segments, and reports signals. Owned
+// and called by the training thread alone.
+//
+// Order of calls in one step, `s` = completed optimiser updates before it:
+//   1. plan = hook.begin_step(Step{s})      requests are done here; lambda is latched for all
+//   micro-batches
+//      (or: hook.decide_batch(report, Step{s}, wait) first, then begin_step: this batch's risks
+//      decide this batch's lambda)
+//   2. loss = hook.add_penalty(ce, kl)      kl from trainer-hook/defenses; 0 adds nothing, not even
+//   a rounding
+//   3. optimiser step
+//   4. hook.end_step(Step{s + 1}, values)
+//   5. at the measuring cadence: hook.report_canaries(Step{s + 1}, samples): takes a snapshot as
+//   well
+// Nothing here throws into training; a failed snapshot or restore is reported as the outcome
+// "failed".
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "monitor/base/result.h"
+#include "monitor/base/types.h"
+#include "monitor/wire/messages.h"
+#include "trainer-hook/hook/snapshots.h"
+#include "trainer-hook/reporter/reporter.h"
+
+namespace phaseguard::hook {
+
+struct Options {
+  reporter::Options link;
+  SnapshotLimits snapshots;
+};
+
+// What the trainer does in this step.
+struct StepPlan {
+  Step step;                 // the step given, or after a rollback the snapshot's
+  std::int64_t segment = 0;  // 0, then +1 for each rollback
+  double lambda = 0.0;
+  std::vector<double> items;  // per sample; empty: `lambda` for all
+  reporter::Source source = reporter::Source::kInitial;
+  bool rolled_back = false;  // parameters and optimiser are now those of the snapshot of `step`
+  bool checkpoint = false;   // write a checkpoint, then call checkpoint_written()
+  bool pause = false;        // wait, then go on
+  bool stop = false;         // end training
+};
+
+class Hook {
+ public:
+  // Takes the first snapshot at hello.start_step, then starts the reporter. `state` is called on
+  // the training thread and must outlive the hook's last begin_step. Errors: as Reporter::start, or
+  // a first snapshot that does not fit the limits.
+  [[nodiscard]] static Result<Hook> attach(Options options, wire::Hello hello, TrainerState state);
+
+  [[nodiscard]] StepPlan begin_step(Step step) noexcept;
+
+  // Sends this batch's risks and waits for its lambda, at most `max_wait_s`; begin_step of the same
+  // step uses the answer.
+  void decide_batch(wire::Report report, Step step, double max_wait_s) noexcept;
+
+  // loss + lambda * kl of the plan in force. kl: scalar, or [B] per sample: loss + mean_i(lambda_i
+  // * kl_i). When lambda is 0 for all, `loss` itself comes back and `kl` may be undefined. Throws
+  // c10::Error for a wrong shape, as the ops around it do.
+  [[nodiscard]] at::Tensor add_penalty(const at::Tensor& loss, const at::Tensor& kl) const;
+  [[nodiscard]] bool needs_penalty() const noexcept;  // false: kl need not be computed at all
+
+  // Scalars of the finished step: indices into Hello::signals. Also re-asserts what is applied.
+  void end_step(Step completed, const std::vector<reporter::SignalValue>& values) noexcept;
+  void report_canaries(Step step, std::vector<wire::Sample> samples) noexcept;
+  void report_batch(Step step, std::vector<wire::Sample> samples, std::int64_t batch = 0) noexcept;
+
+  void checkpoint_written(const std::string& detail, bool ok) noexcept;
+  void finish(const std::string& reason = "finished", double max_flush_s = 0.5) noexcept;
+
+  [[nodiscard]] reporter::Reporter& link() noexcept { return reporter_; }
+  [[nodiscard]] const SnapshotRing& snapshots() const noexcept { return snapshots_; }
+  [[nodiscard]] const StepPlan& plan() const noexcept { return plan_; }
+
+ private:
+  Hook(reporter::Reporter reporter, TrainerState state, SnapshotRing snapshots);
+  wire::RequestOutcome perform(const wire::Request& request) noexcept;
+  wire::RequestOutcome roll_back(const wire::Request& request) noexcept;
+
+  reporter::Reporter reporter_;
+  TrainerState state_;
+  SnapshotRing snapshots_;
+  StepPlan plan_;
+  std::vector<wire::RequestOutcome> outcomes_;  // to be reported with the next applied
+  std::vector<std::int64_t> checkpoints_;       // ids of requests that wait for checkpoint_written
+  bool decided_ = false;                        // decide_batch came before begin_step
+};
+
+}  // namespace phaseguard::hook
