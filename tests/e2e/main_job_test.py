@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""The main job with the real programs: daemon, trainer, command line, dashboard.
+
+usage: main_job_test.py SOURCE_DIR BUILD_DIR
+
+A malicious fine-tune must fire, be rolled back and have its lambda applied within one measuring interval; a harmless one must be
+left alone; an operator's forced lambda must appear as applied at a step; every decision must be recomputed bit for bit; wrong input
+must be answered with one clear line and the documented exit code.
+"""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE, BUILD = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+BIN = BUILD / "bin"
+CADENCE = 5
+
+
+def run(*words, check=None, **kw):
+    done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=120, **kw)
+    if check is not None and done.returncode != check:
+        sys.exit(f"{words}: expected exit {check}, found {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+class Place:
+    """A folder of run files, a folder of sockets, and the daemon between them."""
+
+    def __init__(self, root):
+        self.runs, self.sockets = root / "runs", root / "s"
+        self.daemon = None
+
+    def start(self):
+        self.log = open(self.runs.parent / "daemon.log", "ab")
+        self.daemon = subprocess.Popen(
+            [BIN / "phaseguardd", "--policy", SOURCE / "assets/policies/hybrid.toml", "--runs-dir", self.runs,
+             "--endpoint-dir", self.sockets], stderr=self.log)
+        for _ in range(200):
+            if self.ctl("status", "--json").returncode == 0:
+                return
+            assert self.daemon.poll() is None, (self.runs.parent / "daemon.log").read_text()
+            time.sleep(0.05)
+        sys.exit("the daemon did not answer within 10 s")
+
+    def stop(self, how=signal.SIGTERM):
+        self.daemon.send_signal(how)
+        return self.daemon.wait(timeout=10)
+
+    def ctl(self, *words, check=None):
+        return run(BIN / "phaseguard", *words, "--endpoint-dir", self.sockets, check=check)
+
+    def lab(self, name, data, steps, *more):
+        words = [BIN / "phaseguard-lab", "finetune", "--data", data, "--run", name, "--steps", steps, "--seed", 1,
+                 "--endpoint-dir", self.sockets, "--summary", self.runs.parent / f"{name}.json", *more]
+        return subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def finish(self, trainer):
+        out, _ = trainer.communicate(timeout=180)
+        assert trainer.returncode == 0, out
+        return out
+
+    def file(self, name):
+        return self.runs / f"{name}.phaseguard"
+
+    def records(self, name):
+        out = run(BIN / "phaseguard", "export", self.file(name), "--format", "jsonl", check=0).stdout
+        return [json.loads(line) for line in out.splitlines()]
+
+
+def malicious_run_is_caught(place):
+    place.finish(place.lab("bad-1", "malicious", 60))
+    records = place.records("bad-1")
+    fired = [r for r in records if r["kind"] == "decision" and any(k["value"] > 0 for k in r["knobs"])]
+    assert fired, "no decision raised lambda on the malicious data"
+    decision = fired[0]
+    value = decision["knobs"][0]["value"]
+    applied = [r for r in records if r["kind"] == "applied" and r["knobs"][0]["value"] == value]
+    assert applied, "the decided lambda was never applied"
+    assert applied[0]["step"] - decision["step"] <= CADENCE, (decision["step"], applied[0]["step"])
+    outcomes = [o for r in records if r["kind"] == "applied" for o in r["requests"]]
+    assert any(o["status"] == "done" for o in outcomes), f"no rollback was done: {outcomes}"
+    voting = [d["detector"] for d in decision["detectors"] if d["voting"]]
+    assert len(voting) >= 2, f"evidence names fewer than two voting detectors: {voting}"
+    print(f"malicious: fired at step {decision['step']} by {voting}, applied at step {applied[0]['step']}")
+
+
+def harmless_run_is_left_alone(place):
+    place.finish(place.lab("good-1", "harmless", 60))
+    records = place.records("good-1")
+    raised = [r["step"] for r in records if r["kind"] == "decision" and any(k["value"] > 0 for k in r["knobs"])]
+    assert not raised, f"lambda was raised on harmless data at steps {raised}"
+    print("harmless: left alone")
+
+
+def operator_forces_kl_on(place):
+    trainer = place.lab("forced-1", "harmless", 120, "--step-delay", "40")
+    status = None
+    for _ in range(400):
+        status = json.loads(place.ctl("status", "--json", "--run", "forced-1").stdout or "{}")
+        if status.get("runs") and status["runs"][0].get("step", 0) >= 6:
+            break
+        time.sleep(0.05)
+    place.ctl("force-kl", "on", "--lambda", "0.75", "--reason", "margin rises", "--run", "forced-1", check=0)
+    status = json.loads(place.ctl("status", "--json", "--run", "forced-1", check=0).stdout)
+    knob = status["runs"][0]["knobs"][0]
+    assert knob["applied"] == 0.75 and knob["applied_step"] > 0 and knob["confirmed"], knob
+    assert knob["cause"].startswith("operator:"), knob
+    print(f"operator: 0.75 applied at step {knob['applied_step']}")
+    place.ctl("release", "--run", "forced-1", check=0)
+    status = json.loads(place.ctl("status", "--json", "--run", "forced-1", check=0).stdout)
+    assert status["runs"][0]["knobs"][0]["applied"] == 0.0, status["runs"][0]["knobs"]
+    place.finish(trainer)
+
+
+def trip_survives_kill_9(place):
+    trainer = place.lab("killed-1", "malicious", 120, "--step-delay", "40")
+    for _ in range(400):
+        status = json.loads(place.ctl("status", "--json", "--run", "killed-1").stdout or "{}")
+        if status.get("runs") and status["runs"][0]["knobs"] and status["runs"][0]["knobs"][0]["applied"] == 2.0:
+            break
+        time.sleep(0.05)
+    else:
+        sys.exit("the malicious run did not fire")
+    place.stop(signal.SIGKILL)
+    time.sleep(0.5)
+    place.start()
+    status = json.loads(place.ctl("status", "--json", "--run", "killed-1", check=0).stdout)
+    assert status["runs"][0]["knobs"][0]["decided"] == 2.0, status["runs"][0]["knobs"]
+    place.finish(trainer)
+    applied = [k["value"] for r in place.records("killed-1") if r["kind"] == "applied" for k in r["knobs"]]
+    first = applied.index(2.0)
+    assert min(applied[first:]) == 2.0, f"lambda dipped after the trip: {applied[first:]}"
+    print(f"kill -9: lambda stayed at 2.0 over {len(applied) - first} reports")
+
+
+def every_decision_is_recomputed(place):
+    for name in ("bad-1", "good-1", "forced-1", "killed-1"):
+        done = run(BIN / "phaseguard", "verify", place.file(name), check=0)
+        print(done.stdout.strip().splitlines()[-1])
+
+
+def wrong_input_is_answered(place, root):
+    policy = root / "wrong.toml"
+    good = (SOURCE / "assets/policies/hybrid.toml").read_text()
+    for change, word in ((("consecutive = 2", "consecutve = 2"), "consecutive"), (("above = 0.20", "above = nan"), "above"),
+                         (("above = 0.20", 'above = "x"'), "above")):
+        policy.write_text(good.replace(*change, 1))
+        done = run(BIN / "phaseguard", "policy", "check", policy, check=3)
+        text = done.stdout + done.stderr
+        assert f"{policy}:" in text and word in text, text
+    truncated = root / "cut.phaseguard"
+    truncated.write_bytes(place.file("bad-1").read_bytes()[:5000])
+    foreign = root / "foreign.phaseguard"
+    foreign.write_text("not a run file\n" * 100)
+    for file in (truncated, foreign, root / "absent.phaseguard"):
+        done = run(BIN / "phaseguard", "verify", file, check=1)
+        assert str(file) in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    done = run(BIN / "phaseguardd", "--policy", SOURCE / "assets/policies/hybrid.toml", "--runs-dir", root / "other",
+               "--endpoint-dir", place.sockets)
+    assert done.returncode == 1 and "in use" in done.stderr, done.stderr
+    assert run(BIN / "phaseguard", "no-such-command").returncode == 2
+    nobody = run(BIN / "phaseguard", "status", "--endpoint-dir", root / "nobody")
+    assert nobody.returncode == 1 and "phaseguardd" in nobody.stderr, nobody.stderr
+    print("wrong input: answered")
+
+
+def pictures_are_drawn(place, root):
+    for name in ("bad-1", "good-1"):
+        picture = root / f"{name}.png"
+        environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+        run(BIN / "phaseguard-dashboard", place.file(name), "--screenshot", picture, check=0, env=environment)
+        assert picture.stat().st_size > 20_000, picture
+    report = root / "report.html"
+    run(BIN / "phaseguard", "report", place.file("bad-1"), place.file("good-1"), "-o", report, check=0)
+    html = report.read_text()
+    assert "<svg" in html and "http://" not in html.replace("http://www.w3.org", "") and "https://" not in html
+    print("pictures and report: drawn")
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
+        root = pathlib.Path(folder)
+        (root / "runs").mkdir()
+        place = Place(root)
+        place.start()
+        try:
+            malicious_run_is_caught(place)
+            harmless_run_is_left_alone(place)
+            operator_forces_kl_on(place)
+            trip_survives_kill_9(place)
+            wrong_input_is_answered(place, root)
+        except BaseException:
+            print((root / "daemon.log").read_text()[-4000:])
+            raise
+        finally:
+            status = place.stop()
+        assert status == 0, f"SIGTERM: expected exit 0, found {status}"
+        every_decision_is_recomputed(place)
+        pictures_are_drawn(place, root)
+
+
+main()
