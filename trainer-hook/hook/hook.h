@@ -57,7 +57,7 @@ class Hook {
   // a first snapshot that does not fit the limits.
   [[nodiscard]] static Result<Hook> attach(Options options, wire::Hello hello, TrainerState state);
 
-  [[nodiscard]] StepPlan begin_step(Step step) noexcept;
+  StepPlan begin_step(Step step) noexcept;
 
   // Sends this batch's risks and waits for its lambda, at most `max_wait_s`; begin_step of the same
   // step uses the answer.
@@ -80,11 +80,14 @@ class Hook {
   [[nodiscard]] reporter::Reporter& link() noexcept { return reporter_; }
   [[nodiscard]] const SnapshotRing& snapshots() const noexcept { return snapshots_; }
   [[nodiscard]] const StepPlan& plan() const noexcept { return plan_; }
+  [[nodiscard]] std::int64_t failures() const noexcept {
+    return failures_;
+  }  // snapshots not taken, errors caught
 
  private:
   Hook(reporter::Reporter reporter, TrainerState state, SnapshotRing snapshots);
-  wire::RequestOutcome perform(const wire::Request& request) noexcept;
-  wire::RequestOutcome roll_back(const wire::Request& request) noexcept;
+  void perform(const wire::Request& request);
+  void roll_back(const wire::Request& request);
 
   reporter::Reporter reporter_;
   TrainerState state_;
@@ -92,7 +95,8 @@ class Hook {
   StepPlan plan_;
   std::vector<wire::RequestOutcome> outcomes_;  // to be reported with the next applied
   std::vector<std::int64_t> checkpoints_;       // ids of requests that wait for checkpoint_written
-  bool decided_ = false;                        // decide_batch came before begin_step
+  const reporter::Latched* decided_ = nullptr;  // decide_batch came before begin_step
+  std::int64_t failures_ = 0;                   // snapshots that did not fit, caught errors
 };
 
 }  // namespace phaseguard::hook

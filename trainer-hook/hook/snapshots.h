@@ -73,6 +73,8 @@ class SnapshotRing {
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
+  void drop(std::size_t index);
+
   SnapshotLimits limits_;
   std::deque<Snapshot> snapshots_;  // ascending step; front is the first one
   std::size_t bytes_ = 0;

@@ -87,6 +87,7 @@ struct Stats {
   std::int64_t reports = 0;          // handed to the ring
   std::int64_t dropped_ring = 0;     // the ring was full
   std::int64_t dropped_journal = 0;  // the journal was full: oldest telemetry first
+  std::int64_t oversize = 0;         // messages larger than the protocol allows: not sent
   std::int64_t sent = 0;             // messages given to the socket, resends included
   std::int64_t acknowledged = 0;     // highest sender seq the daemon has recorded
   std::int64_t journaled = 0;        // messages waiting for an acknowledgement
@@ -155,6 +156,7 @@ class Reporter {
 
  private:
   explicit Reporter(std::shared_ptr<Core> core) noexcept;
+  void release() noexcept;
   [[nodiscard]] Core* live() const noexcept;  // null in a forked child or after a move
   std::shared_ptr<Core> core_;
 };

@@ -1,0 +1,61 @@
+#include "trainer-hook/reporter/guard.h"
+
+#include <utility>
+
+#include "monitor/policy/document.h"
+#include "monitor/policy/machine.h"
+
+namespace phaseguard::reporter {
+
+struct Guard::Parts {
+  policy::Machine machine;
+  std::string digest;
+  std::vector<std::pair<Seq, wire::Request>> requests;  // and the event that led to each
+  std::int64_t next_id = 0;                             // downwards
+};
+
+Guard::Guard(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Guard::Guard(Guard&&) noexcept = default;
+Guard& Guard::operator=(Guard&&) noexcept = default;
+Guard::~Guard() = default;
+
+Result<Guard> Guard::create(const wire::Welcome& welcome, const wire::Message& hello) {
+  const policy::Parsed parsed = policy::parse(welcome.policy_text, "the daemon's policy");
+  if (!parsed.document) {
+    const std::string why =
+        parsed.diagnostics.empty() ? "" : ": " + parsed.diagnostics.front().message;
+    return fail(Errc::kMalformed, "the policy that the daemon sent does not parse here" + why);
+  }
+  Result<policy::Machine> machine =
+      policy::Machine::create(*parsed.document, std::get<wire::Hello>(hello.body));
+  if (!machine) return tl::unexpected<Error>(machine.error());
+  Guard guard(std::unique_ptr<Parts>(new Parts{std::move(*machine), welcome.policy_digest, {}, 0}));
+  guard.feed(hello);
+  return guard;
+}
+
+bool Guard::feed(const wire::Message& event) {
+  const std::optional<wire::Decision> decision = parts_->machine.on(event);
+  if (!decision) return false;
+  for (wire::Request request : decision->requests) {
+    request.id = --parts_->next_id;
+    request.decision = 0;
+    parts_->requests.emplace_back(event.header.seq, std::move(request));
+  }
+  return true;
+}
+
+std::vector<wire::KnobSetting> Guard::settings() const { return parts_->machine.settings(); }
+
+std::vector<wire::Request> Guard::take_requests(Seq after) {
+  std::vector<wire::Request> taken;
+  for (auto& [because, request] : parts_->requests) {
+    if (because > after) taken.push_back(std::move(request));
+  }
+  parts_->requests.clear();
+  return taken;
+}
+
+const std::string& Guard::policy_digest() const { return parts_->digest; }
+
+}  // namespace phaseguard::reporter

@@ -1,0 +1,49 @@
+// The local guard: the daemon's own policy engine, folded over the same events inside the trainer,
+// so that killing the daemon does not switch the defence off. Owned by the reporter's I/O thread.
+// Pure.
+//
+// It cannot see operator commands, which reach the daemon alone; the reporter therefore never lets
+// the guard lower what was commanded last.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "monitor/base/result.h"
+#include "monitor/base/types.h"
+#include "monitor/wire/messages.h"
+
+namespace phaseguard::reporter {
+
+class Guard {
+ public:
+  // Errors: a policy that does not parse or does not fit the declaration, in the policy room's own
+  // words.
+  [[nodiscard]] static Result<Guard> create(const wire::Welcome& welcome,
+                                            const wire::Message& hello);
+
+  Guard(Guard&&) noexcept;
+  Guard& operator=(Guard&&) noexcept;
+  ~Guard();
+
+  // One event of this attempt, in the order of the sender's seq. True: it led to a decision.
+  bool feed(const wire::Message& event);
+
+  // What the policy would have in force now.
+  [[nodiscard]] std::vector<wire::KnobSetting> settings() const;
+
+  // Requests decided because of events after `seq`, with negative ids, so that they cannot be taken
+  // for the daemon's. All earlier ones are forgotten: the daemon has recorded their causes and asks
+  // for itself.
+  [[nodiscard]] std::vector<wire::Request> take_requests(Seq after);
+
+  [[nodiscard]] const std::string& policy_digest() const;
+
+ private:
+  struct Parts;
+  explicit Guard(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace phaseguard::reporter

@@ -1,0 +1,173 @@
+#include "trainer-hook/reporter/reporter.h"
+
+#include <cmath>
+#include <exception>
+#include <random>
+#include <utility>
+
+#include "monitor/base/text.h"
+#include "trainer-hook/reporter/core.h"
+
+namespace phaseguard::reporter {
+
+namespace {
+
+const Latched kNothing;
+
+std::string random_token() {
+  std::random_device device;
+  std::string token;
+  for (int i = 0; i < 4; ++i) {
+    static const char* digits = "0123456789abcdef";
+    for (std::uint32_t bits = device(), k = 0; k < 8; ++k, bits >>= 4) token += digits[bits & 15];
+  }
+  return token;
+}
+
+Status check(const Options& options, const wire::Hello& hello) {
+  if (options.run.empty()) {
+    return fail(Errc::kInvalidArgument,
+                "reporter options: expected a run id, found none; set Options::run");
+  }
+  bool found = hello.knobs.empty();  // a run that only measures declares no knob
+  for (const wire::KnobDecl& knob : hello.knobs) {
+    found = found || knob.name == options.knob;
+    const bool valid = std::isfinite(knob.min) && std::isfinite(knob.max) &&
+                       knob.min <= knob.initial && knob.initial <= knob.max;
+    if (!valid) {
+      return fail(Errc::kInvalidArgument,
+                  "hello: knob " + quoted(knob.name) + " has initial value " +
+                      number_text(knob.initial) + ", expected one within its finite range " +
+                      number_text(knob.min) + " to " + number_text(knob.max));
+    }
+  }
+  if (!found) {
+    return fail(Errc::kInvalidArgument,
+                "reporter options: knob " + quoted(options.knob) +
+                    " is not declared; add it to Hello::knobs or set Options::knob");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Reporter> Reporter::start(Options options, wire::Hello hello) noexcept {
+  try {
+    if (Status valid = check(options, hello); !valid) return tl::unexpected<Error>(valid.error());
+    if (hello.session.empty()) hello.session = random_token();
+    Reporter reporter(std::make_shared<Core>(std::move(options), std::move(hello)));
+    if (Status up = reporter.core_->launch(); !up) return tl::unexpected<Error>(up.error());
+    if (Status linked = reporter.core_->await_link(); !linked) {
+      reporter.stop("error", 0.0);
+      return tl::unexpected<Error>(linked.error());
+    }
+    return reporter;
+  } catch (const std::exception& error) {
+    return fail(Errc::kIo, std::string("the reporter could not start: ") + error.what());
+  }
+}
+
+Reporter::Reporter() noexcept = default;
+Reporter::Reporter(std::shared_ptr<Core> core) noexcept : core_(std::move(core)) {}
+Reporter::Reporter(Reporter&&) noexcept = default;
+
+Reporter& Reporter::operator=(Reporter&& other) noexcept {
+  if (this != &other) {
+    release();
+    core_ = std::move(other.core_);
+  }
+  return *this;
+}
+
+Reporter::~Reporter() { release(); }
+
+void Reporter::release() noexcept {
+  if (!core_) return;
+  if (live()) {
+    stop("interrupted", 0.5);
+    core_.reset();
+    return;
+  }
+  // A forked child: the thread and the socket are the parent's, and none of their destructors may
+  // run here.
+  static std::vector<std::shared_ptr<Core>>* const kept = new std::vector<std::shared_ptr<Core>>;
+  kept->push_back(std::move(core_));
+}
+
+Core* Reporter::live() const noexcept {
+  return core_ && core_->born_in() == fork_generation() ? core_.get() : nullptr;
+}
+
+bool Reporter::step_values(Step step, const SignalValue* values, std::size_t count) noexcept {
+  Core* core = live();
+  return core && core->push_values(step, values, count);
+}
+
+bool Reporter::send(wire::Report report, Step step) noexcept {
+  Core* core = live();
+  if (!core) return false;
+  report.wants_control = false;
+  return core->push_report(std::move(report), step);
+}
+
+const Latched& Reporter::lambda() noexcept {
+  if (Core* core = live()) return core->read();
+  return core_ ? core_->held() : kNothing;
+}
+
+const Latched& Reporter::decide(wire::Report report, Step step, double max_wait_s) noexcept {
+  Core* core = live();
+  if (!core) return core_ ? core_->held() : kNothing;
+  try {
+    return core->decide(std::move(report), step, max_wait_s);
+  } catch (const std::exception&) {
+    return core->read();
+  }
+}
+
+std::vector<wire::Request> Reporter::take_requests() noexcept {
+  Core* core = live();
+  return core ? core->take_requests() : std::vector<wire::Request>{};
+}
+
+void Reporter::applied(Step step, std::int64_t segment,
+                       std::vector<wire::RequestOutcome> outcomes) noexcept {
+  Core* core = live();
+  if (!core) return;
+  try {
+    core->push_applied(step, segment, std::move(outcomes));
+  } catch (const std::exception&) {
+    // Out of memory for a copy of a few names: the next call says the same again.
+  }
+}
+
+void Reporter::stop(const std::string& reason, double max_flush_s) noexcept {
+  Core* core = live();
+  if (!core) return;
+  try {
+    core->stop(reason, max_flush_s);
+  } catch (const std::exception&) {
+    // Joining failed: the thread keeps its own reference to what it uses.
+  }
+}
+
+LinkState Reporter::state() const noexcept {
+  const Core* core = live();
+  return core ? core->state() : LinkState::kOff;
+}
+
+Stats Reporter::stats() const noexcept {
+  const Core* core = live();
+  return core ? core->stats() : Stats{};
+}
+
+std::string Reporter::refusal() const noexcept {
+  const Core* core = live();
+  try {
+    return core ? core->refusal() : std::string{};
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
+}  // namespace phaseguard::reporter

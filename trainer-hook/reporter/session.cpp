@@ -1,0 +1,277 @@
+#include "trainer-hook/reporter/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "monitor/wire/codec.h"
+
+namespace phaseguard::reporter {
+
+namespace {
+
+constexpr double kFirstBackoff = 0.1;
+constexpr double kLastBackoff = 5.0;
+constexpr std::size_t kOutcomesKept = 256;
+
+Nanos after(Nanos from, double seconds) {
+  return Nanos{from.value + static_cast<std::int64_t>(seconds * 1e9)};
+}
+
+Nanos after_ms(Nanos from, std::int64_t ms) { return Nanos{from.value + ms * 1'000'000}; }
+
+bool has_link(LinkState state) {
+  return state == LinkState::kSync || state == LinkState::kLinked || state == LinkState::kStale;
+}
+
+}  // namespace
+
+Session::Session(const Options& options, wire::Hello hello, std::uint64_t random)
+    : options_(options), random_(random | 1), journal_(options.journal_bytes) {
+  for (const wire::KnobDecl& knob : hello.knobs) {
+    commanded_.push_back({knob.name, knob.initial, {}, "initial", 0});
+  }
+  in_force_ = commanded_;
+  last_step_ = hello.start_step;
+  hello_.header.run = options.run;
+  hello_.header.seq = Seq{1};
+  hello_.header.step = hello.start_step;
+  hello_.header.attempt = options.attempt;
+  hello_.body = std::move(hello);
+  welcome_.lease_ms = static_cast<std::int64_t>(options.default_lease_s * 1e3);
+}
+
+void Session::on_report(wire::Report report, Step step, double t, Now now) {
+  const bool waits = report.wants_control;
+  const std::int64_t batch = report.batch;
+  std::size_t samples = 0;
+  for (const wire::Sample& sample : report.samples)
+    samples = std::max(samples, sample.items.size());
+  record(std::move(report), step, t, Journal::Kind::kTelemetry, now);
+  if (!waits) return;
+  waiting_batch_ = batch;
+  waiting_samples_ = samples;
+  if (guard_in_charge()) {
+    answer_waiting(true, guard_->settings());
+  } else if (state_ != LinkState::kSync && state_ != LinkState::kLinked) {
+    answer_waiting(false, {});
+  }
+}
+
+void Session::on_applied(wire::Applied applied, Step step, double t, Now now) {
+  for (const wire::RequestOutcome& outcome : applied.requests) outcomes_[outcome.id] = outcome;
+  while (outcomes_.size() > kOutcomesKept) outcomes_.erase(outcomes_.begin());
+  bool changed = !applied.requests.empty() || applied.knobs.size() != last_applied_.knobs.size() ||
+                 applied.segment != last_applied_.segment;
+  for (std::size_t i = 0; !changed && i < applied.knobs.size(); ++i) {
+    changed = applied.knobs[i].value != last_applied_.knobs[i].value;
+  }
+  last_applied_ = applied;
+  last_applied_.requests.clear();
+  record(std::move(applied), step, t, changed ? Journal::Kind::kControl : Journal::Kind::kTelemetry,
+         now);
+}
+
+void Session::on_goodbye(wire::Goodbye goodbye, Step step, Now now) {
+  record(std::move(goodbye), step, now.wall_s, Journal::Kind::kControl, now);
+}
+
+void Session::record(wire::Body body, Step step, double t, Journal::Kind kind, Now now) {
+  if (state_ == LinkState::kDisabledError) return;
+  if (journal_.size() == 0) last_progress_ = now.mono;
+  wire::Message message;
+  message.header.run = options_.run;
+  message.header.seq = next_seq_;
+  message.header.step = step;
+  message.header.t = t;
+  message.header.attempt = options_.attempt;
+  message.body = std::move(body);
+  std::string bytes = wire::encode(message);
+  if (const Status fit = wire::fits(bytes); !fit) {
+    ++stats_.oversize;
+    refusal_ = "not sent: " + fit.error().message;
+    return;
+  }
+  next_seq_ = Seq{next_seq_.value + 1};
+  last_step_ = step;
+  journal_.append(message.header.seq, std::move(bytes), kind);
+  feed_guard(message);
+}
+
+void Session::feed_guard(const wire::Message& message) {
+  if (!guard_ || !guard_->feed(message) || !guard_in_charge()) return;
+  ++stats_.guard_decisions;
+  follow_guard();
+}
+
+void Session::on_tick(Now now) {
+  const double silent_ms = static_cast<double>(now.mono.value - last_heard_.value) * 1e-6;
+  switch (state_) {
+    case LinkState::kOff:
+      enter(LinkState::kConnecting);
+      say_hello(now, false);
+      break;
+    case LinkState::kConnecting:
+    case LinkState::kLost:
+      if (now.mono >= next_hello_) say_hello(now, true);
+      break;
+    case LinkState::kRefused:
+      if (now.mono < next_hello_) break;
+      say_hello(now, true);
+      next_hello_ = after(now.mono, jittered(refused_backoff_s_));
+      refused_backoff_s_ = std::min(60.0, refused_backoff_s_ * 2);
+      break;
+    case LinkState::kSync:
+    case LinkState::kLinked:
+      if (silent_ms > static_cast<double>(welcome_.stale_ms)) {
+        enter(LinkState::kStale);
+        next_hello_ = now.mono;
+      }
+      break;
+    case LinkState::kStale:
+      if (silent_ms > static_cast<double>(welcome_.lease_ms)) {
+        lose(now);
+      } else if (now.mono >= next_hello_) {
+        say_hello(now, false);
+      }
+      break;
+    default:
+      return;
+  }
+  if (has_link(state_)) beat(now);
+}
+
+void Session::beat(Now now) {
+  // A daemon that is heard but acknowledges nothing for a whole lease does not hear us.
+  const bool deaf =
+      journal_.size() > 0 &&
+      now.mono > after_ms(last_progress_, std::max(welcome_.lease_ms, welcome_.stale_ms));
+  if (deaf) return lose(now);
+  if (now.mono < next_heartbeat_ || !urgent_.empty()) return;
+  next_heartbeat_ = after_ms(now.mono, welcome_.heartbeat_ms);
+  wire::Message message;
+  message.header = hello_.header;
+  message.header.seq = Seq{next_seq_.value - 1};
+  message.header.step = last_step_;
+  message.header.t = now.wall_s;
+  message.body =
+      wire::Heartbeat{name_of(state_), dropped_ring_ + journal_.dropped(), journal_.size()};
+  urgent_.push_back(wire::encode(message));
+}
+
+void Session::enter(LinkState state) {
+  if (state_ == LinkState::kDisabledError || state_ == LinkState::kFenced) return;
+  state_ = state;
+  if (state != LinkState::kSync && state != LinkState::kLinked) answer_waiting(false, {});
+}
+
+void Session::lose(Now now) {
+  ++stats_.losses;
+  enter(LinkState::kLost);
+  backoff_s_ = kFirstBackoff;
+  next_hello_ = now.mono;
+  guard_requests_.clear();
+  act_on_loss();
+}
+
+// Lost, refused after having been linked, or fenced: the owner's choice for a lost link, made once
+// on the way in.
+void Session::act_on_loss() {
+  if (!linked_once_ || shadow_) return;
+  if (guard_in_charge()) {
+    follow_guard();
+    return;
+  }
+  publish(Source::kHold);
+  if (welcome_.on_loss != "pause" && welcome_.on_loss != "stop") return;
+  wire::Request request;
+  request.id = --loss_request_id_;
+  request.type = welcome_.on_loss;
+  request.reason = "the link to the daemon is lost";
+  hand_out(std::move(request));
+}
+
+void Session::disable(const std::string& reason) {
+  ++stats_.errors;
+  refusal_ = reason;
+  answer_waiting(false, {});
+  state_ = LinkState::kDisabledError;
+}
+
+void Session::say_hello(Now now, bool reopen) {
+  output_.reopen = output_.reopen || reopen;
+  urgent_.clear();
+  wire::Message message = hello_;
+  message.header.t = now.wall_s;
+  urgent_.push_back(wire::encode(message));
+  ++stats_.connections;
+  next_hello_ = after(now.mono, jittered(backoff_s_));
+  backoff_s_ = std::min(kLastBackoff, backoff_s_ * 2);
+}
+
+// Half to all of `seconds`, so that many trainers do not come back in step. xorshift64.
+double Session::jittered(double seconds) {
+  random_ ^= random_ << 13;
+  random_ ^= random_ >> 7;
+  random_ ^= random_ << 17;
+  return seconds * (0.5 + 0.5 * static_cast<double>(random_ >> 11) * 0x1p-53);
+}
+
+const std::string* Session::next_frame() {
+  frame_is_urgent_ = !urgent_.empty();
+  if (frame_is_urgent_) return &urgent_.front();
+  if (state_ != LinkState::kSync && state_ != LinkState::kLinked) return nullptr;
+  const Journal::Entry* entry = journal_.after(sent_seq_);
+  if (!entry) return nullptr;
+  frame_seq_ = entry->seq;
+  return &entry->bytes;
+}
+
+void Session::sent() {
+  ++stats_.sent;
+  if (frame_is_urgent_) {
+    urgent_.pop_front();
+  } else {
+    sent_seq_ = frame_seq_;
+  }
+}
+
+void Session::answer_waiting(bool answered, const std::vector<wire::KnobSetting>& settings) {
+  if (waiting_batch_ == 0) return;
+  Latched latched = with_items(settings);
+  latched.answered = answered;
+  output_.answers.push_back({waiting_batch_, std::move(latched)});
+  waiting_batch_ = 0;
+}
+
+void Session::hand_out(wire::Request request) {
+  outcomes_[request.id] = {};
+  output_.requests.push_back(std::move(request));
+}
+
+void Session::report_outcomes(std::vector<wire::RequestOutcome> outcomes, Now now) {
+  wire::Applied applied = last_applied_;
+  applied.requests = std::move(outcomes);
+  record(std::move(applied), last_step_, now.wall_s, Journal::Kind::kControl, now);
+}
+
+SessionOutput Session::take_output() { return std::exchange(output_, {}); }
+
+bool Session::flushed() const { return journal_.size() == 0; }
+
+void Session::fill(Stats& stats) const {
+  stats.dropped_journal = journal_.dropped();
+  stats.sent = stats_.sent;
+  stats.acknowledged = acked_.value;
+  stats.journaled = journal_.size();
+  stats.controls = stats_.controls;
+  stats.stale_frames = stats_.stale_frames;
+  stats.refused_controls = stats_.refused_controls;
+  stats.malformed_frames = stats_.malformed_frames;
+  stats.connections = stats_.connections;
+  stats.losses = stats_.losses;
+  stats.oversize = stats_.oversize;
+  stats.guard_decisions = stats_.guard_decisions;
+  stats.errors = stats_.errors;
+}
+
+}  // namespace phaseguard::reporter

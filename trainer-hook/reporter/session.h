@@ -1,0 +1,153 @@
+// The trainer's side of the protocol as a state machine without socket, thread or clock: frames and
+// the time come in, frames to send, settings, answers and requests come out. Owned by the
+// reporter's I/O thread (core.h); tests drive it directly.
+//
+// OFF -> CONNECTING -> SYNC -> LINKED -> STALE -> LOST -> SYNC ...; FENCED, DISABLED_ERROR and
+// CLOSED are final; REFUSED is tried again. What may change a knob: a control of the welcomed epoch
+// with a greater seq than any before it, whose values all lie in their declared ranges and whose
+// valid_until_step has not passed; or the guard, while the link is lost.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "monitor/base/types.h"
+#include "monitor/wire/messages.h"
+#include "trainer-hook/reporter/guard.h"
+#include "trainer-hook/reporter/journal.h"
+#include "trainer-hook/reporter/reporter.h"
+
+namespace phaseguard::reporter {
+
+// What the session wants done by its owner; taken and emptied after each call.
+struct SessionOutput {
+  std::optional<Latched> settings;  // changed: publish
+  struct Answer {
+    std::int64_t batch = 0;
+    Latched settings;
+  };
+  std::vector<Answer> answers;
+  std::vector<wire::Request> requests;
+  bool reopen = false;  // close the socket and connect anew before sending
+};
+
+class Session {
+ public:
+  // `hello.session` is set. `random` seeds the jitter of the reconnect delays.
+  Session(const Options& options, wire::Hello hello, std::uint64_t random);
+
+  // The trainer's side, in the order of its calls. `t` is the wall time of the call.
+  void on_report(wire::Report report, Step step, double t, Now now);
+  void on_applied(wire::Applied applied, Step step, double t, Now now);
+  void on_goodbye(wire::Goodbye goodbye, Step step, Now now);
+
+  // The daemon's side. `current` is the step the trainer is at, for valid_until_step.
+  void on_frame(std::string_view bytes, Step current, Now now);
+  void on_tick(Now now);
+
+  // An error of ours was caught: the last state there is.
+  void disable(const std::string& reason);
+
+  // The next frame for the socket; null: none may be sent now. Valid until the next call. Call
+  // sent() once it was taken.
+  [[nodiscard]] const std::string* next_frame();
+  void sent();
+
+  [[nodiscard]] SessionOutput take_output();
+  [[nodiscard]] LinkState state() const { return state_; }
+  [[nodiscard]] const std::string& refusal() const { return refusal_; }
+  [[nodiscard]] bool flushed() const;  // everything journaled is acknowledged
+  void fill(Stats& stats) const;       // the session's share of the figures
+  void add_dropped(std::int64_t total) { dropped_ring_ = total; }  // reported with the heartbeats
+
+ private:
+  // Frames, session_frames.cpp.
+  void on_welcome(const wire::Welcome& welcome, const wire::Header& header, Now now);
+  void on_reject(const wire::Reject& reject, Now now);
+  void on_control(const wire::Control& control, const wire::Header& header, Step current, Now now);
+  void on_request(const wire::Request& request, const wire::Header& header, Now now);
+  [[nodiscard]] bool fresh(std::int64_t epoch, Seq seq);
+  void adopt_policy(const wire::Welcome& welcome);
+  void acknowledge(Seq ack, Now now);
+  void heard(Now now);
+
+  // Knobs, session_knobs.cpp.
+  [[nodiscard]] std::string fault_in(const std::vector<wire::KnobSetting>& settings) const;
+  [[nodiscard]] std::string fault_in(const wire::Control& control) const;
+  void refuse(const wire::Control& control, Seq seq, const std::string& fault, Now now);
+  void command(const std::vector<wire::KnobSetting>& settings, bool raise_only);
+  void follow_guard();
+  void publish(Source source);
+  [[nodiscard]] Latched with_items(const std::vector<wire::KnobSetting>& settings) const;
+  [[nodiscard]] bool guard_in_charge() const;
+
+  // States and time, session.cpp.
+  void enter(LinkState state);
+  void lose(Now now);
+  void act_on_loss();
+  void beat(Now now);
+  void say_hello(Now now, bool reopen);
+  void answer_waiting(bool answered, const std::vector<wire::KnobSetting>& settings);
+  void record(wire::Body body, Step step, double t, Journal::Kind kind, Now now);
+  void feed_guard(const wire::Message& message);
+  void hand_out(wire::Request request);
+  void report_outcomes(std::vector<wire::RequestOutcome> outcomes, Now now);
+  [[nodiscard]] double jittered(double seconds);
+
+  Options options_;
+  wire::Message hello_;
+  std::uint64_t random_;
+
+  LinkState state_ = LinkState::kOff;
+  std::string refusal_;
+  bool linked_once_ = false;
+  std::int64_t epoch_ = 0;
+  Seq control_seq_;        // greatest seq of a control or request of epoch_ seen
+  wire::Welcome welcome_;  // of the present epoch, without the policy text
+  bool shadow_ = false;
+  Nanos last_heard_;
+  Nanos last_progress_;  // when the daemon last acknowledged something, or had nothing to
+  Nanos welcomed_at_;
+  Nanos next_hello_;
+  double backoff_s_ = 0.1;
+  double refused_backoff_s_ = 5.0;
+  Nanos next_heartbeat_;
+
+  Journal journal_;
+  Seq next_seq_{2};  // 1 is the hello's
+  Seq sent_seq_{1};  // highest given to the present connection
+  Seq sync_target_;  // linked again once this much is acknowledged
+  Seq acked_;
+  Step last_step_;
+  std::deque<std::string> urgent_;  // hello and heartbeats: not journaled
+  bool frame_is_urgent_ = false;    // what next_frame() gave out last, for sent()
+  Seq frame_seq_;
+
+  std::vector<wire::KnobSetting>
+      commanded_;  // by the daemon, or initial; every declared knob in order
+  std::vector<wire::KnobSetting>
+      in_force_;  // commanded_ or the guard's, whichever is higher while lost
+  Source source_ = Source::kInitial;
+  std::optional<Guard> guard_;
+  std::int64_t waiting_batch_ = 0;   // decide() in progress
+  std::size_t waiting_samples_ = 0;  // in that batch, as its per-sample signals say; 0: none
+  wire::Applied last_applied_;
+  std::map<std::int64_t, wire::RequestOutcome>
+      outcomes_;                               // of requests, by id; empty status: not done yet
+  std::vector<wire::Request> guard_requests_;  // handed out by the guard since the link was lost
+  std::int64_t loss_request_id_ = -1'000'000;  // on_loss pause and stop: ids downwards from here
+  std::pair<std::int64_t, std::int64_t> refused_control_{
+      -1, -1};  // epoch and state version, reported once
+
+  SessionOutput output_;
+  Stats stats_;
+  std::int64_t dropped_ring_ = 0;
+};
+
+}  // namespace phaseguard::reporter

@@ -1,0 +1,197 @@
+// What the daemon sends.
+#include <utility>
+
+#include "monitor/wire/codec.h"
+#include "trainer-hook/reporter/session.h"
+
+namespace phaseguard::reporter {
+
+namespace {
+
+// So long after a welcome the daemon may still ask for what the guard has done already.
+constexpr std::int64_t kSettleNs = 5'000'000'000;
+
+// The guard does what the daemon will ask for once it has read the back-fill: the same request, not
+// a second one.
+bool same_request(const wire::Request& a, const wire::Request& b) {
+  return a.type == b.type && a.reason == b.reason && a.before_step == b.before_step;
+}
+
+}  // namespace
+
+void Session::on_frame(std::string_view bytes, Step current, Now now) {
+  const Result<wire::Message> message = wire::decode(bytes);
+  if (!message) {
+    ++stats_.malformed_frames;
+    return;
+  }
+  const wire::Header& header = message->header;
+  if (!header.run.empty() && header.run != options_.run) {
+    ++stats_.stale_frames;
+    return;
+  }
+  if (const auto* welcome = std::get_if<wire::Welcome>(&message->body)) {
+    on_welcome(*welcome, header, now);
+  } else if (const auto* reject = std::get_if<wire::Reject>(&message->body)) {
+    on_reject(*reject, now);
+  } else if (const auto* control = std::get_if<wire::Control>(&message->body)) {
+    on_control(*control, header, current, now);
+  } else if (const auto* request = std::get_if<wire::Request>(&message->body)) {
+    on_request(*request, header, now);
+  } else if (std::holds_alternative<wire::Heartbeat>(message->body)) {
+    if (state_ == LinkState::kSync || state_ == LinkState::kLinked || state_ == LinkState::kStale)
+      heard(now);
+  }
+}
+
+void Session::on_welcome(const wire::Welcome& welcome, const wire::Header& header, Now now) {
+  // Only an answer to a hello that is still open, and never of a daemon older than the one we know.
+  const bool awaited = state_ == LinkState::kConnecting || state_ == LinkState::kStale ||
+                       state_ == LinkState::kLost || state_ == LinkState::kRefused;
+  if (welcome.epoch < epoch_ || !(awaited || welcome.epoch > epoch_)) {
+    ++stats_.stale_frames;
+    return;
+  }
+  epoch_ = welcome.epoch;
+  control_seq_ = header.seq;
+  welcome_ = welcome;
+  shadow_ = welcome.mode == "shadow";
+  refusal_.clear();
+  backoff_s_ = 0.1;
+  refused_backoff_s_ = 5.0;
+  commanded_ = in_force_;  // what the guard raised stays up until this daemon says otherwise
+  sync_target_ = journal_.last();
+  sent_seq_ = welcome.ack;
+  last_progress_ = now.mono;
+  next_heartbeat_ = now.mono;
+  last_heard_ = now.mono;
+  welcomed_at_ = now.mono;
+  adopt_policy(welcome);
+  welcome_.policy_text.clear();
+  enter(LinkState::kSync);
+  acknowledge(welcome.ack, now);
+}
+
+void Session::adopt_policy(const wire::Welcome& welcome) {
+  if (guard_ && guard_->policy_digest() == welcome.policy_digest) return;
+  guard_.reset();
+  if (welcome.policy_text.empty()) return;
+  Result<Guard> guard = Guard::create(welcome, hello_);
+  if (!guard) {
+    refusal_ = "no local guard: " + guard.error().message;
+    return;
+  }
+  guard_ = std::move(*guard);
+  for (const Journal::Entry* entry = journal_.after(Seq{}); entry;
+       entry = journal_.after(entry->seq)) {
+    if (const Result<wire::Message> event = wire::decode(entry->bytes)) guard_->feed(*event);
+  }
+}
+
+void Session::on_reject(const wire::Reject& reject, Now now) {
+  refusal_ = reject.code + ": " + reject.reason;
+  if (reject.code == "claimed" && linked_once_) {
+    enter(LinkState::kFenced);
+    act_on_loss();
+    return;
+  }
+  const bool had_link =
+      state_ == LinkState::kSync || state_ == LinkState::kLinked || state_ == LinkState::kStale;
+  // A daemon that was restarted does not know this connection yet: introduce ourselves again, at
+  // the usual pace.
+  if (had_link && reject.retry) {
+    if (state_ == LinkState::kStale) return;
+    enter(LinkState::kStale);
+    next_hello_ = now.mono;
+    return;
+  }
+  if (state_ != LinkState::kRefused)
+    next_hello_ =
+        Nanos{now.mono.value + static_cast<std::int64_t>(jittered(refused_backoff_s_) * 1e9)};
+  urgent_.clear();
+  const bool first_time = state_ != LinkState::kRefused && state_ != LinkState::kLost;
+  enter(LinkState::kRefused);
+  if (first_time) act_on_loss();
+}
+
+// Fencing: of the welcomed epoch, and later than all before it.
+bool Session::fresh(std::int64_t epoch, Seq seq) {
+  const bool open =
+      state_ == LinkState::kSync || state_ == LinkState::kLinked || state_ == LinkState::kStale;
+  if (!open || epoch != epoch_ || seq <= control_seq_) {
+    ++stats_.stale_frames;
+    return false;
+  }
+  control_seq_ = seq;
+  return true;
+}
+
+void Session::on_control(const wire::Control& control, const wire::Header& header, Step current,
+                         Now now) {
+  if (!fresh(control.epoch, header.seq)) return;
+  acknowledge(control.ack, now);
+  heard(now);
+  if (current > control.valid_until_step) {
+    ++stats_.stale_frames;
+    return;
+  }
+  const std::string fault = fault_in(control);
+  if (!fault.empty()) return refuse(control, header.seq, fault, now);
+  ++stats_.controls;
+  shadow_ = control.mode == "shadow";
+  // What the guard raised stays up until the daemon has read why.
+  const bool raise_only = state_ == LinkState::kSync && linked_once_;
+  command(control.knobs, raise_only);
+  linked_once_ = true;
+  const bool settled =
+      state_ == LinkState::kLinked && now.mono.value - welcomed_at_.value > kSettleNs;
+  if (settled) guard_requests_.clear();
+  if (control.answers_batch != 0 && control.answers_batch == waiting_batch_) {
+    answer_waiting(true, control.knobs);
+  }
+}
+
+void Session::on_request(const wire::Request& request, const wire::Header& header, Now now) {
+  if (!fresh(request.epoch, header.seq)) return;
+  heard(now);
+  if (request.id <= 0) {
+    ++stats_.malformed_frames;
+    return;
+  }
+  const auto known = outcomes_.find(request.id);
+  if (known != outcomes_.end()) {
+    if (!known->second.status.empty()) report_outcomes({known->second}, now);
+    return;
+  }
+  for (auto it = guard_requests_.begin(); it != guard_requests_.end(); ++it) {
+    const auto outcome = outcomes_.find(it->id);
+    if (!same_request(*it, request) || outcome == outcomes_.end()) continue;
+    if (outcome->second.status.empty()) return;  // under way; the daemon asks again
+    wire::RequestOutcome done = outcome->second;
+    done.id = request.id;
+    done.detail += " (by the local guard while the link was lost)";
+    guard_requests_.erase(it);
+    outcomes_[request.id] = done;
+    report_outcomes({done}, now);
+    return;
+  }
+  hand_out(request);
+}
+
+void Session::acknowledge(Seq ack, Now now) {
+  if (ack > acked_) {
+    acked_ = ack;
+    last_progress_ = now.mono;
+  }
+  journal_.acknowledge(ack);
+  if (state_ == LinkState::kSync && acked_ >= sync_target_) enter(LinkState::kLinked);
+}
+
+void Session::heard(Now now) {
+  last_heard_ = now.mono;
+  if (state_ == LinkState::kStale) {
+    enter(acked_ >= sync_target_ ? LinkState::kLinked : LinkState::kSync);
+  }
+}
+
+}  // namespace phaseguard::reporter

@@ -1,0 +1,148 @@
+// What is in force: the daemon's command, or on a lost link the higher of it and the guard's.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "monitor/base/text.h"
+#include "trainer-hook/reporter/session.h"
+
+namespace phaseguard::reporter {
+
+namespace {
+
+template <class Settings>
+auto find_knob(Settings& settings, const std::string& knob) -> decltype(settings.data()) {
+  for (auto& setting : settings) {
+    if (setting.knob == knob) return &setting;
+  }
+  return nullptr;
+}
+
+bool inside(const wire::KnobDecl& declared, double value) {
+  return std::isfinite(value) && value >= declared.min && value <= declared.max;
+}
+
+std::string outside_text(const wire::KnobDecl& declared, double value) {
+  return declared.name + " " + number_text(value) + " is outside its declared range " +
+         number_text(declared.min) + " to " + number_text(declared.max);
+}
+
+}  // namespace
+
+bool Session::guard_in_charge() const {
+  const bool without_daemon =
+      state_ == LinkState::kLost || state_ == LinkState::kRefused || state_ == LinkState::kFenced;
+  return without_daemon && guard_ && linked_once_ && !shadow_ && welcome_.on_loss == "local";
+}
+
+// "" when every value may be applied; else what is wrong, in words.
+std::string Session::fault_in(const std::vector<wire::KnobSetting>& settings) const {
+  const auto& declared = std::get<wire::Hello>(hello_.body).knobs;
+  for (const wire::KnobSetting& setting : settings) {
+    const auto knob = std::find_if(declared.begin(), declared.end(),
+                                   [&](const wire::KnobDecl& d) { return d.name == setting.knob; });
+    if (knob == declared.end()) return "knob " + quoted(setting.knob) + " was not declared";
+    if (!inside(*knob, setting.value)) return outside_text(*knob, setting.value);
+    if (!setting.items.empty() && !knob->per_sample)
+      return knob->name + " was not declared per sample";
+    for (const double item : setting.items) {
+      if (!inside(*knob, item)) return outside_text(*knob, item);
+    }
+  }
+  return {};
+}
+
+std::string Session::fault_in(const wire::Control& control) const {
+  const bool answer = control.answers_batch != 0 && control.answers_batch == waiting_batch_;
+  for (const wire::KnobSetting& setting : control.knobs) {
+    if (!answer || setting.items.empty() || setting.items.size() == waiting_samples_) continue;
+    return setting.knob + " has " + std::to_string(setting.items.size()) +
+           " values for a batch of " + std::to_string(waiting_samples_) + " samples";
+  }
+  return fault_in(control.knobs);
+}
+
+// Not applied, not clamped: the trainer goes on with what it has and the refusal is put on record,
+// once per state.
+void Session::refuse(const wire::Control& control, Seq seq, const std::string& fault, Now now) {
+  ++stats_.refused_controls;
+  if (control.answers_batch != 0 && control.answers_batch == waiting_batch_)
+    answer_waiting(false, {});
+  const std::pair<std::int64_t, std::int64_t> state{control.epoch, control.state_version};
+  if (state == refused_control_) return;
+  refused_control_ = state;
+  refusal_ = "control refused: " + fault;
+  report_outcomes({{0, "refused",
+                    "control of epoch " + std::to_string(control.epoch) + ", seq " +
+                        std::to_string(seq.value) + ": " + fault,
+                    Step{-1}}},
+                  now);
+}
+
+void Session::command(const std::vector<wire::KnobSetting>& settings, bool raise_only) {
+  bool kept = false;
+  for (std::size_t i = 0; i < commanded_.size(); ++i) {
+    const wire::KnobSetting* wanted = find_knob(settings, commanded_[i].knob);
+    if (!wanted) continue;
+    if (raise_only && wanted->value < in_force_[i].value) {
+      commanded_[i] = in_force_[i];
+      kept = true;
+      continue;
+    }
+    commanded_[i] = *wanted;
+    commanded_[i].items.clear();  // of one batch alone: answer_waiting hands them out
+  }
+  in_force_ = commanded_;
+  if (settings.empty()) return publish(source_);  // shadow: nothing is commanded
+  publish(kept ? Source::kHold : Source::kDaemon);
+}
+
+void Session::follow_guard() {
+  const std::vector<wire::KnobSetting> wanted = guard_->settings();
+  bool raised = false;
+  for (std::size_t i = 0; i < commanded_.size(); ++i) {
+    in_force_[i] = commanded_[i];
+    const wire::KnobSetting* setting = find_knob(wanted, commanded_[i].knob);
+    if (!setting || setting->value <= commanded_[i].value || !fault_in({*setting}).empty())
+      continue;
+    in_force_[i] = *setting;
+    in_force_[i].items.clear();
+    in_force_[i].decision = 0;
+    raised = true;
+  }
+  publish(raised ? Source::kGuard : Source::kHold);
+  for (wire::Request& request : guard_->take_requests(acked_)) {
+    guard_requests_.push_back(request);
+    hand_out(std::move(request));
+  }
+}
+
+void Session::publish(Source source) {
+  source_ = source;
+  output_.settings = with_items({});
+}
+
+// What is in force, with the per-sample values of `settings` for the one knob that lambda() reads.
+// A value that is held up holds for every sample.
+Latched Session::with_items(const std::vector<wire::KnobSetting>& settings) const {
+  Latched latched;
+  latched.source = source_;
+  latched.shadow = shadow_;
+  latched.knobs = in_force_;
+  const wire::KnobSetting* mine = find_knob(in_force_, options_.knob);
+  if (!mine) return latched;
+  latched.value = mine->value;
+  latched.cause = mine->cause;
+  latched.decision = mine->decision;
+  const wire::KnobSetting* answer = find_knob(settings, options_.knob);
+  if (!answer || !fault_in({*answer}).empty()) return latched;
+  latched.items = answer->items;
+  const bool held = source_ == Source::kHold || source_ == Source::kGuard;
+  const wire::KnobSetting* floor = find_knob(commanded_, options_.knob);
+  for (double& item : latched.items) {
+    if (held) item = std::max(item, floor->value);
+  }
+  return latched;
+}
+
+}  // namespace phaseguard::reporter
