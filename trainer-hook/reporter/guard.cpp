@@ -1,5 +1,6 @@
 #include "trainer-hook/reporter/guard.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "monitor/policy/document.h"
@@ -54,6 +55,13 @@ std::vector<wire::Request> Guard::take_requests(Seq after) {
   }
   parts_->requests.clear();
   return taken;
+}
+
+void Guard::forget_requests(Seq up_to) {
+  auto& requests = parts_->requests;
+  requests.erase(std::remove_if(requests.begin(), requests.end(),
+                                [&](const auto& entry) { return entry.first <= up_to; }),
+                 requests.end());
 }
 
 const std::string& Guard::policy_digest() const { return parts_->digest; }

@@ -37,6 +37,7 @@ class Guard {
   // for the daemon's. All earlier ones are forgotten: the daemon has recorded their causes and asks
   // for itself.
   [[nodiscard]] std::vector<wire::Request> take_requests(Seq after);
+  void forget_requests(Seq up_to);
 
   [[nodiscard]] const std::string& policy_digest() const;
 

@@ -184,6 +184,7 @@ void Session::acknowledge(Seq ack, Now now) {
     last_progress_ = now.mono;
   }
   journal_.acknowledge(ack);
+  if (guard_) guard_->forget_requests(ack);
   if (state_ == LinkState::kSync && acked_ >= sync_target_) enter(LinkState::kLinked);
 }
 

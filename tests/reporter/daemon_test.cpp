@@ -1,0 +1,165 @@
+// The reporter against the real phaseguardd, as a process that can be killed and frozen.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "tests/reporter/peer.h"
+#include "tests/reporter/run_of_tests.h"
+#include "tests/support/catch.h"
+
+using namespace phaseguard;
+using namespace phaseguard::reporter;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class Condition>
+bool eventually(Condition&& condition) {
+  for (int i = 0; i < 3000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+class Daemon {
+ public:
+  explicit Daemon(std::string policy = kTestPolicy) {
+    root_ = fs::path(directory_.endpoint().substr(6)).parent_path();
+    fs::create_directories(root_ / "sockets");
+    fs::permissions(root_ / "sockets", fs::perms::owner_all);
+    std::ofstream(root_ / "policy.toml") << policy;
+    start();
+  }
+  ~Daemon() { end(SIGKILL); }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  void start() {
+    const std::string policy = root_ / "policy.toml";
+    const std::string runs = root_ / "runs";
+    const std::string sockets = root_ / "sockets";
+    const std::string log = root_ / "log";
+    pid_ = fork();
+    if (pid_ != 0) return;
+    if (!freopen(log.c_str(), "a", stderr)) _exit(126);
+    execl(PHASEGUARD_DAEMON, PHASEGUARD_DAEMON, "--policy", policy.c_str(), "--runs-dir",
+          runs.c_str(), "--endpoint-dir", sockets.c_str(), static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  void send_signal(int signal) const { kill(pid_, signal); }
+  void end(int signal) {
+    if (pid_ <= 0) return;
+    kill(pid_, signal);
+    waitpid(pid_, nullptr, 0);
+    pid_ = 0;
+  }
+  [[nodiscard]] Options options() const {
+    Options options = test_options();
+    options.endpoint = "ipc://" + (root_ / "sockets" / "telemetry").string();
+    options.on_start = OnStart::kRefuse;
+    options.start_wait_s = 30.0;
+    return options;
+  }
+
+ private:
+  TestDirectory directory_;
+  fs::path root_;
+  pid_t pid_ = 0;
+};
+
+Reporter linked(const Daemon& daemon) {
+  Result<Reporter> reporter = Reporter::start(daemon.options(), test_hello());
+  INFO((reporter ? std::string() : reporter.error().message));
+  REQUIRE(reporter);
+  return std::move(*reporter);
+}
+
+double judge(Reporter& reporter, double risk, std::int64_t step) {
+  const Latched& latched = reporter.decide(test_report(risk, 0, 2), Step{step}, 20.0);
+  REQUIRE(latched.answered);
+  return latched.value;
+}
+
+}  // namespace
+
+TEST_CASE("two risks over the line raise lambda before the batch they came with",
+          "[reporter][e2e]") {
+  const Daemon daemon;
+  Reporter reporter = linked(daemon);
+  REQUIRE(judge(reporter, 0.1, 0) == 0.0);
+  REQUIRE(judge(reporter, 0.9, 1) == 0.0);
+  REQUIRE(judge(reporter, 0.9, 2) == 2.0);
+  REQUIRE(reporter.lambda().cause == "rule:defend");
+  REQUIRE(reporter.lambda().decision > 0);
+  std::vector<wire::Request> requests;
+  REQUIRE(eventually([&] {
+    requests = reporter.take_requests();
+    return !requests.empty();
+  }));
+  REQUIRE(requests[0].type == "rollback");
+  reporter.applied(Step{2}, 1,
+                   {{requests[0].id, "done", "restored the snapshot of step 0", Step{0}}});
+  REQUIRE(judge(reporter, 0.1, 3) == 2.0);  // latched
+  reporter.stop("finished", 20.0);
+  REQUIRE(reporter.stats().journaled == 0);
+  REQUIRE(reporter.stats().refused_controls == 0);
+}
+
+TEST_CASE("a daemon killed with kill -9 comes back to the same lambda and gets what it missed",
+          "[reporter][e2e][fault]") {
+  Daemon daemon;
+  Reporter reporter = linked(daemon);
+  for (std::int64_t step = 0; step < 2; ++step) judge(reporter, 0.9, step);
+  REQUIRE(reporter.lambda().value == 2.0);
+  for (int round = 0; round < 3; ++round) {
+    daemon.end(SIGKILL);
+    for (std::int64_t step = 0; step < 50; ++step) {
+      const SignalValue loss{0, 1.0};
+      REQUIRE(reporter.step_values(Step{100 * round + step + 2}, &loss, 1));
+      REQUIRE(reporter.lambda().value == 2.0);
+    }
+    daemon.start();
+    REQUIRE(eventually([&] {
+      REQUIRE(reporter.lambda().value == 2.0);
+      return reporter.state() == LinkState::kLinked && reporter.stats().journaled == 0;
+    }));
+  }
+  REQUIRE(reporter.stats().dropped_ring == 0);
+}
+
+TEST_CASE("a daemon that was frozen is linked again and decides", "[reporter][e2e][fault]") {
+  Daemon daemon;
+  Reporter reporter = linked(daemon);
+  REQUIRE(judge(reporter, 0.1, 0) == 0.0);
+  daemon.send_signal(SIGSTOP);
+  REQUIRE(eventually([&] { return reporter.state() == LinkState::kStale; }));
+  REQUIRE(reporter.send(test_report(0.9, 0, 0), Step{1}));
+  daemon.send_signal(SIGCONT);
+  REQUIRE(eventually([&] { return reporter.state() == LinkState::kLinked; }));
+  REQUIRE(eventually([&] { return reporter.stats().journaled == 0; }));
+  REQUIRE(judge(reporter, 0.9, 2) == 2.0);
+}
+
+TEST_CASE("a policy that does not fit the run is refused with its reason",
+          "[reporter][e2e][hostile]") {
+  std::string policy = kTestPolicy;
+  for (std::size_t at = policy.find("kl"); at != std::string::npos;
+       at = policy.find("kl", at + 8)) {
+    policy.replace(at, 2, "steering");
+  }
+  const Daemon daemon(policy);
+  const Result<Reporter> reporter = Reporter::start(daemon.options(), test_hello());
+  REQUIRE_FALSE(reporter);
+  INFO(reporter.error().message);
+  REQUIRE(reporter.error().code == Errc::kRefused);
+  REQUIRE(reporter.error().message.find("steering") != std::string::npos);
+}
