@@ -1,0 +1,115 @@
+#include <bit>
+#include <msgpack.hpp>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "monitor/wire/codec.h"
+#include "monitor/wire/fields.h"
+
+namespace phaseguard::wire {
+
+namespace {
+
+struct StringStream {
+  std::string bytes;
+  void write(const char* data, std::size_t size) { bytes.append(data, size); }
+};
+
+struct CountFields {
+  std::uint32_t n = 0;
+  template <class T>
+  void operator()(std::string_view, T&, Presence) {
+    ++n;
+  }
+  template <class T>
+  void binary(std::string_view, T&, Presence) {
+    ++n;
+  }
+};
+
+class Writer {
+ public:
+  explicit Writer(StringStream& out) : out_(out), packer_(out) {}
+
+  template <class T>
+  void operator()(std::string_view key, T& field, Presence) {
+    put(key);
+    put(field);
+  }
+
+  template <class T>
+  void binary(std::string_view key, T& field, Presence) {
+    put(key);
+    put_binary(field);
+  }
+
+  void put(std::string_view text) {
+    packer_.pack_str(static_cast<std::uint32_t>(text.size()));
+    packer_.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
+  }
+  void put(const std::string& text) { put(std::string_view(text)); }
+  void put(const KindField& kind) { put(kind.text); }
+  void put(const RunId& run) { put(run.text()); }
+  void put(Quality quality) { put(std::string_view(name_of(quality))); }
+  void put(bool b) { b ? packer_.pack_true() : packer_.pack_false(); }
+  void put(std::int64_t i) { packer_.pack_int64(i); }
+  template <class Tag>
+  void put(Strong<Tag> x) {
+    packer_.pack_int64(x.value);
+  }
+
+  // Not packer::pack_double: it writes whole numbers as integers and so loses the sign of -0.0.
+  void put(double x) {
+    const auto bits = std::bit_cast<std::uint64_t>(x);
+    char buffer[9] = {static_cast<char>(0xcb)};
+    for (int i = 0; i < 8; ++i) buffer[1 + i] = static_cast<char>(bits >> (56 - 8 * i));
+    out_.write(buffer, sizeof buffer);
+  }
+
+  void put(const Version& version) {
+    packer_.pack_array(2);
+    packer_.pack_int64(version.major);
+    packer_.pack_int64(version.minor);
+  }
+
+  template <class T>
+  void put(const std::vector<T>& list) {
+    packer_.pack_array(static_cast<std::uint32_t>(list.size()));
+    for (const T& item : list) put(item);
+  }
+
+  template <class T>
+  requires requires(CountFields& c, const T& x) { fields(c, x); }
+  void put(const T& record) {
+    CountFields count;
+    fields(count, record);
+    packer_.pack_map(count.n);
+    fields(*this, record);
+  }
+
+  void put_binary(const std::string& bytes) {
+    packer_.pack_bin(static_cast<std::uint32_t>(bytes.size()));
+    packer_.pack_bin_body(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
+  }
+  void put_binary(const std::vector<std::string>& list) {
+    packer_.pack_array(static_cast<std::uint32_t>(list.size()));
+    for (const std::string& bytes : list) put_binary(bytes);
+  }
+
+ private:
+  StringStream& out_;
+  msgpack::packer<StringStream> packer_;
+};
+
+}  // namespace
+
+std::string encode(const Message& message) {
+  StringStream out;
+  out.bytes.reserve(256);
+  Writer(out).put(message);
+  return std::move(out.bytes);
+}
+
+}  // namespace phaseguard::wire

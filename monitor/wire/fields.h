@@ -1,0 +1,399 @@
+// The keys of every message, each listed once: encode.cpp and decode.cpp both walk these lists, in
+// this order, which is the order on the wire. A key is the struct's field name unless it would meet
+// one of the envelope's (`seq`, `attempt`). Internal to the codec.
+//
+// A visitor is called as visitor(key, field, presence) and, for a field that travels as MessagePack
+// bin, visitor.binary(key, field, presence). Adding a field at the end of a list is a minor
+// version.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+#include <variant>
+
+#include "monitor/wire/messages.h"
+
+namespace phaseguard::wire {
+
+// Whether a reader insists on the key, and the least value of an integer.
+struct Presence {
+  bool needed = false;
+  std::int64_t least = 0;
+};
+inline constexpr Presence kNeeded{true, 0};
+inline constexpr Presence kOptional{false, 0};
+inline constexpr Presence kFromMinusOne{false, -1};  // -1: none, unknown
+
+// `T` or `const T`, so that one list serves the reader and the writer.
+template <class F, class T>
+concept Fields = std::same_as<std::remove_const_t<F>, T>;
+
+// ---- parts of messages ----
+
+template <class V, Fields<KnobDecl> T>
+void fields(V& v, T& x) {
+  v("name", x.name, kNeeded);
+  v("unit", x.unit, kOptional);
+  v("min", x.min, kNeeded);
+  v("max", x.max, kNeeded);
+  v("initial", x.initial, kOptional);
+  v("site", x.site, kOptional);
+  v("direction", x.direction, kOptional);
+  v("mask", x.mask, kOptional);
+  v("normaliser", x.normaliser, kOptional);
+  v("form", x.form, kOptional);
+  v("reference", x.reference, kOptional);
+  v("per_sample", x.per_sample, kOptional);
+}
+
+template <class V, Fields<SignalDecl> T>
+void fields(V& v, T& x) {
+  v("name", x.name, kNeeded);
+  v("unit", x.unit, kOptional);
+  v("min", x.min, kOptional);
+  v("max", x.max, kOptional);
+  v("variant", x.variant, kOptional);
+  v("items", x.items, kOptional);
+  v("every_steps", x.every_steps, kOptional);
+}
+
+template <class V, Fields<Sample> T>
+void fields(V& v, T& x) {
+  v("signal", x.signal, kNeeded);
+  v("value", x.value, kOptional);
+  v("missing", x.missing, kOptional);
+  v("items", x.items, kOptional);
+  v("lower", x.lower, kOptional);
+  v("upper", x.upper, kOptional);
+}
+
+template <class V, Fields<AppliedKnob> T>
+void fields(V& v, T& x) {
+  v("name", x.name, kNeeded);
+  v("value", x.value, kNeeded);
+  v("decision", x.decision, kOptional);
+  v("cause", x.cause, kOptional);
+}
+
+template <class V, Fields<RequestOutcome> T>
+void fields(V& v, T& x) {
+  v("id", x.id, kNeeded);
+  v("status", x.status, kNeeded);
+  v("detail", x.detail, kOptional);
+  v("restored_step", x.restored_step, kFromMinusOne);
+}
+
+template <class V, Fields<KnobSetting> T>
+void fields(V& v, T& x) {
+  v("knob", x.knob, kNeeded);
+  v("value", x.value, kNeeded);
+  v("items", x.items, kOptional);
+  v("cause", x.cause, kOptional);
+  v("decision", x.decision, kOptional);
+}
+
+template <class V, Fields<DetectorInfo> T>
+void fields(V& v, T& x) {
+  v("name", x.name, kNeeded);
+  v("signal", x.signal, kNeeded);
+  v("type", x.type, kNeeded);
+  v("threshold", x.threshold, kOptional);
+  v("unit", x.unit, kOptional);
+  v("needed", x.needed, kOptional);
+  v("warmup", x.warmup, kOptional);
+  v("constants", x.constants, kOptional);
+}
+
+template <class V, Fields<RuleInfo> T>
+void fields(V& v, T& x) {
+  v("name", x.name, kNeeded);
+  v("when", x.when, kOptional);
+  v("of", x.of, kOptional);
+  v("latch", x.latch, kOptional);
+  v("alert", x.alert, kOptional);
+  v("sets", x.sets, kOptional);
+  v("requests", x.requests, kOptional);
+}
+
+template <class V, Fields<DetectorEvidence> T>
+void fields(V& v, T& x) {
+  v("detector", x.detector, kNeeded);
+  v("signal", x.signal, kOptional);
+  v("step", x.step, kFromMinusOne);
+  v("quality", x.quality, kOptional);
+  v("value", x.value, kOptional);
+  v("statistic", x.statistic, kOptional);
+  v("threshold", x.threshold, kOptional);
+  v("streak", x.streak, kOptional);
+  v("needed", x.needed, kOptional);
+  v("n", x.n, kOptional);
+  v("warmup", x.warmup, kOptional);
+  v("voting", x.voting, kOptional);
+}
+
+template <class V, Fields<RuleEvidence> T>
+void fields(V& v, T& x) {
+  v("rule", x.rule, kNeeded);
+  v("state", x.state, kNeeded);
+  v("votes", x.votes, kOptional);
+  v("needed", x.needed, kOptional);
+  v("of", x.of, kOptional);
+  v("earliest_step", x.earliest_step, kFromMinusOne);
+  v("fired_step", x.fired_step, kFromMinusOne);
+  v("at_floor", x.at_floor, kOptional);
+}
+
+template <class V, Fields<Alert> T>
+void fields(V& v, T& x) {
+  v("severity", x.severity, kNeeded);
+  v("source", x.source, kOptional);
+  v("text", x.text, kOptional);
+}
+
+template <class V, Fields<KnobStatus> T>
+void fields(V& v, T& x) {
+  v("name", x.name, kNeeded);
+  v("decided", x.decided, kOptional);
+  v("sent", x.sent, kOptional);
+  v("applied", x.applied, kOptional);
+  v("applied_step", x.applied_step, kFromMinusOne);
+  v("cause", x.cause, kOptional);
+  v("decision", x.decision, kOptional);
+  v("confirmed", x.confirmed, kOptional);
+}
+
+template <class V, Fields<SignalStatus> T>
+void fields(V& v, T& x) {
+  v("name", x.name, kNeeded);
+  v("value", x.value, kOptional);
+  v("quality", x.quality, kOptional);
+  v("step", x.step, kFromMinusOne);
+  v("age_s", x.age_s, kOptional);
+}
+
+template <class V, Fields<RequestStatus> T>
+void fields(V& v, T& x) {
+  v("id", x.id, kNeeded);
+  v("type", x.type, kOptional);
+  v("status", x.status, kOptional);
+  v("detail", x.detail, kOptional);
+}
+
+template <class V, Fields<OverrideStatus> T>
+void fields(V& v, T& x) {
+  v("active", x.active, kOptional);
+  v("knob", x.knob, kOptional);
+  v("value", x.value, kOptional);
+  v("operator_name", x.operator_name, kOptional);
+  v("reason", x.reason, kOptional);
+  v("expires_step", x.expires_step, kFromMinusOne);
+}
+
+// ---- bodies ----
+
+template <class V, Fields<Hello> T>
+void fields(V& v, T& x) {
+  v("session", x.session, kNeeded);
+  v("parent_attempt", x.parent_attempt, kFromMinusOne);
+  v("start_step", x.start_step, kOptional);
+  v("total_steps", x.total_steps, kOptional);
+  v("cadence_steps", x.cadence_steps, kOptional);
+  v("hook_version", x.hook_version, kOptional);
+  v("model_id", x.model_id, kOptional);
+  v("reference_id", x.reference_id, kOptional);
+  v("label", x.label, kOptional);
+  v("canary_set", x.canary_set, kOptional);
+  v("canary_digest", x.canary_digest, kOptional);
+  v("canary_ids", x.canary_ids, kOptional);
+  v("knobs", x.knobs, kNeeded);
+  v("signals", x.signals, kNeeded);
+  v("requests", x.requests, kOptional);
+}
+
+template <class V, Fields<Report> T>
+void fields(V& v, T& x) {
+  v("samples", x.samples, kNeeded);
+  v("batch", x.batch, kOptional);
+  v("wants_control", x.wants_control, kOptional);
+}
+
+template <class V, Fields<Applied> T>
+void fields(V& v, T& x) {
+  v("knobs", x.knobs, kNeeded);
+  v("requests", x.requests, kOptional);
+  v("segment", x.segment, kOptional);
+  v("source", x.source, kOptional);
+}
+
+template <class V, Fields<Heartbeat> T>
+void fields(V& v, T& x) {
+  v("state", x.state, kOptional);
+  v("dropped", x.dropped, kOptional);
+  v("journaled", x.journaled, kOptional);
+}
+
+template <class V, Fields<Goodbye> T>
+void fields(V& v, T& x) {
+  v("reason", x.reason, kNeeded);
+  v("detail", x.detail, kOptional);
+}
+
+template <class V, Fields<Welcome> T>
+void fields(V& v, T& x) {
+  v("epoch", x.epoch, kNeeded);
+  v("heartbeat_ms", x.heartbeat_ms, kOptional);
+  v("stale_ms", x.stale_ms, kOptional);
+  v("lease_ms", x.lease_ms, kOptional);
+  v.binary("policy_text", x.policy_text, kOptional);
+  v("policy_digest", x.policy_digest, kOptional);
+  v("mode", x.mode, kNeeded);
+  v("on_loss", x.on_loss, kOptional);
+  v("ack", x.ack, kOptional);
+}
+
+template <class V, Fields<Reject> T>
+void fields(V& v, T& x) {
+  v("code", x.code, kNeeded);
+  v("reason", x.reason, kNeeded);
+  v("ours", x.ours, kOptional);
+  v("theirs", x.theirs, kOptional);
+  v("retry", x.retry, kOptional);
+}
+
+template <class V, Fields<Control> T>
+void fields(V& v, T& x) {
+  v("epoch", x.epoch, kNeeded);
+  v("state_version", x.state_version, kNeeded);
+  v("mode", x.mode, kNeeded);
+  v("knobs", x.knobs, kNeeded);
+  v("answers_batch", x.answers_batch, kOptional);
+  v("valid_until_step", x.valid_until_step, kFromMinusOne);
+  v("ack", x.ack, kOptional);
+}
+
+template <class V, Fields<Request> T>
+void fields(V& v, T& x) {
+  v("epoch", x.epoch, kOptional);
+  v("id", x.id, kNeeded);
+  v("type", x.type, kNeeded);
+  v("reason", x.reason, kOptional);
+  v("decision", x.decision, kOptional);
+  v("before_step", x.before_step, kFromMinusOne);
+}
+
+template <class V, Fields<Command> T>
+void fields(V& v, T& x) {
+  v("id", x.id, kNeeded);
+  v("action", x.action, kNeeded);
+  v("operator_name", x.operator_name, kOptional);
+  v("reason", x.reason, kOptional);
+  v("knob", x.knob, kOptional);
+  v("value", x.value, kOptional);
+  v("rule", x.rule, kOptional);
+  v("expires_after_steps", x.expires_after_steps, kOptional);
+  v("expected_version", x.expected_version, kFromMinusOne);
+}
+
+template <class V, Fields<Query> T>
+void fields(V& v, T& x) {
+  v("id", x.id, kNeeded);
+  v("what", x.what, kNeeded);
+  v("from_seq", x.from_seq, kOptional);
+  v("limit", x.limit, kOptional);
+}
+
+template <class V, Fields<Reply> T>
+void fields(V& v, T& x) {
+  v("id", x.id, kNeeded);
+  v("status", x.status, kNeeded);
+  v("text", x.text, kOptional);
+  v("last_seq", x.seq, kOptional);
+  v("more", x.more, kOptional);
+  v.binary("messages", x.messages, kOptional);
+}
+
+template <class V, Fields<PolicyLoaded> T>
+void fields(V& v, T& x) {
+  v("name", x.name, kNeeded);
+  v("digest", x.digest, kNeeded);
+  v.binary("text", x.text, kNeeded);
+  v("mode", x.mode, kOptional);
+  v("detectors", x.detectors, kOptional);
+  v("rules", x.rules, kOptional);
+}
+
+template <class V, Fields<Decision> T>
+void fields(V& v, T& x) {
+  v("id", x.id, kNeeded);
+  v("because", x.because, kNeeded);
+  v("state_version", x.state_version, kOptional);
+  v("mode", x.mode, kOptional);
+  v("policy_digest", x.policy_digest, kOptional);
+  v("before", x.before, kOptional);
+  v("knobs", x.knobs, kNeeded);
+  v("requests", x.requests, kOptional);
+  v("alerts", x.alerts, kOptional);
+  v("detectors", x.detectors, kOptional);
+  v("rules", x.rules, kOptional);
+  v("summary", x.summary, kOptional);
+}
+
+template <class V, Fields<LinkChange> T>
+void fields(V& v, T& x) {
+  v("state", x.state, kNeeded);
+  v("detail", x.detail, kOptional);
+  v("epoch", x.epoch, kOptional);
+}
+
+template <class V, Fields<Tick> T>
+void fields(V&, T&) {}
+
+template <class V, Fields<Status> T>
+void fields(V& v, T& x) {
+  v("link", x.link, kNeeded);
+  v("age_s", x.age_s, kOptional);
+  v("trainer_attempt", x.attempt, kOptional);
+  v("segment", x.segment, kOptional);
+  v("total_steps", x.total_steps, kOptional);
+  v("label", x.label, kOptional);
+  v("policy", x.policy, kOptional);
+  v("policy_digest", x.policy_digest, kOptional);
+  v("mode", x.mode, kOptional);
+  v("control", x.control, kOptional);
+  v("state_version", x.state_version, kOptional);
+  v("epoch", x.epoch, kOptional);
+  v("last_seq", x.last_seq, kOptional);
+  v("run_file", x.run_file, kOptional);
+  v("knobs", x.knobs, kOptional);
+  v("signals", x.signals, kOptional);
+  v("detectors", x.detectors, kOptional);
+  v("rules", x.rules, kOptional);
+  v("requests", x.requests, kOptional);
+  v("alerts", x.alerts, kOptional);
+  v("override", x.override_, kOptional);
+}
+
+// ---- envelope ----
+
+// The kind's place in the map; its value is known from the body.
+struct KindField {
+  std::string_view text;
+};
+
+template <class V, Fields<Message> T>
+void fields(V& v, T& x) {
+  v("v", x.header.version, kNeeded);
+  KindField kind{kind_of(x.body)};
+  v("kind", kind, kNeeded);
+  v("run", x.header.run, kNeeded);
+  v("seq", x.header.seq, kNeeded);
+  v("step", x.header.step, Presence{true, -1});
+  v("t", x.header.t, kNeeded);
+  v("attempt", x.header.attempt, kOptional);
+  v("src", x.header.source_seq, kOptional);
+  std::visit([&v](auto& body) { fields(v, body); }, x.body);
+}
+
+}  // namespace phaseguard::wire

@@ -1,0 +1,213 @@
+#include "tests/wire/samples.h"
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "monitor/base/text.h"
+#include "monitor/wire/codec.h"
+
+namespace phaseguard::wire {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr const char* kDigest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+Message message(std::int64_t seq, std::int64_t step, Body body) {
+  Message m;
+  m.header.run = *RunId::parse("lab-malicious-7");
+  m.header.seq = Seq{seq};
+  m.header.step = Step{step};
+  m.header.t = 1.75e9 + 0.125 * static_cast<double>(seq);
+  m.header.attempt = 2;
+  m.header.source_seq = Seq{seq + 1000};
+  m.body = std::move(body);
+  return m;
+}
+
+KnobSetting setting(double value, std::vector<double> items) {
+  return {"kl", value, std::move(items), "rule:defend", 3};
+}
+
+Request rollback() { return {4, 6, "rollback", "rule defend fired", 3, Step{10}}; }
+
+Hello hello() {
+  Hello h;
+  h.session = "c0ffee0123456789";
+  h.parent_attempt = 1;
+  h.start_step = Step{120};
+  h.total_steps = 337;
+  h.cadence_steps = 5;
+  h.hook_version = "0.1.0";
+  h.model_id = "lab-transformer-2l64d";
+  h.reference_id = "theta0-5c";
+  h.label = "malicious";
+  h.canary_set = "lab24";
+  h.canary_digest = kDigest;
+  h.canary_ids = {"c01", "c02"};
+  h.knobs = {{"kl", "1", 0.0, 4.0, 0.25, "batch", "model_ref", "answer", "token_mean_step",
+              "additive", "theta0-5c", true}};
+  h.signals = {{"canary/js", "nats", 0.0, 0.693148180559945, "full", "canary", 5},
+               {"train/loss", "nats", -kInf, kInf, "", "", 1}};
+  h.requests = {"rollback", "checkpoint"};
+  return h;
+}
+
+Report report(Report::Origin origin) {
+  Report r;
+  r.origin = origin;
+  r.samples = {{"canary/js", 0.3125, false, {0.25, kNaN, 0.0}, 0.31, 0.32},
+               {"judge/score", kNaN, true, {}, kNaN, kNaN},
+               {"train/loss", -0.0, false, {kInf, -kInf, 5e-324}, -1.0, 1.7976931348623157e308}};
+  r.batch = 41;
+  r.wants_control = true;
+  return r;
+}
+
+DetectorEvidence detector_evidence() {
+  return {"judge", "judge/score", Step{10}, Quality::kBad, kNaN, 0.82, 0.3, 2, 2, 7, 1, true};
+}
+
+RuleEvidence rule_evidence() { return {"defend", "latched", 2, 2, 3, Step{5}, Step{10}, true}; }
+
+Alert alert() { return {"critical", "rule:defend", "defend fired at step 10"}; }
+
+PolicyLoaded policy() {
+  PolicyLoaded p;
+  p.name = "hybrid";
+  p.digest = kDigest;
+  p.text = "version = 1\nname = \"hybrid\"\n";
+  p.mode = "enforce";
+  p.detectors = {{"judge", "judge/score", "ewma", 0.3, "1", 2, 1, {0.29289321881345254}}};
+  p.rules = {{"defend",
+              "2_of_n",
+              {"llr", "judge", "margin"},
+              true,
+              "critical",
+              {setting(2.0, {})},
+              {"rollback"}}};
+  return p;
+}
+
+Decision decision() {
+  Decision d;
+  d.id = 3;
+  d.because = Seq{41};
+  d.state_version = 8;
+  d.mode = "enforce";
+  d.policy_digest = kDigest;
+  d.before = {setting(0.0, {})};
+  d.knobs = {setting(2.0, {2.0, 0.5})};
+  d.requests = {rollback()};
+  d.alerts = {alert()};
+  d.detectors = {detector_evidence()};
+  d.rules = {rule_evidence()};
+  d.summary = "defend fired at step 10: kl 0 -> 2, roll back";
+  return d;
+}
+
+Status status() {
+  Status s;
+  s.link = "active";
+  s.age_s = 0.25;
+  s.attempt = 2;
+  s.segment = 1;
+  s.total_steps = 337;
+  s.label = "malicious";
+  s.policy = "hybrid";
+  s.policy_digest = kDigest;
+  s.mode = "enforce";
+  s.control = "tripped";
+  s.state_version = 8;
+  s.epoch = 4;
+  s.last_seq = Seq{512};
+  s.run_file = "lab-malicious-7.phaseguard";
+  s.knobs = {{"kl", 2.0, 2.0, 2.0, Step{11}, "rule:defend", 3, true}};
+  s.signals = {{"canary/js", 0.31, Quality::kGood, Step{210}, 1.5},
+               {"judge/score", kNaN, Quality::kMissing, Step{212}, 0.5}};
+  s.detectors = {detector_evidence()};
+  s.rules = {rule_evidence()};
+  s.requests = {{6, "rollback", "done", "restored the snapshot of step 0"}};
+  s.alerts = {alert()};
+  s.override_ = {true, "kl", 1.5, "ada", "looks odd", Step{400}};
+  return s;
+}
+
+Reply reply() {
+  Reply r{"q-1", "ok", "one record follows", Seq{41}, true, {}};
+  r.messages = {encode(message(41, 10, Tick{})),
+                encode(message(42, 10, LinkChange{"back", "", 4}))};
+  return r;
+}
+
+Json readable_float(double x) { return Json{{"$float", number_text(x)}}; }
+
+Json readable_bin(const std::vector<std::uint8_t>& bytes) {
+  const std::string text(bytes.begin(), bytes.end());
+  const bool printable = std::all_of(text.begin(), text.end(),
+                                     [](char c) { return c == '\n' || (c >= 0x20 && c < 0x7f); });
+  if (printable) return Json{{"$text", text}};
+  std::string hex;
+  for (std::uint8_t byte : bytes) {
+    hex += "0123456789abcdef"[byte >> 4];
+    hex += "0123456789abcdef"[byte & 15];
+  }
+  return Json{{"$hex", hex}};
+}
+
+Json make_readable(const Json& value) {
+  if (value.is_number_float() && !std::isfinite(value.get<double>()))
+    return readable_float(value.get<double>());
+  if (value.is_binary()) return readable_bin(value.get_binary());
+  if (!value.is_structured()) return value;
+  Json out = value.is_array() ? Json::array() : Json::object();
+  for (const auto& [key, item] : value.items()) {
+    if (value.is_array()) {
+      out.push_back(make_readable(item));
+    } else {
+      out[key] = make_readable(item);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<Message> samples() {
+  return {
+      message(1, 120, hello()),
+      message(2, 121, report(Report::Origin::kStep)),
+      message(3, 125, report(Report::Origin::kCanary)),
+      message(4, 125, report(Report::Origin::kBatch)),
+      message(5, 126,
+              Applied{{{"kl", 2.0, 3, "rule:defend"}},
+                      {{6, "done", "restored snapshot of step 0", Step{0}}},
+                      1,
+                      "daemon"}),
+      message(6, 126, Heartbeat{"LINKED", 7, 9}),
+      message(7, 337, Goodbye{"finished", "337 steps"}),
+      message(8, 120,
+              Welcome{4, 250, 2500, 12000, "version = 1\n", kDigest, "enforce", "local", Seq{77}}),
+      message(9, 120, Reject{"version", "expected 1.x, found 2.0", {1, 0}, {2, 0}, true}),
+      message(10, 126,
+              Control{4, 8, "enforce", {setting(2.0, {2.0, 0.5})}, 41, Step{500}, Seq{77}}),
+      message(11, 126, rollback()),
+      message(12, 130, Command{"cmd-1", "force", "ada", "looks odd", "kl", 1.5, "defend", 50, 8}),
+      message(13, 130, Query{"q-1", "events", Seq{40}, 100}),
+      message(14, 130, reply()),
+      message(15, 0, policy()),
+      message(16, 10, decision()),
+      message(17, 140, LinkChange{"silent", "no frame for 2 s", 4}),
+      message(18, 141, Tick{}),
+      message(19, 213, status()),
+  };
+}
+
+std::string readable(const std::string& frame) {
+  return make_readable(Json::from_msgpack(frame)).dump(2) + "\n";
+}
+
+}  // namespace phaseguard::wire
