@@ -221,6 +221,29 @@ TEST_CASE("silence makes the link stale, then lost, and hold keeps the value",
   REQUIRE(link.reopened >= 12);
 }
 
+TEST_CASE("a heartbeat that cannot leave means a new hello, long before the lease",
+          "[reporter][fault]") {
+  Link link;
+  link.link();
+  for (int i = 0; i < 10; ++i) {
+    link.sent();
+    link.control(0.0, 1);
+    link.tick(50);
+  }
+  REQUIRE(link.session.state() == LinkState::kLinked);
+  const auto before = link.stats().connections;
+  link.tick(50);
+  link.tick(50);
+  link.tick(50);
+  REQUIRE(link.session.state() == LinkState::kStale);
+  REQUIRE(link.stats().connections > before);
+  const auto messages = link.sent();  // the daemon is back
+  REQUIRE(messages.size() == 1);
+  REQUIRE(std::holds_alternative<wire::Hello>(messages[0].body));
+  link.welcome();
+  REQUIRE(link.session.state() == LinkState::kLinked);
+}
+
 TEST_CASE("on_loss pause and stop are handed to the trainer once", "[reporter][fault]") {
   const std::string choice = GENERATE("pause", "stop");
   Link link;
@@ -349,6 +372,7 @@ TEST_CASE("a daemon that is heard but acknowledges nothing does not hear us: los
   link.link();
   link.report(0.1, 1);
   for (int i = 0; i < 20; ++i) {
+    link.sent();
     link.control(0.0, 1);
     link.pass(50);
   }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "monitor/link/client.h"
+#include "monitor/link/directory.h"
 #include "trainer-hook/reporter/clock.h"
 #include "trainer-hook/reporter/core.h"
 
@@ -42,7 +43,10 @@ wire::Report report_of(const Slot& slot, const wire::Hello& hello) {
 void Core::run() {
   Session session(options_, hello_, std::random_device{}());
   try {
-    Result<link::DealerClient> client = link::DealerClient::connect(options_.endpoint);
+    const std::string endpoint =
+        options_.endpoint.empty() ? link::endpoints_in(link::default_directory()).telemetry.text()
+                                  : options_.endpoint;
+    Result<link::DealerClient> client = link::DealerClient::connect(endpoint);
     if (client) {
       loop(session, *client);
     } else {

@@ -131,7 +131,7 @@ void Session::on_tick(Now now) {
       if (silent_ms > static_cast<double>(welcome_.lease_ms)) {
         lose(now);
       } else if (now.mono >= next_hello_) {
-        say_hello(now, false);
+        say_hello(now, !urgent_.empty());  // the hello before could not even be handed over
       }
       break;
     default:
@@ -146,7 +146,15 @@ void Session::beat(Now now) {
       journal_.size() > 0 &&
       now.mono > after_ms(last_progress_, std::max(welcome_.lease_ms, welcome_.stale_ms));
   if (deaf) return lose(now);
-  if (now.mono < next_heartbeat_ || !urgent_.empty()) return;
+  if (now.mono < next_heartbeat_) return;
+  if (!urgent_.empty()) {
+    // The heartbeat before has not left: nobody is connected. Whoever comes next does not know us.
+    if (state_ == LinkState::kStale) return;
+    enter(LinkState::kStale);
+    urgent_.clear();
+    next_hello_ = now.mono;
+    return;
+  }
   next_heartbeat_ = after_ms(now.mono, welcome_.heartbeat_ms);
   wire::Message message;
   message.header = hello_.header;
