@@ -1,0 +1,88 @@
+// Runs a policy: events of one run in, decisions with their evidence out. A pure function of the
+// policy text and of the recorded events in their order, so that `phaseguard verify` can recompute
+// every decision bit for bit. Called by the daemon's engine, by replay and by the trainer's local
+// guard; owned by one thread.
+//
+// Use: create(document, hello), then on(event) for every recorded event of the run, that Hello
+// first. After a restart: the same again over the record, or restore(snapshot).
+//
+// Who wins on a knob, highest first: limits (values outside are refused, never clamped in silence);
+// an operator forcing up (a floor: a trip may go above it); a latched trip; an operator's accepted,
+// expiring lowering; active rules (the largest of them); base. Moves up by a rule or an operator
+// are immediate; every other move respects slew_per_step.
+//
+// A new attempt, and a new segment after a rollback (Applied::segment), restart warm-up, streaks
+// and EWMAs. Latches, overrides and the ids of commands already handled are carried over.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "monitor/base/result.h"
+#include "monitor/base/types.h"
+#include "monitor/policy/document.h"
+#include "monitor/wire/messages.h"
+
+namespace phaseguard::policy {
+
+struct MachineState;
+
+// What becomes of a command. "logged": it takes effect when the recorded command reaches on().
+struct Verdict {
+  std::string status;  // "logged" | "conflict" | "refused"
+  std::string text;    // for a person: what happens, or why not and what to do
+};
+
+class Machine {
+ public:
+  // Errors: the policy does not fit the declaration (check_fit); the message names every misfit.
+  [[nodiscard]] static Result<Machine> create(const Document& document, const wire::Hello& hello);
+
+  Machine(Machine&&) noexcept;
+  Machine& operator=(Machine&&) noexcept;
+  Machine(const Machine&);
+  Machine& operator=(const Machine&);
+  ~Machine();
+
+  // Takes every recorded event of the run in order; kinds it has no use for do nothing. Gives a
+  // Decision when a knob, a rule's state, a request, an alert or an override changed, and at
+  // Goodbye the closing one with the final evidence. A report of an earlier attempt is ignored. All
+  // samples of a report reach their detectors first; rules run once per event.
+  std::optional<wire::Decision> on(const wire::Message& event);
+
+  // What on() will make of this command when it comes next. Same id again: the same answer.
+  //   force: at or above what is in force: always. Below it needs expected_version, and below what
+  //          the policy would set also a reason and expires_after_steps > 0; refused while a
+  //          latched rule sets the knob.
+  //   release: back to automatic; needs expected_version when that lowers the knob.
+  //   reset: clears rule's latch; needs a reason and expected_version.
+  // `now`: the run's step; an expiry counts from the later of it and the last step seen here.
+  [[nodiscard]] Verdict judge(const wire::Command& command, Step now) const;
+
+  // Decided values now, one per knob of the policy, in its order.
+  [[nodiscard]] std::vector<wire::KnobSetting> settings() const;
+  [[nodiscard]] std::vector<wire::DetectorEvidence> detector_evidence() const;
+  [[nodiscard]] std::vector<wire::RuleEvidence> rule_evidence() const;
+  [[nodiscard]] wire::OverrideStatus override_status() const;  // of the first knob that has one
+  // Grows by one with each decision that changed a knob, a rule's state or an override.
+  [[nodiscard]] std::int64_t state_version() const;
+  [[nodiscard]] std::string control() const;    // "auto" | "tripped" | "manual"
+  [[nodiscard]] std::string first_out() const;  // the rule that tripped first; "": none is latched
+  [[nodiscard]] const Document& document() const;
+
+  // Everything on() depends on, as bytes that are the same on every machine; going on after
+  // restore() gives the decisions that going on without it would have given. Errors: the bytes are
+  // cut, damaged or of another policy; the machine is then left as it was.
+  [[nodiscard]] std::string snapshot() const;
+  [[nodiscard]] phaseguard::Status restore(std::string_view bytes);
+
+ private:
+  explicit Machine(std::unique_ptr<MachineState> state);
+  std::unique_ptr<MachineState> state_;
+};
+
+}  // namespace phaseguard::policy
