@@ -1,0 +1,48 @@
+// Strict JSON for files that come from outside: nlohmann-json with its exceptions caught, a key
+// given twice refused, and nesting bounded. Only rooms that link nlohmann-json include this. Pure.
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "monitor/base/result.h"
+#include "monitor/base/text.h"
+
+namespace phaseguard {
+
+inline constexpr int kMaxJsonDepth = 64;
+
+// Error: not JSON (with the parser's place), a key given twice in one object, nested too deep.
+[[nodiscard]] inline Result<nlohmann::json> parse_json(std::string_view text) {
+  std::vector<std::set<std::string>> keys(kMaxJsonDepth + 2);
+  std::string refused;
+  const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    using Event = nlohmann::json::parse_event_t;
+    if (depth > kMaxJsonDepth) {
+      if (refused.empty()) refused = "nested deeper than " + std::to_string(kMaxJsonDepth);
+      return false;
+    }
+    const auto level = static_cast<std::size_t>(depth);
+    if (event == Event::object_start) keys[level + 1].clear();
+    if (event == Event::key && !keys[level].insert(parsed.get<std::string>()).second &&
+        refused.empty()) {
+      refused = "key " + phaseguard::quoted(parsed.get<std::string>(), 80) + " is given twice";
+    }
+    return true;
+  };
+  try {
+    nlohmann::json value = nlohmann::json::parse(text.begin(), text.end(), watch);
+    if (!refused.empty()) return fail(Errc::kMalformed, refused);
+    return value;
+  } catch (const nlohmann::json::exception& error) {
+    std::string what = error.what();  // "[json.exception.parse_error.101] parse error at line ..."
+    const auto bracket = what.find("] ");
+    return fail(Errc::kMalformed, bracket == std::string::npos ? what : what.substr(bracket + 2));
+  }
+}
+
+}  // namespace phaseguard
