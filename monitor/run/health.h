@@ -1,0 +1,61 @@
+// What an operator must see without a click, as a function of a run's state and the time. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "monitor/run/state.h"
+
+namespace phaseguard::run {
+
+inline constexpr double kSilentAfterS = 2.0;  // the protocol's defaults (Welcome)
+inline constexpr double kLostAfterS = 10.0;
+inline constexpr double kFeedSilentAfterS = 2.5;  // Status comes every second
+
+// A signal that is due by its declared cadence and did not come.
+struct StaleSignal {
+  std::string name;
+  Step last_step{-1};
+  std::int64_t overdue_steps = 0;
+};
+
+// How near a detector's statistic is to its threshold: 1 at the line, more beyond it.
+struct Nearness {
+  std::string detector;
+  std::string signal;
+  double statistic = wire::kNaN;
+  double threshold = wire::kNaN;
+  double fraction = 0.0;
+  bool voting = false;
+};
+
+struct KnobWord {
+  bool on = false;  // decided above 0
+  double decided = wire::kNaN;
+  double applied = wire::kNaN;
+  bool confirmed = false;
+  Step step{-1};     // first step at which the applied value was in force
+  std::string who;   // cause of the decided value
+  std::string text;  // "on 2, applied since step 11 (rule:defend)", "off", "2 decided at step 10, not
+                     // confirmed"
+};
+
+struct Health {
+  std::string link;  // "absent" | "active" | "silent" | "lost" | "ended" | "unknown": the daemon is
+                     // silent
+  double age_s = wire::kNaN;       // since the trainer's last frame; NaN: none yet
+  double feed_age_s = wire::kNaN;  // since the daemon's last Status; NaN: not a live view
+  std::vector<StaleSignal> stale;
+  std::optional<wire::Alert> worst;  // of the alerts in force: live from Status, else from the record
+  std::optional<Nearness> nearest;
+  KnobWord kl;
+};
+
+// critical 3, high 2, medium 1, everything else 0
+[[nodiscard]] int severity_rank(const std::string& severity);
+
+// `now.wall_s` on the clock of the recorded times.
+[[nodiscard]] Health health(const RunState& state, Now now);
+
+}  // namespace phaseguard::run

@@ -1,0 +1,54 @@
+// Writes the record of one run: `<run>.phaseguard`, one SQLite file (docs/RUN_FILE.md). Owned by the
+// daemon's thread. What append() took is readable by others after commit() and safe from a power cut
+// after sync(); kill -9 loses nothing that was committed.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "monitor/base/result.h"
+#include "monitor/base/types.h"
+#include "monitor/wire/messages.h"
+
+namespace phaseguard::store {
+
+inline constexpr const char* kExtension = ".phaseguard";
+
+// `<dir>/<run>.phaseguard`
+[[nodiscard]] std::filesystem::path run_file(const std::filesystem::path& dir, const RunId& run);
+
+class Writer {
+ public:
+  // Makes the file, or opens it, recovers what a killed writer left behind and goes on after its last
+  // record. Errors, each naming the file: kConflict another process writes it, or it is another
+  // run's; kMalformed not a run file, or truncated; kUnsupported written by a newer version; kIo. A
+  // file that is refused is left as it was.
+  [[nodiscard]] static Result<Writer> create_or_open(const std::filesystem::path& path,
+                                                     const RunId& run, Now now);
+  Writer(Writer&&) noexcept;
+  Writer& operator=(Writer&&) noexcept;
+  ~Writer();  // commits
+
+  // `message.header.seq` must be last_seq() + 1 and its run this file's. Starts a transaction when
+  // none is open. Error kInvalidArgument leaves everything as it was; kIo (disk full, I/O error)
+  // takes back what was not committed: last_seq() says where to go on.
+  [[nodiscard]] Status append(const wire::Message& message);
+
+  // Ends the transaction: visible to readers, survives kill -9, not yet a power cut.
+  [[nodiscard]] Status commit();
+
+  // commit(), and the bytes are on the disk when it returns. Called before a decision leaves. After
+  // an error of fsync nothing can be known of the file, so every later call fails.
+  [[nodiscard]] Status sync();
+
+  [[nodiscard]] Seq last_seq() const;  // highest appended, committed or not; 0: none
+  [[nodiscard]] const std::filesystem::path& path() const;
+
+ private:
+  struct Impl;
+  explicit Writer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace phaseguard::store
