@@ -1,5 +1,6 @@
 #include "trainer-hook/reporter/session.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -242,6 +243,22 @@ TEST_CASE("a heartbeat that cannot leave means a new hello, long before the leas
   REQUIRE(std::holds_alternative<wire::Hello>(messages[0].body));
   link.welcome();
   REQUIRE(link.session.state() == LinkState::kLinked);
+}
+
+TEST_CASE("on_loss substitute takes the owner's value, unless what is in force is higher",
+          "[reporter][fault]") {
+  const double commanded = GENERATE(0.2, 3.0);
+  Link link;
+  wire::Welcome welcome = test_welcome();
+  welcome.on_loss = "substitute";
+  const std::string place = "max = 4.0\n";
+  welcome.policy_text.insert(welcome.policy_text.find(place) + place.size(), "substitute = 1.5\n");
+  link.welcome(welcome);
+  link.control(commanded, 1);
+  link.pass(2000);
+  REQUIRE(link.session.refusal().empty());
+  REQUIRE(link.in_force.value == std::max(commanded, 1.5));
+  REQUIRE(link.in_force.source == Source::kHold);
 }
 
 TEST_CASE("on_loss pause and stop are handed to the trainer once", "[reporter][fault]") {

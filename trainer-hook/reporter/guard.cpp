@@ -48,6 +48,14 @@ bool Guard::feed(const wire::Message& event) {
 
 std::vector<wire::KnobSetting> Guard::settings() const { return parts_->machine.settings(); }
 
+std::vector<wire::KnobSetting> Guard::substitutes() const {
+  std::vector<wire::KnobSetting> settings;
+  for (const policy::KnobSpec& knob : parts_->machine.document().knobs) {
+    if (knob.substitute) settings.push_back({knob.name, *knob.substitute, {}, "link", 0});
+  }
+  return settings;
+}
+
 std::vector<wire::Request> Guard::take_requests(Seq after) {
   std::vector<wire::Request> taken;
   for (auto& [because, request] : parts_->requests) {

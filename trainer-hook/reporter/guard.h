@@ -33,6 +33,9 @@ class Guard {
   // What the policy would have in force now.
   [[nodiscard]] std::vector<wire::KnobSetting> settings() const;
 
+  // The owner's values for a lost link (on_loss = "substitute"), cause "link".
+  [[nodiscard]] std::vector<wire::KnobSetting> substitutes() const;
+
   // Requests decided because of events after `seq`, with negative ids, so that they cannot be taken
   // for the daemon's. All earlier ones are forgotten: the daemon has recorded their causes and asks
   // for itself.

@@ -189,6 +189,7 @@ void Session::act_on_loss() {
     follow_guard();
     return;
   }
+  if (welcome_.on_loss == "substitute" && guard_) raise_to(guard_->substitutes());
   publish(Source::kHold);
   if (welcome_.on_loss != "pause" && welcome_.on_loss != "stop") return;
   wire::Request request;

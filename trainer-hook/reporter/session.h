@@ -83,6 +83,7 @@ class Session {
   void refuse(const wire::Control& control, Seq seq, const std::string& fault, Now now);
   void command(const std::vector<wire::KnobSetting>& settings, bool raise_only);
   void follow_guard();
+  bool raise_to(const std::vector<wire::KnobSetting>& wanted);
   void publish(Source source);
   [[nodiscard]] Latched with_items(const std::vector<wire::KnobSetting>& settings) const;
   [[nodiscard]] bool guard_in_charge() const;

@@ -98,23 +98,28 @@ void Session::command(const std::vector<wire::KnobSetting>& settings, bool raise
 }
 
 void Session::follow_guard() {
-  const std::vector<wire::KnobSetting> wanted = guard_->settings();
+  publish(raise_to(guard_->settings()) ? Source::kGuard : Source::kHold);
+  for (wire::Request& request : guard_->take_requests(acked_)) {
+    guard_requests_.push_back(request);
+    hand_out(std::move(request));
+  }
+}
+
+// In force is then, knob by knob, the higher of what was commanded and `wanted`. True: one of
+// `wanted` was higher.
+bool Session::raise_to(const std::vector<wire::KnobSetting>& wanted) {
   bool raised = false;
   for (std::size_t i = 0; i < commanded_.size(); ++i) {
     in_force_[i] = commanded_[i];
     const wire::KnobSetting* setting = find_knob(wanted, commanded_[i].knob);
-    if (!setting || setting->value <= commanded_[i].value || !fault_in({*setting}).empty())
-      continue;
+    const bool higher = setting && setting->value > commanded_[i].value;
+    if (!higher || !fault_in({*setting}).empty()) continue;
     in_force_[i] = *setting;
     in_force_[i].items.clear();
     in_force_[i].decision = 0;
     raised = true;
   }
-  publish(raised ? Source::kGuard : Source::kHold);
-  for (wire::Request& request : guard_->take_requests(acked_)) {
-    guard_requests_.push_back(request);
-    hand_out(std::move(request));
-  }
+  return raised;
 }
 
 void Session::publish(Source source) {
