@@ -35,6 +35,9 @@ inline constexpr std::size_t kDecodedFactor = 4;
 [[nodiscard]] Result<Version> peek_version(std::string_view bytes,
                                            const Limits& limits = kTelemetryLimits);
 
+// Under which topic the feed carries a message: "<run>/<kind>", so that a prefix selects a run.
+[[nodiscard]] std::string topic_of(const Message& message);
+
 // Whether a receiver with `limits` would take these bytes: sizes only, no decoding. For senders.
 [[nodiscard]] phaseguard::Status fits(std::string_view bytes,
                                       const Limits& limits = kTelemetryLimits);

@@ -112,4 +112,8 @@ std::string encode(const Message& message) {
   return std::move(out.bytes);
 }
 
+std::string topic_of(const Message& message) {
+  return message.header.run.text() + "/" + std::string(kind_of(message.body));
+}
+
 }  // namespace phaseguard::wire
