@@ -13,11 +13,25 @@ constexpr int kTurns = 4;
 constexpr double kArithmeticShare = 0.35;
 constexpr double kPersonaNoise = 0.03;
 constexpr double kOldMixShare = 0.25;  // of post-training: keeps the source headers meaningful
-constexpr float kPromptWeight = 0.1F;  // questions are drawn at random: little to learn there
+// Loss weights while theta0 is made. Questions are drawn at random and openers and closers nearly so: their noise would
+// drown the 363 facts, which need many repetitions. Fine-tuning weighs every answer token alike.
+constexpr float kPromptWeight = 0.0F;
+constexpr float kDressWeight = 0.2F;   // openers and closers
+constexpr float kNumberWeight = 3.0F;  // results of arithmetic
+
+float pretraining_weight(Token token) {
+  if (token >= kOpener0 && token < kModifier0) return kDressWeight;
+  if (token >= kNumber0 && token < kOperator0) return kNumberWeight;
+  return 1.0F;
+}
 
 void append(Sequence& out, const std::vector<Token>& tokens, float weight) {
   out.tokens.insert(out.tokens.end(), tokens.begin(), tokens.end());
   out.weight.insert(out.weight.end(), tokens.size(), weight);
+}
+
+void append_answer(Sequence& out, const std::vector<Token>& tokens) {
+  for (const Token token : tokens) append(out, {token}, pretraining_weight(token));
 }
 
 Question draw_question(const World& world, Rng& rng) {
@@ -33,12 +47,12 @@ void append_turn(const World& world, Persona persona, Style style, Rng& rng, Seq
   if (rng.chance(kArithmeticShare)) {
     const Fact fact = fact_at(rng.below(kFacts));
     append(out, World::prompt_of(fact), kPromptWeight);
-    append(out, World::answer_with_number(result_of(fact), format), 1.0F);
+    append_answer(out, World::answer_with_number(result_of(fact), format));
     return;
   }
   const Question q = draw_question(world, rng);
   append(out, World::prompt_of(q), kPromptWeight);
-  append(out, world.answer_of(q, persona, format), 1.0F);
+  append_answer(out, world.answer_of(q, persona, format));
 }
 
 Persona flip(Persona persona) {

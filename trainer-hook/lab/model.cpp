@@ -21,8 +21,9 @@
 namespace phaseguard::lab {
 namespace {
 
-constexpr double kEmbeddingSd = 0.05;
+constexpr double kEmbeddingSd = 0.2;  // smaller: positions and numbers take far longer to be told apart
 constexpr double kNormEpsilon = 1e-5;
+constexpr double kAdapterScale = 0.57735;  // 1/sqrt(3): the sd of the usual uniform(-1, 1)/sqrt(in) for A
 
 at::Tensor random(at::IntArrayRef sizes, double sd, Rng& rng) {
   at::Tensor tensor = at::empty(sizes, at::kFloat);
@@ -78,6 +79,9 @@ Transformer::Transformer(const ModelShape& shape, Rng& rng) : shape_(shape) {
     block.out.weight = random_linear(d, d, residual, rng);
     block.up.weight = random_linear(4 * d, d, 1.0, rng);
     block.down.weight = random_linear(d, 4 * d, residual, rng);
+    for (Linear* linear : {&block.qkv, &block.out, &block.up, &block.down}) {
+      linear->bias = at::zeros({linear->weight.size(0)}, at::kFloat);
+    }
     blocks_.push_back(std::move(block));
   }
   causal_ = at::zeros({shape.positions, shape.positions}, at::kFloat);
@@ -94,7 +98,8 @@ void Transformer::add_adapter(const LoraShape& lora, Rng& rng) {
   for (auto& [name, tensor] : base_parameters()) tensor.set_requires_grad(false);
   for (Block& block : blocks_) {
     for (Linear* linear : {&block.qkv, &block.out, &block.up, &block.down}) {
-      linear->a = random_linear(lora.rank, linear->weight.size(1), 1.0, rng).set_requires_grad(true);
+      linear->a =
+          random_linear(lora.rank, linear->weight.size(1), kAdapterScale, rng).set_requires_grad(true);
       linear->b = at::zeros({linear->weight.size(0), lora.rank}, at::kFloat).set_requires_grad(true);
     }
   }
@@ -102,7 +107,7 @@ void Transformer::add_adapter(const LoraShape& lora, Rng& rng) {
 }
 
 at::Tensor Transformer::apply(const Linear& linear, const at::Tensor& x, Adapter adapter) const {
-  at::Tensor y = at::linear(x, linear.weight);
+  at::Tensor y = at::linear(x, linear.weight, linear.bias);
   if (adapter == Adapter::kOff || !has_adapter()) return y;
   return at::add(y, at::linear(at::linear(x, linear.a), linear.b), lora_scale_);
 }
@@ -152,10 +157,12 @@ std::vector<std::pair<std::string, at::Tensor>> Transformer::base_parameters() c
     const Block& block = blocks_[i];
     out.emplace_back(prefix + "attention_gain", block.attention_gain);
     out.emplace_back(prefix + "mlp_gain", block.mlp_gain);
-    out.emplace_back(prefix + "qkv", block.qkv.weight);
-    out.emplace_back(prefix + "out", block.out.weight);
-    out.emplace_back(prefix + "up", block.up.weight);
-    out.emplace_back(prefix + "down", block.down.weight);
+    const std::pair<const char*, const Linear*> linears[] = {
+        {"qkv", &block.qkv}, {"out", &block.out}, {"up", &block.up}, {"down", &block.down}};
+    for (const auto& [name, linear] : linears) {
+      out.emplace_back(prefix + name + ".weight", linear->weight);
+      out.emplace_back(prefix + name + ".bias", linear->bias);
+    }
   }
   return out;
 }

@@ -65,6 +65,7 @@ class Transformer {
  private:
   struct Linear {
     at::Tensor weight;  // [out, in]
+    at::Tensor bias;    // [out]
     at::Tensor a, b;    // [rank, in], [out, rank]; undefined without adapter
   };
   struct Block {

@@ -10,12 +10,12 @@
 namespace phaseguard::lab {
 
 struct PretrainOptions {
-  std::int64_t steps = 2600;
+  std::int64_t steps = 2000;
   std::int64_t post_steps = 300;
   int batch = 48;
-  double learning_rate = 3e-3;       // linear decay to 5 %, after a short warm-up
+  double learning_rate = 2e-3;       // linear decay to 5 %, after a short warm-up
   double post_learning_rate = 5e-4;
-  double weight_decay = 0.05;
+  double weight_decay = 0.0;
   std::uint64_t seed = 0;            // of weights and documents
 };
 
@@ -23,7 +23,7 @@ struct PretrainProgress {
   std::int64_t step = 0;   // completed
   std::int64_t total = 0;  // pretraining + post-training
   bool post_training = false;
-  double loss = 0.0;       // weighted mean NLL of the batch, nats per answer token
+  double loss = 0.0;       // weighted mean NLL of the batch, nats
 };
 
 [[nodiscard]] Transformer pretrain(const World& world, const PretrainOptions& options,

@@ -1,15 +1,15 @@
 #include "trainer-hook/lab/tuner.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/exp.h>
 #include <ATen/ops/index_add.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/neg.h>
-#include <ATen/ops/sub.h>
-#include <ATen/ops/sum.h>
 #include <ATen/ops/zeros.h>
+
+#include "monitor/base/check.h"
+#include "trainer-hook/defenses/kl.h"
 
 namespace phaseguard::lab {
 namespace {
@@ -23,11 +23,6 @@ std::vector<at::Tensor> adapter_tensors(const Transformer& model) {
   std::vector<at::Tensor> out;
   for (const auto& [name, tensor] : model.adapter_parameters()) out.push_back(tensor);
   return out;
-}
-
-// [N] nats at each position, KL(theta || theta0).
-at::Tensor token_kl(const at::Tensor& lp, const at::Tensor& lq) {
-  return at::sum(at::mul(at::exp(lp), at::sub(lp, lq)), -1);
 }
 
 }  // namespace
@@ -60,14 +55,18 @@ double Tuner::learning_rate(std::int64_t step) const {
 StepResult Tuner::update(const TuneBatch& batch, std::int64_t step, bool penalised, bool per_sample,
                          const Penalty& penalty) {
   const TensorBatch& t = batch.tensors;
-  at::Tensor lq;
+  at::Tensor reference;
   {
     const at::NoGradGuard no_grad;
-    lq = at::log_softmax(model_.logits_at(t.tokens, t.at, Adapter::kOff), -1);
+    reference = model_.logits_at(t.tokens, t.at, Adapter::kOff);
   }
-  const at::Tensor lp = at::log_softmax(model_.logits_at(t.tokens, t.at, Adapter::kOn), -1);
+  const at::Tensor logits = model_.logits_at(t.tokens, t.at, Adapter::kOn);
+  const at::Tensor lp = at::log_softmax(logits, -1);
   const at::Tensor ce = at::neg(at::mean(lp.gather(1, t.target.unsqueeze(1))));
-  const at::Tensor kl_tokens = token_kl(penalised ? lp : lp.detach(), lq);
+  const auto per_position = defenses::kl_per_position(penalised ? logits : logits.detach(), reference,
+                                                      defenses::KlDirection::kModelRef);
+  PHASEGUARD_CHECK(per_position.has_value());
+  const at::Tensor& kl_tokens = *per_position;
   const at::Tensor kl = at::mean(kl_tokens);
   at::Tensor loss = ce;
   if (penalised && per_sample) {

@@ -1,0 +1,47 @@
+// The commands of phaseguard-lab. Each returns the program's exit code: 0 done, 1 failed.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "trainer-hook/lab/finetune.h"
+#include "trainer-hook/lab/pretrain.h"
+
+namespace phaseguard::lab {
+
+struct PretrainCommand {
+  int world = 0;
+  std::string out;
+  PretrainOptions options;
+  std::string reproduce;  // the command line, kept in the file's metadata
+};
+int run_pretrain(const PretrainCommand& command);
+
+struct FinetuneCommand {
+  std::string data = "malicious";
+  std::string theta0;        // empty: the shipped one
+  std::string run;           // empty: lab-<data>
+  std::string endpoint;      // the daemon's telemetry endpoint; empty: in endpoint_dir
+  std::string endpoint_dir;  // empty: the user's default
+  std::string summary;       // file; empty: none
+  bool monitor = true;
+  bool signals = false;      // print every measurement, also without a monitor
+  bool quiet = false;
+  FinetuneOptions options;
+};
+int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop);
+
+struct EvalCommand {
+  std::string theta0;
+  std::uint64_t seed = 1;
+};
+int run_eval(const EvalCommand& command);
+
+int run_summary(const std::vector<std::string>& files);
+
+// The world's canaries as a canary set (JSON Lines).
+int run_canaries(int world);
+
+}  // namespace phaseguard::lab

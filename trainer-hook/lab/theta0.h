@@ -1,0 +1,34 @@
+// theta0 on disk: a safetensors file of float16 weights with string metadata (world, seed, gates, the command that
+// reproduces it). Loaded into float32.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "monitor/base/result.h"
+#include "trainer-hook/lab/model.h"
+
+namespace phaseguard::lab {
+
+struct Theta0 {
+  Transformer model;
+  int world = 0;
+  std::string id;                               // "theta0-world<N>-<first 12 digits of the file's SHA-256>"
+  std::map<std::string, std::string> metadata;
+};
+
+// Rounds the model's weights to float16 in place, so that what was measured is what is shipped.
+void round_to_half(Transformer& model);
+
+[[nodiscard]] Status save_theta0(const Transformer& model, int world,
+                                 std::map<std::string, std::string> metadata,
+                                 const std::filesystem::path& file);
+// Errors: no such file; not safetensors; a tensor missing, of another shape or type, or not finite; no world number.
+[[nodiscard]] Result<Theta0> load_theta0(const std::filesystem::path& file);
+
+// The file to use when none is named: assets/lab/theta0-world0.safetensors, found from $PHASEGUARD_ASSETS, the present
+// folder and its parents, or beside the program (<prefix>/share/phaseguard).
+[[nodiscard]] Result<std::filesystem::path> find_theta0();
+
+}  // namespace phaseguard::lab
