@@ -54,6 +54,14 @@ struct JsValue {
                                             JsVariant variant = JsVariant::kFull,
                                             std::size_t k = 256);
 
+// P rows at once: model and reference row-major [P, V], one value a row, in order. What a
+// measurement of a whole canary set calls; full-vocabulary float32 rows share one scratch buffer.
+[[nodiscard]] Result<std::vector<JsValue>> js_divergence_rows(Span<const float> model,
+                                                              Span<const float> reference,
+                                                              std::size_t rows,
+                                                              JsVariant variant = JsVariant::kFull,
+                                                              std::size_t k = 256);
+
 // Every truncated variant for one k at once, with what they are made of.
 struct JsTruncated {
   std::size_t k = 0;

@@ -1,0 +1,3 @@
+// Compiled with -mavx2 -mfma; called only where the processor has both.
+#define PHASEGUARD_JS_ROW js_row_avx2
+#include "canaries/js_rows.inl"
