@@ -1,0 +1,78 @@
+// What a plot draws: anything that can reduce itself to about two vertices per pixel column. The
+// plots know only this interface, so that ten million recorded points and ten live ones cost the
+// same to draw. Owned by the caller and constant during a frame. Pure.
+#pragma once
+
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "monitor/dashboard/plot/axis.h"
+#include "monitor/run/series.h"
+
+namespace phaseguard::plot {
+
+// One drawn place: a single value (lo == hi), or the extent of all values of one pixel column.
+struct Vertex {
+  double x = 0.0;
+  double lo = 0.0;
+  double hi = 0.0;
+  bool starts = false;  // nothing connects it with the vertex before: a gap, or the first one
+  bool hole = false;    // a value that could not be computed was here: marked, never drawn
+  bool old = false;     // of a stretch that a rollback or a resume has superseded
+};
+
+struct Extent {
+  double lo = std::numeric_limits<double>::infinity();
+  double hi = -std::numeric_limits<double>::infinity();
+  [[nodiscard]] bool empty() const { return lo > hi; }
+};
+
+struct Nearest {
+  double x = 0.0;
+  double y = 0.0;  // NaN: a hole
+};
+
+class Data {
+ public:
+  virtual ~Data() = default;
+  // Appends the vertices that show `x` in `columns` pixel columns: at most two per column, and one
+  // on either side of the range so that a line leaves the picture at the right slope. Every extremum
+  // of a column is inside its vertex.
+  virtual void vertices(Range x, int columns, std::vector<Vertex>& out) const = 0;
+  [[nodiscard]] virtual Extent extent(Range x) const = 0;
+  // The value whose x is nearest to `x`; nothing when there is none.
+  [[nodiscard]] virtual std::optional<Nearest> nearest(double x) const = 0;
+};
+
+// A series of the run with its pyramid. `max_gap`: two values further apart in x are not joined
+// (missing measurements are a gap, never a line).
+class SeriesData final : public Data {
+ public:
+  explicit SeriesData(const run::Series& series,
+                      double max_gap = std::numeric_limits<double>::infinity())
+      : series_(&series), max_gap_(max_gap) {}
+  void vertices(Range x, int columns, std::vector<Vertex>& out) const override;
+  [[nodiscard]] Extent extent(Range x) const override;
+  [[nodiscard]] std::optional<Nearest> nearest(double x) const override;
+
+ private:
+  const run::Series* series_;
+  double max_gap_;
+};
+
+// A staircase: each value of the series holds until the next one (a knob), the last one until `until`.
+class HeldData final : public Data {
+ public:
+  HeldData(const run::Series& series, double until) : series_(&series), until_(until) {}
+  void vertices(Range x, int columns, std::vector<Vertex>& out) const override;
+  [[nodiscard]] Extent extent(Range x) const override;
+  [[nodiscard]] std::optional<Nearest> nearest(double x) const override;
+
+ private:
+  const run::Series* series_;
+  double until_;
+};
+
+}  // namespace phaseguard::plot

@@ -1,0 +1,179 @@
+#include "monitor/dashboard/plot/paint.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "monitor/dashboard/plot/palette.h"
+
+namespace phaseguard::plot {
+namespace {
+
+constexpr std::size_t kChunk = 8000;  // vertices of one AddPolyline; its index is 16 bits wide
+
+void stroke(ImDrawList& draw, const std::vector<ImVec2>& points, const LineStyle& style) {
+  if (points.size() < 2) return;
+  if (style.dashed) {
+    for (std::size_t i = 1; i < points.size(); ++i) {
+      dashed_line(draw, points[i - 1], points[i], style.colour, style.thickness,
+                  style.thickness * 4.0F);
+    }
+    return;
+  }
+  for (std::size_t first = 0; first + 1 < points.size(); first += kChunk - 1) {
+    const std::size_t count = std::min(kChunk, points.size() - first);
+    draw.AddPolyline(points.data() + first, static_cast<int>(count), style.colour, ImDrawFlags_None,
+                     style.thickness);
+  }
+}
+
+// A run of vertices that belong together.
+class Runs {
+ public:
+  Runs(ImDrawList& draw, const Scale& x, const Scale& y, const LineStyle& style)
+      : draw_(draw), x_(x), y_(y), style_(style) {}
+
+  void add(const Vertex& v, bool bar) {
+    const float px = x_.px(v.x);
+    if (!bar) {
+      points_.push_back({px, y_.px(v.lo)});
+      return;
+    }
+    const float bottom = y_.px(v.lo);
+    const float top = std::min(y_.px(v.hi), bottom - style_.thickness);
+    if (!points_.empty()) points_.push_back({px, std::clamp(points_.back().y, top, bottom)});
+    flush();
+    const float half = 0.5F * style_.thickness;
+    draw_.AddRectFilled({px - half, top}, {px + half, bottom}, style_.colour);
+    points_.push_back({px, 0.5F * (top + bottom)});  // the next value is joined to this bar
+    after_bar_ = true;
+  }
+
+  void flush() {
+    if (points_.size() >= 2) {
+      stroke(draw_, points_, style_);
+    } else if (points_.size() == 1 && !after_bar_) {
+      shape_at(draw_, points_[0], 3.2F * style_.thickness, Shape::kCircle, style_.colour);
+    }
+    const bool spaced =
+        points_.size() >= 2 &&
+        (points_.back().x - points_.front().x) > 9.0F * style_.thickness * (points_.size() - 1);
+    if (style_.dots && spaced && !after_bar_) {
+      for (const ImVec2& p : points_) {
+        draw_.AddCircleFilled(p, 1.7F * style_.thickness, style_.colour, 8);
+      }
+    }
+    points_.clear();
+    after_bar_ = false;
+  }
+
+ private:
+  ImDrawList& draw_;
+  const Scale& x_;
+  const Scale& y_;
+  const LineStyle& style_;
+  std::vector<ImVec2> points_;
+  bool after_bar_ = false;
+};
+
+}  // namespace
+
+void text_at(ImDrawList& draw, ImVec2 at, ImU32 colour, std::string_view text) {
+  if (text.empty()) return;
+  draw.AddText({std::floor(at.x), std::floor(at.y)}, colour, text.data(),
+               text.data() + text.size());
+}
+
+ImVec2 text_size(std::string_view text) {
+  if (text.empty()) return {0.0F, ImGui::GetFontSize()};
+  return ImGui::CalcTextSize(text.data(), text.data() + text.size());
+}
+
+std::string elided(std::string_view text, float width) {
+  if (text_size(text).x <= width) return std::string(text);
+  const float room = width - text_size("...").x;
+  std::size_t low = 0;
+  std::size_t high = text.size();
+  while (low < high) {
+    const std::size_t middle = (low + high + 1) / 2;
+    if (text_size(text.substr(0, middle)).x <= room) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  while (low > 0 && low < text.size() && (static_cast<unsigned char>(text[low]) & 0xC0U) == 0x80U) {
+    --low;
+  }
+  return std::string(text.substr(0, low)) + "...";
+}
+
+void dashed_line(ImDrawList& draw, ImVec2 from, ImVec2 to, ImU32 colour, float thickness,
+                 float dash) {
+  const float dx = to.x - from.x;
+  const float dy = to.y - from.y;
+  const float length = std::sqrt(dx * dx + dy * dy);
+  if (length <= 0.0F) return;
+  constexpr int kMostDashes = 2000;
+  dash = std::max(dash, length / kMostDashes);
+  // Dashes are placed on a fixed raster, so that the pieces of a long line look like one.
+  const bool flat = std::abs(dx) >= std::abs(dy);
+  float at = -std::fmod(flat ? from.x : from.y, 2.0F * dash);
+  for (; at < length; at += 2.0F * dash) {
+    const float a = std::clamp(at, 0.0F, length) / length;
+    const float b = std::clamp(at + dash, 0.0F, length) / length;
+    if (b <= a) continue;
+    draw.AddLine({from.x + a * dx, from.y + a * dy}, {from.x + b * dx, from.y + b * dy}, colour,
+                 thickness);
+  }
+}
+
+void shape_at(ImDrawList& draw, ImVec2 at, float size, Shape shape, ImU32 colour) {
+  const float h = 0.5F * size;
+  switch (shape) {
+    case Shape::kSquare:
+      draw.AddRectFilled({at.x - h * 0.9F, at.y - h * 0.9F}, {at.x + h * 0.9F, at.y + h * 0.9F},
+                         colour);
+      break;
+    case Shape::kTriangleUp:
+      draw.AddTriangleFilled({at.x - h, at.y + h * 0.8F}, {at.x, at.y - h}, {at.x + h, at.y + h * 0.8F},
+                             colour);
+      break;
+    case Shape::kTriangleDown:
+      draw.AddTriangleFilled({at.x - h, at.y - h * 0.8F}, {at.x + h, at.y - h * 0.8F}, {at.x, at.y + h},
+                             colour);
+      break;
+    case Shape::kCircle: draw.AddCircleFilled(at, h, colour, 16); break;
+    case Shape::kRing: draw.AddCircle(at, h * 0.85F, colour, 16, size * 0.16F); break;
+    case Shape::kDiamond:
+      draw.AddQuadFilled({at.x, at.y - h}, {at.x + h, at.y}, {at.x, at.y + h}, {at.x - h, at.y},
+                         colour);
+      break;
+    case Shape::kCross:
+      draw.AddLine({at.x - h, at.y - h}, {at.x + h, at.y + h}, colour, size * 0.2F);
+      draw.AddLine({at.x - h, at.y + h}, {at.x + h, at.y - h}, colour, size * 0.2F);
+      break;
+  }
+}
+
+void line_through(ImDrawList& draw, const std::vector<Vertex>& vertices, const Scale& x,
+                  const Scale& y, const LineStyle& style) {
+  LineStyle now = style;
+  Runs runs(draw, x, y, now);
+  for (const Vertex& v : vertices) {
+    if (v.hole) {
+      runs.flush();
+      shape_at(draw, {x.px(v.x), y.px_lo - 4.0F * style.thickness}, 5.0F * style.thickness,
+               Shape::kCross, style.colour);
+      continue;
+    }
+    if (v.starts) {
+      runs.flush();
+      now.colour = v.old ? faded(style.colour, 0.4F) : style.colour;
+    }
+    runs.add(v, v.lo != v.hi);
+  }
+  runs.flush();
+}
+
+}  // namespace phaseguard::plot
