@@ -37,8 +37,8 @@ struct KnobWord {
   bool confirmed = false;
   Step step{-1};     // first step at which the applied value was in force
   std::string who;   // cause of the decided value
-  std::string text;  // "on 2, applied since step 11 (rule:defend)", "off", "2 decided at step 10, not
-                     // confirmed"
+  std::string text;  // "on 2, applied since step 11 (rule:defend)", "off", "2 decided at step 10,
+                     // not confirmed"
 };
 
 struct Health {
@@ -47,7 +47,8 @@ struct Health {
   double age_s = wire::kNaN;       // since the trainer's last frame; NaN: none yet
   double feed_age_s = wire::kNaN;  // since the daemon's last Status; NaN: not a live view
   std::vector<StaleSignal> stale;
-  std::optional<wire::Alert> worst;  // of the alerts in force: live from Status, else from the record
+  std::optional<wire::Alert>
+      worst;  // of the alerts in force: live from Status, else from the record
   std::optional<Nearness> nearest;
   KnobWord kl;
 };

@@ -1,6 +1,6 @@
 // One signal over a run, with what a plot needs: columns of steps, times and values, and a min/max
-// pyramid beside them, so that the cost of drawing does not depend on the number of points. Owned by
-// RunState; read by the dashboard's plots, the report and health. Not thread-safe; pure.
+// pyramid beside them, so that the cost of drawing does not depend on the number of points. Owned
+// by RunState; read by the dashboard's plots, the report and health. Not thread-safe; pure.
 #pragma once
 
 #include <cstddef>
@@ -67,8 +67,8 @@ class Series {
 
   // The points of one stretch with step in [x0, x1], at most one column for each of n_columns equal
   // parts of [x0, x1]; parts without points give no column. When there are fewer points than
-  // columns, one column a point (repeated steps share one). One point beyond each side is included so
-  // that a line enters and leaves the plot. Costs O(n_columns log n).
+  // columns, one column a point (repeated steps share one). One point beyond each side is included
+  // so that a line enters and leaves the plot. Costs O(n_columns log n).
   [[nodiscard]] std::vector<Column> columns(const Stretch& stretch, double x0, double x1,
                                             int n_columns) const;
 

@@ -73,8 +73,8 @@ struct KnobState {
   Series applied;
   double decided_value = wire::kNaN;
   double applied_value = wire::kNaN;
-  Step decided_step{-1};  // of the decision that set the present decided value
-  Step applied_step{-1};  // first step at which the present applied value was in force
+  Step decided_step{-1};   // of the decision that set the present decided value
+  Step applied_step{-1};   // first step at which the present applied value was in force
   Step reported_step{-1};  // of the last Applied
   std::string cause;       // of the decided value: "base", "rule:defend", "operator:ann", "limit"
   std::int64_t decision = 0;
@@ -99,9 +99,9 @@ struct Segment {
 
 struct RequestState {
   wire::Request request;
-  Seq seq;       // of the decision
-  Step step;     // of the decision
-  double t = 0;  // of the decision
+  Seq seq;                         // of the decision
+  Step step;                       // of the decision
+  double t = 0;                    // of the decision
   std::string status = "decided";  // then "done" | "failed" | "refused"
   std::string detail;
   Step restored_step{-1};
@@ -122,8 +122,8 @@ struct RunState {
   double t = 0.0;      // wall seconds of the last recorded message; annotation only
   double first_t = 0;  // of the first one
 
-  // By signal name, plus one derived series `canary/js/<canary id>` per item of a signal whose items
-  // are canaries.
+  // By signal name, plus one derived series `canary/js/<canary id>` per item of a signal whose
+  // items are canaries.
   std::map<std::string, SignalState> signals;
   std::map<std::string, KnobState> knobs;
 

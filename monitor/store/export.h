@@ -10,8 +10,8 @@
 namespace phaseguard::store {
 
 // One row per point of a signal, header first:
-// seq,t,attempt,segment,step,signal,value,quality. `value` is what the trainer sent: NaN, Infinity or
-// -Infinity when it could not be computed. A signal with one value per canary also gives
+// seq,t,attempt,segment,step,signal,value,quality. `value` is what the trainer sent: NaN, Infinity
+// or -Infinity when it could not be computed. A signal with one value per canary also gives
 // `<signal>/<canary id>` rows. Error kIo when `out` fails.
 [[nodiscard]] Status export_csv(const Reader& reader, std::ostream& out);
 

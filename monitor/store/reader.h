@@ -20,7 +20,8 @@ namespace phaseguard::store {
 struct ChainReport {
   std::int64_t records = 0;   // messages of every kind
   std::int64_t controls = 0;  // of these, records that carry the hash chain
-  std::int64_t uncovered = 0;  // reports after the last control record: no later hash covers them yet
+  std::int64_t uncovered =
+      0;  // reports after the last control record: no later hash covers them yet
   std::vector<std::string> findings;
 };
 
@@ -39,17 +40,17 @@ class Reader {
   // Highest seq committed so far (asks the file anew); 0: none.
   [[nodiscard]] Result<Seq> last_seq() const;
 
-  // Calls `visit` for every message with seq >= `from`, in order, as of one moment of the file, until
-  // it returns false or `limit` messages were visited (0: no limit). Error kMalformed names the seq
-  // whose bytes cannot be read.
+  // Calls `visit` for every message with seq >= `from`, in order, as of one moment of the file,
+  // until it returns false or `limit` messages were visited (0: no limit). Error kMalformed names
+  // the seq whose bytes cannot be read.
   [[nodiscard]] Status each(Seq from, const std::function<bool(const wire::Message&)>& visit,
                             std::int64_t limit = 0) const;
 
   // The same as a list: for pages of a history.
   [[nodiscard]] Result<std::vector<wire::Message>> page(Seq from, std::int64_t limit) const;
 
-  // Recomputes the hash chain over the whole record. Status errors only when the file cannot be read
-  // at all; damage is a finding.
+  // Recomputes the hash chain over the whole record. Status errors only when the file cannot be
+  // read at all; damage is a finding.
   [[nodiscard]] Result<ChainReport> verify_chain() const;
 
  private:

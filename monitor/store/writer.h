@@ -1,6 +1,6 @@
-// Writes the record of one run: `<run>.phaseguard`, one SQLite file (docs/RUN_FILE.md). Owned by the
-// daemon's thread. What append() took is readable by others after commit() and safe from a power cut
-// after sync(); kill -9 loses nothing that was committed.
+// Writes the record of one run: `<run>.phaseguard`, one SQLite file (docs/RUN_FILE.md). Owned by
+// the daemon's thread. What append() took is readable by others after commit() and safe from a
+// power cut after sync(); kill -9 loses nothing that was committed.
 #pragma once
 
 #include <filesystem>
@@ -20,10 +20,10 @@ inline constexpr const char* kExtension = ".phaseguard";
 
 class Writer {
  public:
-  // Makes the file, or opens it, recovers what a killed writer left behind and goes on after its last
-  // record. Errors, each naming the file: kConflict another process writes it, or it is another
-  // run's; kMalformed not a run file, or truncated; kUnsupported written by a newer version; kIo. A
-  // file that is refused is left as it was.
+  // Makes the file, or opens it, recovers what a killed writer left behind and goes on after its
+  // last record. Errors, each naming the file: kConflict another process writes it, or it is
+  // another run's; kMalformed not a run file, or truncated; kUnsupported written by a newer
+  // version; kIo. A file that is refused is left as it was.
   [[nodiscard]] static Result<Writer> create_or_open(const std::filesystem::path& path,
                                                      const RunId& run, Now now);
   Writer(Writer&&) noexcept;

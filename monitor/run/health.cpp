@@ -1,0 +1,126 @@
+#include "monitor/run/health.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "monitor/base/text.h"
+
+namespace phaseguard::run {
+
+namespace {
+
+std::string recorded_link(const RunState& state) {
+  if (state.goodbye) return "ended";
+  if (!state.hello) return "absent";
+  if (state.links.entries.empty()) return "active";
+  const std::string& word = state.links.entries.back().body.state;
+  if (word == "claimed" || word == "back" || word == "restored") return "active";
+  return word;
+}
+
+void fill_link(Health& out, const RunState& state, Now now) {
+  out.link = recorded_link(state);
+  if (state.last_seq > Seq{0}) out.age_s = std::max(0.0, now.wall_s - state.t);
+  if (state.status) {
+    out.feed_age_s = std::max(0.0, now.wall_s - state.status_t);
+    out.link = state.status->link;
+    if (std::isfinite(state.status->age_s)) out.age_s = state.status->age_s + out.feed_age_s;
+    if (out.feed_age_s > kFeedSilentAfterS && out.link != "ended") out.link = "unknown";
+    return;
+  }
+  if (out.link != "active") return;
+  if (out.age_s > kLostAfterS) {
+    out.link = "lost";
+  } else if (out.age_s > kSilentAfterS) {
+    out.link = "silent";
+  }
+}
+
+std::vector<StaleSignal> stale_signals(const RunState& state) {
+  std::vector<StaleSignal> out;
+  if (!state.hello || state.goodbye) return out;
+  for (const auto& declaration : state.hello->signals) {
+    if (declaration.every_steps <= 0) continue;
+    const auto found = state.signals.find(declaration.name);
+    const Step last = found == state.signals.end() ? Step{-1} : found->second.step;
+    const std::int64_t since = std::max(last.value, state.segments.back().start.value);
+    const std::int64_t overdue = state.step.value - since - declaration.every_steps;
+    // One interval of grace: the value of a step may arrive after the step's own report.
+    if (overdue > declaration.every_steps) out.push_back({declaration.name, last, overdue});
+  }
+  return out;
+}
+
+std::optional<wire::Alert> worst_alert(const RunState& state) {
+  std::optional<wire::Alert> worst;
+  const auto take = [&worst](const wire::Alert& alert) {
+    if (!worst || severity_rank(alert.severity) > severity_rank(worst->severity)) worst = alert;
+  };
+  if (state.status) {
+    for (const auto& alert : state.status->alerts) take(alert);
+  } else {
+    for (const auto& entry : state.alerts.entries) take(entry.body);
+  }
+  return worst;
+}
+
+std::optional<Nearness> nearest_line(const RunState& state) {
+  std::optional<Nearness> best;
+  for (const auto& d : state.detectors) {
+    if (d.n == 0 || !std::isfinite(d.statistic) || !std::isfinite(d.threshold)) continue;
+    const double scale = d.threshold == 0.0 ? 1.0 : std::fabs(d.threshold);
+    const double fraction = 1.0 - (d.threshold - d.statistic) / scale;
+    if (!best || fraction > best->fraction) {
+      best = Nearness{d.detector, d.signal, d.statistic, d.threshold, fraction, d.voting};
+    }
+  }
+  return best;
+}
+
+KnobWord kl_word(const RunState& state) {
+  KnobWord word;
+  const auto found = state.knobs.find("kl");
+  if (found == state.knobs.end()) {
+    word.text = "the trainer has no knob kl";
+    return word;
+  }
+  const KnobState& knob = found->second;
+  word.decided = knob.decided_value;
+  word.applied = knob.applied_value;
+  word.on = knob.decided_value > 0.0;
+  word.confirmed = knob.confirmed();
+  word.step = knob.applied_step;
+  word.who = knob.cause;
+  const std::string who = word.who.empty() ? "" : " (" + word.who + ")";
+  if (!word.confirmed) {
+    word.text = number_text(word.decided) + " decided at step " +
+                std::to_string(knob.decided_step.value) + who +
+                ", not confirmed: " + number_text(word.applied) + " applied";
+  } else if (word.on) {
+    word.text = "on " + number_text(word.applied) + ", applied since step " +
+                std::to_string(word.step.value) + who;
+  } else {
+    word.text = "off";
+  }
+  return word;
+}
+
+}  // namespace
+
+int severity_rank(const std::string& severity) {
+  if (severity == "critical") return 3;
+  if (severity == "high") return 2;
+  return severity == "medium" ? 1 : 0;
+}
+
+Health health(const RunState& state, Now now) {
+  Health out;
+  fill_link(out, state, now);
+  out.stale = stale_signals(state);
+  out.worst = worst_alert(state);
+  out.nearest = nearest_line(state);
+  out.kl = kl_word(state);
+  return out;
+}
+
+}  // namespace phaseguard::run
