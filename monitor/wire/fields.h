@@ -25,6 +25,8 @@ struct Presence {
 inline constexpr Presence kNeeded{true, 0};
 inline constexpr Presence kOptional{false, 0};
 inline constexpr Presence kFromMinusOne{false, -1};  // -1: none, unknown
+// Ids of requests: the trainer's guard counts its own downwards from -1.
+inline constexpr Presence kAnyNeeded{true, std::numeric_limits<std::int64_t>::min()};
 
 // `T` or `const T`, so that one list serves the reader and the writer.
 template <class F, class T>
@@ -79,7 +81,7 @@ void fields(V& v, T& x) {
 
 template <class V, Fields<RequestOutcome> T>
 void fields(V& v, T& x) {
-  v("id", x.id, kNeeded);
+  v("id", x.id, kAnyNeeded);
   v("status", x.status, kNeeded);
   v("detail", x.detail, kOptional);
   v("restored_step", x.restored_step, kFromMinusOne);
@@ -175,7 +177,7 @@ void fields(V& v, T& x) {
 
 template <class V, Fields<RequestStatus> T>
 void fields(V& v, T& x) {
-  v("id", x.id, kNeeded);
+  v("id", x.id, kAnyNeeded);
   v("type", x.type, kOptional);
   v("status", x.status, kOptional);
   v("detail", x.detail, kOptional);
@@ -276,7 +278,7 @@ void fields(V& v, T& x) {
 template <class V, Fields<Request> T>
 void fields(V& v, T& x) {
   v("epoch", x.epoch, kOptional);
-  v("id", x.id, kNeeded);
+  v("id", x.id, kAnyNeeded);
   v("type", x.type, kNeeded);
   v("reason", x.reason, kOptional);
   v("decision", x.decision, kOptional);
@@ -346,7 +348,6 @@ void fields(V& v, T& x) {
   v("detail", x.detail, kOptional);
   v("epoch", x.epoch, kOptional);
 }
-
 template <class V, Fields<Tick> T>
 void fields(V&, T&) {}
 
@@ -381,7 +382,6 @@ void fields(V& v, T& x) {
 struct KindField {
   std::string_view text;
 };
-
 template <class V, Fields<Message> T>
 void fields(V& v, T& x) {
   v("v", x.header.version, kNeeded);

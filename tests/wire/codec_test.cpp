@@ -176,6 +176,13 @@ TEST_CASE("values outside their range are refused", "[wire][hostile]") {
           Errc::kMalformed, {"v: expected an array of two integers, found an array of 3"});
 }
 
+TEST_CASE("the guard's own requests carry negative ids", "[wire]") {
+  const Applied applied{{}, {{-3, "done", "restored snapshot of step 0", Step{0}}}, 1, "guard"};
+  const auto back = decode(encode(about_r(applied)));
+  REQUIRE(back.has_value());
+  CHECK(std::get<Applied>(back->body).requests[0].id == -3);
+}
+
 TEST_CASE("a short text may come as str where bin is meant", "[wire]") {
   const auto message = decode(
       frame("policy", {{"name", text("p")}, {"digest", text("d")}, {"text", text("version = 1")}}));
