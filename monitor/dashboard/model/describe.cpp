@@ -1,0 +1,299 @@
+#include "monitor/dashboard/model/describe.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "monitor/base/text.h"
+
+namespace phaseguard::dashboard {
+namespace {
+
+std::string step_text(Step step) { return std::to_string(step.value); }
+
+Alarm alarm(Level level, std::string text) {
+  switch (level) {
+    case Level::kCritical: return {level, 1, "CRITICAL", std::move(text)};
+    case Level::kHigh: return {level, 2, "HIGH", std::move(text)};
+    default: return {level, 3, "MEDIUM", std::move(text)};
+  }
+}
+
+// The recorded decision that raised an alert says more than the alert itself: what was done.
+std::string with_consequence(const run::RunState& state, const wire::Alert& alert) {
+  const auto& entries = state.decisions.entries;
+  for (auto e = entries.rbegin(); e != entries.rend(); ++e) {
+    for (const wire::Alert& raised : e->body.alerts) {
+      if (raised.source != alert.source || raised.severity != alert.severity) continue;
+      std::string text = raised.text;
+      if (!e->body.summary.empty() && text.find(e->body.summary) == std::string::npos) {
+        text = e->body.summary.size() > text.size() ? e->body.summary : text;
+      }
+      for (const run::RequestState& request : state.requests) {
+        if (request.request.decision != e->body.id || request.status != "done") continue;
+        if (request.restored_step >= Step{0}) {
+          text += "; rolled back to step " + step_text(request.restored_step);
+        }
+      }
+      return text;
+    }
+  }
+  return alert.text;
+}
+
+void add_alerts(const Model& model, const run::RunState& state, std::vector<Alarm>& out) {
+  std::vector<wire::Alert> raised;
+  if (state.status && model.source().live) {
+    raised = state.status->alerts;
+  } else {
+    for (const auto& entry : state.alerts.entries) raised.push_back(entry.body);
+  }
+  std::vector<std::string> seen;
+  for (const wire::Alert& a : raised) {
+    const Level level = level_of(a.severity);
+    if (level < Level::kMedium) continue;
+    if (std::find(seen.begin(), seen.end(), a.source) != seen.end()) continue;
+    seen.push_back(a.source);
+    out.push_back(alarm(level, one_line(with_consequence(state, a))));
+  }
+}
+
+}  // namespace
+
+Level level_of(const std::string& severity) {
+  if (severity == "critical") return Level::kCritical;
+  if (severity == "high") return Level::kHigh;
+  if (severity == "medium") return Level::kMedium;
+  return severity == "info" ? Level::kInfo : Level::kNone;
+}
+
+std::vector<Alarm> alarms(const Model& model) {
+  std::vector<Alarm> out;
+  const run::RunState* state = model.shown();
+  const bool live = model.source().live;
+  if (live && !model.source().connected && !model.source().loading) {
+    out.push_back(alarm(Level::kHigh, "daemon does not answer: what you see is old. " +
+                                          link_rows(model).back().protection));
+  }
+  if (!live && !model.source().problem.empty()) {
+    out.push_back(alarm(Level::kHigh, one_line(model.source().problem)));
+  }
+  for (const Pending& pending : model.pending()) {
+    if (pending.stage == Stage::kNotConfirmed) {
+      out.push_back(alarm(Level::kCritical, "command " + pending.command.action +
+                                                " kl NOT CONFIRMED: " + one_line(pending.text)));
+    }
+  }
+  if (state != nullptr) {
+    add_alerts(model, *state, out);
+    if (live && (model.health().link == "silent" || model.health().link == "lost")) {
+      out.push_back(alarm(Level::kHigh, "trainer " + model.health().link + " for " +
+                                            age_text(model.health().age_s) +
+                                            ": the hook's own guard holds its last decision"));
+    }
+    if (live) {
+      for (const run::StaleSignal& s : model.health().stale) {
+        out.push_back(alarm(Level::kMedium, "signal " + one_line(s.name) + " is overdue by " +
+                                                std::to_string(s.overdue_steps) + " steps"));
+      }
+    }
+  }
+  std::stable_sort(out.begin(), out.end(),
+                   [](const Alarm& a, const Alarm& b) { return a.number < b.number; });
+  return out;
+}
+
+std::vector<SignalRow> signal_rows(const run::RunState& state, const run::Health& health) {
+  std::vector<SignalRow> rows;
+  for (const auto& [name, signal] : state.signals) {
+    if (std::count(name.begin(), name.end(), '/') > 1) continue;  // one of a vector's items
+    SignalRow row;
+    row.name = name;
+    row.unit = signal.declaration.unit;
+    row.value = signal.value;
+    row.quality = signal.quality;
+    row.step = signal.step;
+    row.series = &signal.series;
+    for (const run::StaleSignal& s : health.stale) row.overdue = row.overdue || s.name == name;
+    for (const wire::DetectorEvidence& d : state.detectors) {
+      if (d.signal != name) continue;
+      row.watched = true;
+      row.voting = row.voting || d.voting;
+      if (d.threshold > 0.0 && std::isfinite(d.statistic)) {
+        const double fraction = d.statistic / d.threshold;
+        row.of_line = std::isnan(row.of_line) ? fraction : std::max(row.of_line, fraction);
+      }
+    }
+    rows.push_back(std::move(row));
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const SignalRow& a, const SignalRow& b) {
+    return a.watched > b.watched;
+  });
+  return rows;
+}
+
+KlView kl_view(const Model& model) {
+  KlView view;
+  const run::RunState* state = model.shown();
+  if (state == nullptr) {
+    view.mode = "-";
+    return view;
+  }
+  const auto found = state->knobs.find("kl");
+  if (found == state->knobs.end()) {
+    view.mode = "NOT DECLARED";
+    return view;
+  }
+  const run::KnobState& kl = found->second;
+  view.decided = kl.decided_value;
+  view.applied = kl.applied_value;
+  view.since = kl.applied_step;
+  view.who = who(kl.cause);
+  view.min = kl.declaration.min;
+  view.max = kl.declaration.max;
+  view.confirmed = kl.confirmed();
+  view.forced = model.override_in_force();
+  if (state->status) {
+    for (const wire::KnobStatus& knob : state->status->knobs) {
+      if (knob.name == "kl") view.sent = knob.sent;
+    }
+    if (state->status->override_.active) {
+      view.reason = state->status->override_.reason;
+      view.expires = state->status->override_.expires_step;
+    }
+  }
+  view.on = kl.decided_value > 0.0;
+  view.mode = view.forced                ? (view.on ? "FORCED-ON" : "FORCED-OFF")
+              : state->mode == "shadow" ? "SHADOW"
+              : view.on                 ? "AUTO-ON"
+                                        : "OFF";
+  return view;
+}
+
+std::vector<RuleRow> rule_rows(const run::RunState& state) {
+  std::vector<RuleRow> rows;
+  for (const wire::RuleEvidence& rule : state.rules) {
+    RuleRow row;
+    row.name = rule.rule;
+    row.fired = rule.state == "latched" || rule.state == "active";
+    row.at_floor = row.fired && rule.at_floor;
+    row.state = !row.fired               ? "armed"
+                : rule.fired_step.value < 0 ? "FIRED"
+                                            : "FIRED step " + step_text(rule.fired_step);
+    row.votes = std::to_string(rule.votes) + " of " + std::to_string(rule.of) + " vote, needs " +
+                std::to_string(rule.needed);
+    if (rule.earliest_step.value >= 0) {
+      row.earliest = "earliest possible: step " + step_text(rule.earliest_step);
+    }
+    if (state.policy) {
+      for (const wire::RuleInfo& info : state.policy->rules) {
+        if (info.name != rule.rule) continue;
+        row.level = level_of(info.alert);
+        for (const std::string& name : info.of) {
+          for (const wire::DetectorEvidence& d : state.detectors) {
+            if (d.detector != name) continue;
+            row.detectors.push_back(name + " " + std::to_string(std::min(d.streak, d.needed)) +
+                                    "/" + std::to_string(d.needed));
+            row.voting.push_back(d.voting);
+          }
+        }
+      }
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::vector<LinkRow> link_rows(const Model& model) {
+  std::vector<LinkRow> rows;
+  const run::RunState* state = model.shown();
+  const bool live = model.source().live;
+  LinkRow trainer;
+  trainer.name = "trainer";
+  if (state != nullptr) {
+    trainer.word = model.health().link;
+    trainer.age_s = live ? model.health().age_s : wire::kNaN;
+    if (!live && trainer.word != "ended") trainer.word = "recorded";
+  } else {
+    trainer.word = "absent";
+  }
+  trainer.good = trainer.word == "active" || trainer.word == "ended" || trainer.word == "recorded";
+  if (!trainer.good) {
+    trainer.protection = trainer.word == "absent"
+                             ? "no trainer yet"
+                             : "rules cannot act; the hook's guard keeps deciding";
+  }
+  rows.push_back(trainer);
+
+  LinkRow daemon;
+  daemon.name = live ? "daemon" : "file";
+  daemon.word = !live ? (model.source().loading ? "reading" : "recorded")
+                : model.source().connected
+                    ? "active"
+                    : (model.source().loading ? "connecting" : "no answer");
+  daemon.age_s = live ? model.health().feed_age_s : wire::kNaN;
+  daemon.good = !live || model.source().connected;
+  if (!daemon.good) {
+    daemon.protection = "a running daemon goes on enforcing; without one the hook's guard does";
+  }
+  rows.push_back(daemon);
+  return rows;
+}
+
+std::vector<Interval> kl_intervals(const run::RunState& state, double until) {
+  std::vector<Interval> out;
+  const auto found = state.knobs.find("kl");
+  if (found == state.knobs.end()) return out;
+  for (const run::OnInterval& on : found->second.on_applied) {
+    if (on.attempt != state.attempt || on.segment != state.segment) continue;
+    const auto from = static_cast<double>(on.from.value);
+    const double to = on.to.value < 0 ? until : static_cast<double>(on.to.value);
+    out.push_back({from, std::max(to, from)});
+  }
+  return out;
+}
+
+std::vector<Line> thresholds_of(const run::RunState& state, const std::string& signal) {
+  std::vector<Line> out;
+  if (!state.policy) return out;
+  for (const wire::DetectorInfo& d : state.policy->detectors) {
+    if (d.signal == signal && std::isfinite(d.threshold)) out.push_back({d.name, d.threshold});
+  }
+  return out;
+}
+
+std::string who(const std::string& cause) {
+  if (cause.rfind("rule:", 0) == 0) return "rule " + one_line(cause.substr(5), 40);
+  if (cause.rfind("operator:", 0) == 0) return "operator " + one_line(cause.substr(9), 40);
+  if (cause == "base") return "policy base";
+  if (cause == "limit") return "hard limit";
+  return cause.empty() ? "trainer default" : one_line(cause, 40);
+}
+
+std::string age_text(double seconds) {
+  if (!std::isfinite(seconds)) return "-";
+  char text[32];
+  if (seconds < 10.0) {
+    std::snprintf(text, sizeof text, "%.1f s", seconds);
+  } else if (seconds < 120.0) {
+    std::snprintf(text, sizeof text, "%.0f s", seconds);
+  } else if (seconds < 7200.0) {
+    std::snprintf(text, sizeof text, "%.0f min", seconds / 60.0);
+  } else {
+    std::snprintf(text, sizeof text, "%.0f h", seconds / 3600.0);
+  }
+  return text;
+}
+
+std::string one_line(const std::string& text, std::size_t max_bytes) {
+  // quoted() escapes control bytes and cuts; its quotes and its own escapes of them are undone.
+  const std::string safe = quoted(text, max_bytes);
+  std::string out;
+  for (std::size_t i = 1; i + 1 < safe.size(); ++i) {
+    if (safe[i] == '\\' && i + 2 < safe.size() && (safe[i + 1] == '"' || safe[i + 1] == '\\')) ++i;
+    out += safe[i];
+  }
+  return out;
+}
+
+}  // namespace phaseguard::dashboard

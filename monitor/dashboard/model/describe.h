@@ -1,0 +1,117 @@
+// What the panels print, as plain rows: made from a Model or a RunState and nothing else, so that
+// every word an operator reads can be tested without a window. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "monitor/dashboard/model/model.h"
+
+namespace phaseguard::dashboard {
+
+enum class Level { kNone, kInfo, kMedium, kHigh, kCritical };
+[[nodiscard]] Level level_of(const std::string& severity);
+
+// An alarm in force. `number`: 1 critical, 2 high, 3 medium, as on the banner.
+struct Alarm {
+  Level level = Level::kMedium;
+  int number = 3;
+  std::string word;  // "CRITICAL" | "HIGH" | "MEDIUM"
+  std::string text;
+};
+// Worst first; information is not an alarm.
+[[nodiscard]] std::vector<Alarm> alarms(const Model& model);
+
+struct SignalRow {
+  std::string name;   // "canary/js"
+  std::string unit;
+  double value = wire::kNaN;
+  Quality quality = Quality::kMissing;
+  Step step{-1};
+  bool overdue = false;
+  bool watched = false;       // a detector looks at it
+  bool voting = false;        // and its condition holds
+  double of_line = wire::kNaN;  // statistic / threshold: 1 at the line
+  const run::Series* series = nullptr;
+};
+// Watched signals first, then the rest by name; per-item series are left out.
+[[nodiscard]] std::vector<SignalRow> signal_rows(const run::RunState& state,
+                                                 const run::Health& health);
+
+struct KlView {
+  std::string mode;  // "OFF" | "AUTO-ON" | "FORCED-ON" | "SHADOW" | "NOT DECLARED"
+  bool on = false;
+  bool forced = false;
+  bool confirmed = false;
+  double decided = wire::kNaN;
+  double sent = wire::kNaN;  // NaN: not known (a recording keeps no copy of what was sent)
+  double applied = wire::kNaN;
+  Step since{-1};
+  std::string who;  // "rule defend", "operator ann", "policy base"
+  std::string reason;      // of an operator's override
+  Step expires{-1};
+  double min = 0.0;
+  double max = 0.0;
+};
+[[nodiscard]] KlView kl_view(const Model& model);
+
+struct RuleRow {
+  std::string name;
+  std::string state;   // "FIRED step 10" | "armed" | "active"
+  bool fired = false;
+  bool at_floor = false;
+  std::string votes;   // "2 of 3, needs 2"
+  std::string earliest;  // "earliest possible: step 10"
+  std::vector<std::string> detectors;  // "llr 2/2"
+  std::vector<bool> voting;            // of each of them
+  Level level = Level::kNone;
+};
+[[nodiscard]] std::vector<RuleRow> rule_rows(const run::RunState& state);
+
+// A hop of the chain trainer - daemon - dashboard.
+struct LinkRow {
+  std::string name;
+  std::string word;   // "active", "silent", ...
+  double age_s = wire::kNaN;
+  bool good = false;
+  std::string protection;  // broken: what still holds
+};
+[[nodiscard]] std::vector<LinkRow> link_rows(const Model& model);
+
+enum class EventKind { kTrip, kDecision, kCommand, kApplied, kRequest, kSegment, kLink, kEnd };
+struct EventRow {
+  EventKind kind = EventKind::kDecision;
+  Seq seq;
+  Step step{-1};
+  double t = 0.0;
+  std::string text;        // whole sentence
+  std::string mark;        // short, for a plot; "": not marked
+  std::int64_t decision = 0;  // whose evidence a click shows; 0: none
+};
+// Newest last, at most `limit` of the newest.
+[[nodiscard]] std::vector<EventRow> event_rows(const run::RunState& state, std::size_t limit);
+
+// Steps in which the penalty was in force in the present segment; an open one ends at `until`.
+struct Interval {
+  double from = 0.0;
+  double to = 0.0;
+};
+[[nodiscard]] std::vector<Interval> kl_intervals(const run::RunState& state, double until);
+
+// Thresholds of the detectors that watch `signal`.
+struct Line {
+  std::string detector;
+  double threshold = 0.0;
+};
+[[nodiscard]] std::vector<Line> thresholds_of(const run::RunState& state,
+                                              const std::string& signal);
+
+// "rule defend", "operator ann", "policy base", "hard limit" from a setting's cause.
+[[nodiscard]] std::string who(const std::string& cause);
+// "0.2 s", "12 s", "3 min", "2 h"; "-" for NaN.
+[[nodiscard]] std::string age_text(double seconds);
+// Outside text on one line: control bytes are shown as \x1b, never sent to a font or a terminal.
+[[nodiscard]] std::string one_line(const std::string& text, std::size_t max_bytes = 240);
+
+}  // namespace phaseguard::dashboard

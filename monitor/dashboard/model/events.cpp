@@ -1,0 +1,155 @@
+#include <algorithm>
+#include <cmath>
+
+#include "monitor/base/text.h"
+#include "monitor/dashboard/model/describe.h"
+
+namespace phaseguard::dashboard {
+namespace {
+
+std::string step_text(Step step) { return std::to_string(step.value); }
+
+const char* verb_of(const std::string& action) {
+  if (action == "force") return "force";
+  if (action == "release") return "release";
+  return action == "reset" ? "reset" : "command";
+}
+
+void add_decisions(const run::RunState& state, std::vector<EventRow>& out) {
+  for (const auto& entry : state.decisions.entries) {
+    EventRow row;
+    row.seq = entry.seq;
+    row.step = entry.step;
+    row.t = entry.t;
+    row.decision = entry.body.id;
+    row.text = entry.body.summary.empty() ? "decision " + std::to_string(entry.body.id)
+                                          : one_line(entry.body.summary);
+    for (const wire::RuleEvidence& rule : entry.body.rules) {
+      // The rule fired by this very decision: later ones repeat its step in their evidence.
+      const bool now = rule.fired_step == entry.step && rule.fired_step >= Step{0};
+      bool raised = false;
+      for (const wire::Alert& alert : entry.body.alerts) {
+        raised = raised || alert.source == "rule:" + rule.rule;
+      }
+      if (now && (raised || !entry.body.requests.empty())) {
+        row.kind = EventKind::kTrip;
+        row.mark = one_line(rule.rule, 24) + " fired";
+      }
+    }
+    out.push_back(std::move(row));
+  }
+}
+
+void add_commands(const run::RunState& state, std::vector<EventRow>& out) {
+  for (const auto& entry : state.commands.entries) {
+    const wire::Command& c = entry.body;
+    EventRow row;
+    row.kind = EventKind::kCommand;
+    row.seq = entry.seq;
+    row.step = entry.step;
+    row.t = entry.t;
+    row.text = "operator " + one_line(c.operator_name, 40) + ": " + verb_of(c.action) + " " +
+               one_line(c.action == "reset" ? c.rule : c.knob, 40);
+    if (c.action == "force") row.text += " to " + number_text(c.value);
+    if (c.expires_after_steps > 0) {
+      row.text += " for " + std::to_string(c.expires_after_steps) + " steps";
+    }
+    if (!c.reason.empty()) row.text += " (" + one_line(c.reason, 120) + ")";
+    row.mark = std::string(verb_of(c.action)) + (c.action == "force" ? " " + number_text(c.value) : "");
+    for (const auto& decision : state.decisions.entries) {
+      if (decision.body.because == entry.seq) row.decision = decision.body.id;
+    }
+    out.push_back(std::move(row));
+  }
+}
+
+void add_applied(const run::RunState& state, std::vector<EventRow>& out) {
+  for (const auto& [name, knob] : state.knobs) {
+    double before = wire::kNaN;
+    for (std::size_t i = 0; i < knob.applied.size(); ++i) {
+      const double value = knob.applied.value_at(i);
+      const bool first = i == 0;
+      const bool changed = !(value == before) && !(std::isnan(value) && std::isnan(before));
+      before = value;
+      if (first || !changed) continue;
+      EventRow row;
+      row.kind = EventKind::kApplied;
+      row.step = knob.applied.step_at(i);
+      row.t = knob.applied.t_at(i);
+      row.text = one_line(name, 40) + " " + number_text(value) + " applied by the trainer";
+      out.push_back(std::move(row));
+    }
+  }
+}
+
+void add_requests(const run::RunState& state, std::vector<EventRow>& out) {
+  for (const run::RequestState& request : state.requests) {
+    if (request.status == "decided") continue;  // its decision already says so
+    EventRow row;
+    row.kind = EventKind::kRequest;
+    row.step = request.done_step >= Step{0} ? request.done_step : request.step;
+    row.t = request.t;
+    row.decision = request.request.decision;
+    row.text = one_line(request.request.type, 40) + " " + request.status;
+    if (!request.detail.empty()) row.text += ": " + one_line(request.detail, 160);
+    row.mark = request.status == "done" ? one_line(request.request.type, 20)
+                                        : one_line(request.request.type, 20) + " " + request.status;
+    if (request.restored_step >= Step{0}) row.mark += " to " + step_text(request.restored_step);
+    out.push_back(std::move(row));
+  }
+}
+
+void add_segments_and_links(const run::RunState& state, std::vector<EventRow>& out) {
+  for (const run::Segment& segment : state.segments) {
+    if (segment.segment > 0) continue;  // a rollback's outcome is listed as a request
+    EventRow row;
+    row.kind = EventKind::kSegment;
+    row.seq = segment.seq;
+    row.step = segment.start;
+    row.t = segment.t;
+    row.text = "attempt " + std::to_string(segment.attempt) + " starts at step " +
+               step_text(segment.start);
+    if (segment.attempt > 1) row.mark = "attempt " + std::to_string(segment.attempt);
+    out.push_back(std::move(row));
+  }
+  for (const auto& entry : state.links.entries) {
+    if (entry.body.state == "claimed") continue;
+    EventRow row;
+    row.kind = EventKind::kLink;
+    row.seq = entry.seq;
+    row.step = entry.step;
+    row.t = entry.t;
+    row.text = "trainer link " + one_line(entry.body.state, 40);
+    if (!entry.body.detail.empty()) row.text += ": " + one_line(entry.body.detail, 160);
+    if (entry.body.state == "lost" || entry.body.state == "back") row.mark = "link " + entry.body.state;
+    out.push_back(std::move(row));
+  }
+  if (state.goodbye) {
+    EventRow row;
+    row.kind = EventKind::kEnd;
+    row.step = state.step;
+    row.t = state.t;
+    row.text = "run " + one_line(state.goodbye->reason, 40);
+    if (!state.goodbye->detail.empty()) row.text += ": " + one_line(state.goodbye->detail, 160);
+    out.push_back(std::move(row));
+  }
+}
+
+}  // namespace
+
+std::vector<EventRow> event_rows(const run::RunState& state, std::size_t limit) {
+  std::vector<EventRow> rows;
+  add_segments_and_links(state, rows);
+  add_commands(state, rows);
+  add_decisions(state, rows);
+  add_requests(state, rows);
+  add_applied(state, rows);
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const EventRow& a, const EventRow& b) { return a.t < b.t; });
+  if (rows.size() > limit) {
+    rows.erase(rows.begin(), rows.end() - static_cast<std::ptrdiff_t>(limit));
+  }
+  return rows;
+}
+
+}  // namespace phaseguard::dashboard

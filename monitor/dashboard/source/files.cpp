@@ -1,0 +1,124 @@
+#include <algorithm>
+#include <chrono>
+#include <stop_token>
+#include <system_error>
+#include <thread>
+
+#include "monitor/base/text.h"
+#include "monitor/dashboard/source/mailbox.h"
+#include "monitor/dashboard/source/source.h"
+#include "monitor/store/reader.h"
+#include "monitor/store/writer.h"
+
+namespace phaseguard::dashboard {
+namespace {
+
+constexpr std::int64_t kPage = 20000;  // messages of one batch
+constexpr auto kLookAgain = std::chrono::milliseconds(500);
+constexpr auto kNap = std::chrono::milliseconds(20);
+
+struct Open {
+  store::Reader reader;
+  Seq read;  // last one handed over
+};
+
+class Files final : public Source {
+ public:
+  Files(std::vector<Open> files, SourceState state, Wake wake)
+      : files_(std::move(files)), state_(std::move(state)), wake_(std::move(wake)) {
+    thread_ = std::jthread([this](const std::stop_token& stop) { receive(stop); });
+  }
+  std::vector<Batch> take() override { return mailbox_.take(); }
+  void send(std::vector<wire::Message> /*commands*/) override {}
+
+ private:
+  void receive(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      const bool was_loading = state_.loading;
+      bool any = false;
+      for (Open& file : files_) any = read_on(file, stop) || any;
+      if (!any) state_.loading = false;
+      if (!any && was_loading) hand_over({});
+      for (auto slept = kNap; !any && slept < kLookAgain && !stop.stop_requested(); slept += kNap) {
+        std::this_thread::sleep_for(kNap);
+      }
+    }
+  }
+
+  // Hands over everything behind `file.read`; false when there was nothing.
+  bool read_on(Open& file, const std::stop_token& stop) {
+    bool any = false;
+    while (!stop.stop_requested()) {
+      while (mailbox_.waiting() > 4 && !stop.stop_requested()) std::this_thread::sleep_for(kNap);
+      auto page = file.reader.page(Seq{file.read.value + 1}, kPage);
+      if (!page) {
+        state_.problem = page.error().message;
+        return any;
+      }
+      if (page->empty()) return any;
+      file.read = page->back().header.seq;
+      any = true;
+      hand_over(std::move(*page));
+    }
+    return any;
+  }
+
+  void hand_over(std::vector<wire::Message> messages) {
+    mailbox_.put({state_, std::move(messages)});
+    if (wake_) wake_();
+  }
+
+  std::vector<Open> files_;  // receiving thread only, like state_, once it runs
+  SourceState state_;
+  Wake wake_;
+  Mailbox mailbox_;
+  std::jthread thread_;  // last: it ends before what it uses
+};
+
+Result<std::vector<std::filesystem::path>> run_files_in(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::vector<std::filesystem::path> found;
+  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->path().extension() == store::kExtension) found.push_back(it->path());
+  }
+  if (error) {
+    return fail(Errc::kIo, "cannot list " + quoted(directory.string()) + ": " + error.message());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> open_files(const std::filesystem::path& path, Wake wake) {
+  std::error_code error;
+  SourceState state;
+  state.place = path.string();
+  std::vector<std::filesystem::path> paths{path};
+  const bool directory = std::filesystem::is_directory(path, error);
+  if (directory) {
+    auto found = run_files_in(path);
+    if (!found) return tl::unexpected(found.error());
+    if (found->empty()) {
+      return fail(Errc::kNotFound, "no run file (*" + std::string(store::kExtension) + ") in " +
+                                       quoted(path.string()));
+    }
+    paths = std::move(*found);
+  }
+  std::vector<Open> files;
+  for (const auto& file : paths) {
+    auto reader = store::Reader::open(file);
+    if (reader) {
+      files.push_back({std::move(*reader), Seq{0}});
+    } else if (!directory) {
+      return tl::unexpected(reader.error());
+    } else {
+      state.problem = reader.error().message;
+    }
+  }
+  if (files.empty()) return fail(Errc::kMalformed, state.problem);
+  return std::make_unique<Files>(std::move(files), std::move(state), std::move(wake));
+}
+
+}  // namespace phaseguard::dashboard

@@ -1,0 +1,215 @@
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <random>
+#include <stop_token>
+#include <thread>
+
+#include "monitor/dashboard/source/mailbox.h"
+#include "monitor/dashboard/source/source.h"
+#include "monitor/link/client.h"
+#include "monitor/link/endpoint.h"
+#include "monitor/wire/codec.h"
+
+namespace phaseguard::dashboard {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr auto kHandOver = milliseconds(40);
+constexpr auto kAsk = milliseconds(1000);       // a question without an answer is asked again
+constexpr auto kSilent = milliseconds(2500);    // no answer and no Status: the daemon is away
+constexpr std::int64_t kPage = 2000;
+constexpr std::size_t kMostHeld = 50000;  // messages of the feed kept while a history is fetched
+
+// Where we stand with one run: everything up to `have` was handed over.
+struct Progress {
+  Seq have;
+  Seq known;  // highest seq the daemon told us of
+  std::map<std::int64_t, wire::Message> held;  // came by the feed ahead of a hole
+};
+
+class Live final : public Source {
+ public:
+  Live(link::DealerClient dealer, link::SubscriberClient feed, std::string place, Wake wake)
+      : dealer_(std::move(dealer)), feed_(std::move(feed)), wake_(std::move(wake)) {
+    state_.live = true;
+    state_.place = std::move(place);
+    thread_ = std::jthread([this](const std::stop_token& stop) { receive(stop); });
+  }
+  std::vector<Batch> take() override { return mailbox_.take(); }
+  void send(std::vector<wire::Message> commands) override { mailbox_.order(std::move(commands)); }
+
+ private:
+  void receive(const std::stop_token& stop) {
+    heard_ = started_ = Clock::now();
+    while (!stop.stop_requested()) {
+      feed_.wait(-1, 20);
+      while (auto frame = feed_.receive(0)) on_feed(frame->bytes);
+      while (auto frame = dealer_.receive(0)) on_reply(*frame);
+      for (const wire::Message& command : mailbox_.orders()) unsent_.push_back(wire::encode(command));
+      send_commands();
+      ask();
+      hand_over();
+    }
+    dealer_.close(100);
+  }
+
+  void send_commands() {
+    while (!unsent_.empty() && dealer_.send(unsent_.front())) unsent_.erase(unsent_.begin());
+  }
+
+  void on_feed(const std::string& bytes) {
+    auto message = wire::decode(bytes, wire::kFeedLimits);
+    if (!message) {
+      note_unreadable(message.error());
+      return;
+    }
+    heard_ = Clock::now();
+    take_in(std::move(*message));
+  }
+
+  void take_in(wire::Message message) {
+    Progress& progress = runs_[message.header.run];
+    if (const auto* status = std::get_if<wire::Status>(&message.body)) {
+      progress.known = std::max(progress.known, status->last_seq);
+      batch_.push_back(std::move(message));
+      return;
+    }
+    const Seq seq = message.header.seq;
+    if (seq <= progress.have) return;
+    progress.known = std::max(progress.known, seq);
+    if (seq.value > progress.have.value + 1) {  // a hole: keep it until the history fills it
+      if (progress.held.size() < kMostHeld) progress.held.emplace(seq.value, std::move(message));
+      return;
+    }
+    progress.have = seq;
+    batch_.push_back(std::move(message));
+    for (auto next = progress.held.begin();
+         next != progress.held.end() && next->first <= progress.have.value + 1;
+         next = progress.held.erase(next)) {
+      if (next->first <= progress.have.value) continue;
+      progress.have = Seq{next->first};
+      batch_.push_back(std::move(next->second));
+    }
+  }
+
+  void on_reply(const std::string& bytes) {
+    auto message = wire::decode(bytes, wire::kFeedLimits);
+    if (!message) {
+      note_unreadable(message.error());
+      return;
+    }
+    heard_ = Clock::now();
+    answered_ = true;
+    auto* reply = std::get_if<wire::Reply>(&message->body);
+    if (reply == nullptr) return;
+    if (reply->id != asked_) {  // the answer to a command
+      batch_.push_back(std::move(*message));
+      return;
+    }
+    asked_.clear();
+    const bool was_list = asking_.empty();
+    for (const std::string& one : reply->messages) {
+      auto inner = wire::decode(one, wire::kFeedLimits);
+      if (inner) {
+        take_in(std::move(*inner));
+      } else {
+        note_unreadable(inner.error());
+      }
+    }
+    if (was_list) listed_ = Clock::now();
+    if (!was_list && !reply->more) {
+      // What the daemon's last page ends with is all there is, even when an empty one ends it.
+      Progress& progress = runs_[asking_];
+      progress.known = std::max(progress.have, reply->seq);
+    }
+  }
+
+  // One question at a time: which runs are there, then what is missing of each.
+  void ask() {
+    const auto now = Clock::now();
+    if (!asked_.empty() && now - asked_at_ < kAsk) return;
+    if (!asked_.empty()) dealer_.reopen();  // a hung or restarted daemon is not retried by itself
+    wire::Query query;
+    RunId run;
+    const bool list_due = !answered_ || now - listed_ > kAsk * 2 || !asked_.empty();
+    if (list_due) {
+      query.what = "runs";
+    } else {
+      for (const auto& [id, progress] : runs_) {
+        if (progress.have >= progress.known) continue;
+        run = id;
+        query.what = "events";
+        query.from_seq = Seq{progress.have.value + 1};
+        query.limit = kPage;
+        break;
+      }
+      if (run.empty()) {
+        complete_ = true;
+        return;
+      }
+    }
+    query.id = token_ + std::to_string(++questions_);
+    wire::Message message;
+    message.header.run = run;
+    message.header.seq = Seq{questions_};
+    asked_ = query.id;
+    asking_ = run;
+    asked_at_ = now;
+    message.body = std::move(query);
+    if (!dealer_.send(wire::encode(message))) asked_at_ = now - kAsk + milliseconds(200);
+  }
+
+  void hand_over() {
+    const auto now = Clock::now();
+    const bool connected = answered_ && now - heard_ < kSilent;
+    const bool loading = !complete_ && now - started_ < kSilent;
+    const bool changed = connected != state_.connected || loading != state_.loading;
+    if (batch_.empty() && !changed) return;
+    if (now - handed_over_ < kHandOver && batch_.size() < kMostHeld) return;
+    handed_over_ = now;
+    state_.connected = connected;
+    state_.loading = loading;
+    mailbox_.put({state_, std::exchange(batch_, {})});
+    if (wake_) wake_();
+  }
+
+  void note_unreadable(const Error& error) {
+    state_.problem = "a message of the daemon could not be read: " + error.message;
+  }
+
+  link::DealerClient dealer_;  // everything but mailbox_ belongs to the receiving thread
+  link::SubscriberClient feed_;
+  Wake wake_;
+  SourceState state_;
+  std::map<RunId, Progress> runs_;
+  std::vector<wire::Message> batch_;
+  std::vector<std::string> unsent_;
+  const std::string token_ = "view-" + std::to_string(std::random_device{}()) + "-";
+  std::int64_t questions_ = 0;
+  std::string asked_;  // id of the open question; "": none
+  RunId asking_;       // whose history; empty: the list of runs
+  Clock::time_point asked_at_, heard_, listed_, handed_over_, started_;
+  bool answered_ = false;
+  bool complete_ = false;
+  Mailbox mailbox_;
+  std::jthread thread_;  // last: it ends before what it uses
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> connect_live(const std::string& endpoint_dir, Wake wake) {
+  const link::Endpoints endpoints = link::endpoints_in(endpoint_dir);
+  auto dealer = link::DealerClient::connect(endpoints.operators.text());
+  if (!dealer) return tl::unexpected(dealer.error());
+  link::ClientOptions options;
+  options.high_water_frames = 20000;
+  auto feed = link::SubscriberClient::connect(endpoints.feed.text(), {""}, options);
+  if (!feed) return tl::unexpected(feed.error());
+  return std::make_unique<Live>(std::move(*dealer), std::move(*feed), endpoint_dir,
+                                std::move(wake));
+}
+
+}  // namespace phaseguard::dashboard

@@ -1,0 +1,40 @@
+// Where the dashboard's messages come from: a thread of its own receives, the drawing thread takes
+// whole batches. Live and recorded sources look alike to everybody else. No lock is held across a
+// draw or a send.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "monitor/base/result.h"
+#include "monitor/dashboard/model/model.h"
+#include "monitor/wire/messages.h"
+
+namespace phaseguard::dashboard {
+
+class Source {
+ public:
+  virtual ~Source() = default;  // ends the thread; at most 0.3 s
+  // What has come since the last call; empty when nothing has. Drawing thread.
+  [[nodiscard]] virtual std::vector<Batch> take() = 0;
+  // Sends commands to the operator endpoint; a file drops them. Drawing thread.
+  virtual void send(std::vector<wire::Message> commands) = 0;
+};
+
+// Called from the source's thread when there is something to take, at most 30 times a second. It may
+// only wake the drawing thread.
+using Wake = std::function<void()>;
+
+// One run file, or every run file of a directory. Files that still grow are read on. Errors: kNotFound,
+// and what store::Reader::open says of a single file; in a directory unreadable files are named in
+// SourceState::problem and the others are shown.
+[[nodiscard]] Result<std::unique_ptr<Source>> open_files(const std::filesystem::path& path, Wake wake);
+
+// A daemon: feed and operator endpoint in `endpoint_dir`. Succeeds when no daemon is there yet.
+// Asks for the history of every run and then follows the feed; a hole in it is asked for again.
+[[nodiscard]] Result<std::unique_ptr<Source>> connect_live(const std::string& endpoint_dir, Wake wake);
+
+}  // namespace phaseguard::dashboard
