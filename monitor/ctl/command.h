@@ -43,5 +43,6 @@ void add_status(CLI::App& app, Context& context);
 void add_watch(CLI::App& app, Context& context);
 void add_force_kl(CLI::App& app, Context& context);
 void add_release(CLI::App& app, Context& context);
+void add_reset(CLI::App& app, Context& context);
 
 }  // namespace phaseguard::ctl

@@ -1,0 +1,62 @@
+// The command line's end of the operator socket: asks, commands, and waits a bounded time for the answer. One thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "monitor/base/result.h"
+#include "monitor/link/client.h"
+#include "monitor/wire/messages.h"
+
+namespace CLI {
+class App;
+}
+
+namespace phaseguard::ctl {
+
+// The options that every live command has.
+struct LiveOptions {
+  std::string endpoint_dir;   // empty: the user's default
+  std::string run;            // empty: the only active one
+  double timeout_s = 10.0;
+
+  void add_to(CLI::App& command);
+  [[nodiscard]] std::string directory() const;
+};
+
+// A run as the daemon sees it now: the envelope carries its name and step.
+struct LiveRun {
+  wire::Header header;
+  wire::Status status;
+};
+
+class LiveClient {
+ public:
+  [[nodiscard]] static Result<LiveClient> connect(const LiveOptions& options);
+
+  // Statuses of one run (by name) or of all. kTimeout: nobody answers, with how to start a daemon.
+  [[nodiscard]] Result<std::vector<LiveRun>> status(const std::string& run);
+
+  // The run that is meant: by name, or the only one that is not ended. kNotFound and kConflict list what there is.
+  [[nodiscard]] Result<LiveRun> choose();
+
+  // Sends the command and waits for its reply; the same id is sent again until then, which has no second effect.
+  [[nodiscard]] Result<wire::Reply> command(const RunId& run, wire::Command command);
+
+ private:
+  LiveClient(LiveOptions options, link::DealerClient dealer);
+  [[nodiscard]] Result<wire::Reply> ask(wire::Message message, const std::string& id);
+  [[nodiscard]] Error nobody() const;
+
+  LiveOptions options_;
+  link::DealerClient dealer_;
+  std::int64_t sent_ = 0;
+};
+
+// 128 random bits as hex: the id of a command, so that a repeated one is recognised.
+[[nodiscard]] std::string fresh_id();
+
+// Wall seconds since 1970, for the envelope.
+[[nodiscard]] double wall_now();
+
+}  // namespace phaseguard::ctl
