@@ -26,7 +26,8 @@ inline constexpr std::size_t kMaxPolicyBytes = 65536;
 
 enum class Severity : std::uint8_t { kError, kWarning };
 
-// Where in the file, from 1; 0: the file as a whole. Columns count code points.
+// Where in the file, from 1; what concerns the file as a whole is at 1:1. Columns count code
+// points.
 struct Place {
   std::uint32_t line = 0;
   std::uint32_t column = 0;
@@ -56,9 +57,11 @@ struct EwmaLaw {          // y_1 = x_1; y += alpha (x - y)
 };
 using DetectorLaw = std::variant<LevelLaw, EwmaLaw>;
 
+// Defaults are those of the file: `consecutive` 1, `warmup` 0, `bad` as [on] bad_signal.
 struct DetectorSpec {
   std::string name;
   std::string signal;
+  std::string variant;  // of a divergence, must equal the declared one; "": any
   DetectorLaw law;
   double above = 0.0;            // strict: value > above
   std::int64_t consecutive = 1;  // measurements in a row

@@ -60,7 +60,8 @@ class Machine {
   //          latched rule sets the knob.
   //   release: back to automatic; needs expected_version when that lowers the knob.
   //   reset: clears rule's latch; needs a reason and expected_version.
-  // `now`: the run's step; an expiry counts from the later of it and the last step seen here.
+  // expected_version may be any state_version since the last change that was not a slewed move.
+  // `now`: the run's step, for the text; an expiry counts from the last step seen by on().
   [[nodiscard]] Verdict judge(const wire::Command& command, Step now) const;
 
   // Decided values now, one per knob of the policy, in its order.

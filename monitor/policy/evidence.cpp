@@ -1,0 +1,126 @@
+#include "monitor/policy/evidence.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "monitor/base/text.h"
+#include "monitor/policy/rule.h"
+
+namespace phaseguard::policy {
+
+namespace {
+
+// Three significant digits, for the eye; exact values are in the evidence.
+std::string rounded(double value) {
+  if (!std::isfinite(value)) return number_text(value);
+  std::array<char, 32> text{};
+  const auto [end, error] =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 3);
+  return error == std::errc() ? std::string(text.data(), end) : number_text(value);
+}
+
+const char* state_text(RuleMode mode) {
+  if (mode == RuleMode::kLatched) return "latched";
+  return mode == RuleMode::kActive ? "active" : "quiet";
+}
+
+std::string vote_text(const MachineState& state, std::size_t index) {
+  const DetectorSpec& spec = state.document.detectors[index];
+  const DetectorState& detector = state.detectors[index];
+  const std::string count =
+      " (" + std::to_string(detector.streak) + "/" + std::to_string(spec.consecutive) + ")";
+  if (detector.quality != Quality::kGood)
+    return spec.name + " " + name_of(detector.quality) + count;
+  return spec.name + " " + rounded(detector.statistic) + " > " + number_text(spec.above) + count;
+}
+
+}  // namespace
+
+std::vector<wire::DetectorEvidence> evidence_of_detectors(const MachineState& state) {
+  std::vector<wire::DetectorEvidence> all;
+  for (std::size_t i = 0; i < state.detectors.size(); ++i) {
+    const DetectorSpec& spec = state.document.detectors[i];
+    const DetectorState& detector = state.detectors[i];
+    wire::DetectorEvidence evidence;
+    evidence.detector = spec.name;
+    evidence.signal = spec.signal;
+    evidence.step = detector.step;
+    evidence.quality = detector.quality;
+    evidence.value = detector.value;
+    evidence.statistic = detector.statistic;
+    evidence.threshold = spec.above;
+    evidence.streak = detector.streak;
+    evidence.needed = spec.consecutive;
+    evidence.n = detector.n;
+    evidence.warmup = spec.warmup;
+    evidence.voting = is_voting(spec, detector);
+    all.push_back(std::move(evidence));
+  }
+  return all;
+}
+
+std::vector<wire::RuleEvidence> evidence_of_rules(const MachineState& state) {
+  std::vector<wire::RuleEvidence> all;
+  for (std::size_t i = 0; i < state.rules.size(); ++i) {
+    const RuleSpec& rule = state.document.rules[i];
+    const RuleState& run = state.rules[i];
+    wire::RuleEvidence evidence;
+    evidence.rule = rule.name;
+    evidence.state = state_text(run.mode);
+    evidence.votes = count_votes(state, rule);
+    evidence.needed = rule.needed;
+    evidence.of = static_cast<std::int64_t>(rule.of.size());
+    evidence.earliest_step = earliest_step_of(state, rule);
+    evidence.fired_step = run.fired;
+    evidence.at_floor = run.at_floor;
+    all.push_back(std::move(evidence));
+  }
+  return all;
+}
+
+std::vector<wire::KnobSetting> settings_of(const MachineState& state) {
+  std::vector<wire::KnobSetting> settings;
+  for (std::size_t i = 0; i < state.knobs.size(); ++i) {
+    const KnobState& knob = state.knobs[i];
+    settings.push_back({state.document.knobs[i].name, knob.value, {}, knob.cause, knob.decision});
+  }
+  return settings;
+}
+
+std::string firing_text(const MachineState& state, std::size_t rule) {
+  const RuleSpec& spec = state.document.rules[rule];
+  const RuleState& run = state.rules[rule];
+  std::string text = spec.name + " fired at step " + std::to_string(run.fired.value);
+  if (run.at_floor) text += ", the earliest it could";
+  std::string votes;
+  for (const std::size_t index : spec.of) {
+    if (!is_voting(state.document.detectors[index], state.detectors[index])) continue;
+    votes += (votes.empty() ? ": " : ", ") + vote_text(state, index);
+  }
+  return text + votes;
+}
+
+std::string change_text(const std::vector<wire::KnobSetting>& before,
+                        const std::vector<wire::KnobSetting>& after) {
+  std::string text;
+  for (std::size_t i = 0; i < after.size() && i < before.size(); ++i) {
+    if (after[i].value == before[i].value) continue;
+    text += (text.empty() ? "" : ", ") + after[i].knob + " " + number_text(after[i].value);
+  }
+  return text;
+}
+
+std::string closing_text(const MachineState& state) {
+  std::string text;
+  for (std::size_t i = 0; i < state.rules.size(); ++i) {
+    const RuleState& run = state.rules[i];
+    if (run.order == 0) continue;
+    text += (text.empty() ? "" : ", ") + state.document.rules[i].name + " fired at step " +
+            std::to_string(run.fired.value) + " and is " + state_text(run.mode);
+  }
+  return text.empty() ? "no rule fired" : text;
+}
+
+}  // namespace phaseguard::policy

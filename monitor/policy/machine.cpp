@@ -1,0 +1,320 @@
+#include "monitor/policy/machine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "monitor/policy/arbiter.h"
+#include "monitor/policy/evidence.h"
+#include "monitor/policy/machine_state.h"
+#include "monitor/policy/operator.h"
+#include "monitor/policy/rule.h"
+#include "monitor/policy/snapshot.h"
+#include "monitor/policy/tracker.h"
+
+namespace phaseguard::policy {
+
+namespace {
+
+constexpr std::int64_t kMaxStep = 1000000000000000;  // beyond it a step is a fault of the sender
+
+int rank_of(const std::string& severity) {
+  const std::vector<std::string> order{"", "info", "medium", "high", "critical"};
+  return static_cast<int>(std::find(order.begin(), order.end(), severity) - order.begin());
+}
+
+void append(std::string& text, const std::string& more) {
+  if (more.empty()) return;
+  text += (text.empty() ? "" : "; ") + more;
+}
+
+// One event on its way through the machine: what it changed, and the decision made of that.
+class Turn {
+ public:
+  Turn(MachineState& state, const wire::Header& header)
+      : state_(state), header_(header), before_(settings_of(state)) {}
+
+  void operator()(const wire::Hello& hello);
+  void operator()(const wire::Report& report);
+  void operator()(const wire::Applied& applied);
+  void operator()(const wire::Goodbye& goodbye);
+  void operator()(const wire::Command& command);
+  template <class Other>
+  void operator()(const Other&) {}  // changes nothing here
+
+  std::optional<wire::Decision> decision();
+
+ private:
+  [[nodiscard]] bool is_current() const {
+    return header_.attempt >= state_.attempt && header_.step.value >= 0 &&
+           header_.step.value <= kMaxStep;
+  }
+  void restart(Step start);
+  void settle();
+  void fire(std::size_t rule);
+  void report_faults(const std::vector<std::string>& faulty);
+
+  MachineState& state_;
+  const wire::Header& header_;
+  std::vector<wire::KnobSetting> before_;
+  std::vector<wire::Alert> alerts_;
+  std::vector<wire::Request> requests_;
+  std::string summary_;
+  Moves moves_;
+  bool changed_ = false;  // a rule's state or an override
+  bool closing_ = false;
+};
+
+void Turn::restart(Step start) {
+  for (KnobState& knob : state_.knobs) {
+    Step& expires = knob.override_.expires;
+    if (expires.value >= 0) {  // what is left of it is not prolonged by going back
+      expires = Step{start.value + std::max<std::int64_t>(expires.value - state_.step.value, 0)};
+    }
+    knob.slewed_to = start;
+  }
+  for (RuleState& rule : state_.rules) rule.armed = true;
+  restart_signals(state_, start);
+}
+
+void Turn::operator()(const wire::Hello& hello) {
+  if (header_.attempt <= state_.attempt && state_.attempt > 0) return;  // the same trainer again
+  if (hello.start_step.value < 0 || hello.start_step.value > kMaxStep) return;
+  state_.attempt = header_.attempt;
+  state_.segment = 0;
+  declare_signals(state_, hello);
+  restart(hello.start_step);
+  settle();
+}
+
+void Turn::operator()(const wire::Report& report) {
+  if (!is_current()) return;
+  std::vector<std::string> faulty;
+  take_samples(state_, report, header_.step, faulty);
+  state_.step = std::max(state_.step, header_.step);
+  infer_missing(state_, state_.step, faulty);
+  report_faults(faulty);
+  settle();
+}
+
+void Turn::operator()(const wire::Applied& applied) {
+  if (!is_current()) return;
+  if (applied.segment > state_.segment) {
+    state_.segment = applied.segment;
+    restart(header_.step);
+  }
+  for (const wire::RequestOutcome& outcome : applied.requests) {
+    for (IssuedRequest& issued : state_.requests) {
+      if (issued.id != outcome.id || issued.settled) continue;
+      issued.settled = true;
+      if (outcome.status == "done") continue;
+      const std::string text = issued.type + " was " + outcome.status + ": " + outcome.detail;
+      alerts_.push_back({"high", "request:" + issued.type, text});
+      append(summary_, text);
+    }
+  }
+  settle();
+}
+
+void Turn::operator()(const wire::Goodbye& goodbye) {
+  if (!is_current()) return;
+  closing_ = true;
+  append(summary_, "run ended at step " + std::to_string(header_.step.value) + " (" +
+                       goodbye.reason + "): " + closing_text(state_));
+}
+
+void Turn::operator()(const wire::Command& command) {
+  const std::string text = take_command(state_, command);
+  if (text.empty()) return;
+  changed_ = true;
+  append(summary_, text);
+  settle();
+}
+
+void Turn::report_faults(const std::vector<std::string>& faulty) {
+  for (const std::string& signal : faulty) {
+    const std::string text = signal + " was bad or missing " + std::to_string(kFaultsToAlarm) +
+                             " times in a row, up to step " + std::to_string(header_.step.value);
+    alerts_.push_back({"high", "signal:" + signal, text});
+    append(summary_, text);
+  }
+}
+
+// Rules once, then overrides that have expired, then the knobs.
+void Turn::settle() {
+  for (std::size_t i = 0; i < state_.rules.size(); ++i) {
+    const RuleChange change = run_rule(state_, i, header_.step);
+    if (change == RuleChange::kNone) continue;
+    changed_ = true;
+    if (change == RuleChange::kFired) {
+      fire(i);
+    } else {
+      append(summary_, state_.document.rules[i].name + " is quiet again at step " +
+                           std::to_string(header_.step.value));
+    }
+  }
+  for (const std::string& text : expire_overrides(state_)) {
+    changed_ = true;
+    append(summary_, text);
+  }
+  moves_ = move_knobs(state_, state_.step, state_.decisions + 1);
+}
+
+void Turn::fire(std::size_t index) {
+  const RuleSpec& rule = state_.document.rules[index];
+  const std::string text = firing_text(state_, index);
+  append(summary_, text);
+  for (const std::string& type : rule.requests) {
+    wire::Request request;
+    request.id = static_cast<std::int64_t>(state_.requests.size()) + 1;
+    request.type = type;
+    request.reason = text;
+    request.decision = state_.decisions + 1;
+    if (type == "rollback") request.before_step = newest_quiet_step(state_, rule);
+    state_.requests.push_back({request.id, type, false});
+    requests_.push_back(std::move(request));
+  }
+  if (rule.alert.empty()) return;
+  wire::Alert alert{rule.alert, "rule:" + rule.name, text};
+  const std::int64_t first = first_out_of(state_);
+  if (rule.latch && first >= 0 && first != static_cast<std::int64_t>(index)) {
+    // A follower of an earlier trip does not alarm as if it were news, unless it is graver.
+    const RuleSpec& first_out = state_.document.rules[static_cast<std::size_t>(first)];
+    alert.text += " (after " + first_out.name + ", which tripped first)";
+    if (rank_of(rule.alert) <= rank_of(first_out.alert)) alert.severity = "info";
+  }
+  alerts_.push_back(std::move(alert));
+}
+
+std::optional<wire::Decision> Turn::decision() {
+  const bool any = changed_ || moves_.any || closing_ || !alerts_.empty() || !requests_.empty();
+  if (!any) return std::nullopt;
+  wire::Decision decision;
+  decision.id = ++state_.decisions;
+  decision.because = header_.seq;
+  if (changed_ || moves_.any) ++state_.version;
+  if (changed_ || moves_.steady) state_.steady_version = state_.version;
+  decision.state_version = state_.version;
+  decision.mode = mode_of(state_.document);
+  decision.policy_digest = state_.document.digest;
+  decision.before = std::move(before_);
+  decision.knobs = settings_of(state_);
+  decision.detectors = evidence_of_detectors(state_);
+  decision.rules = evidence_of_rules(state_);
+  std::string effects = change_text(decision.before, decision.knobs);
+  for (const wire::Request& request : requests_) {
+    effects += (effects.empty() ? "" : ", ") + request.type;
+    if (request.type == "rollback") {
+      effects += " to step " + std::to_string(request.before_step.value);
+    }
+  }
+  if (summary_.empty()) {
+    summary_ = "step " + std::to_string(state_.step.value);
+  }
+  if (!effects.empty()) summary_ += " -> " + effects;
+  decision.summary = std::move(summary_);
+  decision.requests = std::move(requests_);
+  decision.alerts = std::move(alerts_);
+  return decision;
+}
+
+MachineState initial_state(const Document& document, const wire::Hello& hello) {
+  MachineState state;
+  state.document = document;
+  state.detectors.resize(document.detectors.size());
+  state.rules.resize(document.rules.size());
+  for (const KnobSpec& spec : document.knobs) {
+    KnobState knob;
+    knob.min = spec.min;
+    knob.max = spec.max;
+    for (const wire::KnobDecl& declared : hello.knobs) {
+      if (declared.name != spec.name) continue;
+      knob.min = std::max(spec.min, declared.min);
+      knob.max = std::min(spec.max, declared.max);
+    }
+    knob.value = knob.target = spec.base;
+    state.knobs.push_back(std::move(knob));
+  }
+  declare_signals(state, hello);
+  restart_signals(state, hello.start_step);
+  return state;
+}
+
+}  // namespace
+
+Machine::Machine(std::unique_ptr<MachineState> state) : state_(std::move(state)) {}
+Machine::Machine(Machine&&) noexcept = default;
+Machine& Machine::operator=(Machine&&) noexcept = default;
+Machine::Machine(const Machine& other) : state_(std::make_unique<MachineState>(*other.state_)) {}
+Machine& Machine::operator=(const Machine& other) {
+  if (this != &other) state_ = std::make_unique<MachineState>(*other.state_);
+  return *this;
+}
+Machine::~Machine() = default;
+
+Result<Machine> Machine::create(const Document& document, const wire::Hello& hello) {
+  std::string misfits;
+  for (const Diagnostic& diagnostic : check_fit(document, hello)) {
+    if (diagnostic.severity == Severity::kError) append(misfits, diagnostic.message);
+  }
+  if (!misfits.empty()) {
+    return fail(Errc::kRefused,
+                "policy \"" + document.name + "\" does not fit this trainer: " + misfits);
+  }
+  return Machine(std::make_unique<MachineState>(initial_state(document, hello)));
+}
+
+std::optional<wire::Decision> Machine::on(const wire::Message& event) {
+  Turn turn(*state_, event.header);
+  std::visit(turn, event.body);
+  return turn.decision();
+}
+
+Verdict Machine::judge(const wire::Command& command, Step now) const {
+  return judge_command(*state_, command, now);
+}
+
+std::vector<wire::KnobSetting> Machine::settings() const { return settings_of(*state_); }
+
+std::vector<wire::DetectorEvidence> Machine::detector_evidence() const {
+  return evidence_of_detectors(*state_);
+}
+
+std::vector<wire::RuleEvidence> Machine::rule_evidence() const {
+  return evidence_of_rules(*state_);
+}
+
+wire::OverrideStatus Machine::override_status() const {
+  wire::OverrideStatus status;
+  for (std::size_t i = 0; i < state_->knobs.size(); ++i) {
+    const Override& by_hand = state_->knobs[i].override_;
+    if (!by_hand.active) continue;
+    status.active = true;
+    status.knob = state_->document.knobs[i].name;
+    status.value = by_hand.value;
+    status.operator_name = by_hand.operator_name;
+    status.reason = by_hand.reason;
+    status.expires_step = by_hand.expires;
+    break;
+  }
+  return status;
+}
+
+std::int64_t Machine::state_version() const { return state_->version; }
+
+std::string Machine::control() const {
+  if (override_status().active) return "manual";
+  return first_out_of(*state_) >= 0 ? "tripped" : "auto";
+}
+
+std::string Machine::first_out() const {
+  const std::int64_t first = first_out_of(*state_);
+  return first < 0 ? "" : state_->document.rules[static_cast<std::size_t>(first)].name;
+}
+
+const Document& Machine::document() const { return state_->document; }
+
+std::string Machine::snapshot() const { return encode_state(*state_); }
+
+phaseguard::Status Machine::restore(std::string_view bytes) { return decode_state(bytes, *state_); }
+
+}  // namespace phaseguard::policy

@@ -1,0 +1,200 @@
+#include "monitor/policy/snapshot.h"
+
+#include <cstring>
+#include <type_traits>
+
+#include "monitor/base/sha256.h"
+
+namespace phaseguard::policy {
+
+namespace {
+
+constexpr std::string_view kMagic = "phaseguard-machine 1\n";
+
+class Writer {
+ public:
+  explicit Writer(std::string& out) : out_(out) {}
+  static constexpr bool kReads = false;
+
+  void word(std::uint64_t& value) {
+    for (int shift = 0; shift < 64; shift += 8) out_ += static_cast<char>(value >> shift & 0xff);
+  }
+  void bytes(std::string& text, std::uint64_t) { out_ += text; }
+  [[nodiscard]] bool fits(std::uint64_t) const { return true; }
+
+ private:
+  std::string& out_;
+};
+
+// Stops at the first thing that does not fit: `ok` says so, later fields keep their values.
+class Reader {
+ public:
+  explicit Reader(std::string_view in) : in_(in) {}
+  static constexpr bool kReads = true;
+
+  void word(std::uint64_t& value) {
+    if (!fits(8)) return;
+    value = 0;
+    for (std::size_t i = 0; i < 8; ++i) {
+      value |= static_cast<std::uint64_t>(static_cast<unsigned char>(in_[i])) << (8 * i);
+    }
+    in_.remove_prefix(8);
+  }
+  void bytes(std::string& text, std::uint64_t size) {
+    if (!fits(size)) return;
+    text = std::string(in_.substr(0, size));
+    in_.remove_prefix(size);
+  }
+  // Every element takes at least one byte, so a count above the bytes left is a lie.
+  [[nodiscard]] bool fits(std::uint64_t size) {
+    ok_ = ok_ && size <= in_.size();
+    return ok_;
+  }
+  [[nodiscard]] bool done() const { return ok_ && in_.empty(); }
+
+ private:
+  std::string_view in_;
+  bool ok_ = true;
+};
+
+// ---- one visit per type, the same for writing and reading
+
+template <class A>
+void visit(A& a, std::int64_t& value) {
+  auto bits = static_cast<std::uint64_t>(value);
+  a.word(bits);
+  value = static_cast<std::int64_t>(bits);
+}
+template <class A>
+void visit(A& a, double& value) {
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof bits);
+  a.word(bits);
+  std::memcpy(&value, &bits, sizeof bits);
+}
+template <class A>
+void visit(A& a, Step& step) {
+  visit(a, step.value);
+}
+template <class A>
+void visit(A& a, bool& value) {
+  std::uint64_t bits = value ? 1 : 0;
+  a.word(bits);
+  value = bits != 0;
+}
+template <class A>
+void visit(A& a, std::uint8_t& value) {
+  std::uint64_t bits = value;
+  a.word(bits);
+  value = static_cast<std::uint8_t>(bits);
+}
+template <class A, class E, class = std::enable_if_t<std::is_enum_v<E>>>
+void visit(A& a, E& value) {
+  auto bits = static_cast<std::uint64_t>(value);
+  a.word(bits);
+  value = bits <= 2 ? static_cast<E>(bits) : E{};
+}
+template <class A>
+void visit(A& a, std::string& text) {
+  std::uint64_t size = text.size();
+  a.word(size);
+  a.bytes(text, size);
+}
+template <class A>
+void visit(A& a, DetectorState& s) {
+  visit(a, s.n), visit(a, s.streak), visit(a, s.statistic), visit(a, s.step);
+  visit(a, s.quality), visit(a, s.value), visit(a, s.quiet_step), visit(a, s.first_vote);
+  visit(a, s.ignored);
+}
+template <class A>
+void visit(A& a, SignalTrack& s) {
+  visit(a, s.name), visit(a, s.declared), visit(a, s.unit), visit(a, s.item);
+  visit(a, s.runs_over_canaries), visit(a, s.min), visit(a, s.max), visit(a, s.every_steps);
+  visit(a, s.watched), visit(a, s.last), visit(a, s.covered), visit(a, s.faults);
+}
+template <class A>
+void visit(A& a, KnobState& s) {
+  visit(a, s.min), visit(a, s.max), visit(a, s.value), visit(a, s.target), visit(a, s.cause);
+  visit(a, s.decision), visit(a, s.slewed_to);
+  Override& o = s.override_;
+  visit(a, o.active), visit(a, o.lowering), visit(a, o.value), visit(a, o.operator_name);
+  visit(a, o.reason), visit(a, o.expires);
+}
+template <class A>
+void visit(A& a, IssuedRequest& s) {
+  visit(a, s.id), visit(a, s.type), visit(a, s.settled);
+}
+template <class A>
+void visit(A& a, HandledCommand& s) {
+  visit(a, s.id), visit(a, s.verdict.status), visit(a, s.verdict.text);
+}
+template <class A, class T>
+void visit(A& a, std::vector<T>& list);
+template <class A>
+void visit(A& a, RuleState& s) {
+  visit(a, s.mode), visit(a, s.armed), visit(a, s.fired), visit(a, s.at_floor), visit(a, s.order);
+  visit(a, s.voters);
+}
+template <class A, class T>
+void visit(A& a, std::vector<T>& list) {
+  std::uint64_t count = list.size();
+  a.word(count);
+  if (!a.fits(count)) return;
+  if constexpr (A::kReads) list.assign(static_cast<std::size_t>(count), T{});
+  for (T& element : list) visit(a, element);
+}
+template <class A>
+void visit(A& a, MachineState& s) {
+  visit(a, s.tracks), visit(a, s.track_of), visit(a, s.n_canaries), visit(a, s.attempt);
+  visit(a, s.segment), visit(a, s.start_step), visit(a, s.step), visit(a, s.decisions);
+  visit(a, s.firings), visit(a, s.version), visit(a, s.steady_version), visit(a, s.detectors);
+  visit(a, s.rules), visit(a, s.knobs), visit(a, s.requests), visit(a, s.commands);
+}
+
+bool has_right_sizes(const MachineState& state) {
+  const Document& document = state.document;
+  if (state.detectors.size() != document.detectors.size() ||
+      state.track_of.size() != document.detectors.size() ||
+      state.rules.size() != document.rules.size() || state.knobs.size() != document.knobs.size()) {
+    return false;
+  }
+  for (const std::int64_t track : state.track_of) {
+    if (track < -1 || track >= static_cast<std::int64_t>(state.tracks.size())) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string encode_state(MachineState state) {
+  std::string out(kMagic);
+  out += state.document.digest;
+  Writer writer(out);
+  visit(writer, state);
+  return out + hex(sha256(out));
+}
+
+phaseguard::Status decode_state(std::string_view bytes, MachineState& state) {
+  constexpr std::size_t kHex = 64;
+  const std::string_view body = bytes.substr(0, bytes.size() < kHex ? 0 : bytes.size() - kHex);
+  if (body.substr(0, kMagic.size()) != kMagic || hex(sha256(body)) != bytes.substr(body.size())) {
+    return fail(Errc::kMalformed,
+                "expected a snapshot of a policy machine, version 1, found bytes that are cut, "
+                "damaged or something else; fold the record instead");
+  }
+  const std::string_view digest = body.substr(kMagic.size(), kHex);
+  if (digest != state.document.digest) {
+    return fail(Errc::kConflict, "the snapshot is of another policy: expected digest " +
+                                     state.document.digest + ", found " + std::string(digest));
+  }
+  MachineState read = state;
+  Reader reader(body.substr(kMagic.size() + kHex));
+  visit(reader, read);
+  if (!reader.done() || !has_right_sizes(read)) {
+    return fail(Errc::kMalformed, "the snapshot does not hold this policy's state");
+  }
+  state = std::move(read);
+  return {};
+}
+
+}  // namespace phaseguard::policy
