@@ -1,0 +1,134 @@
+#include "monitor/store/reader.h"
+
+#include <optional>
+#include <utility>
+
+#include "monitor/base/text.h"
+#include "monitor/store/cursor.h"
+#include "monitor/store/schema.h"
+#include "monitor/store/verify.h"
+#include "monitor/wire/codec.h"
+
+namespace phaseguard::store {
+
+struct Reader::Impl {
+  std::filesystem::path path;
+  RunId run;
+  std::optional<Database> db;
+};
+
+namespace {
+
+// One moment of the file for everything read while it lives.
+class Snapshot {
+ public:
+  explicit Snapshot(const Database& db) : db_(db) {
+    mine_ = sqlite3_get_autocommit(db.handle()) != 0 && db.execute("BEGIN").has_value();
+  }
+  ~Snapshot() {
+    if (mine_) (void)db_.execute("COMMIT");
+  }
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+ private:
+  const Database& db_;
+  bool mine_ = false;
+};
+
+Result<wire::Message> message_of(const std::string& path, Seq seq, const std::string& bytes) {
+  auto message = wire::decode(bytes, wire::kFeedLimits);
+  if (!message) {
+    return fail(Errc::kMalformed, path + ": the record at seq " + std::to_string(seq.value) +
+                                      " cannot be read: " + message.error().message +
+                                      "; run phaseguard verify on the file");
+  }
+  return message;
+}
+
+Result<wire::Message> message_of(const std::string& path, const RunId& run, const ReportRow& row) {
+  if (!row.exact.empty()) return message_of(path, row.header.seq, row.exact);
+  wire::Message out;
+  out.header = row.header;
+  out.header.run = run;
+  wire::Report report = row.report;
+  for (const Point& point : row.points) report.samples.push_back(point.sample);
+  out.body = std::move(report);
+  return out;
+}
+
+}  // namespace
+
+Reader::Reader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Reader::Reader(Reader&&) noexcept = default;
+Reader& Reader::operator=(Reader&&) noexcept = default;
+Reader::~Reader() = default;
+
+Result<Reader> Reader::open(const std::filesystem::path& path) {
+  auto impl = std::make_unique<Impl>();
+  impl->path = path;
+  auto db = open_file(path, false);
+  if (!db) return tl::unexpected(db.error());
+  impl->db.emplace(std::move(*db));
+  auto run = recorded_run(*impl->db);
+  if (!run) return tl::unexpected(run.error());
+  impl->run = *run;
+  return Reader(std::move(impl));
+}
+
+const std::filesystem::path& Reader::path() const { return impl_->path; }
+const RunId& Reader::run() const { return impl_->run; }
+
+Result<Seq> Reader::last_seq() const {
+  auto last = impl_->db->integer(
+      "SELECT max(coalesce((SELECT max(seq) FROM events), 0), coalesce((SELECT max(seq) FROM "
+      "reports), 0))");
+  if (!last) return tl::unexpected(last.error());
+  return Seq{*last};
+}
+
+phaseguard::Status Reader::each(Seq from, const std::function<bool(const wire::Message&)>& visit,
+                                std::int64_t limit) const {
+  const Snapshot snapshot(*impl_->db);
+  const Seq after{from.value - 1};
+  const std::string path = impl_->path.string();
+  auto events = EventCursor::open(*impl_->db, after);
+  if (!events) return tl::unexpected(events.error());
+  auto reports = ReportCursor::open(*impl_->db, after);
+  if (!reports) return tl::unexpected(reports.error());
+  auto has_event = events->next();
+  auto has_report = reports->next();
+  for (std::int64_t n = 0; limit == 0 || n < limit; ++n) {
+    if (!has_event) return tl::unexpected(has_event.error());
+    if (!has_report) return tl::unexpected(has_report.error());
+    if (!*has_event && !*has_report) return {};
+    const bool event_first =
+        *has_event && (!*has_report || events->row().seq < reports->row().header.seq);
+    auto message = event_first ? message_of(path, events->row().seq, events->row().body)
+                               : message_of(path, impl_->run, reports->row());
+    if (!message) return tl::unexpected(message.error());
+    if (!visit(*message)) return {};
+    (event_first ? has_event : has_report) = event_first ? events->next() : reports->next();
+  }
+  return {};
+}
+
+Result<std::vector<wire::Message>> Reader::page(Seq from, std::int64_t limit) const {
+  std::vector<wire::Message> out;
+  auto read = each(
+      from,
+      [&out](const wire::Message& message) {
+        out.push_back(message);
+        return true;
+      },
+      limit);
+  if (!read) return tl::unexpected(read.error());
+  return out;
+}
+
+Result<ChainReport> Reader::verify_chain() const {
+  const Snapshot snapshot(*impl_->db);
+  return store::verify_chain(*impl_->db, impl_->run);
+}
+
+}  // namespace phaseguard::store

@@ -1,0 +1,216 @@
+#include "monitor/store/schema.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <system_error>
+
+#include "monitor/base/text.h"
+
+namespace phaseguard::store {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kTables = R"sql(
+CREATE TABLE meta(
+  key TEXT PRIMARY KEY NOT NULL,
+  value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE events(
+  seq INTEGER PRIMARY KEY,
+  t REAL,
+  step INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  body BLOB NOT NULL,
+  chain BLOB NOT NULL);
+CREATE TABLE reports(
+  seq INTEGER PRIMARY KEY,
+  t REAL,
+  step INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  source_seq INTEGER NOT NULL,
+  origin INTEGER NOT NULL,
+  batch INTEGER NOT NULL,
+  wants_control INTEGER NOT NULL,
+  exact BLOB);
+CREATE TABLE signals(
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE);
+CREATE TABLE points(
+  seq INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  signal_id INTEGER NOT NULL,
+  value REAL,
+  quality INTEGER NOT NULL,
+  bits INTEGER,
+  lower,
+  upper,
+  items BLOB,
+  PRIMARY KEY(seq, position)) WITHOUT ROWID;
+CREATE INDEX points_by_signal ON points(signal_id, seq);
+CREATE VIEW samples AS
+  SELECT p.seq AS seq, r.t AS t, r.attempt AS attempt, r.step AS step, s.name AS signal,
+         p.value AS value,
+         CASE p.quality WHEN 0 THEN 'good' WHEN 1 THEN 'bad' ELSE 'missing' END AS quality,
+         p.lower AS lower, p.upper AS upper, p.items AS items
+  FROM signals s JOIN points p ON p.signal_id = s.id JOIN reports r ON r.seq = p.seq;
+)sql";
+
+std::uint32_t big_endian(const unsigned char* bytes) {
+  return static_cast<std::uint32_t>(bytes[0]) << 24 | static_cast<std::uint32_t>(bytes[1]) << 16 |
+         static_cast<std::uint32_t>(bytes[2]) << 8 | static_cast<std::uint32_t>(bytes[3]);
+}
+
+// What SQLite's own handle of the file shows. Opening the file a second time and closing it would
+// drop the POSIX locks of every connection this process has to it.
+struct FirstBytes {
+  std::array<unsigned char, 100> header{};
+  std::int64_t size = 0;
+  bool readable = false;
+};
+
+FirstBytes look(const Database& db) {
+  FirstBytes out;
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(db.handle(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  if (file == nullptr || file->pMethods == nullptr) return out;
+  sqlite3_int64 size = 0;
+  if (file->pMethods->xFileSize(file, &size) != SQLITE_OK) return out;
+  out.size = size;
+  out.readable = size >= static_cast<std::int64_t>(out.header.size()) &&
+                 file->pMethods->xRead(file, out.header.data(), static_cast<int>(out.header.size()),
+                                       0) == SQLITE_OK;
+  return out;
+}
+
+Status recognise(const Database& db) {
+  const FirstBytes first = look(db);
+  const auto* header = first.header.data();
+  if (!first.readable || std::memcmp(header, "SQLite format 3", 16) != 0 ||
+      big_endian(header + 68) != static_cast<std::uint32_t>(kApplicationId)) {
+    return fail(Errc::kMalformed,
+                db.path() +
+                    ": expected a PhaseGuard run file, found something else; run files are "
+                    "written by phaseguardd");
+  }
+  const std::uint32_t version = big_endian(header + 60);
+  if (version != static_cast<std::uint32_t>(kSchemaVersion)) {
+    return fail(Errc::kUnsupported, db.path() + ": written in run file version " +
+                                        std::to_string(version) + ", this program reads version " +
+                                        std::to_string(kSchemaVersion) +
+                                        "; use the PhaseGuard that wrote it");
+  }
+  // While a write-ahead log is there, the header may be ahead of the file: SQLite will mend that.
+  std::error_code ignored;
+  const auto log_size = fs::file_size(db.path() + "-wal", ignored);
+  if (!ignored && log_size > 0) return {};
+  std::int64_t page = header[16] << 8 | header[17];
+  if (page == 1) page = 65536;
+  const std::int64_t expected = page * static_cast<std::int64_t>(big_endian(header + 28));
+  if (first.size < expected) {
+    return fail(Errc::kMalformed, db.path() + ": truncated: expected " + std::to_string(expected) +
+                                      " bytes, found " + std::to_string(first.size) +
+                                      "; restore it from a copy");
+  }
+  return {};
+}
+
+Status fill(const fs::path& path, const RunId& run, Now now) {
+  auto db = Database::open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  if (!db) return tl::unexpected(db.error());
+  const std::string begin =
+      "PRAGMA page_size = 4096; PRAGMA application_id = " + std::to_string(kApplicationId) +
+      "; PRAGMA user_version = " + std::to_string(kSchemaVersion) + "; BEGIN; ";
+  if (auto made = db->execute((begin + kTables).c_str()); !made) return made;
+  auto insert = db->prepare("INSERT INTO meta(key, value) VALUES(?, ?)");
+  if (!insert) return tl::unexpected(insert.error());
+  const std::pair<std::string, std::string> facts[] = {
+      {"run", run.text()},
+      {"created", number_text(now.wall_s)},
+      {"written_by", std::string("phaseguard ") + PHASEGUARD_VERSION}};
+  for (const auto& [key, value] : facts) {
+    insert->bind_text(1, key);
+    insert->bind_text(2, value);
+    if (auto inserted = insert->run(); !inserted) return inserted;
+  }
+  if (auto committed = db->execute("COMMIT"); !committed) return committed;
+  // Last: from here on the file is in WAL mode for everybody who opens it.
+  return db->execute("PRAGMA journal_mode = WAL");
+}
+
+}  // namespace
+
+Status create_file(const fs::path& path, const RunId& run, Now now) {
+  const fs::path fresh = path.string() + ".new";
+  std::error_code ignored;
+  fs::remove(fresh, ignored);
+  if (auto filled = fill(fresh, run, now); !filled) {
+    fs::remove(fresh, ignored);
+    return filled;
+  }
+  std::error_code error;
+  fs::rename(fresh, path, error);
+  if (error) return fail(Errc::kIo, path.string() + ": cannot be made: " + error.message());
+  const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const int folder = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0 || ::fsync(folder) != 0) {
+    if (folder >= 0) ::close(folder);
+    return fail(Errc::kIo, parent.string() + ": cannot be synced after making a run file in it");
+  }
+  ::close(folder);
+  return {};
+}
+
+Result<Database> open_file(const fs::path& path, bool writable) {
+  std::error_code error;
+  const auto kind = fs::status(path, error);
+  if (!fs::exists(kind)) {
+    return fail(Errc::kNotFound, path.string() + ": no such run file");
+  }
+  if (!fs::is_regular_file(kind)) {
+    return fail(Errc::kMalformed,
+                path.string() + ": expected a run file, found a folder or device");
+  }
+  auto db = Database::open(path, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
+  if (!db) return db;
+  if (auto ours = recognise(*db); !ours) return tl::unexpected(ours.error());
+  // Reads the schema, and with it what a killed writer left in the log.
+  auto tables = db->integer(
+      "SELECT count(*) FROM sqlite_schema WHERE name IN "
+      "('meta','events','reports','signals','points')");
+  if (!tables && !writable && tables.error().code == Errc::kIo) {
+    // A folder we may not write: SQLite cannot make the log's index. Without a log the file is
+    // whole by itself.
+    std::error_code ignored;
+    if (!fs::exists(path.string() + "-wal", ignored)) {
+      const std::string uri = "file:" + fs::absolute(path).string() + "?immutable=1";
+      auto still = Database::open(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+      if (still) return still;
+    }
+  }
+  if (!tables) return tl::unexpected(tables.error());
+  if (*tables != 5) {
+    return fail(Errc::kMalformed, path.string() + ": expected the tables of a run file, found " +
+                                      std::to_string(*tables) + " of 5; restore it from a copy");
+  }
+  return db;
+}
+
+Result<RunId> recorded_run(const Database& db) {
+  auto statement = db.prepare("SELECT value FROM meta WHERE key = 'run'");
+  if (!statement) return tl::unexpected(statement.error());
+  auto row = statement->step();
+  if (!row) return tl::unexpected(row.error());
+  auto run = RunId::parse(*row ? statement->bytes(0) : std::string_view());
+  if (!run) {
+    return fail(Errc::kMalformed,
+                db.path() + ": names no run (" + run.error().message + "); restore it from a copy");
+  }
+  return run;
+}
+
+}  // namespace phaseguard::store

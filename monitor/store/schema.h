@@ -1,0 +1,28 @@
+// The tables of a run file, how a new one comes to be, and how a file is recognised as ours before
+// SQLite is asked to read it. Internal to the store; docs/RUN_FILE.md describes the tables to
+// users.
+#pragma once
+
+#include <filesystem>
+
+#include "monitor/base/result.h"
+#include "monitor/base/types.h"
+#include "monitor/store/database.h"
+
+namespace phaseguard::store {
+
+inline constexpr std::int32_t kApplicationId = 0x50474431;  // "PGD1" in the SQLite header
+inline constexpr std::int32_t kSchemaVersion = 1;           // PRAGMA user_version
+
+// Makes an empty run file under a temporary name and moves it in place, so that a file of the final
+// name is always whole. `path` must not exist.
+[[nodiscard]] Status create_file(const std::filesystem::path& path, const RunId& run, Now now);
+
+// Opens an existing run file. Errors: kNotFound; kMalformed not SQLite, not ours, or shorter than
+// its own header says; kUnsupported newer schema; kIo.
+[[nodiscard]] Result<Database> open_file(const std::filesystem::path& path, bool writable);
+
+// The run whose record the file is.
+[[nodiscard]] Result<RunId> recorded_run(const Database& db);
+
+}  // namespace phaseguard::store

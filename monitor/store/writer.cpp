@@ -1,0 +1,327 @@
+#include "monitor/store/writer.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "monitor/base/text.h"
+#include "monitor/store/cursor.h"
+#include "monitor/store/lock.h"
+#include "monitor/store/rows.h"
+#include "monitor/store/schema.h"
+#include "monitor/wire/codec.h"
+
+namespace phaseguard::store {
+
+std::filesystem::path run_file(const std::filesystem::path& dir, const RunId& run) {
+  return dir / (run.text() + kExtension);
+}
+
+namespace {
+
+// Everything that a lost transaction takes back with it.
+struct Place {
+  Seq seq;
+  Digest chain{};
+  Declared declared;
+};
+
+void declare(Declared& declared, const wire::Hello& hello) {
+  declared.clear();
+  for (const auto& signal : hello.signals) declared[signal.name] = signal;
+}
+
+}  // namespace
+
+struct Writer::Impl {
+  std::filesystem::path path;
+  RunId run;
+  WriterLock lock;  // outlives the database: members die in reverse order
+  std::optional<Database> db;
+  std::optional<Statement> insert_event, insert_report, insert_point, insert_signal;
+  Place now;
+  Place committed;
+  std::map<std::string, std::int64_t, std::less<>> signal_ids;
+  bool open_transaction = false;
+  std::optional<Error> broken;  // fsync failed: nothing can be known any more
+  std::string items;            // scratch
+
+  Status prepare();
+  Status recover();
+  Status chain_reports_after(Seq last_event);
+  Status load_signal_ids();
+  Status begin();
+  Status give_up(Error error);
+  Result<std::int64_t> signal_id(const std::string& name);
+  Status check(const wire::Message& message) const;
+  Status append_event(const wire::Message& message);
+  Status append_report(const wire::Message& message, const wire::Report& report);
+  Status append_points(const ReportRow& row);
+  Status commit();
+};
+
+Status Writer::Impl::prepare() {
+  struct Wanted {
+    std::optional<Statement>* statement;
+    const char* sql;
+  };
+  const Wanted all[] = {
+      {&insert_event,
+       "INSERT INTO events(seq, t, step, attempt, kind, body, chain) VALUES(?,?,?,?,?,?,?)"},
+      {&insert_report,
+       "INSERT INTO reports(seq, t, step, attempt, source_seq, origin, batch, wants_control, "
+       "exact) "
+       "VALUES(?,?,?,?,?,?,?,?,?)"},
+      {&insert_point,
+       "INSERT INTO points(seq, position, signal_id, value, quality, bits, lower, upper, items) "
+       "VALUES(?,?,?,?,?,?,?,?,?)"},
+      {&insert_signal, "INSERT INTO signals(name) VALUES(?)"}};
+  for (const Wanted& wanted : all) {
+    auto statement = db->prepare(wanted.sql);
+    if (!statement) return tl::unexpected(statement.error());
+    wanted.statement->emplace(std::move(*statement));
+  }
+  // Commits of telemetry leave the log unsynced; sync() flushes it itself before a decision leaves.
+  return db->execute("PRAGMA synchronous = NORMAL");
+}
+
+Status Writer::Impl::load_signal_ids() {
+  signal_ids.clear();
+  auto rows = db->prepare("SELECT id, name FROM signals");
+  if (!rows) return tl::unexpected(rows.error());
+  while (true) {
+    auto row = rows->step();
+    if (!row) return tl::unexpected(row.error());
+    if (!*row) return {};
+    signal_ids.emplace(std::string(rows->bytes(1)), rows->integer(0));
+  }
+}
+
+// The chain's last stored value, and the reports that came after it.
+Status Writer::Impl::recover() {
+  if (auto loaded = load_signal_ids(); !loaded) return loaded;
+  now.chain = chain_start(run);
+  auto last = db->prepare("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1");
+  if (!last) return tl::unexpected(last.error());
+  auto row = last->step();
+  if (!row) return tl::unexpected(row.error());
+  if (*row) {
+    now.seq = Seq{last->integer(0)};
+    const std::string_view chain = last->bytes(1);
+    if (chain.size() == now.chain.size()) {
+      std::copy(chain.begin(), chain.end(), now.chain.begin());
+    }
+  }
+  auto hello =
+      db->prepare("SELECT seq, body FROM events WHERE kind = 'hello' ORDER BY seq DESC LIMIT 1");
+  if (!hello) return tl::unexpected(hello.error());
+  row = hello->step();
+  if (!row) return tl::unexpected(row.error());
+  if (*row) {
+    auto message = wire::decode(hello->bytes(1), wire::kFeedLimits);
+    const auto* body = message ? std::get_if<wire::Hello>(&message->body) : nullptr;
+    if (body == nullptr) {
+      return fail(Errc::kMalformed, path.string() + ": the declaration at seq " +
+                                        std::to_string(hello->integer(0)) +
+                                        " cannot be read; run phaseguard verify on the file");
+    }
+    declare(now.declared, *body);
+  }
+  if (auto chained = chain_reports_after(now.seq); !chained) return chained;
+  committed = now;
+  return {};
+}
+
+Status Writer::Impl::chain_reports_after(Seq last_event) {
+  auto cursor = ReportCursor::open(*db, last_event);
+  if (!cursor) return tl::unexpected(cursor.error());
+  while (true) {
+    auto more = cursor->next();
+    if (!more) return tl::unexpected(more.error());
+    if (!*more) return {};
+    now.seq = cursor->row().header.seq;
+    now.chain = chain_next(now.chain, chained_bytes(cursor->row()));
+  }
+}
+
+Status Writer::Impl::begin() {
+  if (broken) return tl::unexpected(*broken);
+  if (open_transaction) return {};
+  if (auto begun = db->execute("BEGIN IMMEDIATE"); !begun) return begun;
+  open_transaction = true;
+  return {};
+}
+
+// Back to the last commit, so that what last_seq() says is what the file holds.
+Status Writer::Impl::give_up(Error error) {
+  if (sqlite3_get_autocommit(db->handle()) == 0) (void)db->execute("ROLLBACK");
+  open_transaction = false;
+  if (now.seq != committed.seq) {
+    error.message += "; recorded up to seq " + std::to_string(committed.seq.value);
+  }
+  now = committed;
+  if (auto loaded = load_signal_ids(); !loaded) broken = loaded.error();
+  return tl::unexpected(std::move(error));
+}
+
+Result<std::int64_t> Writer::Impl::signal_id(const std::string& name) {
+  if (const auto found = signal_ids.find(name); found != signal_ids.end()) return found->second;
+  insert_signal->bind_text(1, name);
+  if (auto inserted = insert_signal->run(); !inserted) return tl::unexpected(inserted.error());
+  const std::int64_t id = sqlite3_last_insert_rowid(db->handle());
+  signal_ids.emplace(name, id);
+  return id;
+}
+
+Status Writer::Impl::check(const wire::Message& message) const {
+  if (message.header.run != run) {
+    return fail(Errc::kInvalidArgument, path.string() + ": expected a message of run " +
+                                            phaseguard::quoted(run.text()) + ", found one of " +
+                                            phaseguard::quoted(message.header.run.text()));
+  }
+  if (message.header.seq.value != now.seq.value + 1) {
+    return fail(Errc::kInvalidArgument, path.string() + ": expected seq " +
+                                            std::to_string(now.seq.value + 1) + ", found " +
+                                            std::to_string(message.header.seq.value));
+  }
+  return {};
+}
+
+Status Writer::Impl::append_event(const wire::Message& message) {
+  const std::string body = wire::encode(message);
+  const Digest chain = chain_next(now.chain, body);
+  insert_event->bind(1, message.header.seq.value);
+  insert_event->bind(2, message.header.t);
+  insert_event->bind(3, message.header.step.value);
+  insert_event->bind(4, message.header.attempt);
+  insert_event->bind_text(5, wire::kind_of(message.body));
+  insert_event->bind_blob(6, body);
+  insert_event->bind_blob(7, {reinterpret_cast<const char*>(chain.data()), chain.size()});
+  if (auto inserted = insert_event->run(); !inserted) return inserted;
+  now.chain = chain;
+  if (const auto* hello = std::get_if<wire::Hello>(&message.body)) declare(now.declared, *hello);
+  return {};
+}
+
+Status Writer::Impl::append_report(const wire::Message& message, const wire::Report& report) {
+  ReportRow row;
+  row.header = message.header;
+  row.report.origin = report.origin;
+  row.report.batch = report.batch;
+  row.report.wants_control = report.wants_control;
+  if (needs_exact(message)) row.exact = wire::encode(message);
+  for (const auto& sample : report.samples) {
+    row.points.push_back({sample, quality_of(now.declared, sample)});
+  }
+  insert_report->bind(1, message.header.seq.value);
+  if (row.exact.empty()) {
+    insert_report->bind(2, message.header.t);
+    insert_report->bind_null(9);
+  } else {
+    insert_report->bind_null(2);
+    insert_report->bind_blob(9, row.exact);
+  }
+  insert_report->bind(3, message.header.step.value);
+  insert_report->bind(4, message.header.attempt);
+  insert_report->bind(5, message.header.source_seq.value);
+  insert_report->bind(6, static_cast<std::int64_t>(report.origin));
+  insert_report->bind(7, report.batch);
+  insert_report->bind(8, static_cast<std::int64_t>(report.wants_control));
+  if (auto inserted = insert_report->run(); !inserted) return inserted;
+  now.chain = chain_next(now.chain, chained_bytes(row));
+  return append_points(row);
+}
+
+Status Writer::Impl::append_points(const ReportRow& row) {
+  std::int64_t position = 0;
+  for (const Point& point : row.points) {
+    auto id = signal_id(point.sample.signal);
+    if (!id) return tl::unexpected(id.error());
+    insert_point->bind(1, row.header.seq.value);
+    insert_point->bind(2, position++);
+    insert_point->bind(3, *id);
+    bind_point(*insert_point, point, items);
+    if (auto inserted = insert_point->run(); !inserted) return inserted;
+  }
+  return {};
+}
+
+Status Writer::Impl::commit() {
+  if (broken) return tl::unexpected(*broken);
+  if (!open_transaction) return {};
+  if (auto done = db->execute("COMMIT"); !done) return give_up(done.error());
+  open_transaction = false;
+  committed = now;
+  return {};
+}
+
+Writer::Writer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Writer::Writer(Writer&&) noexcept = default;
+Writer& Writer::operator=(Writer&&) noexcept = default;
+
+Writer::~Writer() {
+  if (impl_) (void)impl_->commit();
+}
+
+Result<Writer> Writer::create_or_open(const std::filesystem::path& path, const RunId& run,
+                                      Now now) {
+  auto impl = std::make_unique<Impl>();
+  impl->path = path;
+  impl->run = run;
+  auto lock = WriterLock::take(path);
+  if (!lock) return tl::unexpected(lock.error());
+  impl->lock = std::move(*lock);
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    if (auto made = create_file(path, run, now); !made) return tl::unexpected(made.error());
+  }
+  auto db = open_file(path, true);
+  if (!db) return tl::unexpected(db.error());
+  impl->db.emplace(std::move(*db));
+  auto recorded = recorded_run(*impl->db);
+  if (!recorded) return tl::unexpected(recorded.error());
+  if (*recorded != run) {
+    return fail(Errc::kConflict, path.string() + ": expected the record of run " +
+                                     phaseguard::quoted(run.text()) + ", found that of " +
+                                     phaseguard::quoted(recorded->text()) + "; move the file away");
+  }
+  if (auto prepared = impl->prepare(); !prepared) return tl::unexpected(prepared.error());
+  if (auto recovered = impl->recover(); !recovered) return tl::unexpected(recovered.error());
+  return Writer(std::move(impl));
+}
+
+phaseguard::Status Writer::append(const wire::Message& message) {
+  if (impl_->broken) return tl::unexpected(*impl_->broken);
+  if (auto fitting = impl_->check(message); !fitting) return fitting;
+  if (auto begun = impl_->begin(); !begun) return begun;
+  const auto* report = std::get_if<wire::Report>(&message.body);
+  auto appended =
+      report != nullptr ? impl_->append_report(message, *report) : impl_->append_event(message);
+  if (!appended) return impl_->give_up(appended.error());
+  impl_->now.seq = message.header.seq;
+  return {};
+}
+
+phaseguard::Status Writer::commit() { return impl_->commit(); }
+
+phaseguard::Status Writer::sync() {
+  if (auto done = impl_->commit(); !done) return done;
+  // What synchronous=FULL does at each commit, only when it is asked for: flush the log.
+  sqlite3_file* log = nullptr;
+  sqlite3_file_control(impl_->db->handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (log == nullptr || log->pMethods == nullptr) return {};
+  const int code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+  if (code == SQLITE_OK) return {};
+  impl_->broken =
+      Error{Errc::kIo, impl_->path.string() +
+                           ": the disk did not take the record (fsync failed); check the "
+                           "disk, then restart phaseguardd"};
+  return tl::unexpected(*impl_->broken);
+}
+
+Seq Writer::last_seq() const { return impl_->now.seq; }
+const std::filesystem::path& Writer::path() const { return impl_->path; }
+
+}  // namespace phaseguard::store
