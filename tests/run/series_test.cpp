@@ -1,0 +1,150 @@
+#include "monitor/run/series.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "tests/support/catch.h"
+
+using namespace phaseguard;
+using run::Column;
+using run::Extent;
+using run::Series;
+using run::Stretch;
+
+namespace {
+
+Series random_series(std::mt19937_64& random, std::size_t n, bool with_falls) {
+  Series out;
+  std::int64_t step = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    step += static_cast<std::int64_t>(random() % 3);
+    if (with_falls && random() % 500 == 0) step = step / 2;
+    const bool gap = random() % 7 == 0;
+    const double value = std::ldexp(static_cast<double>(random() % 100000) - 50000.0, -8);
+    out.append(Step{step}, static_cast<double>(i), value,
+               gap ? (random() % 2 == 0 ? Quality::kBad : Quality::kMissing) : Quality::kGood);
+  }
+  return out;
+}
+
+Extent by_scan(const Series& series, std::size_t first, std::size_t last) {
+  Extent out;
+  out.lo = std::numeric_limits<float>::infinity();
+  out.hi = -out.lo;
+  for (std::size_t i = first; i < last; ++i) {
+    if (series.quality_at(i) != Quality::kGood) {
+      ++out.gaps;
+      continue;
+    }
+    ++out.good;
+    out.lo = std::min(out.lo, static_cast<float>(series.value_at(i)));
+    out.hi = std::max(out.hi, static_cast<float>(series.value_at(i)));
+  }
+  return out;
+}
+
+bool same(const Extent& a, const Extent& b) {
+  if (a.good != b.good || a.gaps != b.gaps) return false;
+  return a.good == 0 ? std::isnan(a.lo) && std::isnan(a.hi) : a.lo == b.lo && a.hi == b.hi;
+}
+
+}  // namespace
+
+TEST_CASE("extent equals a scan on random ranges", "[run][property]") {
+  std::mt19937_64 random(7);
+  for (const std::size_t n : {0UL, 1UL, 15UL, 16UL, 17UL, 63UL, 64UL, 65UL, 1000UL, 70000UL}) {
+    const Series series = random_series(random, n, true);
+    for (int round = 0; round < 3000; ++round) {
+      std::size_t a = random() % (n + 1);
+      std::size_t b = random() % (n + 1);
+      if (a > b) std::swap(a, b);
+      if (round % 3 == 0) b = std::min(n, a + random() % 40);
+      const Extent got = series.extent(a, b);
+      INFO("n " << n << " range " << a << " " << b);
+      REQUIRE(same(got, by_scan(series, a, b)));
+    }
+  }
+}
+
+TEST_CASE("columns cover each point of the window once and show every spike", "[run][property]") {
+  std::mt19937_64 random(11);
+  for (const std::size_t n : {1UL, 50UL, 5000UL, 60000UL}) {
+    const Series series = random_series(random, n, true);
+    for (const Stretch& stretch : series.stretches()) {
+      for (const int width : {1, 7, 300, 2000}) {
+        const double from = static_cast<double>(series.step_at(stretch.first).value) + 3.5;
+        const double to = static_cast<double>(series.step_at(stretch.last - 1).value) * 0.8 + 1.0;
+        if (!(from <= to)) continue;
+        std::size_t good = 0;
+        std::size_t gaps = 0;
+        float lo = std::numeric_limits<float>::infinity();
+        for (const Column& column : series.columns(stretch, from, to, width)) {
+          if (column.x < from || column.x_end > to) continue;  // the neighbour beyond the edge
+          good += column.extent.good;
+          gaps += column.extent.gaps;
+          if (column.extent.good > 0) lo = std::min(lo, column.extent.lo);
+        }
+        std::size_t good_points = 0;
+        std::size_t gap_points = 0;
+        float lowest = std::numeric_limits<float>::infinity();
+        for (std::size_t i = stretch.first; i < stretch.last; ++i) {
+          const auto x = static_cast<double>(series.step_at(i).value);
+          if (x < from || x > to) continue;
+          if (series.quality_at(i) == Quality::kGood) {
+            ++good_points;
+            lowest = std::min(lowest, static_cast<float>(series.value_at(i)));
+          } else {
+            ++gap_points;
+          }
+        }
+        REQUIRE(good == good_points);
+        REQUIRE(gaps == gap_points);
+        REQUIRE(lo == lowest);
+      }
+    }
+  }
+}
+
+TEST_CASE("the number of columns does not grow with the number of points", "[run]") {
+  Series series;
+  for (int i = 0; i < 200000; ++i) series.append(Step{i}, i, std::sin(i * 0.001), Quality::kGood);
+  const auto columns = series.columns(series.stretches().front(), 0, 199999, 800);
+  REQUIRE(columns.size() == 800);
+  REQUIRE(series.columns(series.stretches().front(), 100, 150, 800).size() == 53);
+  // one column a point, and the neighbour on each side
+}
+
+TEST_CASE("a step that falls and break_here start a stretch", "[run]") {
+  Series series;
+  REQUIRE(series.stretches().empty());
+  series.break_here();  // before any point: nothing to break
+  for (const int step : {0, 5, 10, 10, 0, 5}) series.append(Step{step}, 0, 1.0, Quality::kGood);
+  series.break_here();
+  series.break_here();
+  series.append(Step{10}, 0, 2.0, Quality::kGood);
+  const auto stretches = series.stretches();
+  REQUIRE(stretches.size() == 3);
+  REQUIRE(stretches[1].first == 4);
+  REQUIRE(stretches[1].last == 6);
+  REQUIRE(series.first_step() == Step{0});
+  REQUIRE(series.last_step() == Step{10});
+}
+
+TEST_CASE("what could not be computed is a gap with a place, never a number", "[run]") {
+  Series series;
+  series.append(Step{0}, 0, 0.5, Quality::kGood);
+  series.append(Step{1}, 0, 99.0, Quality::kBad);
+  series.append(Step{2}, 0, std::nan(""), Quality::kGood);  // a caller's slip
+  series.append(Step{3}, 0, 0.1, Quality::kMissing);
+  series.append(Step{4}, 0, 1e300, Quality::kGood);
+  REQUIRE(series.gaps() == std::vector<std::size_t>{1, 2, 3});
+  REQUIRE(series.quality_at(2) == Quality::kBad);
+  REQUIRE(std::isnan(series.value_at(1)));
+  const Extent extent = series.extent(0, 5);
+  REQUIRE(extent.lo == 0.5F);
+  REQUIRE(extent.hi == std::numeric_limits<float>::max());
+  REQUIRE(extent.gaps == 3);
+  REQUIRE(std::isnan(series.extent(1, 4).lo));
+}
