@@ -93,6 +93,44 @@ std::optional<Nearest> SeriesData::nearest(double x) const {
   return nearest_in(*series_, x, false);
 }
 
+void MaxData::vertices(Range x, int columns, std::vector<Vertex>& out) const {
+  std::vector<Vertex> all;
+  std::vector<Vertex> one;
+  for (const run::Series* series : series_) {
+    one.clear();
+    SeriesData(*series).vertices(x, columns, one);
+    if (all.empty()) {
+      all = one;
+      continue;
+    }
+    if (one.size() != all.size()) continue;  // not measured together: it cannot be compared
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (one[i].hole || one[i].x != all[i].x) continue;
+      if (all[i].hole || one[i].hi > all[i].hi) all[i] = one[i];
+    }
+  }
+  for (Vertex& v : all) v.lo = v.hi;
+  out.insert(out.end(), all.begin(), all.end());
+}
+
+Extent MaxData::extent(Range x) const {
+  Extent all;
+  for (const run::Series* series : series_) {
+    const Extent e = SeriesData(*series).extent(x);
+    if (!e.empty()) widen(all, e.lo, e.hi);
+  }
+  return all;
+}
+
+std::optional<Nearest> MaxData::nearest(double x) const {
+  std::optional<Nearest> best;
+  for (const run::Series* series : series_) {
+    const auto found = nearest_in(*series, x, false);
+    if (found && (!best || std::isnan(best->y) || found->y > best->y)) best = found;
+  }
+  return best;
+}
+
 void HeldData::vertices(Range x, int columns, std::vector<Vertex>& out) const {
   const auto stretches = series_->stretches();
   for (std::size_t s = 0; s < stretches.size(); ++s) {

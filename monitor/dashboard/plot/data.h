@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "monitor/dashboard/plot/axis.h"
@@ -60,6 +61,18 @@ class SeriesData final : public Data {
  private:
   const run::Series* series_;
   double max_gap_;
+};
+
+// The largest of several series measured together (one per canary prompt), place by place.
+class MaxData final : public Data {
+ public:
+  explicit MaxData(std::vector<const run::Series*> series) : series_(std::move(series)) {}
+  void vertices(Range x, int columns, std::vector<Vertex>& out) const override;
+  [[nodiscard]] Extent extent(Range x) const override;
+  [[nodiscard]] std::optional<Nearest> nearest(double x) const override;
+
+ private:
+  std::vector<const run::Series*> series_;
 };
 
 // A staircase: each value of the series holds until the next one (a knob), the last one until `until`.

@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 
 constexpr auto kHandOver = milliseconds(40);
 constexpr auto kAsk = milliseconds(1000);       // a question without an answer is asked again
-constexpr auto kSilent = milliseconds(2500);    // no answer and no Status: the daemon is away
+constexpr auto kSilent = milliseconds(3000);    // no answer and no Status: the daemon is away
 constexpr std::int64_t kPage = 2000;
 constexpr std::size_t kMostHeld = 50000;  // messages of the feed kept while a history is fetched
 

@@ -1,0 +1,151 @@
+#include <algorithm>
+
+#include "monitor/dashboard/panels/panels.h"
+
+namespace phaseguard::dashboard {
+namespace {
+
+void draw_menu(const Model& model, View& view, std::vector<Action>& actions) {
+  if (!ImGui::BeginMenuBar()) return;
+  const auto note = [&](const char* label) {
+    view.controls[label] = {ImGui::GetItemRectMin(), ImGui::GetItemRectMax()};
+  };
+  if (ImGui::BeginMenu("File")) {
+    if (ImGui::MenuItem("Quit")) view.quit = true;
+    note("Quit");
+    ImGui::EndMenu();
+  }
+  if (ImGui::BeginMenu("View")) {
+    if (ImGui::MenuItem("Fit all steps", "double-click a plot")) {
+      view.time.follow = true;
+      view.values.clear();
+    }
+    ImGui::MenuItem("Follow the newest step", nullptr, &view.time.follow);
+    if (ImGui::MenuItem("Dark", nullptr, view.dark)) view.dark = true;
+    if (ImGui::MenuItem("Light", nullptr, !view.dark)) view.dark = false;
+    ImGui::EndMenu();
+  }
+  note("View");
+  if (ImGui::BeginMenu("Run")) {
+    const run::RunState* shown = model.shown();
+    for (const RunId& id : model.run_ids()) {
+      if (ImGui::MenuItem(id.text().c_str(), nullptr, shown != nullptr && shown->run == id)) {
+        actions.emplace_back(SelectRun{id});
+      }
+    }
+    ImGui::EndMenu();
+  }
+  if (ImGui::BeginMenu("Alarms")) {
+    const auto list = alarms(model);
+    for (const Alarm& a : list) {
+      const std::string text = std::to_string(a.number) + "  " + a.word + "  " + a.text;
+      ImGui::TextUnformatted(text.data(), text.data() + text.size());
+    }
+    if (list.empty()) ImGui::TextUnformatted("no alarm");
+    ImGui::EndMenu();
+  }
+  if (ImGui::BeginMenu("Help")) {
+    for (const char* line :
+         {"wheel over a plot: zoom the steps about the cursor", "Shift + wheel: zoom the values",
+          "drag: move", "double-click: fit, and follow the run again",
+          "click an event or a marker: evidence of the decision",
+          "this window is only a view: closing it changes nothing in the run"}) {
+      ImGui::TextUnformatted(line);
+    }
+    ImGui::EndMenu();
+  }
+  const run::RunState* state = model.shown();
+  const std::string title = state == nullptr ? "no run" : "run: " + state->run.text();
+  const std::string place = (model.source().live ? "live  " : "recorded  ") + model.source().place;
+  const float right = ImGui::GetWindowPos().x + ImGui::GetWindowWidth() - 0.8F * em();
+  const float y = ImGui::GetCursorScreenPos().y + 0.25F * em();
+  const float title_width = plot::text_size(title).x;
+  const float middle = ImGui::GetWindowPos().x + 0.5F * (ImGui::GetWindowWidth() - title_width);
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  plot::text_at(draw, {middle, y}, view.palette().text, title);
+  const std::string shown_place = plot::elided(place, right - middle - title_width - 2.0F * em());
+  plot::text_at(draw, {right - plot::text_size(shown_place).x, y}, view.palette().dim, shown_place);
+  ImGui::EndMenuBar();
+}
+
+// The rows of the event list, made anew only when the record has grown.
+void refresh_events(const Model& model, View& view) {
+  const run::RunState* state = model.shown();
+  if (state == nullptr) {
+    view.events.clear();
+    view.cached_run = {};
+    return;
+  }
+  std::size_t outcomes = 0;
+  for (const run::RequestState& r : state->requests) outcomes += r.status == "decided" ? 0 : 1;
+  if (view.cached_run == state->run && view.cached_seq == state->last_seq &&
+      view.cached_outcomes == outcomes) {
+    return;
+  }
+  if (view.cached_run != state->run) {  // another run: its own axes
+    view.time = {};
+    view.values.clear();
+  }
+  view.cached_run = state->run;
+  view.cached_seq = state->last_seq;
+  view.cached_outcomes = outcomes;
+  view.events = event_rows(*state, 2000);
+}
+
+void draw_columns(const Model& model, View& view, ImVec2 at, ImVec2 size,
+                  std::vector<Action>& actions) {
+  const float gap = 0.4F * em();
+  const float left = std::min(view.left_em * em(), 0.35F * size.x);
+  const float right = std::min(view.right_em * em(), 0.35F * size.x);
+  const float middle = size.x - left - right - 2.0F * gap;
+  draw_left_column(model, view, at, {left, size.y});
+  splitter(view, "left splitter", {at.x + left, at.y}, {gap, size.y}, view.left_em, 1.0F, true,
+           14.0F, 40.0F);
+  const ImVec2 centre{at.x + left + gap, at.y};
+  draw_plots(model, view, centre, {middle, size.y}, actions);
+  splitter(view, "right splitter", {centre.x + middle, at.y}, {gap, size.y}, view.right_em, -1.0F,
+           true, 16.0F, 40.0F);
+  draw_right_column(model, view, {centre.x + middle + gap, at.y}, {right, size.y}, actions);
+}
+
+}  // namespace
+
+void draw_dashboard(const Model& model, View& view, std::vector<Action>& actions) {
+  view.controls.clear();
+  refresh_events(model, view);
+  const ImVec2 display = ImGui::GetIO().DisplaySize;
+  ImGui::SetNextWindowPos({0.0F, 0.0F});
+  ImGui::SetNextWindowSize(display);
+  ImGui::Begin("phaseguard", nullptr,
+               ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
+                   ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoBringToFrontOnFocus |
+                   ImGuiWindowFlags_NoScrollWithMouse | ImGuiWindowFlags_MenuBar);
+  draw_menu(model, view, actions);
+  const float gap = 0.4F * em();
+  const float menu = ImGui::GetFrameHeight() + gap;
+  const float width = display.x - 2.0F * gap;
+  const float banners = height_of_banners(model);
+  draw_banners(model, view, {gap, menu}, width);
+  const float top = menu + banners;
+  const float bottom = std::min(view.bottom_em * em(), 0.4F * display.y);
+  const float middle = display.y - top - bottom - 2.0F * gap;
+  const double cursor = view.time.cursor;
+  draw_columns(model, view, {gap, top}, {width, middle}, actions);
+  if (view.time.cursor == cursor && ImGui::GetIO().MouseDelta.x != 0.0F) {
+    view.time.cursor = wire::kNaN;  // the mouse has left the plots
+  }
+  splitter(view, "bottom splitter", {gap, top + middle}, {width, gap}, view.bottom_em, -1.0F, false,
+           6.0F, 30.0F);
+  const ImVec2 foot{gap, top + middle + gap};
+  const bool evidence = model.decision(model.selected_decision()) != nullptr;
+  const float events_width = evidence ? 0.38F * width : width;
+  draw_events(model, view, foot, {events_width, bottom}, actions);
+  if (evidence) {
+    draw_evidence(model, view, {foot.x + events_width + gap, foot.y},
+                  {width - events_width - gap, bottom}, actions);
+  }
+  draw_dialogs(model, view, actions);
+  ImGui::End();
+}
+
+}  // namespace phaseguard::dashboard

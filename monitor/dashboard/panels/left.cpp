@@ -1,0 +1,208 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "monitor/dashboard/panels/panels.h"
+
+namespace phaseguard::dashboard {
+namespace {
+
+using plot::text_at;
+
+std::string printed(const char* format, double value) {
+  char text[48];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+void draw_run(const Model& model, View& view, ImVec2 at, ImVec2 size) {
+  const plot::Palette& p = view.palette();
+  begin_panel(view, "RUN", at, size);
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  const run::RunState* state = model.shown();
+  const float right = ImGui::GetCursorScreenPos().x + row_width();
+  if (state == nullptr) {
+    text_at(draw, next_row(), p.dim, model.source().loading ? "waiting for data" : "no run yet");
+    end_panel();
+    return;
+  }
+  const bool stale = model.stale();
+  ImVec2 row = next_row(1.7F);
+  if (view.fonts.large != nullptr) ImGui::PushFont(view.fonts.large);
+  std::string step = "step " + std::to_string(std::max<std::int64_t>(state->step.value, 0));
+  if (state->total_steps > 0) step += " / " + std::to_string(state->total_steps);
+  text_at(draw, row, stale ? p.stale : p.text, step);
+  if (view.fonts.large != nullptr) ImGui::PopFont();
+
+  row = next_row(1.35F);
+  const double rate = model.steps_per_s();
+  text_at(draw, row, p.dim,
+          std::isfinite(rate) ? printed(rate < 10 ? "%.1f steps/s" : "%.0f steps/s", rate)
+                              : std::string("- steps/s"));
+  const std::string label = state->label.empty() ? "" : "labelled " + one_line(state->label, 24);
+  text_at(draw, {right - plot::text_size(label).x, row.y}, p.dim, label);
+
+  row = next_row(1.35F);
+  const bool live = model.source().live;
+  const std::string& link = model.health().link;
+  const bool running = live && link == "active" && !stale;
+  const std::string age = live ? "age " + age_text(model.health().age_s) : "recording";
+  text_at(draw, row, stale ? p.stale : p.dim, age);
+  const std::string word = running ? "live" : live ? (stale ? "STALE" : link) : link == "ended" ? "ended" : "not ended";
+  const float word_x = right - plot::text_size(word).x;
+  text_at(draw, {word_x, row.y}, stale ? p.medium : running ? p.text : p.dim, word);
+  plot::shape_at(draw, {word_x - 0.7F * em(), row.y + 0.55F * em()}, 0.65F * em(),
+                 stale     ? plot::Shape::kTriangleDown
+                 : running ? plot::Shape::kCircle
+                           : plot::Shape::kRing,
+                 stale ? p.medium : running ? p.alive : p.dim);
+  end_panel();
+}
+
+void draw_signal(const Model& model, View& view, const SignalRow& signal, plot::Range steps) {
+  const plot::Palette& p = view.palette();
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  const float width = row_width();
+  const ImVec2 at = next_row(1.5F);
+  const float spark = std::max(3.0F * em(), width - 15.2F * em());
+  const float right = at.x + width;
+  const bool old = model.stale() || signal.overdue;
+  const ImU32 ink = old ? p.stale : p.text;
+  text_at(draw, at, signal.watched ? ink : p.dim, plot::elided(signal.name, 6.4F * em()));
+  const bool good = signal.quality == Quality::kGood;
+  const std::string value = signal.step.value < 0              ? "-"
+                            : good                             ? plot::value_label(signal.value)
+                            : signal.quality == Quality::kBad ? "BAD"
+                                                               : "missing";
+  number_at(view, {at.x + 10.4F * em(), at.y}, good ? ink : p.medium, value);
+  const ImVec2 sign{at.x + 11.3F * em(), at.y + 0.55F * em()};
+  if (!good && signal.step.value >= 0) {
+    plot::shape_at(draw, sign, 0.75F * em(), plot::Shape::kTriangleDown, p.medium);
+  } else if (signal.voting) {
+    plot::shape_at(draw, sign, 0.75F * em(), plot::Shape::kTriangleUp, p.high);
+  } else if (signal.watched) {
+    plot::shape_at(draw, sign, 0.6F * em(), plot::Shape::kRing, p.dim);
+  }
+  std::string of_line = "";
+  if (std::isfinite(signal.of_line)) {
+    of_line = std::abs(signal.of_line) < 9.995 ? printed("%.0f%%", 100.0 * signal.of_line) : ">999%";
+  }
+  number_at(view, {at.x + 14.7F * em(), at.y}, signal.voting ? p.high : p.dim, of_line);
+  if (signal.series != nullptr && spark > 1.0F) {
+    plot::draw_sparkline(draw, plot::SeriesData(*signal.series), steps,
+                         {right - spark, at.y + 0.1F * em()}, {spark, 1.1F * em()},
+                         old ? p.stale : p.series[0]);
+  }
+}
+
+void draw_signals(const Model& model, View& view, const std::vector<SignalRow>& rows, ImVec2 at,
+                  ImVec2 size) {
+  const plot::Palette& p = view.palette();
+  begin_panel(view, "SIGNALS", at, size, true);
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  const ImVec2 head = next_row(1.3F);
+  number_at(view, {head.x + 10.4F * em(), head.y}, p.dim, "value");
+  number_at(view, {head.x + 14.7F * em(), head.y}, p.dim, "of line");
+  for (const SignalRow& row : rows) draw_signal(model, view, row, view.time.full);
+  if (rows.empty()) text_at(draw, next_row(), p.dim, "none declared yet");
+  end_panel();
+}
+
+void draw_links(View& view, const std::vector<LinkRow>& rows, ImVec2 at,
+                ImVec2 size) {
+  const plot::Palette& p = view.palette();
+  begin_panel(view, "LINKS", at, size);
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  for (const LinkRow& link : rows) {
+    const float right = ImGui::GetCursorScreenPos().x + row_width();
+    const ImVec2 row = next_row(1.4F);
+    plot::shape_at(draw, {row.x + 0.4F * em(), row.y + 0.55F * em()}, 0.7F * em(),
+                   link.good ? plot::Shape::kCircle : plot::Shape::kTriangleUp,
+                   link.good ? (link.word == "active" ? p.alive : p.dim) : p.high);
+    text_at(draw, {row.x + 1.2F * em(), row.y}, p.text, link.name);
+    text_at(draw, {row.x + 6.0F * em(), row.y}, link.good ? p.dim : p.high, link.word);
+    number_at(view, {right, row.y}, p.dim, std::isfinite(link.age_s) ? age_text(link.age_s) : "");
+    if (link.protection.empty()) continue;
+    const ImVec2 note = next_row(1.3F);
+    text_at(draw, {note.x + 1.2F * em(), note.y}, p.dim,
+            plot::elided(link.protection, right - note.x - 1.2F * em()));
+  }
+  end_panel();
+}
+
+// The heat strip: one row per canary prompt, the shared steps across.
+void draw_canaries(const Model& model, View& view, ImVec2 at, ImVec2 size) {
+  const plot::Palette& p = view.palette();
+  const run::RunState* state = model.shown();
+  std::vector<plot::SeriesData> data;
+  std::vector<plot::HeatRow> rows;
+  plot::Range scale{0.0, 0.0};
+  if (state != nullptr && state->hello) {
+    data.reserve(state->hello->canary_ids.size());
+    for (const std::string& id : state->hello->canary_ids) {
+      const auto found = state->signals.find("canary/js/" + id);
+      if (found == state->signals.end()) continue;
+      data.emplace_back(found->second.series);
+      rows.push_back({&data.back(), one_line(id, 60)});
+      const plot::Extent e = data.back().extent(view.time.full);
+      if (!e.empty()) scale.hi = std::max(scale.hi, e.hi);
+    }
+  }
+  const std::string title = "CANARIES  JS per prompt";
+  begin_panel(view, title.c_str(), at, size);
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  const ImVec2 from = ImGui::GetCursorScreenPos();
+  const ImVec2 room = ImGui::GetContentRegionAvail();
+  if (rows.empty()) {
+    text_at(draw, next_row(), p.dim, "no value per prompt");
+    end_panel();
+    return;
+  }
+  if (scale.hi <= 0.0) scale.hi = kLn2;
+  const float foot = 1.3F * em();
+  plot::draw_heat(rows, p, view.time, scale, from, {room.x, std::max(room.y - foot, em())});
+  const float legend_y = from.y + room.y - foot + 0.25F * em();
+  const std::string low = std::to_string(rows.size()) + " prompts   0";
+  const std::string high = plot::value_label(scale.hi) + " nats";
+  const float low_width = plot::text_size(low).x;
+  const float high_width = plot::text_size(high).x;
+  text_at(draw, {from.x, legend_y}, p.dim, low);
+  text_at(draw, {from.x + room.x - high_width, legend_y}, p.dim, high);
+  const float bar_from = from.x + low_width + 0.5F * em();
+  const float bar_to = from.x + room.x - high_width - 0.5F * em();
+  constexpr int kPieces = 24;
+  for (int i = 0; i < kPieces; ++i) {
+    const float width = (bar_to - bar_from) / kPieces;
+    const float x = bar_from + width * static_cast<float>(i);
+    draw.AddRectFilled({x, legend_y + 0.35F * em()}, {x + width, legend_y + 0.85F * em()},
+                       heat_colour(p, (i + 0.5) / kPieces));
+  }
+  end_panel();
+}
+
+}  // namespace
+
+void draw_left_column(const Model& model, View& view, ImVec2 at, ImVec2 size) {
+  const run::RunState* state = model.shown();
+  const auto signals =
+      state == nullptr ? std::vector<SignalRow>{} : signal_rows(*state, model.health());
+  const auto links = link_rows(model);
+  const float gap = 0.4F * em();
+  const float run_height = 7.0F * em();
+  float link_rows_em = 2.4F;
+  for (const LinkRow& link : links) link_rows_em += link.protection.empty() ? 1.4F : 2.7F;
+  const float links_height = link_rows_em * em();
+  const float wanted = (3.7F + 1.5F * static_cast<float>(std::max<std::size_t>(signals.size(), 1))) * em();
+  const float left_over = size.y - run_height - links_height - 3.0F * gap;
+  const float signals_height = std::max(6.0F * em(), std::min(wanted, left_over - 9.0F * em()));
+  draw_run(model, view, at, {size.x, run_height});
+  at.y += run_height + gap;
+  draw_signals(model, view, signals, at, {size.x, signals_height});
+  at.y += signals_height + gap;
+  draw_links(view, links, at, {size.x, links_height});
+  at.y += links_height + gap;
+  const float rest = left_over - signals_height;
+  if (rest > 4.0F * em()) draw_canaries(model, view, at, {size.x, rest});
+}
+
+}  // namespace phaseguard::dashboard

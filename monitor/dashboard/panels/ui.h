@@ -1,0 +1,102 @@
+// State of the view and the few widgets the panels are made of. Every size is in font-size units;
+// every text from outside goes through text_at() or Unformatted calls, never through a format. The
+// wrappers note the rectangle of each control by its label, so that a test can click it without a
+// window. Drawing thread only.
+#pragma once
+
+#include <imgui.h>
+
+#include <array>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "monitor/dashboard/model/describe.h"
+#include "monitor/dashboard/model/model.h"
+#include "monitor/dashboard/plot/palette.h"
+#include "monitor/dashboard/plot/plot.h"
+
+namespace phaseguard::dashboard {
+
+struct Fonts {
+  ImFont* body = nullptr;   // nullptr: ImGui's own
+  ImFont* mono = nullptr;   // digits of equal width
+  ImFont* large = nullptr;
+};
+
+struct Box {
+  ImVec2 lo;
+  ImVec2 hi;
+  [[nodiscard]] ImVec2 middle() const { return {0.5F * (lo.x + hi.x), 0.5F * (lo.y + hi.y)}; }
+};
+
+// The dialogs' fields, kept while they are open.
+struct Form {
+  bool open_force = false;    // asked for; becomes a popup at the end of the frame
+  bool open_release = false;
+  double value = 0.0;
+  bool expires = false;
+  int expires_after_steps = 100;
+  std::array<char, 200> reason{};
+};
+
+// What the panels remember between frames. Nothing here changes what the daemon does.
+struct View {
+  bool dark = true;
+  bool quit = false;
+  Fonts fonts;
+  plot::TimeAxis time;
+  std::map<std::string, plot::ValueAxis> values;
+  float left_em = 20.0F;
+  float right_em = 19.5F;
+  float bottom_em = 11.5F;
+  Form form;
+  std::map<std::string, Box> controls;  // of this frame, by label
+
+  // Rows made from the record, made anew only when it has grown.
+  RunId cached_run;
+  Seq cached_seq{-1};
+  std::size_t cached_outcomes = 0;
+  std::vector<EventRow> events;
+
+  [[nodiscard]] const plot::Palette& palette() const {
+    return dark ? plot::dark_palette() : plot::light_palette();
+  }
+};
+
+// Looks of the panels for the whole program: flat, quiet, in font-size units.
+void apply_style(bool dark, float em);
+
+// Text size of the current font.
+[[nodiscard]] inline float em() { return ImGui::GetFontSize(); }
+
+// A framed panel with a title; draws nothing else. Between the two calls the cursor is inside.
+bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size,
+                 bool scrolls = false);
+void end_panel();
+
+// The next row of the current panel: its top left corner, `height` in em. Advances the cursor.
+ImVec2 next_row(float height_em = 1.45F);
+[[nodiscard]] float row_width();
+
+// Text in the monospaced font, its right edge at `right`.
+void number_at(const View& view, ImVec2 right, ImU32 colour, std::string_view text);
+
+// Push button that notes its place; false while `obstacle` is not empty, which its tooltip then says.
+bool button(View& view, const char* label, ImVec2 size, const std::string& obstacle = {});
+
+// Shape, number and colour of an alarm level.
+struct Sign {
+  plot::Shape shape = plot::Shape::kCircle;
+  ImU32 colour = 0;
+};
+[[nodiscard]] Sign sign_of(Level level, const plot::Palette& palette);
+// The sign with the alarm's number inside.
+void alarm_sign(const plot::Palette& palette, ImVec2 middle, float size, Level level, int number);
+
+// A thin handle between two panels that moves `size_em` when dragged.
+void splitter(View& view, const char* id, ImVec2 at, ImVec2 size, float& size_em, float direction,
+              bool vertical, float least, float most);
+
+}  // namespace phaseguard::dashboard
