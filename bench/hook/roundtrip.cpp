@@ -1,6 +1,7 @@
 // From a batch's risk to its lambda: Reporter::decide through a real phaseguardd, beside a raw
 // ZeroMQ ping-pong between two processes on the same kind of transport. usage: bench_roundtrip
 // [PHASEGUARDD]. Prints one JSON object.
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,35 +25,54 @@ namespace fs = std::filesystem;
 constexpr int kRounds = 5'000;
 constexpr int kWarmUp = 200;
 
-pid_t start_daemon(const fs::path& program, const fs::path& root) {
-  std::ofstream(root / "policy.toml") << kTestPolicy;
-  fs::create_directories(root / "sockets");
-  fs::permissions(root / "sockets", fs::perms::owner_all);
-  const pid_t child = fork();
-  if (child != 0) return child;
-  const std::string policy = root / "policy.toml";
-  const std::string runs = root / "runs";
-  const std::string sockets = root / "sockets";
-  execl(program.c_str(), program.c_str(), "--policy", policy.c_str(), "--runs-dir", runs.c_str(),
-        "--endpoint-dir", sockets.c_str(), static_cast<char*>(nullptr));
-  _exit(127);
-}
+// A real daemon with sockets and run files of its own under `root`.
+class Daemon {
+ public:
+  Daemon(const fs::path& program, fs::path root, const std::string& policy_text)
+      : root_(std::move(root)) {
+    fs::create_directories(sockets());
+    fs::permissions(sockets(), fs::perms::owner_all);
+    const std::string policy = root_ / "policy.toml";
+    std::ofstream(policy) << policy_text;
+    const std::string runs = root_ / "runs";
+    const std::string log = root_ / "log";
+    pid_ = fork();
+    if (pid_ != 0) return;
+    if (!freopen(log.c_str(), "w", stderr)) _exit(126);
+    execl(program.c_str(), program.c_str(), "--policy", policy.c_str(), "--runs-dir", runs.c_str(),
+          "--endpoint-dir", sockets().c_str(), static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  ~Daemon() {
+    kill(pid_, SIGTERM);
+    waitpid(pid_, nullptr, 0);
+  }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  [[nodiscard]] std::string endpoint() const {
+    return "ipc://" + (sockets() / "telemetry").string();
+  }
 
-// `alternate`: the risk crosses the line again and again, so that the value (of a rule without
-// latch) changes and each change is made durable before it is sent.
-nlohmann::json measure_decide(const fs::path& root, std::int64_t attempt, bool decisions) {
+ private:
+  [[nodiscard]] fs::path sockets() const { return root_ / "s"; }
+  fs::path root_;
+  pid_t pid_ = 0;
+};
+
+// `toggling`: the risk crosses the line with every batch, so that each answer carries a new
+// decision, which the daemon has made durable before it sent it.
+nlohmann::json measure_decide(const std::string& endpoint, bool toggling) {
   Options options = test_options();
-  options.attempt = attempt;
-  options.endpoint = "ipc://" + (root / "sockets" / "telemetry").string();
+  options.endpoint = endpoint;
   options.on_start = OnStart::kRefuse;
   options.start_wait_s = 10.0;
   Result<Reporter> reporter = Reporter::start(options, test_hello());
   if (!reporter) return {{"error", reporter.error().message}};
   std::vector<std::int64_t> costs;
   std::int64_t unanswered = 0;
-  for (int i = 0; i < kWarmUp + kRounds; ++i) {
-    const double risk = decisions && i % 4 < 2 ? 0.9 : 0.1;
-    wire::Report report = test_report(risk, i + 1, 1);
+  const int rounds = toggling ? kRounds / 5 : kRounds;
+  for (int i = 0; i < kWarmUp + rounds; ++i) {
+    wire::Report report = test_report(toggling && i % 2 == 0 ? 0.9 : 0.1, i + 1, 1);
     const std::int64_t begin = now_ns();
     const bool answered = reporter->decide(std::move(report), Step{i}, 1.0).answered;
     if (i >= kWarmUp) costs.push_back(now_ns() - begin);
@@ -62,6 +82,34 @@ nlohmann::json measure_decide(const fs::path& root, std::int64_t attempt, bool d
   nlohmann::json result = bench::figures(std::move(costs));
   result["unanswered"] = unanswered;
   return result;
+}
+
+// The least a durable decision can cost here: one page written and synced.
+nlohmann::json measure_sync(const fs::path& file) {
+  const int fd = open(file.c_str(), O_CREAT | O_WRONLY, 0600);
+  const std::string page(4096, 'x');
+  std::vector<std::int64_t> costs;
+  for (int i = 0; i < 300; ++i) {
+    const std::int64_t begin = now_ns();
+    if (write(fd, page.data(), page.size()) < 0 || fdatasync(fd) != 0)
+      return {{"error", "write or fdatasync failed"}};
+    costs.push_back(now_ns() - begin);
+  }
+  close(fd);
+  return bench::figures(std::move(costs));
+}
+
+// The tests' policy, its rule set free: kl follows each risk up and down.
+std::string toggling_policy() {
+  std::string text = kTestPolicy;
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    text.replace(text.find(from), from.size(), to);
+  };
+  replace("consecutive = 2", "consecutive = 1");
+  replace("latch = true", "latch = false");
+  replace("request = \"rollback\"\n", "");
+  replace("alert = \"critical\"\n", "");
+  return text;
 }
 
 nlohmann::json measure_ping_pong(const std::string& endpoint) {
@@ -115,15 +163,18 @@ int main(int argc, char** argv) {
       "a batch's risk to its lambda, through phaseguardd, beside a raw ROUTER/DEALER ping-pong "
       "over ipc";
   result["raw_ping_pong"] = measure_ping_pong(directory.endpoint() + "-raw");
+  result["fdatasync"] = measure_sync(root / "page");
   if (!fs::exists(program)) {
     result["decide"] = "not measured: " + program.string() + " is not there";
   } else {
-    const pid_t daemon = start_daemon(program, root);
-    result["decide"] = measure_decide(root, 1, false);
-    kill(daemon, SIGTERM);
-    waitpid(daemon, nullptr, 0);
     const double raw = median_of(result["raw_ping_pong"]);
-    if (raw > 0.0) result["ratio_of_medians"] = median_of(result["decide"]) / raw;
+    const double sync = median_of(result["fdatasync"]);
+    const Daemon quiet(program, root / "quiet", kTestPolicy);
+    result["decide"] = measure_decide(quiet.endpoint(), false);
+    result["ratio_to_raw"] = median_of(result["decide"]) / raw;
+    const Daemon busy(program, root / "busy", toggling_policy());
+    result["decide_durable"] = measure_decide(busy.endpoint(), true);
+    result["ratio_to_raw_and_sync"] = median_of(result["decide_durable"]) / (raw + sync);
   }
   std::printf("%s\n", result.dump(2).c_str());
   return 0;
