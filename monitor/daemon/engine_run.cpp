@@ -1,0 +1,317 @@
+#include "monitor/daemon/engine_run.h"
+
+#include <algorithm>
+
+#include "monitor/base/text.h"
+#include "monitor/wire/codec.h"
+
+namespace phaseguard::daemon {
+
+namespace {
+
+// A control older than this many measuring intervals is of another situation.
+constexpr std::int64_t kControlIntervals = 50;
+
+Nanos after_ms(Nanos from, std::int64_t ms) { return Nanos{from.value + ms * 1'000'000}; }
+
+}  // namespace
+
+Status RunSlot::start_machine(const policy::Document& document) {
+  auto machine = policy::Machine::create(document, *state_.hello);
+  if (!machine) return tl::unexpected(machine.error());
+  machine_ = std::move(*machine);
+  return {};
+}
+
+Status RunSlot::restore(const std::vector<wire::Message>& record_so_far, Now now, Effects& effects) {
+  std::optional<wire::Message> last_hello;
+  for (const wire::Message& event : record_so_far) {
+    run::fold(state_, event);
+    if (event.header.attempt == state_.attempt) source_seq_ = std::max(source_seq_, event.header.source_seq);
+    if (std::holds_alternative<wire::Hello>(event.body)) {
+      source_seq_ = event.header.source_seq;
+      last_hello = event;
+      session_ = std::get<wire::Hello>(event.body).session;
+    }
+    if (const auto* link = std::get_if<wire::LinkChange>(&event.body)) epoch_ = std::max(epoch_, link->epoch);
+    const auto* loaded = std::get_if<wire::PolicyLoaded>(&event.body);
+    if (loaded && last_hello) {
+      policy::Parsed parsed = policy::parse(loaded->text, loaded->name);
+      if (!parsed.document) return fail(Errc::kMalformed, "the recorded policy of " + run_.text() + " does not parse");
+      if (Status same = policy::adopt_constants(*parsed.document, *loaded); !same) return same;
+      if (Status started = start_machine(*parsed.document); !started) return started;
+      (void)machine_->on(*last_hello);
+    } else if (machine_ && !std::holds_alternative<wire::Decision>(event.body)) {
+      (void)machine_->on(event);
+    }
+  }
+  if (record_so_far.empty()) return {};
+  ended_ = state_.goodbye.has_value();
+  ++epoch_;
+  if (!ended_) record_link("restored", "the daemon was started anew", now, effects);
+  return {};
+}
+
+void RunSlot::record(const wire::Message& event, Effects& effects) {
+  effects.record.push_back(event);
+  effects.publish.push_back(event);
+  run::fold(state_, event);
+}
+
+void RunSlot::take(wire::Message event, Now now, Effects& effects) {
+  event.header.version = wire::kProtocolVersion;
+  event.header.source_seq = event.header.attempt > 0 ? event.header.seq : Seq{};
+  event.header.seq = Seq{state_.last_seq.value + 1};
+  record(event, effects);
+  if (!machine_) return;
+  auto decision = machine_->on(event);
+  if (!decision) return;
+  wire::Message decided;
+  decided.header.run = run_;
+  decided.header.seq = Seq{state_.last_seq.value + 1};
+  decided.header.step = event.header.step;
+  decided.header.t = now.wall_s;
+  effects.log.push_back({decision->alerts.empty() ? LogLine::Level::kInfo : LogLine::Level::kWarning,
+                         run_.text() + ": " + quoted(decision->summary, 400)});
+  decided.body = std::move(*decision);
+  record(decided, effects);
+  effects.needs_sync = true;
+}
+
+void RunSlot::record_link(const std::string& link_state, const std::string& detail, Now now, Effects& effects) {
+  wire::Message event;
+  event.header.run = run_;
+  event.header.step = state_.step;
+  event.header.t = now.wall_s;
+  event.body = wire::LinkChange{link_state, detail, epoch_};
+  take(std::move(event), now, effects);
+}
+
+std::optional<wire::Reject> RunSlot::admit(const wire::Message& hello, const policy::Document* document) const {
+  const auto& declared = std::get<wire::Hello>(hello.body);
+  const auto refuse = [](std::string code, std::string reason, bool retry) {
+    wire::Reject reject;
+    reject.code = std::move(code);
+    reject.reason = std::move(reason);
+    reject.retry = retry;
+    return reject;
+  };
+  if (hello.header.attempt < 1) {
+    return refuse("malformed", "hello: expected attempt >= 1, found " + std::to_string(hello.header.attempt), false);
+  }
+  const bool same_trainer = session_ == declared.session && hello.header.attempt == state_.attempt;
+  if (!same_trainer && hello.header.attempt <= state_.attempt) {
+    const bool busy = !ended_ && last_frame_.has_value();
+    return refuse("claimed",
+                  "run " + run_.text() + " has an attempt " + std::to_string(state_.attempt) + " already" +
+                      (busy ? ", by another trainer" : "") + "; choose another run id, or resume as attempt " +
+                      std::to_string(state_.attempt + 1),
+                  false);
+  }
+  if (!same_trainer && !ended_ && last_frame_ && !lost_recorded_) {
+    return refuse("claimed", "run " + run_.text() + " is being trained by another process; wait until it has ended or is lost",
+                  true);
+  }
+  const policy::Document* in_force = machine_ ? &machine_->document() : document;
+  if (!in_force) return refuse("policy", "no policy is declared for run " + run_.text() + "; give phaseguardd a --policy", true);
+  if (auto fits = policy::Machine::create(*in_force, declared); !fits) return refuse("policy", fits.error().message, false);
+  return std::nullopt;
+}
+
+void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Document* document, Now now, Effects& effects) {
+  const auto& declared = std::get<wire::Hello>(hello.body);
+  const bool known = session_ == declared.session && hello.header.attempt == state_.attempt;
+  const bool was_away = lost_recorded_ || !last_frame_;
+  peer_ = peer;
+  last_frame_ = now.mono;
+  lost_recorded_ = false;
+  if (!known) {
+    session_ = declared.session;
+    ended_ = false;
+    source_seq_ = hello.header.seq;
+    ++epoch_;
+    control_seq_ = 0;
+    take(hello, now, effects);
+    if (!machine_) {
+      // admit() has tried the same policy on the same declaration.
+      if (Status started = start_machine(*document); !started) {
+        effects.log.push_back({LogLine::Level::kError, run_.text() + ": " + started.error().message});
+        return;
+      }
+      wire::Message loaded;
+      loaded.header.run = run_;
+      loaded.header.step = hello.header.step;
+      loaded.header.t = now.wall_s;
+      loaded.header.seq = Seq{state_.last_seq.value + 1};
+      loaded.body = policy::describe(*document, declared);
+      wire::Message first = effects.record.back();
+      record(loaded, effects);
+      (void)machine_->on(first);
+    }
+    record_link("claimed", "attempt " + std::to_string(hello.header.attempt), now, effects);
+    effects.needs_sync = true;
+  } else if (was_away) {
+    record_link("back", "", now, effects);
+  }
+  wire::Welcome answer;
+  answer.epoch = epoch_;
+  answer.heartbeat_ms = settings_->heartbeat_ms;
+  answer.stale_ms = settings_->silent_ms;
+  answer.lease_ms = settings_->lost_ms;
+  answer.policy_text = machine_->document().text;
+  answer.policy_digest = machine_->document().digest;
+  answer.mode = policy::mode_of(machine_->document());
+  answer.on_loss = machine_->document().link_loss;
+  answer.ack = source_seq_;
+  send(std::move(answer), now, effects);
+  send_control(0, true, now, effects);
+  send_requests(false, now, effects);
+  effects.publish.push_back(status(now));
+}
+
+bool RunSlot::on_trainer(const wire::Message& message, Now now, Effects& effects) {
+  if (message.header.attempt != state_.attempt) return false;
+  last_frame_ = now.mono;
+  if (lost_recorded_) {
+    lost_recorded_ = false;
+    record_link("back", "", now, effects);
+  }
+  if (std::holds_alternative<wire::Heartbeat>(message.body)) return true;
+  if (message.header.seq <= source_seq_) return false;
+  source_seq_ = message.header.seq;
+  const std::int64_t version = machine_->state_version();
+  const std::size_t requests = state_.requests.size();
+  take(message, now, effects);
+  const auto* report = std::get_if<wire::Report>(&message.body);
+  const bool asked = report && report->wants_control;
+  const bool changed = machine_->state_version() != version || state_.requests.size() != requests;
+  if (std::holds_alternative<wire::Goodbye>(message.body)) {
+    ended_ = true;
+    record_link("ended", "goodbye", now, effects);
+  }
+  if (asked || changed || ended_) send_control(asked ? report->batch : 0, true, now, effects);
+  send_requests(true, now, effects);
+  if (changed || ended_ || std::holds_alternative<wire::Applied>(message.body)) effects.publish.push_back(status(now));
+  return true;
+}
+
+wire::Reply RunSlot::on_command(const wire::Message& message, bool record_healthy, Now now, Effects& effects) {
+  const auto& command = std::get<wire::Command>(message.body);
+  wire::Reply reply;
+  reply.id = command.id;
+  if (!machine_) {
+    reply.status = "refused";
+    reply.text = "run " + run_.text() + " has no policy in force yet";
+    return reply;
+  }
+  const policy::Verdict verdict = machine_->judge(command, state_.step);
+  reply.status = verdict.status;
+  reply.text = verdict.text;
+  const auto known = std::find_if(state_.commands.entries.begin(), state_.commands.entries.end(),
+                                  [&](const auto& entry) { return entry.body.id == command.id; });
+  if (known != state_.commands.entries.end()) {
+    reply.seq = known->seq;
+    return reply;
+  }
+  const bool raises = command.action == "force" &&
+                      std::all_of(state_.knobs.begin(), state_.knobs.end(), [&](const auto& knob) {
+                        return knob.first != command.knob || !(command.value < knob.second.decided_value);
+                      });
+  if (!record_healthy && !raises) {
+    reply.status = "refused";
+    reply.text = "the record cannot be written, so nothing may be lowered; free the disk and send the command again";
+    return reply;
+  }
+  wire::Message event = message;
+  event.header.run = run_;
+  event.header.step = state_.step;
+  event.header.t = now.wall_s;
+  event.header.attempt = 0;
+  take(std::move(event), now, effects);
+  reply.seq = state_.commands.entries.back().seq;
+  effects.needs_sync = true;
+  effects.log.push_back({LogLine::Level::kWarning, run_.text() + ": operator " + quoted(command.operator_name, 64) + " " +
+                                                       quoted(command.action, 32) + ": " + verdict.status + ", " +
+                                                       verdict.text});
+  send_control(0, record_healthy, now, effects);
+  send_requests(true, now, effects);
+  effects.publish.push_back(status(now));
+  return reply;
+}
+
+void RunSlot::send(wire::Body body, Now now, Effects& effects) {
+  if (peer_ == 0) return;
+  wire::Message message;
+  message.header.run = run_;
+  message.header.seq = Seq{++control_seq_};
+  message.header.step = state_.step;
+  message.header.t = now.wall_s;
+  message.header.attempt = state_.attempt;
+  message.body = std::move(body);
+  effects.send.push_back({peer_, wire::encode(message)});
+}
+
+void RunSlot::send_control(std::int64_t answers_batch, bool record_healthy, Now now, Effects& effects) {
+  if (!machine_) return;
+  wire::Control control;
+  control.epoch = epoch_;
+  control.state_version = machine_->state_version();
+  control.mode = policy::mode_of(machine_->document());
+  control.answers_batch = answers_batch;
+  control.ack = source_seq_;
+  const std::int64_t interval = std::max<std::int64_t>(1, state_.cadence_steps);
+  control.valid_until_step = Step{std::max<std::int64_t>(0, state_.step.value) + kControlIntervals * interval};
+  if (!shadow()) control.knobs = machine_->settings();
+  for (wire::KnobSetting& setting : control.knobs) {
+    Sent& sent = sent_[setting.knob];
+    // An unrecorded lowering must not leave: what was sent stays up.
+    if (!record_healthy && setting.value < sent.value) setting.value = sent.value;
+    if (!(sent.value == setting.value)) sent = {setting.value, now.mono};
+  }
+  send(std::move(control), now, effects);
+}
+
+void RunSlot::send_requests(bool only_new, Now now, Effects& effects) {
+  if (shadow()) return;
+  for (const run::RequestState& pending : state_.requests) {
+    if (pending.status != "decided") continue;
+    bool& sent = requests_sent_[pending.request.id];
+    if (sent && only_new) continue;
+    sent = peer_ != 0;
+    wire::Request request = pending.request;
+    request.epoch = epoch_;
+    send(std::move(request), now, effects);
+  }
+}
+
+void RunSlot::follow_link(Now now, Effects& effects) {
+  if (ended_ || !last_frame_) return;
+  const std::int64_t silence = now.mono.value - last_frame_->value;
+  if (!lost_recorded_ && silence > settings_->lost_ms * 1'000'000) {
+    lost_recorded_ = true;
+    record_link("lost", "no frame for " + std::to_string(settings_->lost_ms) + " ms", now, effects);
+    effects.log.push_back({LogLine::Level::kWarning, run_.text() + ": the trainer is lost"});
+  }
+  if (silence > settings_->ended_ms * 1'000'000) {
+    ended_ = true;
+    record_link("ended", "crashed: no frame for " + std::to_string(settings_->ended_ms) + " ms", now, effects);
+  }
+}
+
+void RunSlot::on_tick(bool record_healthy, Now now, Effects& effects) {
+  follow_link(now, effects);
+  if (now.mono >= next_assert_) {
+    next_assert_ = after_ms(now.mono, settings_->assert_ms);
+    if (!ended_) {
+      send_control(0, record_healthy, now, effects);
+      send_requests(false, now, effects);
+    }
+    effects.publish.push_back(status(now));
+  }
+  if (!ended_ && now.mono >= next_heartbeat_) {
+    next_heartbeat_ = after_ms(now.mono, settings_->heartbeat_ms);
+    send(wire::Heartbeat{link_word(now), 0, 0}, now, effects);
+  }
+}
+
+}  // namespace phaseguard::daemon

@@ -1,0 +1,129 @@
+#include "monitor/daemon/http.h"
+
+#include <httplib.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+
+#include "monitor/base/text.h"
+
+namespace phaseguard::daemon {
+
+namespace {
+
+void family(std::string& out, const char* name, const char* type, const char* help) {
+  out += std::string("# HELP ") + name + " " + help + "\n# TYPE " + name + " " + type + "\n";
+}
+
+void counter(std::string& out, const char* name, const char* help, std::uint64_t value) {
+  family(out, name, "counter", help);
+  out += std::string(name) + " " + std::to_string(value) + "\n";
+}
+
+std::string label(const std::string& text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '\\' || c == '"') out += '\\';
+    out += c == '\n' ? ' ' : c;
+  }
+  return out;
+}
+
+std::string number(double value) { return std::isnan(value) ? "NaN" : number_text(value); }
+
+void knob_gauges(std::string& out, const std::vector<wire::Message>& statuses) {
+  family(out, "phaseguard_knob_value", "gauge", "Value of a knob, in its three lives.");
+  for (const wire::Message& message : statuses) {
+    for (const wire::KnobStatus& knob : std::get<wire::Status>(message.body).knobs) {
+      const std::string labels = "phaseguard_knob_value{run=\"" + message.header.run.text() + "\",knob=\"" + label(knob.name);
+      out += labels + "\",life=\"decided\"} " + number(knob.decided) + "\n";
+      out += labels + "\",life=\"sent\"} " + number(knob.sent) + "\n";
+      out += labels + "\",life=\"applied\"} " + number(knob.applied) + "\n";
+    }
+  }
+}
+
+void run_gauges(std::string& out, const std::vector<wire::Message>& statuses) {
+  family(out, "phaseguard_run_step", "gauge", "Last step the trainer reported.");
+  for (const wire::Message& message : statuses) {
+    out += "phaseguard_run_step{run=\"" + message.header.run.text() + "\"} " + std::to_string(message.header.step.value) + "\n";
+  }
+  family(out, "phaseguard_trainer_age_seconds", "gauge", "Time since the trainer's last frame.");
+  for (const wire::Message& message : statuses) {
+    out += "phaseguard_trainer_age_seconds{run=\"" + message.header.run.text() + "\"} " +
+           number(std::get<wire::Status>(message.body).age_s) + "\n";
+  }
+}
+
+}  // namespace
+
+std::string metrics_text(const EngineCounters& counters, const std::vector<wire::Message>& statuses) {
+  std::string out;
+  family(out, "phaseguard_build_info", "gauge", "Version of the daemon.");
+  out += "phaseguard_build_info{version=\"" PHASEGUARD_VERSION "\"} 1\n";
+  counter(out, "phaseguard_frames_total", "Frames received.", counters.frames);
+  counter(out, "phaseguard_malformed_frames_total", "Frames that could not be read.", counters.malformed);
+  counter(out, "phaseguard_unknown_kinds_total", "Messages of a kind this daemon does not know.", counters.unknown_kinds);
+  counter(out, "phaseguard_unknown_peer_frames_total", "Frames of connections without a run.", counters.unknown_peers);
+  counter(out, "phaseguard_duplicate_frames_total", "Frames already recorded.", counters.duplicates);
+  counter(out, "phaseguard_samples_total", "Signal samples recorded.", counters.samples);
+  counter(out, "phaseguard_decisions_total", "Decisions recorded.", counters.decisions);
+  counter(out, "phaseguard_commands_total", "Operator commands received.", counters.commands);
+  knob_gauges(out, statuses);
+  run_gauges(out, statuses);
+  return out;
+}
+
+struct HttpServer::Impl {
+  httplib::Server server;
+  std::mutex mutex;  // of `metrics`
+  std::string metrics;
+  std::thread thread;
+};
+
+HttpServer::HttpServer() : impl_(std::make_unique<Impl>()) {}
+
+HttpServer::~HttpServer() {
+  impl_->server.stop();
+  if (impl_->thread.joinable()) impl_->thread.join();
+}
+
+Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  const std::string host = address.substr(0, colon);
+  const int port = colon == std::string::npos ? 0 : std::atoi(address.c_str() + colon + 1);
+  if (port < 1 || port > 65535) {
+    return fail(Errc::kInvalidArgument, "http: expected host:port such as 127.0.0.1:9091, found " + quoted(address, 80));
+  }
+  if (host != "127.0.0.1" && host != "localhost") {
+    return fail(Errc::kRefused, "http: only 127.0.0.1 is served, found " + quoted(host, 80) + "; put a proxy with "
+                                "authentication in front of it for other hosts");
+  }
+  std::unique_ptr<HttpServer> http(new HttpServer());
+  Impl& impl = *http->impl_;
+  const auto text = [](const char* body) {
+    return [body](const httplib::Request&, httplib::Response& response) { response.set_content(body, "text/plain"); };
+  };
+  impl.server.Get("/-/healthy", text("healthy\n"));
+  impl.server.Get("/-/ready", text("ready\n"));
+  impl.server.Get("/metrics", [&impl](const httplib::Request&, httplib::Response& response) {
+    const std::lock_guard lock(impl.mutex);
+    response.set_content(impl.metrics, "text/plain; version=0.0.4");
+  });
+  impl.server.new_task_queue = [] { return new httplib::ThreadPool(1); };
+  if (!impl.server.bind_to_port("127.0.0.1", port)) {
+    return fail(Errc::kConflict, "http: port " + std::to_string(port) + " of 127.0.0.1 is in use; choose another with --http");
+  }
+  impl.thread = std::thread([&impl] { impl.server.listen_after_bind(); });
+  return http;
+}
+
+void HttpServer::set_metrics(const EngineCounters& counters, const std::vector<wire::Message>& statuses) {
+  std::string text = metrics_text(counters, statuses);
+  const std::lock_guard lock(impl_->mutex);
+  impl_->metrics = std::move(text);
+}
+
+}  // namespace phaseguard::daemon

@@ -1,0 +1,338 @@
+#include "monitor/daemon/loop.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "monitor/base/text.h"
+#include "monitor/daemon/engine.h"
+#include "monitor/daemon/http.h"
+#include "monitor/daemon/notify.h"
+#include "monitor/daemon/run_files.h"
+#include "monitor/link/directory.h"
+#include "monitor/link/server.h"
+#include "monitor/store/reader.h"
+#include "monitor/wire/codec.h"
+
+namespace phaseguard::daemon {
+
+namespace {
+
+constexpr int kTickMs = 50;
+constexpr std::int64_t kRetryMs = 1000;
+constexpr std::int64_t kPageEvents = 1000;
+constexpr std::size_t kPageBytes = 768 * 1024;  // a reply stays within the feed's frame limit
+
+Now now_of_this_host() {
+  using namespace std::chrono;
+  return {duration<double>(system_clock::now().time_since_epoch()).count(),
+          Nanos{duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count()}};
+}
+
+Result<policy::Document> read_policy(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return fail(Errc::kNotFound, file + ": cannot read this policy file: " + std::strerror(errno));
+  std::ostringstream text;
+  text << in.rdbuf();
+  policy::Parsed parsed = policy::parse(text.str(), file);
+  if (parsed.document) return std::move(*parsed.document);
+  std::string findings;
+  for (const policy::Diagnostic& finding : parsed.diagnostics) {
+    findings += (findings.empty() ? "" : "\n") + policy::to_text(finding, file);
+  }
+  return fail(Errc::kMalformed, findings);
+}
+
+Result<std::vector<PolicyChoice>> read_policies(const Config& config) {
+  std::vector<PolicyChoice> choices;
+  std::vector<RunPolicy> wanted = config.runs;
+  if (!config.policy.empty()) wanted.push_back({"*", config.policy});
+  for (const RunPolicy& run : wanted) {
+    auto document = read_policy(run.file);
+    if (!document) return tl::unexpected(document.error());
+    choices.push_back({run.pattern, std::move(*document)});
+  }
+  return choices;
+}
+
+Result<link::Endpoints> endpoints_of(const Config& config) {
+  link::Endpoints endpoints =
+      link::endpoints_in(config.endpoint_dir.empty() ? link::default_directory() : config.endpoint_dir);
+  const std::pair<const std::string*, link::Endpoint*> overridden[] = {{&config.telemetry, &endpoints.telemetry},
+                                                                       {&config.operators, &endpoints.operators},
+                                                                       {&config.feed, &endpoints.feed}};
+  for (const auto& [text, endpoint] : overridden) {
+    if (text->empty()) continue;
+    auto parsed = link::parse_endpoint(*text);
+    if (!parsed) return tl::unexpected(parsed.error());
+    *endpoint = *parsed;
+  }
+  return endpoints;
+}
+
+EngineSettings settings_of(const Config& config, std::vector<PolicyChoice> policies) {
+  const auto ms = [](double seconds) { return static_cast<std::int64_t>(seconds * 1e3); };
+  EngineSettings settings;
+  settings.policies = std::move(policies);
+  settings.runs_dir = config.runs_dir;
+  settings.silent_ms = ms(config.silent_s);
+  settings.lost_ms = ms(config.lost_s);
+  settings.ended_ms = ms(config.ended_s);
+  return settings;
+}
+
+void write_log(const LogLine& line) {
+  const auto level = line.level == LogLine::Level::kInfo      ? spdlog::level::info
+                     : line.level == LogLine::Level::kWarning ? spdlog::level::warn
+                                                              : spdlog::level::err;
+  spdlog::log(level, "{}", line.text);
+}
+
+// SIGINT, SIGTERM and SIGHUP as a file descriptor, so that the poll wakes on them.
+class Signals {
+ public:
+  Signals() {
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&wanted, signal);
+    sigprocmask(SIG_BLOCK, &wanted, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    fd_ = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+  }
+  ~Signals() { ::close(fd_); }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  [[nodiscard]] int fd() const { return fd_; }
+  // The next one that came; 0: none.
+  [[nodiscard]] int take() const {
+    signalfd_siginfo info{};
+    return ::read(fd_, &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+class Daemon {
+ public:
+  Daemon(const Config& config, std::vector<PolicyChoice> policies)
+      : config_(config), engine_(settings_of(config, std::move(policies))), files_(config.runs_dir) {}
+
+  void restore() {
+    std::vector<std::string> faults;
+    for (const RunId& run : files_.unfinished(faults)) {
+      Effects effects;
+      if (const Status restored = open(run, effects); !restored) {
+        faults.push_back(run.text() + ": " + restored.error().message);
+        continue;
+      }
+      spdlog::info("{}: taken up again from its record", run.text());
+      carry_out(effects);
+    }
+    for (const std::string& fault : faults) spdlog::error("{}", fault);
+  }
+
+  Status bind(const link::Endpoints& endpoints) {
+    link::ServerOptions options;
+    options.endpoints = endpoints;
+    auto sockets = link::ServerSockets::bind(options);
+    if (!sockets) return tl::unexpected(sockets.error());
+    sockets_.emplace(std::move(*sockets));
+    return {};
+  }
+
+  Status listen_http() {
+    if (config_.http.empty()) return {};
+    auto http = HttpServer::start(config_.http);
+    if (!http) return tl::unexpected(http.error());
+    http_ = std::move(*http);
+    return {};
+  }
+
+  void run(const Signals& signals) {
+    const std::int64_t watchdog_ms = watchdog_interval_ms();
+    Nanos next_watchdog, next_retry;
+    std::vector<link::Incoming> incoming;
+    while (true) {
+      incoming.clear();
+      const bool woken = sockets_->poll(kTickMs, signals.fd(), incoming);
+      const Now now = now_of_this_host();
+      Effects effects;
+      for (const link::Incoming& frame : incoming) deliver(frame, now, effects);
+      engine_.on_tick(now, effects);
+      carry_out(effects);
+      if (woken && !go_on(signals)) break;
+      if (watchdog_ms > 0 && now.mono >= next_watchdog) {
+        notify("WATCHDOG=1");
+        next_watchdog = Nanos{now.mono.value + watchdog_ms * 1'000'000};
+      }
+      if (!files_.healthy() && now.mono >= next_retry) {
+        next_retry = Nanos{now.mono.value + kRetryMs * 1'000'000};
+        retry(now);
+      }
+      if (http_) http_->set_metrics(engine_.counters(), engine_.statuses(now));
+    }
+    std::vector<std::string> faults;
+    if (!files_.flush(true, faults)) {
+      for (const std::string& fault : faults) spdlog::error("at the end: {}", fault);
+    }
+  }
+
+ private:
+  Status open(const RunId& run, Effects& effects) {
+    const Now now = now_of_this_host();
+    auto record = files_.open(run, now);
+    if (!record) return tl::unexpected(record.error());
+    return engine_.restore(run, *record, effects, now);
+  }
+
+  void deliver(const link::Incoming& frame, Now now, Effects& effects) {
+    const Channel channel = frame.door == link::Door::kTelemetry ? Channel::kTelemetry : Channel::kOperator;
+    engine_.on_message(channel, frame.peer, frame.bytes, now, effects);
+    for (const OpenRun& wanted : std::exchange(effects.open, {})) {
+      if (const Status opened = open(wanted.run, effects); opened) {
+        engine_.on_message(channel, wanted.peer, wanted.frame, now, effects);
+        continue;
+      } else {
+        spdlog::error("{}: {}", wanted.run.text(), opened.error().message);
+        wire::Reject reject;
+        reject.code = "claimed";
+        reject.reason = "its run file cannot be used: " + opened.error().message;
+        reject.ours = reject.theirs = wire::kProtocolVersion;
+        effects.send.push_back(reject_to(wanted.peer, wanted.run, std::move(reject), now));
+      }
+    }
+  }
+
+  // Record first: what is not written down does not leave.
+  void carry_out(Effects& effects) {
+    std::vector<std::string> faults;
+    files_.append(effects.record);
+    const bool written = files_.flush(effects.needs_sync, faults);
+    if (!written && healthy_) {
+      for (const std::string& fault : faults) spdlog::error("the record cannot be written, nothing is lowered: {}", fault);
+    }
+    healthy_ = written;
+    engine_.set_record_healthy(written);
+    if (!sockets_) return;
+    for (const wire::Message& message : effects.publish) sockets_->publish(wire::topic_of(message), wire::encode(message));
+    for (const Outgoing& out : effects.send) sockets_->send(out.peer, out.bytes);
+    for (const HistoryQuery& query : effects.history) answer(query);
+    for (const LogLine& line : effects.log) write_log(line);
+  }
+
+  void answer(const HistoryQuery& wanted) {
+    wire::Reply reply;
+    reply.id = wanted.query.id;
+    reply.status = "ok";
+    reply.seq = Seq{wanted.query.from_seq.value - 1};
+    const std::int64_t asked = wanted.query.limit > 0 ? std::min(wanted.query.limit, kPageEvents) : kPageEvents;
+    std::size_t bytes = 0;
+    auto reader = store::Reader::open(store::run_file(config_.runs_dir, wanted.run));
+    Status read = reader ? Status{} : Status(tl::unexpected(reader.error()));
+    if (reader) {
+      read = reader->each(wanted.query.from_seq, [&](const wire::Message& message) {
+        std::string encoded = wire::encode(message);
+        const bool full = static_cast<std::int64_t>(reply.messages.size()) >= asked || bytes + encoded.size() > kPageBytes;
+        if (full) {
+          reply.more = true;
+          return false;
+        }
+        bytes += encoded.size();
+        reply.seq = message.header.seq;
+        reply.messages.push_back(std::move(encoded));
+        return true;
+      });
+    }
+    if (!read) {
+      reply.status = "error";
+      reply.text = read.error().message;
+    }
+    const Outgoing out = reply_to(wanted.peer, wanted.run, std::move(reply), now_of_this_host());
+    sockets_->send(out.peer, out.bytes);
+  }
+
+  void retry(Now now) {
+    std::vector<std::string> faults;
+    files_.retry(now, faults);
+    if (files_.flush(true, faults)) {
+      spdlog::warn("the record can be written again; nothing was lost");
+      healthy_ = true;
+      engine_.set_record_healthy(true);
+    }
+  }
+
+  bool go_on(const Signals& signals) {
+    for (int signal = signals.take(); signal != 0; signal = signals.take()) {
+      if (signal != SIGHUP) return false;
+      auto policies = read_policies(config_);
+      if (policies) {
+        engine_.set_policies(std::move(*policies));
+        spdlog::info("policies read again; they apply to runs that begin from now on");
+      } else {
+        spdlog::error("the policies in force stay; the new ones are wrong:\n{}", policies.error().message);
+      }
+    }
+    return true;
+  }
+
+  const Config& config_;
+  Engine engine_;
+  RunFiles files_;
+  std::optional<link::ServerSockets> sockets_;
+  std::unique_ptr<HttpServer> http_;
+  bool healthy_ = true;
+};
+
+Status make_directory(const std::string& path) {
+  std::error_code fault;
+  std::filesystem::create_directories(path, fault);
+  if (!fault && ::access(path.c_str(), W_OK) == 0) return {};
+  return fail(Errc::kIo, "the folder for run files " + path + " cannot be made or written: " +
+                             (fault ? fault.message() : std::strerror(errno)));
+}
+
+}  // namespace
+
+Status check(const Config& config) {
+  if (auto policies = read_policies(config); !policies) return tl::unexpected(policies.error());
+  auto endpoints = endpoints_of(config);
+  if (!endpoints) return tl::unexpected(endpoints.error());
+  for (const link::Endpoint* endpoint : {&endpoints->telemetry, &endpoints->operators, &endpoints->feed}) {
+    if (Status allowed = link::check_endpoint(*endpoint); !allowed) return allowed;
+  }
+  return {};
+}
+
+Status serve(const Config& config) {
+  auto policies = read_policies(config);
+  if (!policies) return tl::unexpected(policies.error());
+  const auto endpoints = endpoints_of(config);
+  if (!endpoints) return tl::unexpected(endpoints.error());
+  if (Status made = make_directory(config.runs_dir); !made) return made;
+  const Signals signals;
+  Daemon daemon(config, std::move(*policies));
+  // Latches are in force again before anybody can ask.
+  daemon.restore();
+  if (Status bound = daemon.bind(*endpoints); !bound) return bound;
+  if (Status listening = daemon.listen_http(); !listening) return listening;
+  spdlog::info("phaseguardd {} is ready: telemetry {}, operator {}, feed {}, runs in {}", PHASEGUARD_VERSION,
+               endpoints->telemetry.text(), endpoints->operators.text(), endpoints->feed.text(), config.runs_dir);
+  notify("READY=1");
+  daemon.run(signals);
+  notify("STOPPING=1");
+  spdlog::info("stopped");
+  return {};
+}
+
+}  // namespace phaseguard::daemon

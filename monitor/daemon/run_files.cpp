@@ -1,0 +1,120 @@
+#include "monitor/daemon/run_files.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "monitor/store/reader.h"
+
+namespace phaseguard::daemon {
+
+namespace {
+
+bool has_ended(const store::Reader& reader) {
+  const Result<Seq> last = reader.last_seq();
+  if (!last) return false;
+  // The goodbye is followed by the closing decision and the link's end.
+  bool goodbye = false;
+  const Seq from{std::max<std::int64_t>(1, last->value - 8)};
+  (void)reader.each(from, [&](const wire::Message& message) {
+    if (std::holds_alternative<wire::Goodbye>(message.body)) goodbye = true;
+    if (std::holds_alternative<wire::Hello>(message.body)) goodbye = false;
+    return true;
+  });
+  return goodbye;
+}
+
+}  // namespace
+
+std::vector<RunId> RunFiles::unfinished(std::vector<std::string>& faults) const {
+  std::vector<RunId> runs;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_, ignored)) {
+    if (entry.path().extension() != store::kExtension) continue;
+    auto reader = store::Reader::open(entry.path());
+    if (!reader) {
+      faults.push_back(reader.error().message);
+    } else if (!has_ended(*reader)) {
+      runs.push_back(reader->run());
+    }
+  }
+  std::sort(runs.begin(), runs.end());
+  return runs;
+}
+
+Result<std::vector<wire::Message>> RunFiles::open(const RunId& run, Now now) {
+  const std::filesystem::path path = store::run_file(directory_, run);
+  auto writer = store::Writer::create_or_open(path, run, now);
+  if (!writer) return tl::unexpected(writer.error());
+  std::vector<wire::Message> record;
+  if (writer->last_seq() > Seq{0}) {
+    auto reader = store::Reader::open(path);
+    if (!reader) return tl::unexpected(reader.error());
+    const Status read = reader->each(Seq{1}, [&](const wire::Message& message) {
+      record.push_back(message);
+      return true;
+    });
+    if (!read) return tl::unexpected(read.error());
+  }
+  files_[run].writer = std::make_unique<store::Writer>(std::move(*writer));
+  return record;
+}
+
+void RunFiles::write(File& file, const wire::Message& message) {
+  if (file.kept.empty() && file.writer) {
+    if (const Status written = file.writer->append(message)) {
+      file.dirty = file.unsynced = true;
+      return;
+    } else {
+      file.fault = written.error().message;
+    }
+  }
+  file.kept.push_back(message);
+}
+
+void RunFiles::append(const std::vector<wire::Message>& messages) {
+  for (const wire::Message& message : messages) write(files_[message.header.run], message);
+}
+
+bool RunFiles::flush(bool durable, std::vector<std::string>& faults) {
+  bool done = true;
+  for (auto& [run, file] : files_) {
+    const bool wanted = durable ? file.unsynced : file.dirty;
+    if (wanted && file.writer) {
+      const Status status = durable ? file.writer->sync() : file.writer->commit();
+      if (status) {
+        file.dirty = false;
+        if (durable) file.unsynced = false;
+      } else {
+        file.fault = status.error().message;
+      }
+    }
+    if (!file.fault.empty()) faults.push_back(file.fault);
+    done = done && file.fault.empty();
+  }
+  return done;
+}
+
+void RunFiles::retry(Now now, std::vector<std::string>& faults) {
+  for (auto& [run, file] : files_) {
+    if (file.fault.empty()) continue;
+    // After a failed write nothing is known of the connection: the file is opened anew, and what it lacks is written.
+    file.writer.reset();
+    auto writer = store::Writer::create_or_open(store::run_file(directory_, run), run, now);
+    if (!writer) {
+      faults.push_back(writer.error().message);
+      continue;
+    }
+    file.writer = std::make_unique<store::Writer>(std::move(*writer));
+    file.fault.clear();
+    const std::deque<wire::Message> kept = std::exchange(file.kept, {});
+    for (const wire::Message& message : kept) {
+      if (message.header.seq > file.writer->last_seq()) write(file, message);
+    }
+  }
+}
+
+bool RunFiles::healthy() const {
+  return std::all_of(files_.begin(), files_.end(), [](const auto& entry) { return entry.second.fault.empty(); });
+}
+
+}  // namespace phaseguard::daemon

@@ -1,0 +1,54 @@
+// The daemon's run files: one writer each, and what could not be written yet. Owned by the loop's thread.
+#pragma once
+
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "monitor/base/result.h"
+#include "monitor/base/types.h"
+#include "monitor/store/writer.h"
+#include "monitor/wire/messages.h"
+
+namespace phaseguard::daemon {
+
+class RunFiles {
+ public:
+  explicit RunFiles(std::filesystem::path directory) : directory_(std::move(directory)) {}
+
+  // Runs in the folder whose trainer has not said goodbye: those a restarted daemon takes up again. A file that cannot be
+  // read is named in `faults` and left alone.
+  [[nodiscard]] std::vector<RunId> unfinished(std::vector<std::string>& faults) const;
+
+  // Opens the file for writing (making it if need be) and gives what is recorded in it.
+  [[nodiscard]] Result<std::vector<wire::Message>> open(const RunId& run, Now now);
+
+  // Takes the messages, in order. What cannot be written is kept and tried again by retry().
+  void append(const std::vector<wire::Message>& messages);
+
+  // Makes everything appended visible to readers, and with `durable` safe from a power cut. False: something is not.
+  [[nodiscard]] bool flush(bool durable, std::vector<std::string>& faults);
+
+  // Tries to write what was kept. Called every second while flush() fails.
+  void retry(Now now, std::vector<std::string>& faults);
+
+  [[nodiscard]] bool healthy() const;
+
+ private:
+  struct File {
+    std::unique_ptr<store::Writer> writer;
+    std::deque<wire::Message> kept;
+    bool dirty = false;
+    bool unsynced = false;
+    std::string fault;  // of the last attempt; empty: none
+  };
+  void write(File& file, const wire::Message& message);
+
+  std::filesystem::path directory_;
+  std::map<RunId, File> files_;
+};
+
+}  // namespace phaseguard::daemon
