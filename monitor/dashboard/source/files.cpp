@@ -83,7 +83,7 @@ Result<std::vector<std::filesystem::path>> run_files_in(const std::filesystem::p
     if (it->path().extension() == store::kExtension) found.push_back(it->path());
   }
   if (error) {
-    return fail(Errc::kIo, "cannot list " + quoted(directory.string()) + ": " + error.message());
+    return fail(Errc::kIo, "cannot list " + phaseguard::quoted(directory.string()) + ": " + error.message());
   }
   std::sort(found.begin(), found.end());
   return found;
@@ -102,7 +102,7 @@ Result<std::unique_ptr<Source>> open_files(const std::filesystem::path& path, Wa
     if (!found) return tl::unexpected(found.error());
     if (found->empty()) {
       return fail(Errc::kNotFound, "no run file (*" + std::string(store::kExtension) + ") in " +
-                                       quoted(path.string()));
+                                       phaseguard::quoted(path.string()));
     }
     paths = std::move(*found);
   }

@@ -1,0 +1,50 @@
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+
+#include "monitor/dashboard/shell/options.h"
+#include "monitor/dashboard/shell/shell.h"
+#include "monitor/dashboard/source/source.h"
+#include "monitor/link/directory.h"
+
+namespace {
+
+using namespace phaseguard;
+using namespace phaseguard::dashboard;
+
+Result<std::unique_ptr<Source>> open_source(const Options& options, Wake wake) {
+  if (!options.file.empty()) return open_files(options.file, std::move(wake));
+  return connect_live(
+      options.endpoint_dir.empty() ? link::default_directory() : options.endpoint_dir,
+      std::move(wake));
+}
+
+Model make_model() {
+  const char* user = std::getenv("USER");
+  return {user != nullptr && user[0] != '\0' ? user : "operator",
+          "dash-" + std::to_string(std::random_device{}())};
+}
+
+Status show(const Options& options) {
+  Model model = make_model();
+  if (options.screenshot.empty()) {
+    return run_window(options, model,
+                      [&](Wake wake) { return open_source(options, std::move(wake)); });
+  }
+  auto source = open_source(options, {});
+  if (!source) return tl::unexpected(source.error());
+  return take_screenshot(options, model, **source);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  if (const auto code = parse_options(argc, argv, options)) return *code;
+  if (const Status done = show(options); !done) {
+    std::fprintf(stderr, "phaseguard-dashboard: %s\n", done.error().message.c_str());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,28 @@
+// The command line of phaseguard-dashboard.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace phaseguard::dashboard {
+
+struct Options {
+  std::string file;          // run file or directory of them; "": a live daemon
+  std::string endpoint_dir;  // "": the default directory
+  std::string run;           // which run to show; "": the newest
+  std::string screenshot;    // PNG to write, without a display; "": a window
+  int width = 1600;
+  int height = 1000;
+  float scale = 0.0F;        // 0: what the screen asks for
+  bool dark = true;
+  std::int64_t evidence = 0;  // decision whose evidence is shown; 0: none
+  double wait_s = 10.0;       // screenshot of a live daemon: longest wait for data
+  double exit_after_s = 0.0;  // 0: until the window is closed
+};
+
+// Fills `options`. A value ends the program with that exit code: 0 after --help and --version, 2
+// for arguments that do not fit, with the reason on standard error.
+[[nodiscard]] std::optional<int> parse_options(int argc, char** argv, Options& options);
+
+}  // namespace phaseguard::dashboard

@@ -1,0 +1,38 @@
+// The two ways to put the panels on pixels: a window, and a picture in memory. Both run the same
+// loop body over a Source; neither knows what the data mean.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "monitor/base/result.h"
+#include "monitor/dashboard/panels/ui.h"
+#include "monitor/dashboard/shell/options.h"
+#include "monitor/dashboard/source/source.h"
+
+namespace phaseguard::dashboard {
+
+// Both clocks of this host.
+[[nodiscard]] Now now();
+
+// Takes what the source has, moves the model's clock, sends what the operator asked for. True when
+// something new came.
+bool exchange(Source& source, Model& model);
+
+// One ImGui frame of the panels, up to and with Render(). Actions are handed to the model.
+void build_frame(Model& model, View& view);
+
+// Selects what the command line asked for, once the data are there. Errors: a run or a decision that
+// does not exist, with those that do.
+[[nodiscard]] Status select(const Options& options, Model& model, const Now& at);
+
+// Opens a window and runs until it is closed, SIGINT or SIGTERM comes, or --exit-after is over. Makes
+// the source itself, because the source must wake the window. Error kIo: no display.
+using OpenSource = std::function<Result<std::unique_ptr<Source>>(Wake)>;
+[[nodiscard]] Status run_window(const Options& options, Model& model, const OpenSource& open);
+
+// Draws the panels into memory with EGL and no display, and writes options.screenshot. Error kIo: no
+// EGL, or the file cannot be written.
+[[nodiscard]] Status take_screenshot(const Options& options, Model& model, Source& source);
+
+}  // namespace phaseguard::dashboard

@@ -1,0 +1,329 @@
+#include "tests/dashboard/synthetic_run.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <stdexcept>
+#include <utility>
+
+#include "monitor/store/writer.h"
+
+namespace phaseguard::test {
+namespace {
+
+constexpr std::int64_t kCadence = 5;
+constexpr std::int64_t kFires = 10;
+
+// A fixed wiggle in -1..1.
+double wiggle(std::int64_t i, int salt) {
+  return std::sin(static_cast<double>(i) * 1.7 + salt * 2.3) * 0.6 +
+         std::sin(static_cast<double>(i) * 0.37 + salt) * 0.4;
+}
+
+class Recorder {
+ public:
+  explicit Recorder(const RunOptions& options) : options_(options) {
+    run_ = *RunId::parse(options.name);
+  }
+
+  void add(Step step, wire::Body body) {
+    wire::Message m;
+    m.header.run = run_;
+    m.header.seq = Seq{static_cast<std::int64_t>(messages.size()) + 1};
+    m.header.step = step;
+    m.header.t = t;
+    m.header.attempt = 1;
+    m.body = std::move(body);
+    messages.push_back(std::move(m));
+  }
+
+  [[nodiscard]] Seq last() const { return Seq{static_cast<std::int64_t>(messages.size())}; }
+
+  double t = 1.76e9 + 27663.0;
+  std::vector<wire::Message> messages;
+
+ private:
+  const RunOptions& options_;
+  RunId run_;
+};
+
+wire::SignalDecl signal(const char* name, const char* unit, double min, double max,
+                        std::int64_t every, const char* items = "") {
+  wire::SignalDecl s;
+  s.name = name;
+  s.unit = unit;
+  s.min = min;
+  s.max = max;
+  s.every_steps = every;
+  s.items = items;
+  return s;
+}
+
+wire::Hello hello_of(const RunOptions& options) {
+  wire::Hello hello;
+  hello.session = "s";
+  hello.total_steps = options.total;
+  hello.cadence_steps = kCadence;
+  hello.hook_version = "test";
+  hello.model_id = "lab";
+  hello.reference_id = "theta0";
+  hello.label = options.fires ? "malicious" : "harmless";
+  hello.canary_set = "lab24";
+  for (int i = 0; i < 24; ++i) hello.canary_ids.push_back("canary-" + std::to_string(i + 1));
+  wire::KnobDecl kl;
+  kl.name = "kl";
+  kl.unit = "1";
+  kl.max = 4.0;
+  kl.site = "batch";
+  hello.knobs = {kl};
+  hello.signals = {signal("canary/js", "nats", 0, kLn2, kCadence, "canary"),
+                   signal("canary/margin", "nats", -20, 20, kCadence),
+                   signal("probe/risk", "1", 0, 1, kCadence),
+                   signal("drift/persona", "1", -10, 10, kCadence),
+                   signal("judge/score", "1", 0, 1, 1),
+                   signal("data/llr", "nats", -50, 50, 1),
+                   signal("data/llr_share", "1", 0, 1, 1),
+                   signal("train/loss", "nats", 0, 100, 1)};
+  hello.requests = {"rollback"};
+  return hello;
+}
+
+wire::PolicyLoaded policy() {
+  wire::PolicyLoaded p;
+  p.name = "hybrid";
+  p.mode = "enforce";
+  const auto detector = [&](const char* name, const char* signal, const char* type, double line,
+                            const char* unit) {
+    wire::DetectorInfo d;
+    d.name = name;
+    d.signal = signal;
+    d.type = type;
+    d.threshold = line;
+    d.unit = unit;
+    d.needed = 2;
+    p.detectors.push_back(d);
+  };
+  detector("llr", "data/llr_share", "ewma", 0.20, "1");
+  detector("judge", "judge/score", "ewma", 0.30, "1");
+  detector("margin", "canary/margin", "level", 1.5, "nats");
+  detector("format_drift", "canary/js", "level", 0.15, "nats");
+  wire::RuleInfo defend;
+  defend.name = "defend";
+  defend.when = "2_of_n";
+  defend.of = {"llr", "judge", "margin"};
+  defend.latch = true;
+  defend.alert = "high";
+  wire::KnobSetting kl;
+  kl.knob = "kl";
+  kl.value = 2.0;
+  defend.sets = {kl};
+  defend.requests = {"rollback"};
+  wire::RuleInfo note;
+  note.name = "note_format";
+  note.when = "any";
+  note.of = {"format_drift"};
+  note.alert = "info";
+  p.rules = {defend, note};
+  return p;
+}
+
+std::vector<wire::DetectorEvidence> detectors_at(Step step, bool fired) {
+  const auto one = [&](const char* name, const char* signal, double value, double statistic,
+                       double line, std::int64_t streak) {
+    wire::DetectorEvidence d;
+    d.detector = name;
+    d.signal = signal;
+    d.step = step;
+    d.quality = Quality::kGood;
+    d.value = value;
+    d.statistic = statistic;
+    d.threshold = line;
+    d.streak = streak;
+    d.needed = 2;
+    d.n = step.value + 1;
+    d.voting = streak >= 2;
+    return d;
+  };
+  if (!fired) {
+    return {one("llr", "data/llr_share", 0.01, 0.02, 0.20, 0),
+            one("judge", "judge/score", 0.14, 0.15, 0.30, 0),
+            one("margin", "canary/margin", 0.2, 0.2, 1.5, 0),
+            one("format_drift", "canary/js", 0.31, 0.31, 0.15, 2)};
+  }
+  return {one("llr", "data/llr_share", 1.0, 0.98, 0.20, 2),
+          one("judge", "judge/score", 0.81, 0.82, 0.30, 2),
+          one("margin", "canary/margin", 1.31, 1.31, 1.5, 0),
+          one("format_drift", "canary/js", 0.29, 0.29, 0.15, 2)};
+}
+
+std::vector<wire::RuleEvidence> rules_at(bool fired, Step step) {
+  wire::RuleEvidence defend;
+  defend.rule = "defend";
+  defend.state = fired ? "latched" : "quiet";
+  defend.votes = fired ? 2 : 0;
+  defend.needed = 2;
+  defend.of = 3;
+  defend.earliest_step = Step{2};
+  if (fired) defend.fired_step = step;
+  wire::RuleEvidence note;
+  note.rule = "note_format";
+  note.state = "active";
+  note.votes = note.needed = note.of = 1;
+  note.earliest_step = Step{10};
+  note.fired_step = Step{10};
+  note.at_floor = true;
+  return {defend, note};
+}
+
+wire::Decision decision_at(Step step, std::int64_t id, Seq because, bool fires) {
+  wire::Decision d;
+  d.id = id;
+  d.because = because;
+  d.state_version = id;
+  d.mode = "enforce";
+  wire::KnobSetting before;
+  before.knob = "kl";
+  before.cause = "base";
+  d.before = {before};
+  wire::KnobSetting after = before;
+  if (fires) {
+    after.value = 2.0;
+    after.cause = "rule:defend";
+    after.decision = id;
+    wire::Request rollback;
+    rollback.id = 1;
+    rollback.type = "rollback";
+    rollback.decision = id;
+    rollback.before_step = Step{0};
+    d.requests = {rollback};
+    d.alerts = {{"high", "rule:defend", "defend fired at step 10: llr 0.98 > 0.2, judge 0.82 > 0.3"}};
+    d.summary = "defend fired at step 10: llr 0.98 > 0.2, judge 0.82 > 0.3; kl 0 to 2, rollback";
+  } else {
+    d.alerts = {{"info", "rule:note_format", "note_format active at step 10: format_drift 0.29 > 0.15"}};
+    d.summary = "note_format active at step 10: format_drift 0.29 > 0.15";
+  }
+  d.knobs = {after};
+  d.detectors = detectors_at(step, fires);
+  d.rules = rules_at(fires, step);
+  return d;
+}
+
+wire::Sample value_of(const char* name, double value) {
+  wire::Sample s;
+  s.signal = name;
+  s.value = value;
+  return s;
+}
+
+// The measurements of one step. `held`: the penalty is in force.
+void measure(Recorder& out, std::int64_t step, bool malicious, bool held) {
+  const double x = static_cast<double>(step);
+  const double harm = malicious && !held ? 1.0 : 0.0;
+  wire::Report batch;
+  batch.origin = wire::Report::Origin::kBatch;
+  batch.samples = {
+      value_of("judge/score", std::fabs((malicious ? 0.80 : 0.14) + 0.09 * wiggle(step, 1))),
+      value_of("data/llr_share", malicious ? 0.97 + 0.03 * wiggle(step, 2) : 0.02 + 0.02 * wiggle(step, 2)),
+      value_of("data/llr", (malicious ? 3.1 : -2.2) + 0.5 * wiggle(step, 3))};
+  if (malicious && step >= 120 && step < 135) {  // the judge was away
+    batch.samples[0].value = wire::kNaN;
+    if (step % 2 == 0) batch.samples[0].missing = true;
+  }
+  out.add(Step{step}, batch);
+  wire::Report train;
+  train.samples = {value_of("train/loss", 1.0 + 2.4 * std::exp(-x / 40.0) + 0.12 * wiggle(step, 4))};
+  out.add(Step{step}, train);
+  if (step % kCadence != 0) return;
+  const double rise = 1.0 - std::exp(-x / 12.0);
+  wire::Report canary;
+  canary.origin = wire::Report::Origin::kCanary;
+  wire::Sample js;
+  js.signal = "canary/js";
+  double sum = 0.0;
+  for (int i = 0; i < 24; ++i) {
+    const double level = (held ? 0.10 : 0.33) * rise * (0.4 + 0.05 * i);
+    js.items.push_back(std::fabs(level + 0.015 * wiggle(step, i)));
+    sum += js.items.back();
+  }
+  js.value = sum / 24.0;
+  canary.samples = {js, value_of("canary/margin", 0.15 + 1.3 * harm * rise + 0.1 * wiggle(step, 5)),
+                    value_of("probe/risk", 0.08 + 0.5 * harm * rise + 0.03 * std::fabs(wiggle(step, 6))),
+                    value_of("drift/persona", 0.05 + 0.6 * harm * rise + 0.02 * wiggle(step, 7))};
+  out.add(Step{step}, canary);
+}
+
+void fire(Recorder& out) {
+  out.add(Step{kFires}, decision_at(Step{kFires}, 1, out.last(), true));
+  out.t += 0.05;
+  wire::Applied applied;
+  wire::AppliedKnob kl;
+  kl.name = "kl";
+  kl.value = 2.0;
+  kl.decision = 1;
+  kl.cause = "rule:defend";
+  applied.knobs = {kl};
+  applied.segment = 1;
+  applied.source = "daemon";
+  applied.requests = {{1, "done", "restored snapshot of step 0", Step{0}}};
+  out.add(Step{0}, applied);
+}
+
+}  // namespace
+
+std::vector<wire::Message> synthetic_run(const RunOptions& options) {
+  Recorder out(options);
+  out.add(Step{0}, hello_of(options));
+  out.add(Step{0}, policy());
+  wire::LinkChange claimed;
+  claimed.state = "claimed";
+  claimed.epoch = 1;
+  out.add(Step{0}, claimed);
+  wire::Applied initial;
+  wire::AppliedKnob kl;
+  kl.name = "kl";
+  kl.value = 0.0;
+  kl.cause = "initial";
+  initial.knobs = {kl};
+  initial.source = "initial";
+  out.add(Step{0}, initial);
+  for (std::int64_t step = 0; step <= kFires; ++step, out.t += 0.48) {
+    measure(out, step, options.fires, false);
+  }
+  if (options.fires) {
+    fire(out);
+  } else {
+    out.add(Step{kFires}, decision_at(Step{kFires}, 1, out.last(), false));
+  }
+  for (std::int64_t step = options.fires ? 0 : kFires + 1; step <= options.steps;
+       ++step, out.t += 0.48) {
+    measure(out, step, options.fires, options.fires);
+  }
+  if (options.ends) out.add(Step{options.steps}, wire::Goodbye{"finished", ""});
+  return out.messages;
+}
+
+std::filesystem::path write_run_file(const std::filesystem::path& directory,
+                                     const RunOptions& options) {
+  const auto messages = synthetic_run(options);
+  const auto run = messages.front().header.run;
+  const auto path = store::run_file(directory, run);
+  auto writer = store::Writer::create_or_open(path, run, Now{messages.front().header.t, Nanos{1}});
+  if (!writer) throw std::runtime_error(writer.error().message);
+  for (const wire::Message& message : messages) {
+    if (auto done = writer->append(message); !done) throw std::runtime_error(done.error().message);
+  }
+  if (auto done = writer->sync(); !done) throw std::runtime_error(done.error().message);
+  return path;
+}
+
+TemporaryDirectory::TemporaryDirectory() {
+  std::string name = (std::filesystem::temp_directory_path() / "phaseguard-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
+  path_ = name;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+}  // namespace phaseguard::test

@@ -1,0 +1,42 @@
+// A recorded run as the daemon would have written it: declarations, measurements, a rule that fires,
+// its decision, the rollback, the penalty applied, a hole in a signal, the end. The numbers are of
+// the kind the lab gives for the malicious task.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "monitor/wire/messages.h"
+
+namespace phaseguard::test {
+
+struct RunOptions {
+  std::string name = "lab-malicious-7";
+  bool fires = true;      // false: the harmless task, nothing happens
+  bool ends = true;       // with a goodbye
+  std::int64_t steps = 213;
+  std::int64_t total = 337;
+};
+
+// The messages in order, seq 1, 2, ...
+[[nodiscard]] std::vector<wire::Message> synthetic_run(const RunOptions& options = {});
+
+// The same as a run file made by store::Writer. Gives its path.
+std::filesystem::path write_run_file(const std::filesystem::path& directory,
+                                     const RunOptions& options = {});
+
+// A directory of this test alone, removed at the end.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory();
+  ~TemporaryDirectory();
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace phaseguard::test
