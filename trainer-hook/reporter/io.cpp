@@ -100,8 +100,9 @@ void Core::exchange(Session& session, link::DealerClient& client) {
     const std::optional<std::string> frame = client.receive();
     if (!frame) break;
     session.on_frame(*frame, Step{current_step_.load(std::memory_order_relaxed)}, now_of_both());
-    hand_over(session, client);
   }
+  // All that came together is handed over together: a rollback with the answer that it belongs to.
+  hand_over(session, client);
 }
 
 // Settings first: whoever then takes a request reads the value that goes with it.
