@@ -13,6 +13,7 @@ namespace {
 // 1/2 [(1+delta) ln(1+delta) + (1-delta) ln(1-delta)] with delta = tanh(d/2), without cancellation.
 double excess(double d) {
   const double a = std::fabs(d);
+  if (!(a < 745.0)) return kLn2;  // e^-a is 0; also keeps 0 * infinity out
   if (a >= 1.0) {
     const double s = std::exp(-a);
     return kLn2 - std::log1p(s) - s * a / (1.0 + s);
@@ -75,8 +76,9 @@ double share(double p, double q, double d) {
 
 double share(double p, double q) {
   if (p == 0.0 || q == 0.0) return share(p, q, 0.0);
-  // p/q near 1 keeps its digits through log1p.
-  return share(p, q, std::log1p((p - q) / q));
+  // A ratio near 1 keeps its digits through log1p.
+  const bool near = p < 2.0 * q && q < 2.0 * p;
+  return share(p, q, near ? std::log1p((p - q) / q) : std::log(p) - std::log(q));
 }
 
 double full(const Pair& pair) {

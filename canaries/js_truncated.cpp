@@ -21,26 +21,25 @@ void mark_top(Span<const double> z, std::size_t k, std::vector<char>& in_set) {
 
 struct OverSet {
   std::size_t size = 0;
-  double raw = 0.0;  // sum of shares inside
-  double inside_model = 0.0, inside_reference = 0.0;
+  double raw = 0.0;                               // sum of shares inside
   double tail_model = 0.0, tail_reference = 0.0;  // summed outside, never 1 - inside
   double tail = 0.0;                              // raw plus the bucket
   std::optional<double> renorm;
   double lower = 0.0, upper = 0.0;
 };
 
-// Both rows renormalised inside the set; undefined where either has no mass there.
-std::optional<double> renormalised(const Pair& pair, const std::vector<char>& in_set,
-                                   const OverSet& over) {
-  if (!(over.inside_model > 0.0) || !(over.inside_reference > 0.0)) return std::nullopt;
-  const double ratio = std::log(over.inside_model) - std::log(over.inside_reference);
-  double sum = 0.0;
+// The divergence of the two rows inside the set alone. From the logits, not from p and q: mass that
+// underflows is still mass. Undefined where either row is all -infinity there.
+std::optional<double> renormalised(const Pair& pair, const std::vector<char>& in_set) {
+  std::vector<double> model, reference;
   for (std::size_t i = 0; i < in_set.size(); ++i) {
     if (in_set[i] == 0) continue;
-    sum +=
-        share(pair.p(i) / over.inside_model, pair.q(i) / over.inside_reference, pair.d(i) - ratio);
+    model.push_back(pair.model[i]);
+    reference.push_back(pair.reference[i]);
   }
-  return clamped(sum);
+  const Pair inside = prepare(model, reference);
+  if (inside.bad) return std::nullopt;
+  return full(inside);
 }
 
 OverSet over_set(const Pair& pair, const std::vector<char>& in_set) {
@@ -50,8 +49,6 @@ OverSet over_set(const Pair& pair, const std::vector<char>& in_set) {
     if (in_set[i] != 0) {
       ++over.size;
       over.raw += share(p, q, pair.d(i));
-      over.inside_model += p;
-      over.inside_reference += q;
     } else {
       over.tail_model += p;
       over.tail_reference += q;
@@ -60,8 +57,7 @@ OverSet over_set(const Pair& pair, const std::vector<char>& in_set) {
   const double bucket = share(over.tail_model, over.tail_reference);
   over.raw = clamped(over.raw);
   over.tail = clamped(over.raw + bucket);
-  over.renorm = over.size == in_set.size() ? std::optional<double>(over.raw)
-                                           : renormalised(pair, in_set, over);
+  over.renorm = renormalised(pair, in_set);
   over.lower = over.tail;
   over.upper = std::max(over.lower,
                         clamped(over.raw + 0.5 * (over.tail_model + over.tail_reference) * kLn2));

@@ -158,6 +158,15 @@ Result<TemperatureFit> fit_temperature(Span<const double> logits, Span<const std
   if (auto ok = check_logits(logits, "temperature calibration"); !ok) {
     return tl::unexpected<Error>(ok.error());
   }
+  bool separated = true;  // every logit on its own side of 0: sharper is always better
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    separated = separated && (y[i] != 0 ? logits[i] >= 0.0 : logits[i] <= 0.0);
+  }
+  if (separated) {
+    return fail(Errc::kInvalidArgument,
+                "temperature calibration: these logits separate the classes at 0, so the best "
+                "temperature is 0; calibrate on more samples, or by Platt's method");
+  }
   SoftProblem problem;
   problem.rows = logits.size();
   problem.cols = 1;

@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""Makes the golden vectors of tests/data/vectors with the Python standard library alone.
+
+Answers come from other formulas than the C++ code uses, in 60-digit decimal arithmetic on the exact binary value of
+every input: JS as entropy(m) - (entropy(p) + entropy(q)) / 2, Wilson's interval as the roots of its quadratic, KL's
+gradient in closed form, AUROC by counting pairs.
+
+usage: make.py [--out DIR]      same bytes every time
+"""
+import argparse
+import decimal
+import hashlib
+import json
+import math
+import pathlib
+import random
+from decimal import Decimal as D
+
+decimal.getcontext().prec = 60
+LN2 = D(2).ln()
+
+
+class Book:
+    def __init__(self, group, about, tolerance):
+        self.data = {"schema": "phaseguard-vectors/1", "group": group, "about": about,
+                     "source": "tests/data/vectors/gen/make.py", "tolerance": tolerance, "count": 0, "cases": []}
+
+    def add(self, name, op, given, expect, tolerance=None, note=None):
+        case = {"id": name, "op": op, "tolerance": tolerance or self.data["tolerance"], "input": given, "expect": expect}
+        if note:
+            case["note"] = note
+        self.data["cases"].append(case)
+        self.data["count"] += 1
+
+    def write(self, out):
+        (out / (self.data["group"] + ".json")).write_text(json.dumps(self.data, indent=1, ensure_ascii=False) + "\n")
+
+
+def grid(rng, low, high):
+    """A number that float32 and JSON hold exactly."""
+    return rng.randint(int(low * 512), int(high * 512)) / 512.0
+
+
+def softmax(logits):
+    z = [None if v == -math.inf else D(v) for v in logits]
+    top = max(v for v in z if v is not None)
+    e = [D(0) if v is None else (v - top).exp() for v in z]
+    total = sum(e)
+    return [v / total for v in e]
+
+
+def plogp(p):
+    return D(0) if p == 0 else p * p.ln()
+
+
+def js(p, q):
+    """Entropy of the mixture minus the mean entropy: cancels, so 60 digits."""
+    m = [(a + b) / 2 for a, b in zip(p, q)]
+    return max(D(0), (sum(map(plogp, p)) + sum(map(plogp, q))) / 2 - sum(map(plogp, m)))
+
+
+def truncated(zp, zq, k):
+    p, q = softmax(zp), softmax(zq)
+    top = lambda z: set(sorted(range(len(z)), key=lambda i: (-z[i], i))[:k])
+    ref, union = top(zq), top(zq) | top(zp)
+    out = {"k": k, "union_size": len(union)}
+    for name, s in (("union", union), ("ref", ref)):
+        a, b = (sum((v[i] for i in range(len(v)) if i not in s), D(0)) for v in (p, q))
+        inside = sorted(s)
+        # A bucket's share is the entropy form on the merged outcomes; raw leaves the bucket's share out.
+        merged = js([p[i] for i in inside] + [a], [q[i] for i in inside] + [b])
+        bucket = (plogp(a) + plogp(b)) / 2 - plogp((a + b) / 2)
+        raw = merged - bucket
+        pa, qb = sum(p[i] for i in inside), sum(q[i] for i in inside)
+        out[name + "_topk_tail"], out[name + "_topk_raw"] = merged, raw
+        out[name + "_topk_renorm"] = js([p[i] / pa for i in inside], [q[i] / qb for i in inside]) if pa and qb else None
+        if name == "union":
+            out.update(tail_model=a, tail_reference=b, lower=merged, upper=raw + (a + b) / 2 * LN2)
+    return out
+
+
+def plain(value):
+    if isinstance(value, D):
+        return float(value)
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, float) and math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def js_book(rng):
+    book = Book("js", "Jensen-Shannon divergence in nats", {"abs": 1e-12, "rel": 1e-9, "abs_float32": 5e-7})
+
+    def pair(name, zp, zq, ks, note=None):
+        expect = {"full": js(softmax(zp), softmax(zq)), "by_k": [truncated(zp, zq, k) for k in ks]}
+        book.add(name, "js_pair", plain({"model": zp, "reference": zq, "ks": ks}), plain(expect), note=note)
+
+    for i, (v, spread) in enumerate([(3, 1), (7, 4), (33, 2), (65, 8), (100, 0.05)]):
+        zq = [grid(rng, -6, 6) for _ in range(v)]
+        zp = [z + grid(rng, -spread, spread) for z in zq]
+        pair(f"random-{i}", zp, zq, [1, min(4, v), v])
+    pair("one-side-masked", [0.5, -math.inf, 1.0, 2.0, -math.inf], [0.25, 1.5, -math.inf, 2.0, -math.inf], [2, 5])
+    pair("tie-at-the-cut", [1.0, 1.0, 1.0, 0.0], [0.0, 2.0, 2.0, 2.0], [1, 2], "the lower index is in the top-k")
+    book.add("identical", "js_pair", {"model": [0.5, -3.25, 7.0], "reference": [0.5, -3.25, 7.0], "ks": []},
+             {"full": 0.0, "by_k": []}, {"abs": 0.0, "rel": 0.0, "abs_float32": 0.0})
+    book.add("nan", "js_pair", {"model": ["NaN", 1.0], "reference": [0.0, 1.0], "ks": []}, {"quality": "BAD"})
+    book.add("k-beyond-v", "js_pair", {"model": [0.0, 1.0], "reference": [0.0, 1.0], "ks": [3]}, {"error": True})
+    rows = [[[grid(rng, -4, 4) for _ in range(9)] for _ in range(5)] for _ in range(2)]
+    per = [js(softmax(a), softmax(b)) for a, b in zip(*rows)]
+    book.add("mean-of-five", "js_mean", {"model": rows[0], "reference": rows[1]},
+             plain({"per_canary": per, "mean": sum(per) / 5, "max": max(per), "n": 5}))
+    put = lambda text: len(text.encode()).to_bytes(4, "little") + text.encode()
+    body = b"phaseguard-canary-v1\0"
+    for name, messages in (("a", [("user", "Was ist schön?")]), ("b", [("system", "Kurz."), ("user", "Why?")])):
+        body += put(name) + len(messages).to_bytes(4, "little") + b"".join(put(r) + put(c) for r, c in messages)
+    book.add("digest-sorted", "canary_digest", {"canaries": [
+        {"id": "b", "messages": [{"role": "system", "content": "Kurz."}, {"role": "user", "content": "Why?"}]},
+        {"id": "a", "prompt": "Was ist schön?", "tags": ["de"]}]}, {"sha256": hashlib.sha256(body).hexdigest()})
+    return book
+
+
+def kl_book(rng):
+    book = Book("kl", "Exact KL and its gradient", {"abs": 1e-12, "rel": 1e-9, "abs_float32": 2e-6})
+    for i, v in enumerate((2, 5, 17)):
+        zq = [grid(rng, -3, 3) for _ in range(v)]
+        zp = [z + grid(rng, -1, 1) for z in zq]
+        p, q = softmax(zp), softmax(zq)
+        forward = sum(a * (a.ln() - b.ln()) for a, b in zip(p, q))
+        backward = sum(b * (b.ln() - a.ln()) for a, b in zip(p, q))
+        given = {"model": zp, "reference": zq}
+        book.add(f"model_ref-{v}", "kl_position", {**given, "direction": "model_ref"}, plain(
+            {"value": forward, "grad_model_logits": [a * (a.ln() - b.ln() - forward) for a, b in zip(p, q)]}))
+        book.add(f"ref_model-{v}", "kl_position", {**given, "direction": "ref_model"}, plain(
+            {"value": backward, "grad_model_logits": [a - b for a, b in zip(p, q)]}))
+    book.add("new-support", "kl_position", {"model": [0.0, 1.0], "reference": [0.0, "-Infinity"], "direction": "model_ref"},
+             {"quality": "BAD"})
+    book.add("additive", "kl_loss", {"ce": 1.5, "kl": 0.25, "form": "additive", "lambda": 0.5}, {"loss": 1.625})
+    book.add("convex", "kl_loss", {"ce": 1.5, "kl": 0.25, "form": "convex", "beta": 0.5}, {"loss": 0.875})
+    return book
+
+
+def other_books(rng):
+    book = Book("evaluate", "Wilson intervals", {"abs": 1e-12, "rel": 1e-9})
+    z = D("1.95996398454005423552459443052055152795555")  # 30 digits beyond double
+    for k, n in ((1, 3), (7, 24), (0, 5), (5, 5)):
+        # The interval's ends are the roots of (p - k/n)^2 = z^2 p (1 - p) / n.
+        a, b, c = 1 + z * z / n, -(2 * D(k) / n + z * z / n), (D(k) / n) ** 2
+        root = (b * b - 4 * a * c).sqrt()
+        book.add(f"{k}of{n}", "wilson", {"k": k, "n": n, "confidence": 0.95},
+                 plain({"rate": D(k) / n, "lower": (-b - root) / (2 * a), "upper": (-b + root) / (2 * a)}))
+    book.add("none", "wilson", {"k": 0, "n": 0, "confidence": 0.95}, {"error": True})
+    yield book
+
+    book = Book("probe", "Ranking, thresholds and directions", {"abs": 1e-12, "rel": 1e-9})
+    for i in range(3):
+        y = [1, 0] + [rng.randint(0, 1) for _ in range(18)]
+        s = [float(rng.randint(-3, 3 + t)) for t in y]
+        pos, neg = ([a for a, t in zip(s, y) if t == c] for c in (1, 0))
+        wins = sum((a > b) + (a == b) / 2 for a in pos for b in neg)
+        book.add(f"pairs-{i}", "ranking", {"scores": s, "y": y}, {"auroc": wins / (len(pos) * len(neg))})
+        for rate in (0.0, 0.25):
+            t = min(c for c in neg if sum(v > c for v in neg) <= rate * len(neg))
+            book.add(f"threshold-{i}-{rate}", "threshold_for_false_alarm_rate", {"negatives": neg, "rate": rate},
+                     {"threshold": t, "false_alarms": sum(v > t for v in neg)})
+    low, high = D(0), D(2)
+    for _ in range(150):
+        middle = (low + high) / 2
+        low, high = (middle, high) if middle / 2 < 1 / (1 + middle.exp()) else (low, middle)
+    book.add("two-points", "logistic_fit", {"x": [[-1.0], [1.0]], "y": [0, 1], "l2": 0.5},
+             {"mean": [0.0], "sd": [1.0], "bias": 0.0, "weights": [float(low)]}, {"abs": 1e-9, "rel": 0.0},
+             "w solves w / 2 = 1 / (1 + e^w)")
+    book.add("along-an-axis", "direction_drift",
+             {"trait": [[3.0, 4.0]], "other": [[0.0, 0.0]], "ref": [[0.0, 0.0], [6.0, 8.0]], "now": [[3.0, 4.0], [9.0, 12.0]]},
+             {"norm": 5.0, "unit": [0.6, 0.8], "sd_reference": 5.0, "drift": 5.0, "drift_in_sd": 1.0})
+    yield book
+
+    book = Book("trigger", "Level and EWMA detectors", {"abs": 1e-12, "rel": 1e-9})
+    book.add("streak-broken-by-bad", "level",
+             {"above": 1.0, "consecutive": 2, "warmup": 0, "bad": "alarm",
+              "samples": [[0, 9.0], [1, 2.0], [2, "NaN"], [3, 2.0], [4, 1.0], [5, 2.0], [6, 3.0], [7, None]]},
+             {"n": [0, 1, 1, 2, 3, 4, 5, 5], "streak": [0, 1, 0, 1, 0, 1, 2, 0], "fired_at": 6,
+              "fired": [False, False, False, False, False, False, True, True]}, {"abs": 0, "rel": 0})
+    y, ys = None, []
+    values = [0.0, 1.0, 1.0, 1.0]
+    for x in values:
+        y = x if y is None else y + 0.5 * (x - y)
+        ys.append(y)
+    book.add("halflife-one", "ewma",
+             {"above": 0.6, "consecutive": 1, "warmup": 0, "halflife": 1, "samples": [[i + 1, x] for i, x in enumerate(values)]},
+             {"alpha": 0.5, "y": ys, "fired_at": 3})
+    book.add("floor", "earliest_step", {"cadence": 7, "warmup": 1, "consecutive": 4}, {"step": 28}, {"abs": 0, "rel": 0})
+    yield book
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parent.parent)
+    out = parser.parse_args().out
+    rng = random.Random(20250101)
+    for book in (js_book(rng), kl_book(rng), *other_books(rng)):
+        book.write(out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+#include "probe/probe_tensor.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/zeros.h>
+
+#include <limits>
+
+#include "tests/support/catch.h"
+
+using namespace phaseguard;
+using namespace phaseguard::probe;
+
+TEST_CASE("tensors score as their rows do", "[probe][torch]") {
+  Site site;
+  site.width = 4;
+  const at::Tensor x = at::randn({40, 4}), held = at::randn({40, 4});
+  std::vector<std::uint8_t> y(40);
+  for (std::size_t i = 0; i < 40; ++i) y[i] = i % 2;
+  const auto probe = ActivationProbe::fit(*features_of(x), y, *features_of(held), y, site);
+  REQUIRE(probe);
+  const auto wide = score(*probe, held.to(at::kDouble)),
+             strided = score(*probe, held.t().contiguous().t());
+  REQUIRE(strided);
+  CHECK(*wide == *strided);
+  CHECK_FALSE(score(*probe, at::zeros({3, 5})));
+  CHECK_FALSE(score(*probe, at::zeros({4})));
+  CHECK_FALSE(score(*probe, at::zeros({3, 4}, at::kLong)));
+}
+
+TEST_CASE("positions ignore the padding, whatever it holds", "[probe][torch]") {
+  at::Tensor states = at::arange(24, at::kFloat).view({2, 4, 3}).clone();
+  at::Tensor mask = at::zeros({2, 4}, at::kLong);
+  mask[0].slice(0, 0, 2).fill_(1);
+  mask[1].slice(0, 2, 4).fill_(1);
+  const at::Tensor clean = states.clone();
+  states[0].slice(0, 2, 4).fill_(std::numeric_limits<double>::quiet_NaN());
+  states[1].slice(0, 0, 2).fill_(std::numeric_limits<double>::quiet_NaN());
+  const auto last = last_position(states, mask), mean = mean_position(states, mask);
+  REQUIRE(last);
+  REQUIRE(mean);
+  CHECK((*last)[0].equal(clean[0][1]));
+  CHECK((*last)[1].equal(clean[1][3]));
+  CHECK((*mean)[0].equal(clean[0].slice(0, 0, 2).mean(0)));
+  CHECK((*mean)[1].equal(clean[1].slice(0, 2, 4).mean(0)));
+  mask[0].fill_(0);
+  CHECK_FALSE(last_position(states, mask));
+  CHECK_FALSE(mean_position(states, at::zeros({2, 3})));
+}

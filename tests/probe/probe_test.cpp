@@ -1,0 +1,163 @@
+#include "probe/probe.h"
+
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "tests/support/catch.h"
+
+using namespace phaseguard;
+using namespace phaseguard::probe;
+
+namespace {
+
+constexpr std::size_t kWidth = 5;
+
+Site site() {
+  Site site;
+  site.model_id = "tiny";
+  site.weights_sha256 = "abc";
+  site.layer = "block1";
+  site.position = "last_prompt";
+  site.scored = "theta0";
+  site.width = kWidth;
+  return site;
+}
+
+struct Data {
+  Features x;
+  std::vector<std::uint8_t> y;
+};
+Data data(unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<double> normal;
+  Data out;
+  std::vector<double> values;
+  for (std::size_t i = 0; i < 80; ++i) {
+    out.y.push_back(i % 2);
+    for (std::size_t j = 0; j < kWidth; ++j)
+      values.push_back(normal(random) + (i % 2 != 0 ? 1.0 : 0.0));
+  }
+  out.x = *make_features(Span<const double>(values), 80, kWidth);
+  return out;
+}
+
+ActivationProbe fitted() {
+  const Data train = data(1), held = data(2);
+  auto probe = ActivationProbe::fit(train.x, train.y, held.x, held.y, site());
+  REQUIRE(probe);
+  return *probe;
+}
+
+struct Scratch {
+  std::filesystem::path path = std::filesystem::temp_directory_path() /
+                               ("phaseguard-saved-" + std::to_string(::getpid()) + ".safetensors");
+  ~Scratch() { std::filesystem::remove(path); }
+};
+
+}  // namespace
+
+TEST_CASE("a probe separates, is calibrated on held-out data and survives the disk", "[probe]") {
+  const ActivationProbe probe = fitted();
+  CHECK(probe.held_out().auroc > 0.8);
+  CHECK(probe.held_out().auroc_lower <= probe.held_out().auroc);
+  CHECK(probe.held_out().n_negative == 40);
+  const Scratch file;
+  REQUIRE(probe.save(file.path));
+  const auto back = ActivationProbe::load(file.path, site());
+  REQUIRE(back);
+  const Data held = data(2);
+  const auto before = probe.score(held.x), after = back->score(held.x);
+  CHECK(*before == *after);  // bit for bit
+  CHECK(back->threshold() == probe.threshold());
+  std::size_t alarms = 0;
+  for (std::size_t i = 0; i < 80; ++i)
+    alarms += held.y[i] == 0 && (*before)[i] > probe.threshold() ? 1 : 0;
+  CHECK(alarms <= 2);  // 5 % of 40
+  for (double risk : *before) CHECK((risk >= 0.0 && risk <= 1.0));
+}
+
+TEST_CASE("a row that is not finite scores NaN, a wrong width is refused", "[probe]") {
+  const ActivationProbe probe = fitted();
+  std::vector<float> h(2 * kWidth, 0.5f);
+  h[1] = std::nanf("");
+  const auto risks = probe.score(Span<const float>(h), 2);
+  REQUIRE(risks);
+  CHECK(std::isnan((*risks)[0]));
+  CHECK(std::isfinite((*risks)[1]));
+  CHECK_FALSE(probe.score(Span<const float>(h), 3));
+  const Features narrow{1, 3, {1, 2, 3}};
+  CHECK_THAT(probe.score(narrow).error().message, Catch::Contains("width 5 of layer \"block1\""));
+}
+
+TEST_CASE("a probe of another place is refused by name", "[probe]") {
+  const Scratch file;
+  REQUIRE(fitted().save(file.path));
+  const auto refusal = [&](auto change) {
+    Site other = site();
+    change(other);
+    const auto loaded = ActivationProbe::load(file.path, other);
+    REQUIRE_FALSE(loaded);
+    CHECK(loaded.error().code == Errc::kRefused);
+    return loaded.error().message;
+  };
+  CHECK_THAT(refusal([](Site& s) { s.model_id = "large"; }),
+             Catch::Contains("model \"tiny\"") && Catch::Contains("\"large\""));
+  CHECK_THAT(refusal([](Site& s) { s.weights_sha256 = "def"; }), Catch::Contains("weights"));
+  CHECK_THAT(refusal([](Site& s) { s.layer = "block0"; }), Catch::Contains("layer"));
+  CHECK_THAT(refusal([](Site& s) { s.width = 6; }), Catch::Contains("width"));
+  CHECK_THAT(refusal([](Site& s) { s.position = "mean_answer"; }), Catch::Contains("position"));
+  CHECK_THAT(refusal([](Site& s) { s.scored = "theta"; }), Catch::Contains("scored object"));
+  Site unknown = site();
+  unknown.weights_sha256.clear();
+  CHECK(ActivationProbe::load(file.path, unknown));
+}
+
+TEST_CASE("a corrupt probe file gets one clear message", "[probe][hostile]") {
+  const TensorFile good = fitted().to_file();
+  const auto message = [&](auto change) {
+    TensorFile file = good;
+    change(file);
+    const auto probe = ActivationProbe::from_file(file, "p");
+    REQUIRE_FALSE(probe);
+    return probe.error().message;
+  };
+  CHECK_THAT(message([](TensorFile& f) { f.metadata.erase("bias"); }),
+             Catch::Contains("expected metadata \"bias\""));
+  CHECK_THAT(message([](TensorFile& f) { f.metadata["bias"] = "much"; }),
+             Catch::Contains("\"much\""));
+  CHECK_THAT(message([](TensorFile& f) { f.metadata["schema"] = "phaseguard-probe/9"; }),
+             Catch::Contains("expected schema"));
+  CHECK_THAT(message([](TensorFile& f) { f.metadata["width"] = "6"; }), Catch::Contains("width 6"));
+  CHECK_THAT(message([](TensorFile& f) { f.tensors.erase("weights"); }),
+             Catch::Contains("expected a tensor named \"weights\""));
+  CHECK_THAT(message([](TensorFile& f) {
+               std::vector<double> v(kWidth, std::nan(""));
+               f.tensors["weights"] = TensorRecord::of(Span<const double>(v), {kWidth});
+             }),
+             Catch::Contains("not finite"));
+  const Scratch file;
+  std::ofstream(file.path) << "not a probe";
+  CHECK_THAT(ActivationProbe::load(file.path, site()).error().message,
+             Catch::Contains("not a valid safetensors file"));
+}
+
+TEST_CASE("a trait direction measures drift and survives the disk", "[probe]") {
+  const Features trait{1, kWidth, {3, 0, 4, 0, 0}}, other{1, kWidth, {0, 0, 0, 0, 0}};
+  auto direction = TraitDirection::fit(trait, other, "misaligned", site());
+  REQUIRE(direction);
+  const Scratch file;
+  REQUIRE(direction->save(file.path));
+  const auto back = TraitDirection::load(file.path, site());
+  REQUIRE(back);
+  CHECK(back->trait() == "misaligned");
+  const Features before{2, kWidth, {0, 0, 0, 0, 0, 6, 0, 8, 0, 0}},
+      now{2, kWidth, {3, 7, 4, 0, 0, 9, 7, 12, 0, 0}};
+  CHECK(back->drift(before, now)->drift == Approx(5.0));
+  CHECK(*back->drift(before, now)->drift_in_sd == Approx(1.0));
+  CHECK_FALSE(TraitDirection::fit(trait, trait, "none", site()));
+  CHECK_FALSE(ActivationProbe::load(file.path, site()));  // a direction is not a probe
+}
