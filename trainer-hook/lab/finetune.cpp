@@ -198,7 +198,7 @@ wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOpti
                    signal("drift/misaligned_persona", "sd", -kInf, kInf, kCadence),
                    signal("judge/score", "1", 0.0, 1.0, kCadence, "sample"),
                    signal("data/llr", "nats", -kInf, kInf, kCadence, "sample"),
-                   signal("data/llr_share", "1", 0.0, 1.0, kCadence),
+                   signal("data/llr_share", "1", 0.0, 1.0, kCadence, "", kPersonaFlagName),
                    signal("data/ref_nll", "nats", 0.0, kInf, kCadence),
                    signal("data/ref_nll_decisive", "nats", 0.0, kInf, kCadence)};
   hello.requests = {"rollback", "stop"};
