@@ -107,7 +107,7 @@ void Turn::operator()(const wire::Applied& applied) {
       if (issued.id != outcome.id || issued.settled) continue;
       issued.settled = true;
       if (outcome.status == "done") continue;
-      const std::string text = issued.type + " was " + outcome.status + ": " + outcome.detail;
+      const std::string text = issued.type + " " + outcome.status + ": " + outcome.detail;
       alerts_.push_back({"high", "request:" + issued.type, text});
       append(summary_, text);
     }

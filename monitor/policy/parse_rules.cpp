@@ -204,6 +204,9 @@ void RuleReader::warn() const {
 
 void warn_of_unused(const Document& document, const NamesInFile& names,
                     const std::vector<Words>& used, std::vector<Diagnostic>& out) {
+  // Beside errors it would be noise: a rule that is wrong is the likely reason.
+  const auto is_error = [](const Diagnostic& d) { return d.severity == Severity::kError; };
+  if (std::any_of(out.begin(), out.end(), is_error)) return;
   for (const DetectorSpec& detector : document.detectors) {
     const bool is_used = std::any_of(used.begin(), used.end(),
                                      [&](const Words& of) { return holds(of, detector.name); });

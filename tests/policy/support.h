@@ -1,0 +1,108 @@
+// What the policy tests share: a trainer's declaration, reports, and a run that numbers its events.
+#pragma once
+
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "monitor/policy/document.h"
+#include "monitor/policy/machine.h"
+
+namespace phaseguard::policy {
+
+inline wire::SignalDecl signal_decl(std::string name, std::int64_t every_steps = 5) {
+  wire::SignalDecl decl;
+  decl.name = std::move(name);
+  decl.unit = "1";
+  decl.every_steps = every_steps;
+  return decl;
+}
+
+// Cadence 5, knob kl 0..4, canaries a and b, every request.
+inline wire::Hello usual_hello() {
+  wire::Hello hello;
+  hello.total_steps = 200;
+  hello.cadence_steps = 5;
+  hello.canary_ids = {"a", "b"};
+  wire::KnobDecl kl;
+  kl.name = "kl";
+  kl.unit = "1";
+  kl.max = 4.0;
+  hello.knobs = {kl};
+  wire::SignalDecl js = signal_decl("canary/js", 0);  // by Hello::cadence_steps
+  js.unit = "nats";
+  js.min = 0.0;
+  js.max = kLn2 + 1e-6;
+  js.items = "canary";
+  js.variant = "full";
+  hello.signals = {js, signal_decl("canary/margin"), signal_decl("data/llr_share"),
+                   signal_decl("judge/score"), signal_decl("train/loss", 1)};
+  hello.requests = {"rollback", "checkpoint", "pause", "stop"};
+  return hello;
+}
+
+inline std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+inline std::string asset(const std::string& name) {
+  return read_file(std::string(PHASEGUARD_SOURCE_DIR) + "/assets/policies/" + name + ".toml");
+}
+
+inline Document must_parse(const std::string& toml) {
+  Parsed parsed = parse(toml, "test.toml");
+  std::string all;
+  for (const Diagnostic& d : parsed.diagnostics) all += to_text(d, "test.toml") + "\n";
+  if (!parsed.document) throw std::runtime_error("the test's policy does not parse:\n" + all);
+  return *parsed.document;
+}
+
+using Values = std::vector<std::pair<std::string, double>>;
+
+// Events of one run, numbered as a daemon would.
+class Run {
+ public:
+  explicit Run(const std::string& toml, const wire::Hello& hello = usual_hello())
+      : machine(*Machine::create(must_parse(toml), hello)) {
+    say(hello, hello.start_step.value);
+  }
+
+  std::optional<wire::Decision> say(wire::Body body, std::int64_t step) {
+    wire::Message message;
+    message.header.seq = Seq{++seq};
+    message.header.step = Step{step};
+    message.header.attempt = attempt;
+    message.body = std::move(body);
+    return machine.on(message);
+  }
+  std::optional<wire::Decision> at(std::int64_t step, const Values& values) {
+    wire::Report report;
+    for (const auto& [name, value] : values) {
+      wire::Sample sample;
+      sample.signal = name;
+      sample.value = value;
+      report.samples.push_back(std::move(sample));
+    }
+    return say(report, step);
+  }
+  std::optional<wire::Decision> rolled_back_to(std::int64_t step) {
+    wire::Applied applied;
+    applied.segment = ++segment;
+    return say(applied, step);
+  }
+  double value() const { return machine.settings().at(0).value; }
+  std::string cause() const { return machine.settings().at(0).cause; }
+  std::string rule_state(std::size_t i = 0) const { return machine.rule_evidence().at(i).state; }
+
+  Machine machine;
+  std::int64_t seq = 0;
+  std::int64_t attempt = 1;
+  std::int64_t segment = 0;
+};
+
+}  // namespace phaseguard::policy
