@@ -1,5 +1,5 @@
-#include <ATen/ops/zeros_like.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/zeros_like.h>
 #include <c10/util/Exception.h>
 
 #include <cmath>
