@@ -15,6 +15,27 @@ const char* verb_of(const std::string& action) {
   return action == "reset" ? "reset" : "command";
 }
 
+// The rule this very decision made fire (later ones repeat its step in their evidence); a rule that
+// moves a knob or asks for something goes before one that only raises an alert. nullptr: none.
+const std::string* rule_fired_by(const wire::Decision& decision, Step step) {
+  const std::string* alerted = nullptr;
+  for (const wire::RuleEvidence& rule : decision.rules) {
+    if (rule.fired_step != step || rule.fired_step < Step{0}) continue;
+    const std::string cause = "rule:" + rule.rule;
+    for (const wire::KnobSetting& knob : decision.knobs) {
+      bool was = false;
+      for (const wire::KnobSetting& before : decision.before) {
+        was = was || (before.knob == knob.knob && before.cause == cause);
+      }
+      if (knob.cause == cause && !was) return &rule.rule;
+    }
+    for (const wire::Alert& alert : decision.alerts) {
+      if (alert.source == cause) alerted = &rule.rule;
+    }
+  }
+  return alerted;
+}
+
 void add_decisions(const run::RunState& state, std::vector<EventRow>& out) {
   for (const auto& entry : state.decisions.entries) {
     EventRow row;
@@ -24,16 +45,12 @@ void add_decisions(const run::RunState& state, std::vector<EventRow>& out) {
     row.decision = entry.body.id;
     row.text = entry.body.summary.empty() ? "decision " + std::to_string(entry.body.id)
                                           : one_line(entry.body.summary);
-    for (const wire::RuleEvidence& rule : entry.body.rules) {
-      // The rule fired by this very decision: later ones repeat its step in their evidence.
-      const bool now = rule.fired_step == entry.step && rule.fired_step >= Step{0};
-      bool raised = false;
-      for (const wire::Alert& alert : entry.body.alerts) {
-        raised = raised || alert.source == "rule:" + rule.rule;
-      }
-      if (now && (raised || !entry.body.requests.empty())) {
-        row.kind = EventKind::kTrip;
-        row.mark = one_line(rule.rule, 24) + " fired";
+    if (const std::string* rule = rule_fired_by(entry.body, entry.step)) {
+      row.kind = EventKind::kTrip;
+      row.mark = one_line(*rule, 24) + " fired";
+      for (const run::RequestState& request : state.requests) {
+        if (request.request.decision != row.decision || request.restored_step < Step{0}) continue;
+        row.mark += ", rolled back to " + step_text(request.restored_step);
       }
     }
     out.push_back(std::move(row));
@@ -92,9 +109,10 @@ void add_requests(const run::RunState& state, std::vector<EventRow>& out) {
     row.decision = request.request.decision;
     row.text = one_line(request.request.type, 40) + " " + request.status;
     if (!request.detail.empty()) row.text += ": " + one_line(request.detail, 160);
-    row.mark = request.status == "done" ? one_line(request.request.type, 20)
-                                        : one_line(request.request.type, 20) + " " + request.status;
-    if (request.restored_step >= Step{0}) row.mark += " to " + step_text(request.restored_step);
+    if (request.restored_step < Step{0}) {  // a rollback is told by its decision's mark
+      row.mark = one_line(request.request.type, 20);
+      if (request.status != "done") row.mark += " " + request.status;
+    }
     out.push_back(std::move(row));
   }
 }

@@ -84,11 +84,11 @@ void add_canary_maximum(const run::RunState& state, const View& view, Sheet& she
                         {.colour = view.palette().series[4], .thickness = 0.08F * em()}});
 }
 
-void add_marks(const Model& model, const View& view, plot::PlotSpec& spec) {
+void add_marks(const Model& model, const View& view, bool first, plot::PlotSpec& spec) {
   const plot::Palette& p = view.palette();
   const run::RunState& state = *model.shown();
   for (const Interval& on : kl_intervals(state, std::max<double>(state.step.value, 0))) {
-    spec.shades.push_back({on.from, on.to, "KL on"});
+    spec.shades.push_back({on.from, on.to, first ? "KL on" : ""});
   }
   for (const EventRow& event : view.events) {
     if (event.mark.empty()) continue;
@@ -152,7 +152,7 @@ std::vector<plot::PlotSpec> specs_of(const Model& model, const View& view, Sheet
   specs.push_back(lambda_plot(state, view, sheet, view.time.full.hi));
   const bool stale = model.stale();
   for (plot::PlotSpec& spec : specs) {
-    add_marks(model, view, spec);
+    add_marks(model, view, &spec == &specs.front(), spec);
     if (stale) spec.stale_from = static_cast<double>(std::max<std::int64_t>(state.step.value, 0));
   }
   specs.front().marker_texts = true;

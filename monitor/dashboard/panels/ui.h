@@ -50,7 +50,7 @@ struct View {
   std::map<std::string, plot::ValueAxis> values;
   float left_em = 20.0F;
   float right_em = 19.5F;
-  float bottom_em = 11.5F;
+  float bottom_em = 10.5F;
   Form form;
   std::map<std::string, Box> controls;  // of this frame, by label
 

@@ -77,16 +77,15 @@ Range panned(Range range, double delta, Range full) {
 
 Range fitted(double lo, double hi, double pad) {
   if (!std::isfinite(lo) || !std::isfinite(hi) || lo > hi) return {0.0, 1.0};
-  const bool positive = lo >= 0.0;
-  double span = hi - lo;
-  if (span <= 1e-12 * std::max(std::abs(lo), std::abs(hi)) || span == 0.0) {
-    span = std::max(std::abs(hi) * 0.2, 1e-6);
-    if (lo == 0.0 && hi == 0.0) span = 1.0;
+  if (hi - lo <= 1e-12 * std::max(std::abs(lo), std::abs(hi))) {  // a constant
+    if (lo == 0.0) return {0.0, 1.0};
+    const double half = std::abs(hi) * 0.1;
+    return lo > 0.0 ? Range{0.0, hi + half} : Range{lo - half, hi + half};
   }
-  Range range{lo - pad * span, hi + pad * span};
-  if (range.span() < span) range.hi = range.lo + span;
-  if (positive && lo < 0.5 * hi) range.lo = 0.0;
-  if (positive) range.lo = std::max(range.lo, 0.0);
+  const double margin = pad * (hi - lo);
+  Range range{lo - margin, hi + margin};
+  if (lo >= 0.0 && lo < 0.5 * hi) range.lo = 0.0;
+  if (lo >= 0.0) range.lo = std::max(range.lo, 0.0);
   return range;
 }
 

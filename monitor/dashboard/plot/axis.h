@@ -43,7 +43,7 @@ struct Ticks {
 
 // A range that shows [lo, hi] with `pad` of its span above and below; a flat or non-finite one is
 // widened. Zero is kept as the floor when every value is >= 0.
-[[nodiscard]] Range fitted(double lo, double hi, double pad = 0.06);
+[[nodiscard]] Range fitted(double lo, double hi, double pad = 0.1);
 
 // Linear map of an axis to pixels; px_hi may be smaller than px_lo (y grows upward).
 struct Scale {

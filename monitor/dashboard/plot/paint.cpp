@@ -169,7 +169,7 @@ void line_through(ImDrawList& draw, const std::vector<Vertex>& vertices, const S
     }
     if (v.starts) {
       runs.flush();
-      now.colour = v.old ? faded(style.colour, 0.4F) : style.colour;
+      now.colour = v.old ? faded(style.colour, 0.5F) : style.colour;
     }
     runs.add(v, v.lo != v.hi);
   }

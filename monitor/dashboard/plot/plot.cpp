@@ -64,7 +64,7 @@ void draw_legend(const Frame& f, const PlotSpec& spec, ImVec2 title_at, float ri
 
 void draw_axes(const Frame& f, bool step_labels) {
   const float height = f.hi.y - f.lo.y;
-  const Ticks rows = nice_ticks(f.y.range, std::max(2, static_cast<int>(height / (2.2F * f.em))));
+  const Ticks rows = nice_ticks(f.y.range, std::max(2, static_cast<int>(height / (1.7F * f.em))));
   for (int i = 0; i < rows.count; ++i) {
     const float py = std::floor(f.y.px(rows.at(i))) + 0.5F;
     f.draw.AddLine({f.lo.x, py}, {f.hi.x, py}, f.palette.grid);
@@ -93,8 +93,10 @@ void draw_shades(const Frame& f, const PlotSpec& spec) {
     const float to = std::min(f.x.px(shade.to), f.hi.x);
     if (to <= from) continue;
     f.draw.AddRectFilled({from, f.lo.y}, {to, f.hi.y}, f.palette.kl_shade);
-    if (to - from > text_size(shade.label).x + f.em) {
-      text_at(f.draw, {from + 0.4F * f.em, f.hi.y - 1.25F * f.em}, f.palette.dim, shade.label);
+    const float width = text_size(shade.label).x;
+    if (to - from > width + f.em) {
+      text_at(f.draw, {0.5F * (from + to - width), f.hi.y - 1.25F * f.em}, f.palette.dim,
+              shade.label);
     }
   }
   if (std::isfinite(spec.stale_from)) {

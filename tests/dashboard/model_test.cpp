@@ -1,0 +1,272 @@
+#include "monitor/dashboard/model/model.h"
+
+#include <algorithm>
+
+#include "monitor/dashboard/model/describe.h"
+#include "tests/dashboard/synthetic_run.h"
+#include "tests/support/catch.h"
+
+using namespace phaseguard;
+using namespace phaseguard::dashboard;
+
+namespace {
+
+
+Now at(double seconds) { return {1.76e9 + seconds, Nanos{static_cast<std::int64_t>(seconds * 1e9)}}; }
+
+SourceState live() {
+  SourceState state;
+  state.live = state.connected = true;
+  state.loading = false;
+  state.place = "test";
+  return state;
+}
+
+SourceState file() {
+  SourceState state;
+  state.loading = false;
+  state.place = "test.phaseguard";
+  return state;
+}
+
+wire::Message message_of(const run::RunState& state, std::int64_t seq, Step step, wire::Body body) {
+  wire::Message m;
+  m.header.run = state.run;
+  m.header.seq = Seq{seq};
+  m.header.step = step;
+  m.header.t = state.t + 0.1;
+  m.header.attempt = 1;
+  m.body = std::move(body);
+  return m;
+}
+
+// A live run whose trainer is at step 8 and whose penalty is off.
+Model quiet_live_model() {
+  Model model("ann", "s");
+  test::RunOptions options;
+  options.fires = false;
+  options.ends = false;
+  options.steps = 8;
+  auto messages = test::synthetic_run(options);
+  messages.erase(std::remove_if(messages.begin(), messages.end(),
+                                [](const wire::Message& m) {
+                                  return std::holds_alternative<wire::Decision>(m.body);
+                                }),
+                 messages.end());
+  std::int64_t seq = 0;
+  for (auto& m : messages) m.header.seq = Seq{++seq};
+  model.apply({live(), messages}, at(100));
+  return model;
+}
+
+}  // namespace
+
+TEST_CASE("a recorded run says what happened", "[dashboard]") {
+  Model model("ann", "s");
+  model.apply({file(), test::synthetic_run()}, at(0));
+  const auto* state = model.shown();
+  REQUIRE(state != nullptr);
+
+  const KlView kl = kl_view(model);
+  CHECK(kl.mode == "AUTO-ON");
+  CHECK(kl.applied == 2.0);
+  CHECK(kl.confirmed);
+  CHECK(kl.who == "rule defend");
+
+  const auto rules = rule_rows(*state);
+  REQUIRE(rules.size() == 2);
+  CHECK(rules[0].state == "FIRED step 10");
+  CHECK(rules[0].detectors.front() == "llr 2/2");
+  CHECK(rules[0].earliest == "earliest possible: step 2");
+  CHECK_FALSE(rules[0].at_floor);
+  CHECK(rules[1].at_floor);
+
+  const auto list = alarms(model);
+  REQUIRE(list.size() == 1);
+  CHECK(list[0].level == Level::kHigh);
+  CHECK(list[0].number == 2);
+  CHECK(list[0].text.find("rolled back to step 0") != std::string::npos);
+
+  const auto events = event_rows(*state, 100);
+  const auto trip = std::find_if(events.begin(), events.end(), [](const EventRow& e) {
+    return e.kind == EventKind::kTrip;
+  });
+  REQUIRE(trip != events.end());
+  CHECK(trip->mark == "defend fired, rolled back to 0");
+  REQUIRE(model.decision(trip->decision) != nullptr);
+  CHECK(model.decision(trip->decision)->detectors.size() == 4);
+  CHECK(model.decision(99) == nullptr);
+  CHECK(event_rows(*state, 2).size() == 2);
+
+  const auto on = kl_intervals(*state, 213.0);
+  REQUIRE(on.size() == 1);
+  CHECK(on[0].from == 0.0);
+  CHECK(on[0].to == 213.0);
+  CHECK(thresholds_of(*state, "judge/score").front().threshold == 0.30);
+  CHECK_FALSE(model.command_obstacle().empty());
+  CHECK_FALSE(model.stale());
+}
+
+TEST_CASE("a harmless run raises no alarm", "[dashboard]") {
+  Model model("ann", "s");
+  test::RunOptions options;
+  options.fires = false;
+  model.apply({file(), test::synthetic_run(options)}, at(0));
+  CHECK(alarms(model).empty());
+  CHECK(kl_view(model).mode == "OFF");
+}
+
+TEST_CASE("signals near their line come first and items are left out", "[dashboard]") {
+  Model model("ann", "s");
+  model.apply({file(), test::synthetic_run()}, at(0));
+  const auto rows = signal_rows(*model.shown(), model.health());
+  REQUIRE(rows.size() == 8);
+  CHECK(rows[0].watched);
+  CHECK_FALSE(rows.back().watched);
+  for (const SignalRow& row : rows) {
+    if (row.name == "canary/margin") CHECK(row.of_line == Approx(1.31 / 1.5));
+    CHECK(std::count(row.name.begin(), row.name.end(), '/') == 1);
+  }
+}
+
+TEST_CASE("forcing goes from sent over logged to applied, and no further than reported",
+          "[dashboard]") {
+  Model model = quiet_live_model();
+  REQUIRE(model.command_obstacle().empty());
+  model.act(ForceKl{1.5, "looks bad", 0}, at(101));
+  const auto outbox = model.take_outbox();
+  REQUIRE(outbox.size() == 1);
+  CHECK(model.take_outbox().empty());
+  const auto& command = std::get<wire::Command>(outbox[0].body);
+  CHECK(command.action == "force");
+  CHECK(command.knob == "kl");
+  CHECK(command.value == 1.5);
+  CHECK(command.operator_name == "ann");
+  CHECK(command.reason == "looks bad");
+  CHECK(command.expected_version == -1);  // raising is never refused for a stale view
+  REQUIRE(model.pending().size() == 1);
+  CHECK(model.pending()[0].stage == Stage::kSent);
+
+  const auto* state = model.shown();
+  std::int64_t seq = state->last_seq.value;
+  wire::Reply reply;
+  reply.id = command.id;
+  reply.status = "logged";
+  reply.seq = Seq{seq + 1};
+  model.apply({live(), {message_of(*state, 0, Step{8}, reply)}}, at(101.1));
+  CHECK(model.pending()[0].stage == Stage::kLogged);
+
+  wire::Decision decision;
+  decision.id = 1;
+  decision.because = Seq{seq + 1};
+  wire::KnobSetting kl;
+  kl.knob = "kl";
+  kl.value = 1.5;
+  kl.cause = "operator:ann";
+  kl.decision = 1;
+  decision.knobs = {kl};
+  model.apply({live(), {message_of(*state, seq + 1, Step{8}, command), message_of(*state, seq + 2, Step{8}, decision)}},
+              at(101.2));
+  CHECK(model.pending()[0].stage == Stage::kLogged);  // decided is not applied
+  CHECK(model.override_in_force());
+  CHECK_FALSE(kl_view(model).confirmed);
+
+  wire::Applied applied;
+  applied.knobs = {{"kl", 1.5, 1, "operator:ann"}};
+  applied.source = "daemon";
+  model.apply({live(), {message_of(*state, seq + 3, Step{9}, applied)}}, at(101.3));
+  CHECK(model.pending()[0].stage == Stage::kApplied);
+  CHECK(model.pending()[0].applied_step == Step{9});
+  CHECK(kl_view(model).mode == "FORCED-ON");
+}
+
+TEST_CASE("a command without a trainer's report counts as not confirmed, loudly", "[dashboard]") {
+  Model model = quiet_live_model();
+  model.act(ForceKl{1.5, "", 0}, at(101));
+  model.tick(at(105));
+  CHECK(model.pending()[0].stage == Stage::kSent);
+  model.tick(at(112));
+  CHECK(model.pending()[0].stage == Stage::kNotConfirmed);
+  const auto list = alarms(model);
+  REQUIRE_FALSE(list.empty());
+  CHECK(list[0].level == Level::kCritical);
+  CHECK(list[0].text.find("NOT CONFIRMED") != std::string::npos);
+}
+
+TEST_CASE("a refused command says why", "[dashboard]") {
+  Model model = quiet_live_model();
+  model.act(ForceKl{1.5, "", 0}, at(101));
+  wire::Reply reply;
+  reply.id = model.pending()[0].command.id;
+  reply.status = "refused";
+  reply.text = "above the knob's maximum";
+  model.apply({live(), {message_of(*model.shown(), 0, Step{8}, reply)}}, at(101.1));
+  CHECK(model.pending()[0].stage == Stage::kRefused);
+  CHECK(model.pending()[0].text == "above the knob's maximum");
+}
+
+TEST_CASE("lowering names the state it was decided on", "[dashboard]") {
+  Model model = quiet_live_model();
+  model.act(ReleaseKl{"calm again"}, at(101));
+  const auto outbox = model.take_outbox();
+  REQUIRE(outbox.size() == 1);
+  const auto& command = std::get<wire::Command>(outbox[0].body);
+  CHECK(command.action == "release");
+  CHECK(command.expected_version == model.shown()->state_version);
+}
+
+TEST_CASE("no command leaves when it cannot arrive", "[dashboard]") {
+  Model model = quiet_live_model();
+  SourceState away = live();
+  away.connected = false;
+  model.apply({away, {}}, at(104));
+  CHECK_FALSE(model.command_obstacle().empty());
+  model.act(ForceKl{1.5, "", 0}, at(104));
+  CHECK(model.take_outbox().empty());
+  CHECK(model.pending().empty());
+}
+
+TEST_CASE("a live view grows old on the monotonic clock and names the broken hop", "[dashboard]") {
+  Model model = quiet_live_model();
+  model.tick(at(100.5));
+  CHECK_FALSE(model.stale());
+  model.tick(at(103));
+  CHECK(model.stale());
+  auto links = link_rows(model);
+  CHECK(links[0].name == "trainer");
+  CHECK_FALSE(links[0].good);
+  CHECK_FALSE(links[0].protection.empty());
+  SourceState away = live();
+  away.connected = false;
+  model.apply({away, {}}, at(104));
+  links = link_rows(model);
+  CHECK(links[1].word == "no answer");
+  CHECK_FALSE(links[1].protection.empty());
+  CHECK(alarms(model)[0].text.find("daemon does not answer") != std::string::npos);
+}
+
+TEST_CASE("several runs: the newest is shown until one is chosen", "[dashboard]") {
+  Model model("ann", "s");
+  test::RunOptions second;
+  second.name = "second";
+  auto later = test::synthetic_run(second);
+  for (auto& m : later) m.header.t += 1000.0;
+  model.apply({file(), test::synthetic_run()}, at(0));
+  model.apply({file(), later}, at(0));
+  CHECK(model.shown()->run.text() == "second");
+  CHECK(model.run_ids().size() == 2);
+  model.act(SelectRun{*RunId::parse("lab-malicious-7")}, at(0));
+  CHECK(model.shown()->run.text() == "lab-malicious-7");
+  model.act(SelectRun{*RunId::parse("nobody")}, at(0));
+  CHECK(model.shown()->run.text() == "lab-malicious-7");
+}
+
+TEST_CASE("text from outside becomes one harmless line", "[dashboard][hostile]") {
+  CHECK(one_line("a\nb\x1b[31m") == "a\\nb\\x1b[31m");
+  CHECK(one_line("50% \"quoted\" C:\\x %n") == "50% \"quoted\" C:\\x %n");
+  CHECK(one_line(std::string(70000, 'x')).size() < 300);
+  CHECK(one_line("").empty());
+  CHECK(age_text(0.2) == "0.2 s");
+  CHECK(age_text(wire::kNaN) == "-");
+  CHECK(who("operator:ann") == "operator ann");
+}
