@@ -118,13 +118,14 @@ TEST_CASE("a daemon killed with kill -9 comes back to the same lambda and gets w
           "[reporter][e2e][fault]") {
   Daemon daemon;
   Reporter reporter = linked(daemon);
-  for (std::int64_t step = 0; step < 2; ++step) judge(reporter, 0.9, step);
+  REQUIRE(judge(reporter, 0.9, 1) == 0.0);
+  REQUIRE(judge(reporter, 0.9, 2) == 2.0);
   REQUIRE(reporter.lambda().value == 2.0);
   for (int round = 0; round < 3; ++round) {
     daemon.end(SIGKILL);
     for (std::int64_t step = 0; step < 50; ++step) {
       const SignalValue loss{0, 1.0};
-      REQUIRE(reporter.step_values(Step{100 * round + step + 2}, &loss, 1));
+      REQUIRE(reporter.step_values(Step{100 * round + step + 3}, &loss, 1));
       REQUIRE(reporter.lambda().value == 2.0);
     }
     daemon.start();
