@@ -1,0 +1,236 @@
+#include "monitor/dashboard/panels/panels.h"
+
+#include <variant>
+
+#include "tests/dashboard/headless.h"
+#include "tests/dashboard/synthetic_run.h"
+#include "tests/support/catch.h"
+
+using namespace phaseguard;
+using namespace phaseguard::dashboard;
+using test::Headless;
+
+namespace {
+
+Now at(double seconds) { return {1.76e9 + seconds, Nanos{static_cast<std::int64_t>(seconds * 1e9)}}; }
+
+Model model_of(bool live, bool connected, test::RunOptions options = {}) {
+  Model model("ann", "s");
+  SourceState state;
+  state.live = live;
+  state.connected = connected;
+  state.loading = false;
+  state.place = "test";
+  if (live) options.ends = false;
+  model.apply({state, test::synthetic_run(options)}, at(0));
+  return model;
+}
+
+int commands_in(const std::vector<Action>& actions) {
+  int n = 0;
+  for (const Action& a : actions) {
+    n += std::holds_alternative<ForceKl>(a) || std::holds_alternative<ReleaseKl>(a) ? 1 : 0;
+  }
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE("the panels draw lines, shading and alarms", "[gui]") {
+  const Model model = model_of(false, false);
+  View view;
+  Headless gui;
+  gui.frames(3, model, view);
+  const plot::Palette& p = plot::dark_palette();
+  CHECK(Headless::vertices_of(p.series[0]) > 1000);
+  CHECK(Headless::vertices_of(p.kl_shade) >= 4 * 6);  // every plot
+  CHECK(Headless::vertices_of(p.high) > 10);
+  for (const char* plot : {"plot js", "plot probe", "plot judge", "plot share", "plot llr", "plot lambda"}) {
+    CHECK(view.controls.count(plot) == 1);
+  }
+  CHECK(gui.actions.empty());
+}
+
+TEST_CASE("a quiet run shows no alarm colour", "[gui]") {
+  test::RunOptions harmless;
+  harmless.fires = false;
+  const Model model = model_of(false, false, harmless);
+  View view;
+  Headless gui;
+  gui.frames(3, model, view);
+  const plot::Palette& p = plot::dark_palette();
+  CHECK(Headless::vertices_of(p.critical) == 0);
+  CHECK(Headless::vertices_of(p.override_) == 0);
+  CHECK(Headless::vertices_of(p.kl_shade) == 0);
+}
+
+TEST_CASE("forcing takes a dialog and one click on Apply, and sends one command", "[gui]") {
+  test::RunOptions harmless;
+  harmless.fires = false;
+  const Model model = model_of(true, true, harmless);
+  View view;
+  Headless gui;
+  gui.frames(2, model, view);
+  REQUIRE(gui.click("Force KL on...", model, view));
+  CHECK(commands_in(gui.actions) == 0);  // opening it sends nothing
+  REQUIRE(view.controls.count("Apply") == 1);
+
+  REQUIRE(gui.click("Cancel", model, view));
+  CHECK(commands_in(gui.actions) == 0);
+  CHECK(view.controls.count("Apply") == 0);
+
+  REQUIRE(gui.click("Force KL on...", model, view));
+  REQUIRE(gui.click("reason", model, view));
+  gui.type("odd answers");
+  gui.frames(2, model, view);
+  REQUIRE(gui.click("Apply", model, view));
+  REQUIRE(commands_in(gui.actions) == 1);
+  const auto& force = std::get<ForceKl>(gui.actions.back());
+  CHECK(force.value == 2.0);
+  CHECK(force.reason == "odd answers");
+  CHECK(force.expires_after_steps == 0);
+  CHECK(view.controls.count("Apply") == 0);
+  gui.frames(10, model, view);
+  CHECK(commands_in(gui.actions) == 1);
+}
+
+TEST_CASE("with the link down the button is dead", "[gui]") {
+  for (const bool live : {true, false}) {
+    const Model model = model_of(live, false);
+    View view;
+    Headless gui;
+    gui.frames(2, model, view);
+    REQUIRE(gui.click("Force KL on...", model, view));
+    CHECK(view.controls.count("Apply") == 0);
+    CHECK(commands_in(gui.actions) == 0);
+  }
+}
+
+TEST_CASE("release is offered only while an override holds", "[gui]") {
+  const Model model = model_of(true, true);
+  View view;
+  Headless gui;
+  gui.frames(2, model, view);
+  REQUIRE(gui.click("Release to auto...", model, view));
+  CHECK(view.controls.count("Release") == 0);
+  CHECK(commands_in(gui.actions) == 0);
+}
+
+TEST_CASE("releasing needs a reason", "[gui]") {
+  Model model = model_of(true, true);
+  wire::Status status;
+  status.link = "active";
+  status.override_.active = true;
+  status.override_.knob = "kl";
+  wire::Message m;
+  m.header.run = model.shown()->run;
+  m.header.t = model.shown()->t;
+  m.body = status;
+  model.apply({model.source(), {m}}, at(0.1));
+  View view;
+  Headless gui;
+  gui.frames(2, model, view);
+  REQUIRE(gui.click("Release to auto...", model, view));
+  REQUIRE(gui.click("Release", model, view));
+  CHECK(commands_in(gui.actions) == 0);
+  REQUIRE(gui.click("reason", model, view));
+  gui.type("calm again");
+  gui.frames(2, model, view);
+  REQUIRE(gui.click("Release", model, view));
+  REQUIRE(commands_in(gui.actions) == 1);
+  CHECK(std::get<ReleaseKl>(gui.actions.back()).reason == "calm again");
+}
+
+TEST_CASE("the wheel zooms every plot about the cursor, a double click fits again", "[gui]") {
+  const Model model = model_of(false, false);
+  View view;
+  Headless gui;
+  gui.frames(2, model, view);
+  const double before = view.time.view.span();
+  gui.move(view.controls.at("plot judge").middle());
+  gui.frames(2, model, view);
+  const double cursor = view.time.cursor;
+  gui.wheel(3.0F);
+  gui.frame(model, view);
+  gui.frame(model, view);
+  CHECK(view.time.view.span() < 0.7 * before);
+  CHECK_FALSE(view.time.follow);
+  CHECK(view.time.cursor == Approx(cursor).margin(0.5));
+  CHECK(view.time.view.contains(cursor));
+
+  const double lo = view.time.view.lo;
+  gui.press(true);  // drag to the right: earlier steps come into sight
+  gui.frame(model, view);
+  const ImVec2 from = view.controls.at("plot judge").middle();
+  for (int i = 1; i <= 6; ++i) {
+    gui.move({from.x + 20.0F * static_cast<float>(i), from.y});
+    gui.frame(model, view);
+  }
+  gui.press(false);
+  gui.frames(2, model, view);
+  CHECK(view.time.view.lo < lo - 1.0);
+
+  for (int i = 0; i < 2; ++i) {
+    gui.press(true);
+    gui.frame(model, view);
+    gui.press(false);
+    gui.frame(model, view);
+  }
+  gui.frames(2, model, view);
+  CHECK(view.time.follow);
+  CHECK(view.time.view.span() == Approx(before));
+  CHECK(gui.actions.empty());
+}
+
+TEST_CASE("a click on an event shows the evidence of its decision", "[gui]") {
+  Model model = model_of(false, false);
+  View view;
+  Headless gui;
+  gui.frames(3, model, view);
+  REQUIRE(gui.click("event of decision 1", model, view));
+  REQUIRE(gui.actions.size() == 1);
+  CHECK(std::get<SelectDecision>(gui.actions[0]).id == 1);
+  model.act(gui.actions[0], at(1));
+  gui.frames(3, model, view);
+  REQUIRE(view.controls.count("Close") == 1);
+  REQUIRE(gui.click("Close", model, view));
+  CHECK(std::get<SelectDecision>(gui.actions.back()).id == 0);
+}
+
+TEST_CASE("hostile texts are shown, not obeyed", "[gui][hostile]") {
+  auto messages = test::synthetic_run();
+  const std::string evil = "%n%s%x\x1b[31m##\n" + std::string(65000, 'A') + "\xff\xfe";
+  for (wire::Message& m : messages) {
+    if (auto* decision = std::get_if<wire::Decision>(&m.body)) {
+      decision->summary = evil;
+      for (auto& d : decision->detectors) d.detector = evil;
+      for (auto& r : decision->rules) r.rule = evil;
+      for (auto& a : decision->alerts) a.text = evil, a.source = "rule:" + evil;
+    }
+    if (auto* hello = std::get_if<wire::Hello>(&m.body)) {
+      hello->label = evil;
+      for (auto& id : hello->canary_ids) id = evil;
+      hello->signals[1].unit = evil;
+    }
+    if (auto* loaded = std::get_if<wire::PolicyLoaded>(&m.body)) loaded->name = evil;
+  }
+  Model model("ann", "s");
+  model.apply({{}, messages}, at(0));
+  model.act(SelectDecision{1}, at(0));
+  View view;
+  Headless gui;
+  gui.frames(3, model, view);
+  CHECK(Headless::vertices_of(plot::dark_palette().series[0]) > 1000);
+}
+
+TEST_CASE("small windows, no data and a second theme do not break the layout", "[gui]") {
+  for (const ImVec2 size : {ImVec2{640.0F, 400.0F}, ImVec2{3840.0F, 2160.0F}}) {
+    Headless gui(size);
+    View view;
+    view.dark = false;
+    apply_style(false, 13.0F);
+    gui.frames(3, Model("ann", "s"), view);
+    gui.frames(3, model_of(false, false), view);
+    CHECK(view.controls.count("Force KL on...") == 1);
+  }
+}

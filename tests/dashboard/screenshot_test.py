@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""phaseguard-dashboard as a user starts it: pictures without a display, bad input, a real window.
+
+usage: screenshot_test.py DASHBOARD WRITE_SYNTHETIC_RUN
+"""
+import os
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+DASHBOARD, WRITER = sys.argv[1], sys.argv[2]
+KL_SHADE = (16, 58, 88)
+HIGH = (245, 142, 32)
+SERIES = (106, 178, 222)
+checks = 0
+
+
+def check(condition, what):
+    global checks
+    checks += 1
+    if not condition:
+        sys.exit(f"FAILED: {what}")
+
+
+def read_png(path):
+    """Width, height and the rows of an 8-bit RGBA picture."""
+    data = path.read_bytes()
+    check(data[:8] == b"\x89PNG\r\n\x1a\n", f"{path} is a PNG")
+    at, packed, size = 8, b"", None
+    while at < len(data):
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        body = data[at + 8 : at + 8 + length]
+        if kind == b"IHDR":
+            size = struct.unpack(">II", body[:8])
+            check(body[8:10] == b"\x08\x06", "8 bits, RGBA")
+        if kind == b"IDAT":
+            packed += body
+        at += 12 + length
+    raw, width, height = zlib.decompress(packed), *size
+    rows, above, stride = [], bytearray(width * 4), width * 4
+    for y in range(height):
+        filter_kind = raw[y * (stride + 1)]
+        line = bytearray(raw[y * (stride + 1) + 1 : (y + 1) * (stride + 1)])
+        for i in range(stride if filter_kind else 0):
+            left = line[i - 4] if i >= 4 else 0
+            corner = above[i - 4] if i >= 4 else 0
+            if filter_kind == 1:
+                line[i] = (line[i] + left) & 255
+            elif filter_kind == 2:
+                line[i] = (line[i] + above[i]) & 255
+            elif filter_kind == 3:
+                line[i] = (line[i] + (left + above[i]) // 2) & 255
+            else:
+                guess = left + above[i] - corner
+                near = min((abs(guess - left), 0, left), (abs(guess - above[i]), 1, above[i]), (abs(guess - corner), 2, corner))
+                line[i] = (line[i] + near[2]) & 255
+        rows.append(line)
+        above = line
+    return width, height, rows
+
+
+def count(picture, colour, box=(0.0, 0.0, 1.0, 1.0)):
+    width, height, rows = picture
+    found, want = 0, bytes(colour)
+    for y in range(int(box[1] * height), int(box[3] * height)):
+        row = bytes(rows[y])
+        for x in range(int(box[0] * width), int(box[2] * width)):
+            found += row[4 * x : 4 * x + 3] == want
+    return found
+
+
+def run(*arguments, code=0, environment=None):
+    done = subprocess.run([DASHBOARD, *map(str, arguments)], capture_output=True, text=True, timeout=120, env=environment)
+    check(done.returncode == code, f"{arguments}: exit {done.returncode}, wanted {code}: {done.stderr}")
+    return done.stdout + done.stderr
+
+
+def without_display():
+    return {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+
+
+def pictures(place):
+    malicious, harmless = place / "lab-malicious-7.phaseguard", place / "lab-harmless-7.phaseguard"
+    env = without_display()
+    run(malicious, "--screenshot", place / "a.png", "--size", "960x640", environment=env)
+    picture = read_png(place / "a.png")
+    check(picture[:2] == (960, 640), "size as asked")
+    middle = (0.3, 0.1, 0.75, 0.8)
+    area = 960 * 640
+    check(count(picture, KL_SHADE, middle) > 0.05 * area, "the plots are shaded where KL is on")
+    check(count(picture, SERIES, middle) > 500, "lines are drawn")
+    check(count(picture, HIGH, (0.0, 0.0, 0.2, 0.12)) > 50, "the banner has its orange sign")
+    run(harmless, "--screenshot", place / "b.png", "--size", "960x640", environment=env)
+    quiet = read_png(place / "b.png")
+    check(count(quiet, KL_SHADE, middle) == 0, "no shading where KL was never on")
+    check(count(quiet, HIGH, (0.0, 0.0, 1.0, 0.1)) == 0, "no banner on a quiet run")
+    run(place, "--run", "lab-harmless-7", "--screenshot", place / "c.png", "--size", "960x640", environment=env)
+    chosen = read_png(place / "c.png")
+    check(count(chosen, KL_SHADE, middle) == 0, "--run chooses among the runs of a directory")
+    run(malicious, "--evidence", 1, "--theme", "light", "--screenshot", place / "d.png", "--scale", 1.5, environment=env)
+    check(read_png(place / "d.png")[:2] == (1600, 1000), "the default size")
+
+
+def bad_input(place):
+    env = without_display()
+    malicious = place / "lab-malicious-7.phaseguard"
+    out = place / "never.png"
+    check("no such" in (text := run(place / "absent.phaseguard", "--screenshot", out, code=1, environment=env).lower())
+          or "not" in text, f"a missing file is named: {text}")
+    (place / "broken").mkdir()
+    (place / "broken/x.phaseguard").write_bytes(b"not a database at all")
+    run(place / "broken/x.phaseguard", "--screenshot", out, code=1, environment=env)
+    run(place / "broken", "--screenshot", out, code=1, environment=env)
+    check("decision 99" in run(malicious, "--evidence", 99, "--screenshot", out, code=1, environment=env), "no such decision")
+    check("nobody" in run(place, "--run", "nobody", "--screenshot", out, code=1, environment=env), "no such run")
+    check("absent/x.png" in run(malicious, "--screenshot", place / "absent/x.png", code=1, environment=env), "unwritable picture")
+    check("--screenshot" in run(malicious, code=1, environment=env), "without a display the way out is named")
+    run("--size", "10x10", "--screenshot", out, code=2)
+    run("--theme", "pink", code=2)
+    run(malicious, "--endpoint-dir", "/tmp/x", code=2)
+    check("RUNFILE" in run("--help"), "help")
+    check("phaseguard-dashboard" in run("--version"), "version")
+    check(not out.exists(), "nothing was written")
+    run("--endpoint-dir", place / "nobody-there", "--wait", "0.2", "--screenshot", place / "e.png", environment=env)
+    check((place / "e.png").exists(), "no daemon: a picture that says so")
+
+
+def window(place):
+    if shutil.which("Xvfb") is None:
+        print("SKIPPED the real window: Xvfb is not installed")
+        return
+    reader, writer = os.pipe()
+    server = subprocess.Popen(["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
+                              pass_fds=(writer,), stderr=subprocess.DEVNULL)
+    os.close(writer)
+    number = b""
+    while not number.endswith(b"\n"):
+        piece = os.read(reader, 16)
+        if not piece:
+            sys.exit("FAILED: Xvfb did not start")
+        number += piece
+    env = dict(without_display(), DISPLAY=":" + number.decode().strip())
+    try:
+        run(place, "--size", "1200x750", "--exit-after", "1", environment=env)
+        process = subprocess.Popen([DASHBOARD, str(place)], env=env, stderr=subprocess.PIPE, text=True)
+        time.sleep(2)
+        check(process.poll() is None, "the window stays open")
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+        check(process.returncode == 0, f"SIGTERM ends it cleanly: {process.returncode} {process.stderr.read()}")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="phaseguard-") as name:
+        place = pathlib.Path(name)
+        subprocess.run([WRITER, name], check=True, stdout=subprocess.DEVNULL)
+        pictures(place)
+        bad_input(place)
+        window(place)
+    print(f"{checks} checks passed")
+
+
+main()
