@@ -8,12 +8,12 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <utility>
 
 #include "bench/hook/figures.h"
 #include "tests/reporter/peer.h"
+#include "tests/reporter/real_daemon.h"
 
 namespace {
 
@@ -25,48 +25,10 @@ namespace fs = std::filesystem;
 constexpr int kRounds = 5'000;
 constexpr int kWarmUp = 200;
 
-// A real daemon with sockets and run files of its own under `root`.
-class Daemon {
- public:
-  Daemon(const fs::path& program, fs::path root, const std::string& policy_text)
-      : root_(std::move(root)) {
-    fs::create_directories(sockets());
-    fs::permissions(sockets(), fs::perms::owner_all);
-    const std::string policy = root_ / "policy.toml";
-    std::ofstream(policy) << policy_text;
-    const std::string runs = root_ / "runs";
-    const std::string log = root_ / "log";
-    pid_ = fork();
-    if (pid_ != 0) return;
-    if (!freopen(log.c_str(), "w", stderr)) _exit(126);
-    execl(program.c_str(), program.c_str(), "--policy", policy.c_str(), "--runs-dir", runs.c_str(),
-          "--endpoint-dir", sockets().c_str(), static_cast<char*>(nullptr));
-    _exit(127);
-  }
-  ~Daemon() {
-    kill(pid_, SIGTERM);
-    waitpid(pid_, nullptr, 0);
-  }
-  Daemon(const Daemon&) = delete;
-  Daemon& operator=(const Daemon&) = delete;
-  [[nodiscard]] std::string endpoint() const {
-    return "ipc://" + (sockets() / "telemetry").string();
-  }
-
- private:
-  [[nodiscard]] fs::path sockets() const { return root_ / "s"; }
-  fs::path root_;
-  pid_t pid_ = 0;
-};
-
 // `toggling`: the risk crosses the line with every batch, so that each answer carries a new
 // decision, which the daemon has made durable before it sent it.
-nlohmann::json measure_decide(const std::string& endpoint, bool toggling) {
-  Options options = test_options();
-  options.endpoint = endpoint;
-  options.on_start = OnStart::kRefuse;
-  options.start_wait_s = 10.0;
-  Result<Reporter> reporter = Reporter::start(options, test_hello());
+nlohmann::json measure_decide(const RealDaemon& daemon, bool toggling) {
+  Result<Reporter> reporter = Reporter::start(daemon.options(), test_hello());
   if (!reporter) return {{"error", reporter.error().message}};
   std::vector<std::int64_t> costs;
   std::int64_t unanswered = 0;
@@ -169,11 +131,11 @@ int main(int argc, char** argv) {
   } else {
     const double raw = median_of(result["raw_ping_pong"]);
     const double sync = median_of(result["fdatasync"]);
-    const Daemon quiet(program, root / "quiet", kTestPolicy);
-    result["decide"] = measure_decide(quiet.endpoint(), false);
+    const RealDaemon quiet(program);
+    result["decide"] = measure_decide(quiet, false);
     result["ratio_to_raw"] = median_of(result["decide"]) / raw;
-    const Daemon busy(program, root / "busy", toggling_policy());
-    result["decide_durable"] = measure_decide(busy.endpoint(), true);
+    const RealDaemon busy(program, toggling_policy());
+    result["decide_durable"] = measure_decide(busy, true);
     result["ratio_to_raw_and_sync"] = median_of(result["decide_durable"]) / (raw + sync);
   }
   std::printf("%s\n", result.dump(2).c_str());

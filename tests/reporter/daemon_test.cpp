@@ -1,16 +1,11 @@
 // The reporter against the real phaseguardd, as a process that can be killed and frozen.
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "tests/reporter/peer.h"
+#include "tests/reporter/real_daemon.h"
 #include "tests/reporter/run_of_tests.h"
 #include "tests/support/catch.h"
 
@@ -18,8 +13,6 @@ using namespace phaseguard;
 using namespace phaseguard::reporter;
 
 namespace {
-
-namespace fs = std::filesystem;
 
 template <class Condition>
 bool eventually(Condition&& condition) {
@@ -30,53 +23,7 @@ bool eventually(Condition&& condition) {
   return false;
 }
 
-class Daemon {
- public:
-  explicit Daemon(std::string policy = kTestPolicy) {
-    root_ = fs::path(directory_.endpoint().substr(6)).parent_path();
-    fs::create_directories(root_ / "sockets");
-    fs::permissions(root_ / "sockets", fs::perms::owner_all);
-    std::ofstream(root_ / "policy.toml") << policy;
-    start();
-  }
-  ~Daemon() { end(SIGKILL); }
-  Daemon(const Daemon&) = delete;
-  Daemon& operator=(const Daemon&) = delete;
-
-  void start() {
-    const std::string policy = root_ / "policy.toml";
-    const std::string runs = root_ / "runs";
-    const std::string sockets = root_ / "sockets";
-    const std::string log = root_ / "log";
-    pid_ = fork();
-    if (pid_ != 0) return;
-    if (!freopen(log.c_str(), "a", stderr)) _exit(126);
-    execl(PHASEGUARD_DAEMON, PHASEGUARD_DAEMON, "--policy", policy.c_str(), "--runs-dir",
-          runs.c_str(), "--endpoint-dir", sockets.c_str(), static_cast<char*>(nullptr));
-    _exit(127);
-  }
-  void send_signal(int signal) const { kill(pid_, signal); }
-  void end(int signal) {
-    if (pid_ <= 0) return;
-    kill(pid_, signal);
-    waitpid(pid_, nullptr, 0);
-    pid_ = 0;
-  }
-  [[nodiscard]] Options options() const {
-    Options options = test_options();
-    options.endpoint = "ipc://" + (root_ / "sockets" / "telemetry").string();
-    options.on_start = OnStart::kRefuse;
-    options.start_wait_s = 30.0;
-    return options;
-  }
-
- private:
-  TestDirectory directory_;
-  fs::path root_;
-  pid_t pid_ = 0;
-};
-
-Reporter linked(const Daemon& daemon) {
+Reporter linked(const RealDaemon& daemon) {
   Result<Reporter> reporter = Reporter::start(daemon.options(), test_hello());
   INFO((reporter ? std::string() : reporter.error().message));
   REQUIRE(reporter);
@@ -93,7 +40,7 @@ double judge(Reporter& reporter, double risk, std::int64_t step) {
 
 TEST_CASE("two risks over the line raise lambda before the batch they came with",
           "[reporter][e2e]") {
-  const Daemon daemon;
+  const RealDaemon daemon(PHASEGUARD_DAEMON);
   Reporter reporter = linked(daemon);
   REQUIRE(judge(reporter, 0.1, 0) == 0.0);
   REQUIRE(judge(reporter, 0.9, 1) == 0.0);
@@ -116,7 +63,7 @@ TEST_CASE("two risks over the line raise lambda before the batch they came with"
 
 TEST_CASE("a daemon killed with kill -9 comes back to the same lambda and gets what it missed",
           "[reporter][e2e][fault]") {
-  Daemon daemon;
+  RealDaemon daemon(PHASEGUARD_DAEMON);
   Reporter reporter = linked(daemon);
   REQUIRE(judge(reporter, 0.9, 1) == 0.0);
   REQUIRE(judge(reporter, 0.9, 2) == 2.0);
@@ -138,7 +85,7 @@ TEST_CASE("a daemon killed with kill -9 comes back to the same lambda and gets w
 }
 
 TEST_CASE("a daemon that was frozen is linked again and decides", "[reporter][e2e][fault]") {
-  Daemon daemon;
+  RealDaemon daemon(PHASEGUARD_DAEMON);
   Reporter reporter = linked(daemon);
   REQUIRE(judge(reporter, 0.1, 0) == 0.0);
   daemon.send_signal(SIGSTOP);
@@ -157,7 +104,7 @@ TEST_CASE("a policy that does not fit the run is refused with its reason",
        at = policy.find("kl", at + 8)) {
     policy.replace(at, 2, "steering");
   }
-  const Daemon daemon(policy);
+  const RealDaemon daemon(PHASEGUARD_DAEMON, policy);
   const Result<Reporter> reporter = Reporter::start(daemon.options(), test_hello());
   REQUIRE_FALSE(reporter);
   INFO(reporter.error().message);
