@@ -1,10 +1,10 @@
 #include "monitor/daemon/config.h"
 
 #include <sys/stat.h>
+#include <toml++/toml.h>
 
 #include <cmath>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "monitor/base/text.h"
 
@@ -15,7 +15,8 @@ namespace {
 // Reads the keys of one table; the first finding is kept, since a daemon does not start on any.
 class Reader {
  public:
-  Reader(const toml::table& table, std::string place, const std::string& file, std::optional<Error>& error)
+  Reader(const toml::table& table, std::string place, const std::string& file,
+         std::optional<Error>& error)
       : table_(table), place_(std::move(place)), file_(file), error_(error) {}
 
   void text(const char* key, std::string& value) {
@@ -29,7 +30,8 @@ class Reader {
     const toml::node* node = find(key);
     if (!node) return;
     const auto read = node->is_number() ? node->value<double>() : std::nullopt;
-    if (!read || !(*read > 0.0) || *read > 1e6) return wrong(*node, key, "a number of seconds from 0 (not included) to 1e6");
+    if (!read || !(*read > 0.0) || *read > 1e6)
+      return wrong(*node, key, "a number of seconds from 0 (not included) to 1e6");
     value = *read;
   }
 
@@ -41,7 +43,8 @@ class Reader {
   void wrong(const toml::node& node, const std::string& key, const std::string& expected) {
     std::ostringstream found;
     found << toml::node_view<const toml::node>(&node);
-    report(node.source(), place_ + key + ": expected " + expected + ", found " + quoted(found.str(), 60));
+    report(node.source(),
+           place_ + key + ": expected " + expected + ", found " + quoted(found.str(), 60));
   }
 
   void finish() {
@@ -49,7 +52,8 @@ class Reader {
       const std::string name(key.str());
       if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
       const std::string guess = nearest(name, known_);
-      report(key.source(), "unknown key " + quoted(place_ + name, 80) + (guess.empty() ? "" : "; did you mean " + guess + "?"));
+      report(key.source(), "unknown key " + quoted(place_ + name, 80) +
+                               (guess.empty() ? "" : "; did you mean " + guess + "?"));
     }
   }
 
@@ -67,7 +71,8 @@ class Reader {
   std::vector<std::string> known_;
 };
 
-void read_daemon(const toml::table& table, const std::string& file, Config& config, std::optional<Error>& error) {
+void read_daemon(const toml::table& table, const std::string& file, Config& config,
+                 std::optional<Error>& error) {
   Reader reader(table, "daemon.", file, error);
   reader.text("policy", config.policy);
   reader.text("runs_dir", config.runs_dir);
@@ -83,7 +88,8 @@ void read_daemon(const toml::table& table, const std::string& file, Config& conf
   reader.finish();
 }
 
-void read_runs(const toml::node& node, Reader& root, const std::string& file, Config& config, std::optional<Error>& error) {
+void read_runs(const toml::node& node, Reader& root, const std::string& file, Config& config,
+               std::optional<Error>& error) {
   const toml::array* list = node.as_array();
   if (!list) return root.wrong(node, "run", "tables [[run]]");
   for (const toml::node& entry : *list) {
@@ -94,7 +100,8 @@ void read_runs(const toml::node& node, Reader& root, const std::string& file, Co
     reader.text("match", run.pattern);
     reader.text("policy", run.file);
     reader.finish();
-    if (run.pattern.empty() || run.file.empty()) reader.wrong(entry, "match, run.policy", "both, and neither empty");
+    if (run.pattern.empty() || run.file.empty())
+      reader.wrong(entry, "match, run.policy", "both, and neither empty");
     config.runs.push_back(std::move(run));
   }
 }
@@ -103,7 +110,8 @@ void read_runs(const toml::node& node, Reader& root, const std::string& file, Co
 
 Result<Config> read_config(const std::string& file) {
   struct stat info {};
-  if (::stat(file.c_str(), &info) != 0) return fail(Errc::kNotFound, file + ": no such configuration file");
+  if (::stat(file.c_str(), &info) != 0)
+    return fail(Errc::kNotFound, file + ": no such configuration file");
   Config config;
   std::optional<Error> error;
   try {
@@ -111,26 +119,35 @@ Result<Config> read_config(const std::string& file) {
     Reader reader(root, "", file, error);
     if (const toml::node* node = reader.find("daemon")) {
       const toml::table* table = node->as_table();
-      table ? read_daemon(*table, file, config, error) : reader.wrong(*node, "daemon", "a table [daemon]");
+      table ? read_daemon(*table, file, config, error)
+            : reader.wrong(*node, "daemon", "a table [daemon]");
     }
     if (const toml::node* node = reader.find("run")) read_runs(*node, reader, file, config, error);
     reader.finish();
   } catch (const toml::parse_error& fault) {
     return fail(Errc::kMalformed, file + ":" + std::to_string(fault.source().begin.line) + ":" +
-                                      std::to_string(fault.source().begin.column) + ": not TOML: " +
-                                      std::string(fault.description()));
+                                      std::to_string(fault.source().begin.column) +
+                                      ": not TOML: " + std::string(fault.description()));
   }
   if (error) return tl::unexpected(*error);
   return config;
 }
 
 std::string to_toml(const Config& config) {
-  toml::table daemon{{"policy", config.policy},       {"runs_dir", config.runs_dir},   {"endpoint_dir", config.endpoint_dir},
-                     {"telemetry", config.telemetry}, {"operator", config.operators},  {"feed", config.feed},
-                     {"http", config.http},           {"log_level", config.log_level}, {"silent_s", config.silent_s},
-                     {"lost_s", config.lost_s},       {"ended_s", config.ended_s}};
+  toml::table daemon{{"policy", config.policy},
+                     {"runs_dir", config.runs_dir},
+                     {"endpoint_dir", config.endpoint_dir},
+                     {"telemetry", config.telemetry},
+                     {"operator", config.operators},
+                     {"feed", config.feed},
+                     {"http", config.http},
+                     {"log_level", config.log_level},
+                     {"silent_s", config.silent_s},
+                     {"lost_s", config.lost_s},
+                     {"ended_s", config.ended_s}};
   toml::array runs;
-  for (const RunPolicy& run : config.runs) runs.push_back(toml::table{{"match", run.pattern}, {"policy", run.file}});
+  for (const RunPolicy& run : config.runs)
+    runs.push_back(toml::table{{"match", run.pattern}, {"policy", run.file}});
   toml::table root{{"daemon", daemon}};
   if (!runs.empty()) root.insert("run", runs);
   std::ostringstream out;

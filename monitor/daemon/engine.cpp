@@ -24,8 +24,10 @@ std::string version_text(wire::Version version) {
 }
 
 bool from_trainer(const wire::Body& body) {
-  return std::holds_alternative<wire::Report>(body) || std::holds_alternative<wire::Applied>(body) ||
-         std::holds_alternative<wire::Heartbeat>(body) || std::holds_alternative<wire::Goodbye>(body);
+  return std::holds_alternative<wire::Report>(body) ||
+         std::holds_alternative<wire::Applied>(body) ||
+         std::holds_alternative<wire::Heartbeat>(body) ||
+         std::holds_alternative<wire::Goodbye>(body);
 }
 
 }  // namespace
@@ -59,14 +61,16 @@ const policy::Document* Engine::policy_for(const RunId& run) const {
   return nullptr;
 }
 
-phaseguard::Status Engine::restore(const RunId& run, const std::vector<wire::Message>& record, Effects& effects, Now now) {
+phaseguard::Status Engine::restore(const RunId& run, const std::vector<wire::Message>& record,
+                                   Effects& effects, Now now) {
   auto slot = std::make_unique<RunSlot>(run, settings_);
   if (phaseguard::Status restored = slot->restore(record, now, effects); !restored) return restored;
   runs_[run] = std::move(slot);
   return {};
 }
 
-void Engine::on_message(Channel channel, PeerId peer, std::string_view bytes, Now now, Effects& effects) {
+void Engine::on_message(Channel channel, PeerId peer, std::string_view bytes, Now now,
+                        Effects& effects) {
   ++counters_.frames;
   const Result<wire::Message> message = wire::decode(bytes);
   if (!message) return on_undecodable(peer, bytes, message.error(), now, effects);
@@ -87,11 +91,13 @@ void Engine::on_message(Channel channel, PeerId peer, std::string_view bytes, No
   for (std::size_t i = recorded; i < effects.record.size(); ++i) {
     const wire::Body& body = effects.record[i].body;
     counters_.decisions += std::holds_alternative<wire::Decision>(body) ? 1 : 0;
-    if (const auto* report = std::get_if<wire::Report>(&body)) counters_.samples += report->samples.size();
+    if (const auto* report = std::get_if<wire::Report>(&body))
+      counters_.samples += report->samples.size();
   }
 }
 
-void Engine::on_undecodable(PeerId peer, std::string_view bytes, const Error& error, Now now, Effects& effects) {
+void Engine::on_undecodable(PeerId peer, std::string_view bytes, const Error& error, Now now,
+                            Effects& effects) {
   const Result<wire::Version> theirs = wire::peek_version(bytes);
   if (theirs && theirs->major == wire::kProtocolVersion.major && error.code == Errc::kUnsupported) {
     ++counters_.unknown_kinds;
@@ -103,13 +109,17 @@ void Engine::on_undecodable(PeerId peer, std::string_view bytes, const Error& er
   if (theirs) reject.theirs = *theirs;
   const bool other_version = theirs && theirs->major != wire::kProtocolVersion.major;
   reject.code = other_version ? "version" : error.code == Errc::kLimit ? "limit" : "malformed";
-  reject.reason = other_version ? "this daemon speaks protocol " + version_text(wire::kProtocolVersion) + ", the peer " +
-                                      version_text(*theirs) + "; install a hook and a daemon of the same major version"
-                                : error.message;
-  // One line for the first of them and then for each power of two: a broken peer must not fill the log.
+  reject.reason = other_version
+                      ? "this daemon speaks protocol " + version_text(wire::kProtocolVersion) +
+                            ", the peer " + version_text(*theirs) +
+                            "; install a hook and a daemon of the same major version"
+                      : error.message;
+  // One line for the first of them and then for each power of two: a broken peer must not fill the
+  // log.
   if ((counters_.malformed & (counters_.malformed - 1)) == 0) {
-    effects.log.push_back({LogLine::Level::kWarning, "frame refused (" + std::to_string(counters_.malformed) +
-                                                         " so far): " + quoted(reject.reason, 300)});
+    effects.log.push_back(
+        {LogLine::Level::kWarning, "frame refused (" + std::to_string(counters_.malformed) +
+                                       " so far): " + quoted(reject.reason, 300)});
   }
   effects.send.push_back(reject_to(peer, RunId{}, std::move(reject), now));
 }
@@ -118,18 +128,22 @@ void Engine::on_hello(PeerId peer, const wire::Message& message, Now now, Effect
   const auto found = runs_.find(message.header.run);
   const policy::Document* document = policy_for(message.header.run);
   std::optional<wire::Reject> reject;
-  if (found == runs_.end() || (runs_.size() > settings_.max_runs && found->second->state().last_seq == Seq{})) {
+  if (found == runs_.end() ||
+      (runs_.size() > settings_.max_runs && found->second->state().last_seq == Seq{})) {
     reject.emplace();
     reject->code = found == runs_.end() ? "malformed" : "limit";
-    reject->reason = found == runs_.end() ? "hello: expected the name of a run, found none"
-                                          : "this daemon watches " + std::to_string(settings_.max_runs) + " runs already";
+    reject->reason =
+        found == runs_.end()
+            ? "hello: expected the name of a run, found none"
+            : "this daemon watches " + std::to_string(settings_.max_runs) + " runs already";
   } else {
     reject = found->second->admit(message, document);
   }
   if (!reject) return found->second->welcome(peer, message, document, now, effects);
   reject->ours = wire::kProtocolVersion;
   reject->theirs = message.header.version;
-  effects.log.push_back({LogLine::Level::kWarning, message.header.run.text() + ": hello refused: " + quoted(reject->reason, 400)});
+  effects.log.push_back({LogLine::Level::kWarning, message.header.run.text() + ": hello refused: " +
+                                                       quoted(reject->reason, 400)});
   effects.send.push_back(reject_to(peer, message.header.run, std::move(*reject), now));
 }
 
@@ -137,8 +151,9 @@ void Engine::on_trainer(PeerId peer, const wire::Message& message, Now now, Effe
   const auto found = runs_.find(message.header.run);
   if (found == runs_.end() || !found->second->owned_by(peer)) {
     ++counters_.unknown_peers;
-    // A trainer whose daemon was restarted, or whose run went to another: it must introduce itself again. Only
-    // heartbeats are answered, so that a burst of stale frames does not become a burst of rejects.
+    // A trainer whose daemon was restarted, or whose run went to another: it must introduce itself
+    // again. Only heartbeats are answered, so that a burst of stale frames does not become a burst
+    // of rejects.
     if (!std::holds_alternative<wire::Heartbeat>(message.body)) return;
     wire::Reject reject;
     reject.code = "unknown";
@@ -175,7 +190,8 @@ void Engine::on_operator(PeerId peer, const wire::Message& message, Now now, Eff
   effects.send.push_back(reply_to(peer, message.header.run, std::move(reply), now));
 }
 
-void Engine::on_query(PeerId peer, const wire::Header& header, const wire::Query& query, Now now, Effects& effects) {
+void Engine::on_query(PeerId peer, const wire::Header& header, const wire::Query& query, Now now,
+                      Effects& effects) {
   wire::Reply reply;
   reply.id = query.id;
   const bool one = !header.run.empty();
@@ -194,7 +210,8 @@ void Engine::on_query(PeerId peer, const wire::Header& header, const wire::Query
     }
   } else {
     reply.status = "refused";
-    reply.text = "query: expected \"runs\", \"status\" or \"events\", found " + quoted(query.what, 40);
+    reply.text =
+        "query: expected \"runs\", \"status\" or \"events\", found " + quoted(query.what, 40);
   }
   effects.send.push_back(reply_to(peer, header.run, std::move(reply), now));
 }

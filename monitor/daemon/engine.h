@@ -1,8 +1,10 @@
-// The daemon without its sockets, files and clocks: frames in, effects out. For each run it records, folds, decides,
-// records the decision, and only then answers. Pure; owned by the daemon's one thread (loop.h carries the effects out).
+// The daemon without its sockets, files and clocks: frames in, effects out. For each run it
+// records, folds, decides, records the decision, and only then answers. Pure; owned by the daemon's
+// one thread (loop.h carries the effects out).
 //
-// A message that could change a decision becomes an event with a place in the run's one order, so that decisions are a
-// pure function of the record. Nothing an unknown peer sends changes anything but counters.
+// A message that could change a decision becomes an event with a place in the run's one order, so
+// that decisions are a pure function of the record. Nothing an unknown peer sends changes anything
+// but counters.
 #pragma once
 
 #include <cstdint>
@@ -30,13 +32,15 @@ struct PolicyChoice {
 
 struct EngineSettings {
   std::vector<PolicyChoice> policies;
-  std::string runs_dir;          // named in Status::run_file
+  std::string runs_dir;  // named in Status::run_file
   std::int64_t heartbeat_ms = 200;
   std::int64_t silent_ms = 2000;
   std::int64_t lost_ms = 10000;
-  std::int64_t ended_ms = 600000;    // a lost trainer counts as crashed after this; its run id is then free
-  std::int64_t assert_ms = 1000;     // control and status are repeated so often
-  std::int64_t unapplied_ms = 5000;  // a decided value not reported as applied by then raises an alarm
+  std::int64_t ended_ms =
+      600000;  // a lost trainer counts as crashed after this; its run id is then free
+  std::int64_t assert_ms = 1000;  // control and status are repeated so often
+  std::int64_t unapplied_ms =
+      5000;  // a decided value not reported as applied by then raises an alarm
   std::size_t max_runs = 1024;
 };
 
@@ -52,8 +56,9 @@ struct HistoryQuery {
   wire::Query query;
 };
 
-// A hello of a run the engine does not know yet: the loop opens its file, gives what is in it to restore() (also when that
-// is nothing), and delivers the frame again; when the file cannot be opened it answers with reject_to().
+// A hello of a run the engine does not know yet: the loop opens its file, gives what is in it to
+// restore() (also when that is nothing), and delivers the frame again; when the file cannot be
+// opened it answers with reject_to().
 struct OpenRun {
   PeerId peer = 0;
   RunId run;
@@ -67,8 +72,8 @@ struct LogLine {
 };
 
 struct Effects {
-  std::vector<wire::Message> record;   // in order, before anything below
-  bool needs_sync = false;             // on disk before `publish` and `send`
+  std::vector<wire::Message> record;  // in order, before anything below
+  bool needs_sync = false;            // on disk before `publish` and `send`
   std::vector<wire::Message> publish;
   std::vector<Outgoing> send;
   std::vector<HistoryQuery> history;
@@ -94,30 +99,40 @@ class Engine {
   explicit Engine(EngineSettings settings);
   ~Engine();
 
-  // Before the endpoints open: the record of one run, in order. What it says of latches, overrides, request outcomes
-  // and acknowledgements is in force again. Errors: the record names a policy that does not parse any more.
-  [[nodiscard]] phaseguard::Status restore(const RunId& run, const std::vector<wire::Message>& record, Effects& effects, Now now);
+  // Before the endpoints open: the record of one run, in order. What it says of latches, overrides,
+  // request outcomes and acknowledgements is in force again. Errors: the record names a policy that
+  // does not parse any more.
+  [[nodiscard]] phaseguard::Status restore(const RunId& run,
+                                           const std::vector<wire::Message>& record,
+                                           Effects& effects, Now now);
 
   void on_message(Channel channel, PeerId peer, std::string_view bytes, Now now, Effects& effects);
 
   // Called at least every heartbeat_ms: heartbeats, re-assertion, liveness, alarms.
   void on_tick(Now now, Effects& effects);
 
-  // New policies for runs that begin from now on. A run keeps the policy it began with: a reload may not clear a latch.
-  void set_policies(std::vector<PolicyChoice> policies) { settings_.policies = std::move(policies); }
+  // New policies for runs that begin from now on. A run keeps the policy it began with: a reload
+  // may not clear a latch.
+  void set_policies(std::vector<PolicyChoice> policies) {
+    settings_.policies = std::move(policies);
+  }
 
-  // False: the record cannot be written. No knob is lowered until it can; raising goes on, undurably.
+  // False: the record cannot be written. No knob is lowered until it can; raising goes on,
+  // undurably.
   void set_record_healthy(bool healthy) { record_healthy_ = healthy; }
 
   [[nodiscard]] const EngineCounters& counters() const { return counters_; }
-  [[nodiscard]] std::vector<wire::Message> statuses(Now now) const;  // of every run, in order of name
+  [[nodiscard]] std::vector<wire::Message> statuses(
+      Now now) const;  // of every run, in order of name
 
  private:
   void on_hello(PeerId peer, const wire::Message& message, Now now, Effects& effects);
   void on_trainer(PeerId peer, const wire::Message& message, Now now, Effects& effects);
   void on_operator(PeerId peer, const wire::Message& message, Now now, Effects& effects);
-  void on_query(PeerId peer, const wire::Header& header, const wire::Query& query, Now now, Effects& effects);
-  void on_undecodable(PeerId peer, std::string_view bytes, const Error& error, Now now, Effects& effects);
+  void on_query(PeerId peer, const wire::Header& header, const wire::Query& query, Now now,
+                Effects& effects);
+  void on_undecodable(PeerId peer, std::string_view bytes, const Error& error, Now now,
+                      Effects& effects);
   [[nodiscard]] const policy::Document* policy_for(const RunId& run) const;
 
   EngineSettings settings_;

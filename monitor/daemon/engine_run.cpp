@@ -23,21 +23,25 @@ Status RunSlot::start_machine(const policy::Document& document) {
   return {};
 }
 
-Status RunSlot::restore(const std::vector<wire::Message>& record_so_far, Now now, Effects& effects) {
+Status RunSlot::restore(const std::vector<wire::Message>& record_so_far, Now now,
+                        Effects& effects) {
   std::optional<wire::Message> last_hello;
   for (const wire::Message& event : record_so_far) {
     run::fold(state_, event);
-    if (event.header.attempt == state_.attempt) source_seq_ = std::max(source_seq_, event.header.source_seq);
+    if (event.header.attempt == state_.attempt)
+      source_seq_ = std::max(source_seq_, event.header.source_seq);
     if (std::holds_alternative<wire::Hello>(event.body)) {
       source_seq_ = event.header.source_seq;
       last_hello = event;
       session_ = std::get<wire::Hello>(event.body).session;
     }
-    if (const auto* link = std::get_if<wire::LinkChange>(&event.body)) epoch_ = std::max(epoch_, link->epoch);
+    if (const auto* link = std::get_if<wire::LinkChange>(&event.body))
+      epoch_ = std::max(epoch_, link->epoch);
     const auto* loaded = std::get_if<wire::PolicyLoaded>(&event.body);
     if (loaded && last_hello) {
       policy::Parsed parsed = policy::parse(loaded->text, loaded->name);
-      if (!parsed.document) return fail(Errc::kMalformed, "the recorded policy of " + run_.text() + " does not parse");
+      if (!parsed.document)
+        return fail(Errc::kMalformed, "the recorded policy of " + run_.text() + " does not parse");
       if (Status same = policy::adopt_constants(*parsed.document, *loaded); !same) return same;
       if (Status started = start_machine(*parsed.document); !started) return started;
       (void)machine_->on(*last_hello);
@@ -71,14 +75,16 @@ void RunSlot::take(wire::Message event, Now now, Effects& effects) {
   decided.header.seq = Seq{state_.last_seq.value + 1};
   decided.header.step = event.header.step;
   decided.header.t = now.wall_s;
-  effects.log.push_back({decision->alerts.empty() ? LogLine::Level::kInfo : LogLine::Level::kWarning,
-                         run_.text() + ": " + quoted(decision->summary, 400)});
+  effects.log.push_back(
+      {decision->alerts.empty() ? LogLine::Level::kInfo : LogLine::Level::kWarning,
+       run_.text() + ": " + decision->summary});
   decided.body = std::move(*decision);
   record(decided, effects);
   effects.needs_sync = true;
 }
 
-void RunSlot::record_link(const std::string& link_state, const std::string& detail, Now now, Effects& effects) {
+void RunSlot::record_link(const std::string& link_state, const std::string& detail, Now now,
+                          Effects& effects) {
   wire::Message event;
   event.header.run = run_;
   event.header.step = state_.step;
@@ -87,7 +93,8 @@ void RunSlot::record_link(const std::string& link_state, const std::string& deta
   take(std::move(event), now, effects);
 }
 
-std::optional<wire::Reject> RunSlot::admit(const wire::Message& hello, const policy::Document* document) const {
+std::optional<wire::Reject> RunSlot::admit(const wire::Message& hello,
+                                           const policy::Document* document) const {
   const auto& declared = std::get<wire::Hello>(hello.body);
   const auto refuse = [](std::string code, std::string reason, bool retry) {
     wire::Reject reject;
@@ -97,28 +104,38 @@ std::optional<wire::Reject> RunSlot::admit(const wire::Message& hello, const pol
     return reject;
   };
   if (hello.header.attempt < 1) {
-    return refuse("malformed", "hello: expected attempt >= 1, found " + std::to_string(hello.header.attempt), false);
+    return refuse("malformed",
+                  "hello: expected attempt >= 1, found " + std::to_string(hello.header.attempt),
+                  false);
   }
   const bool same_trainer = session_ == declared.session && hello.header.attempt == state_.attempt;
   if (!same_trainer && hello.header.attempt <= state_.attempt) {
     const bool busy = !ended_ && last_frame_.has_value();
     return refuse("claimed",
-                  "run " + run_.text() + " has an attempt " + std::to_string(state_.attempt) + " already" +
-                      (busy ? ", by another trainer" : "") + "; choose another run id, or resume as attempt " +
+                  "run " + run_.text() + " has an attempt " + std::to_string(state_.attempt) +
+                      " already" + (busy ? ", by another trainer" : "") +
+                      "; choose another run id, or resume as attempt " +
                       std::to_string(state_.attempt + 1),
                   false);
   }
   if (!same_trainer && !ended_ && last_frame_ && !lost_recorded_) {
-    return refuse("claimed", "run " + run_.text() + " is being trained by another process; wait until it has ended or is lost",
+    return refuse("claimed",
+                  "run " + run_.text() +
+                      " is being trained by another process; wait until it has ended or is lost",
                   true);
   }
   const policy::Document* in_force = machine_ ? &machine_->document() : document;
-  if (!in_force) return refuse("policy", "no policy is declared for run " + run_.text() + "; give phaseguardd a --policy", true);
-  if (auto fits = policy::Machine::create(*in_force, declared); !fits) return refuse("policy", fits.error().message, false);
+  if (!in_force)
+    return refuse("policy",
+                  "no policy is declared for run " + run_.text() + "; give phaseguardd a --policy",
+                  true);
+  if (auto fits = policy::Machine::create(*in_force, declared); !fits)
+    return refuse("policy", fits.error().message, false);
   return std::nullopt;
 }
 
-void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Document* document, Now now, Effects& effects) {
+void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Document* document,
+                      Now now, Effects& effects) {
   const auto& declared = std::get<wire::Hello>(hello.body);
   const bool known = session_ == declared.session && hello.header.attempt == state_.attempt;
   const bool was_away = lost_recorded_ || !last_frame_;
@@ -135,7 +152,8 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
     if (!machine_) {
       // admit() has tried the same policy on the same declaration.
       if (Status started = start_machine(*document); !started) {
-        effects.log.push_back({LogLine::Level::kError, run_.text() + ": " + started.error().message});
+        effects.log.push_back(
+            {LogLine::Level::kError, run_.text() + ": " + started.error().message});
         return;
       }
       wire::Message loaded;
@@ -191,11 +209,13 @@ bool RunSlot::on_trainer(const wire::Message& message, Now now, Effects& effects
   }
   if (asked || changed || ended_) send_control(asked ? report->batch : 0, true, now, effects);
   send_requests(true, now, effects);
-  if (changed || ended_ || std::holds_alternative<wire::Applied>(message.body)) effects.publish.push_back(status(now));
+  if (changed || ended_ || std::holds_alternative<wire::Applied>(message.body))
+    effects.publish.push_back(status(now));
   return true;
 }
 
-wire::Reply RunSlot::on_command(const wire::Message& message, bool record_healthy, Now now, Effects& effects) {
+wire::Reply RunSlot::on_command(const wire::Message& message, bool record_healthy, Now now,
+                                Effects& effects) {
   const auto& command = std::get<wire::Command>(message.body);
   wire::Reply reply;
   reply.id = command.id;
@@ -213,13 +233,16 @@ wire::Reply RunSlot::on_command(const wire::Message& message, bool record_health
     reply.seq = known->seq;
     return reply;
   }
-  const bool raises = command.action == "force" &&
-                      std::all_of(state_.knobs.begin(), state_.knobs.end(), [&](const auto& knob) {
-                        return knob.first != command.knob || !(command.value < knob.second.decided_value);
-                      });
+  const bool raises =
+      command.action == "force" &&
+      std::all_of(state_.knobs.begin(), state_.knobs.end(), [&](const auto& knob) {
+        return knob.first != command.knob || !(command.value < knob.second.decided_value);
+      });
   if (!record_healthy && !raises) {
     reply.status = "refused";
-    reply.text = "the record cannot be written, so nothing may be lowered; free the disk and send the command again";
+    reply.text =
+        "the record cannot be written, so nothing may be lowered; free the disk and send the "
+        "command again";
     return reply;
   }
   wire::Message event = message;
@@ -230,9 +253,10 @@ wire::Reply RunSlot::on_command(const wire::Message& message, bool record_health
   take(std::move(event), now, effects);
   reply.seq = state_.commands.entries.back().seq;
   effects.needs_sync = true;
-  effects.log.push_back({LogLine::Level::kWarning, run_.text() + ": operator " + quoted(command.operator_name, 64) + " " +
-                                                       quoted(command.action, 32) + ": " + verdict.status + ", " +
-                                                       verdict.text});
+  effects.log.push_back({LogLine::Level::kWarning, run_.text() + ": operator " +
+                                                       quoted(command.operator_name, 64) + " " +
+                                                       quoted(command.action, 32) + ": " +
+                                                       verdict.status + ", " + verdict.text});
   send_control(0, record_healthy, now, effects);
   send_requests(true, now, effects);
   effects.publish.push_back(status(now));
@@ -251,7 +275,8 @@ void RunSlot::send(wire::Body body, Now now, Effects& effects) {
   effects.send.push_back({peer_, wire::encode(message)});
 }
 
-void RunSlot::send_control(std::int64_t answers_batch, bool record_healthy, Now now, Effects& effects) {
+void RunSlot::send_control(std::int64_t answers_batch, bool record_healthy, Now now,
+                           Effects& effects) {
   if (!machine_) return;
   wire::Control control;
   control.epoch = epoch_;
@@ -260,7 +285,8 @@ void RunSlot::send_control(std::int64_t answers_batch, bool record_healthy, Now 
   control.answers_batch = answers_batch;
   control.ack = source_seq_;
   const std::int64_t interval = std::max<std::int64_t>(1, state_.cadence_steps);
-  control.valid_until_step = Step{std::max<std::int64_t>(0, state_.step.value) + kControlIntervals * interval};
+  control.valid_until_step =
+      Step{std::max<std::int64_t>(0, state_.step.value) + kControlIntervals * interval};
   if (!shadow()) control.knobs = machine_->settings();
   for (wire::KnobSetting& setting : control.knobs) {
     Sent& sent = sent_[setting.knob];
@@ -294,7 +320,8 @@ void RunSlot::follow_link(Now now, Effects& effects) {
   }
   if (silence > settings_->ended_ms * 1'000'000) {
     ended_ = true;
-    record_link("ended", "crashed: no frame for " + std::to_string(settings_->ended_ms) + " ms", now, effects);
+    record_link("ended", "crashed: no frame for " + std::to_string(settings_->ended_ms) + " ms",
+                now, effects);
   }
 }
 

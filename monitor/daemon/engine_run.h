@@ -1,5 +1,5 @@
-// One run inside the engine: its folded state, its policy machine, its trainer's connection, and what was last sent.
-// Pure; used by engine.cpp alone.
+// One run inside the engine: its folded state, its policy machine, its trainer's connection, and
+// what was last sent. Pure; used by engine.cpp alone.
 #pragma once
 
 #include <map>
@@ -17,16 +17,21 @@ class RunSlot {
  public:
   RunSlot(RunId run, const EngineSettings& settings) : run_(std::move(run)), settings_(&settings) {}
 
-  // The record so far, in order. Afterwards the run is as it was, under a new epoch. Error: see Engine::restore.
+  // The record so far, in order. Afterwards the run is as it was, under a new epoch. Error: see
+  // Engine::restore.
   [[nodiscard]] Status restore(const std::vector<wire::Message>& record, Now now, Effects& effects);
 
-  // A hello: why it is refused (nothing: it is welcomed). `document` is the policy of a run that has none yet.
-  [[nodiscard]] std::optional<wire::Reject> admit(const wire::Message& hello, const policy::Document* document) const;
-  void welcome(PeerId peer, const wire::Message& hello, const policy::Document* document, Now now, Effects& effects);
+  // A hello: why it is refused (nothing: it is welcomed). `document` is the policy of a run that
+  // has none yet.
+  [[nodiscard]] std::optional<wire::Reject> admit(const wire::Message& hello,
+                                                  const policy::Document* document) const;
+  void welcome(PeerId peer, const wire::Message& hello, const policy::Document* document, Now now,
+               Effects& effects);
 
   // A frame of the connected trainer. False: of an earlier attempt, or already recorded.
   bool on_trainer(const wire::Message& message, Now now, Effects& effects);
-  [[nodiscard]] wire::Reply on_command(const wire::Message& message, bool record_healthy, Now now, Effects& effects);
+  [[nodiscard]] wire::Reply on_command(const wire::Message& message, bool record_healthy, Now now,
+                                       Effects& effects);
   void on_tick(bool record_healthy, Now now, Effects& effects);
 
   [[nodiscard]] bool owned_by(PeerId peer) const { return peer_ == peer && peer != 0; }
@@ -42,7 +47,8 @@ class RunSlot {
   // Gives the event its place, records and folds it, and lets the machine decide.
   void take(wire::Message event, Now now, Effects& effects);
   void record(const wire::Message& event, Effects& effects);
-  void record_link(const std::string& link_state, const std::string& detail, Now now, Effects& effects);
+  void record_link(const std::string& link_state, const std::string& detail, Now now,
+                   Effects& effects);
   [[nodiscard]] Status start_machine(const policy::Document& document);
 
   void send(wire::Body body, Now now, Effects& effects);
@@ -64,7 +70,7 @@ class RunSlot {
   PeerId peer_ = 0;
   std::string session_;
   std::int64_t epoch_ = 0;
-  Seq source_seq_;           // highest of this attempt in the record
+  Seq source_seq_;  // highest of this attempt in the record
   std::int64_t control_seq_ = 0;
   std::optional<Nanos> last_frame_;
   bool lost_recorded_ = false;

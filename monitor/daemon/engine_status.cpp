@@ -22,7 +22,8 @@ std::vector<wire::SignalStatus> signal_statuses(const run::RunState& state, Now 
   std::vector<wire::SignalStatus> out;
   for (const auto& [name, signal] : state.signals) {
     if (!signal.declared || signal.series.empty()) continue;
-    out.push_back({name, signal.value, signal.quality, signal.step, std::max(0.0, now.wall_s - signal.t)});
+    out.push_back(
+        {name, signal.value, signal.quality, signal.step, std::max(0.0, now.wall_s - signal.t)});
   }
   return out;
 }
@@ -33,7 +34,8 @@ std::vector<wire::RequestStatus> request_statuses(const run::RunState& state) {
   const std::size_t first = state.requests.size() > kMost ? state.requests.size() - kMost : 0;
   for (std::size_t i = first; i < state.requests.size(); ++i) {
     const run::RequestState& r = state.requests[i];
-    out.push_back({r.request.id, r.request.type, r.status == "decided" ? "sent" : r.status, r.detail});
+    out.push_back(
+        {r.request.id, r.request.type, r.status == "decided" ? "sent" : r.status, r.detail});
   }
   return out;
 }
@@ -58,7 +60,8 @@ std::vector<wire::KnobStatus> RunSlot::knob_statuses() const {
     status.decided = setting.value;
     status.cause = setting.cause;
     status.decision = setting.decision;
-    if (const auto sent = sent_.find(setting.knob); sent != sent_.end()) status.sent = sent->second.value;
+    if (const auto sent = sent_.find(setting.knob); sent != sent_.end())
+      status.sent = sent->second.value;
     if (const auto knob = state_.knobs.find(setting.knob); knob != state_.knobs.end()) {
       status.applied = knob->second.applied_value;
       status.applied_step = knob->second.applied_step;
@@ -78,9 +81,11 @@ std::vector<wire::Alert> RunSlot::alerts(Now now) const {
     if (knob.confirmed || sent == sent_.end() || shadow() || link == "ended") continue;
     if (now.mono.value - sent->second.since.value <= settings_->unapplied_ms * 1'000'000) continue;
     out.push_back({"critical", "knob:" + knob.name,
-                   "the trainer has not applied " + knob.name + " " + number_text(knob.decided) + " (link " + link + ")"});
+                   "the trainer has not applied " + knob.name + " " + number_text(knob.decided) +
+                       " (link " + link + ")"});
   }
-  if (link == "lost") out.push_back({"high", "link", "the trainer is lost; its local guard goes on with the policy"});
+  if (link == "lost")
+    out.push_back({"high", "link", "the trainer is lost; its local guard goes on with the policy"});
   if (link == "silent") out.push_back({"medium", "link", "the trainer is silent"});
   if (!machine_) return out;
   for (const wire::RuleEvidence& rule : machine_->rule_evidence()) {
@@ -92,7 +97,8 @@ std::vector<wire::Alert> RunSlot::alerts(Now now) const {
   }
   for (const wire::DetectorEvidence& detector : machine_->detector_evidence()) {
     if (detector.quality != Quality::kBad) continue;
-    out.push_back({"medium", "signal:" + detector.signal, detector.signal + " could not be measured"});
+    out.push_back(
+        {"medium", "signal:" + detector.signal, detector.signal + " could not be measured"});
   }
   std::stable_sort(out.begin(), out.end(), [](const wire::Alert& a, const wire::Alert& b) {
     return run::severity_rank(a.severity) > run::severity_rank(b.severity);

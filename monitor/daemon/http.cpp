@@ -37,7 +37,8 @@ void knob_gauges(std::string& out, const std::vector<wire::Message>& statuses) {
   family(out, "phaseguard_knob_value", "gauge", "Value of a knob, in its three lives.");
   for (const wire::Message& message : statuses) {
     for (const wire::KnobStatus& knob : std::get<wire::Status>(message.body).knobs) {
-      const std::string labels = "phaseguard_knob_value{run=\"" + message.header.run.text() + "\",knob=\"" + label(knob.name);
+      const std::string labels = "phaseguard_knob_value{run=\"" + message.header.run.text() +
+                                 "\",knob=\"" + label(knob.name);
       out += labels + "\",life=\"decided\"} " + number(knob.decided) + "\n";
       out += labels + "\",life=\"sent\"} " + number(knob.sent) + "\n";
       out += labels + "\",life=\"applied\"} " + number(knob.applied) + "\n";
@@ -48,7 +49,8 @@ void knob_gauges(std::string& out, const std::vector<wire::Message>& statuses) {
 void run_gauges(std::string& out, const std::vector<wire::Message>& statuses) {
   family(out, "phaseguard_run_step", "gauge", "Last step the trainer reported.");
   for (const wire::Message& message : statuses) {
-    out += "phaseguard_run_step{run=\"" + message.header.run.text() + "\"} " + std::to_string(message.header.step.value) + "\n";
+    out += "phaseguard_run_step{run=\"" + message.header.run.text() + "\"} " +
+           std::to_string(message.header.step.value) + "\n";
   }
   family(out, "phaseguard_trainer_age_seconds", "gauge", "Time since the trainer's last frame.");
   for (const wire::Message& message : statuses) {
@@ -59,15 +61,20 @@ void run_gauges(std::string& out, const std::vector<wire::Message>& statuses) {
 
 }  // namespace
 
-std::string metrics_text(const EngineCounters& counters, const std::vector<wire::Message>& statuses) {
+std::string metrics_text(const EngineCounters& counters,
+                         const std::vector<wire::Message>& statuses) {
   std::string out;
   family(out, "phaseguard_build_info", "gauge", "Version of the daemon.");
   out += "phaseguard_build_info{version=\"" PHASEGUARD_VERSION "\"} 1\n";
   counter(out, "phaseguard_frames_total", "Frames received.", counters.frames);
-  counter(out, "phaseguard_malformed_frames_total", "Frames that could not be read.", counters.malformed);
-  counter(out, "phaseguard_unknown_kinds_total", "Messages of a kind this daemon does not know.", counters.unknown_kinds);
-  counter(out, "phaseguard_unknown_peer_frames_total", "Frames of connections without a run.", counters.unknown_peers);
-  counter(out, "phaseguard_duplicate_frames_total", "Frames already recorded.", counters.duplicates);
+  counter(out, "phaseguard_malformed_frames_total", "Frames that could not be read.",
+          counters.malformed);
+  counter(out, "phaseguard_unknown_kinds_total", "Messages of a kind this daemon does not know.",
+          counters.unknown_kinds);
+  counter(out, "phaseguard_unknown_peer_frames_total", "Frames of connections without a run.",
+          counters.unknown_peers);
+  counter(out, "phaseguard_duplicate_frames_total", "Frames already recorded.",
+          counters.duplicates);
   counter(out, "phaseguard_samples_total", "Signal samples recorded.", counters.samples);
   counter(out, "phaseguard_decisions_total", "Decisions recorded.", counters.decisions);
   counter(out, "phaseguard_commands_total", "Operator commands received.", counters.commands);
@@ -95,16 +102,20 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address
   const std::string host = address.substr(0, colon);
   const int port = colon == std::string::npos ? 0 : std::atoi(address.c_str() + colon + 1);
   if (port < 1 || port > 65535) {
-    return fail(Errc::kInvalidArgument, "http: expected host:port such as 127.0.0.1:9091, found " + quoted(address, 80));
+    return fail(Errc::kInvalidArgument,
+                "http: expected host:port such as 127.0.0.1:9091, found " + quoted(address, 80));
   }
   if (host != "127.0.0.1" && host != "localhost") {
-    return fail(Errc::kRefused, "http: only 127.0.0.1 is served, found " + quoted(host, 80) + "; put a proxy with "
-                                "authentication in front of it for other hosts");
+    return fail(Errc::kRefused, "http: only 127.0.0.1 is served, found " + quoted(host, 80) +
+                                    "; put a proxy with "
+                                    "authentication in front of it for other hosts");
   }
   std::unique_ptr<HttpServer> http(new HttpServer());
   Impl& impl = *http->impl_;
   const auto text = [](const char* body) {
-    return [body](const httplib::Request&, httplib::Response& response) { response.set_content(body, "text/plain"); };
+    return [body](const httplib::Request&, httplib::Response& response) {
+      response.set_content(body, "text/plain");
+    };
   };
   impl.server.Get("/-/healthy", text("healthy\n"));
   impl.server.Get("/-/ready", text("ready\n"));
@@ -114,13 +125,15 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address
   });
   impl.server.new_task_queue = [] { return new httplib::ThreadPool(1); };
   if (!impl.server.bind_to_port("127.0.0.1", port)) {
-    return fail(Errc::kConflict, "http: port " + std::to_string(port) + " of 127.0.0.1 is in use; choose another with --http");
+    return fail(Errc::kConflict, "http: port " + std::to_string(port) +
+                                     " of 127.0.0.1 is in use; choose another with --http");
   }
   impl.thread = std::thread([&impl] { impl.server.listen_after_bind(); });
   return http;
 }
 
-void HttpServer::set_metrics(const EngineCounters& counters, const std::vector<wire::Message>& statuses) {
+void HttpServer::set_metrics(const EngineCounters& counters,
+                             const std::vector<wire::Message>& statuses) {
   std::string text = metrics_text(counters, statuses);
   const std::lock_guard lock(impl_->mutex);
   impl_->metrics = std::move(text);

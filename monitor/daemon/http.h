@@ -1,5 +1,5 @@
-// `/metrics` (Prometheus text), `/-/healthy` and `/-/ready` on loopback, in a thread of its own that only ever reads a
-// string handed over by the loop.
+// `/metrics` (Prometheus text), `/-/healthy` and `/-/ready` on loopback, in a thread of its own
+// that only ever reads a string handed over by the loop.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,8 @@ namespace phaseguard::daemon {
 
 class HttpServer {
  public:
-  // `address`: "127.0.0.1:9091"; another host is refused. Errors: kInvalidArgument, kRefused, kConflict (port in use).
+  // `address`: "127.0.0.1:9091"; another host is refused. Errors: kInvalidArgument, kRefused,
+  // kConflict (port in use).
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> start(const std::string& address);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
@@ -28,6 +29,7 @@ class HttpServer {
 };
 
 // The exposition text.
-[[nodiscard]] std::string metrics_text(const EngineCounters& counters, const std::vector<wire::Message>& statuses);
+[[nodiscard]] std::string metrics_text(const EngineCounters& counters,
+                                       const std::vector<wire::Message>& statuses);
 
 }  // namespace phaseguard::daemon

@@ -40,7 +40,8 @@ Now now_of_this_host() {
 
 Result<policy::Document> read_policy(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
-  if (!in) return fail(Errc::kNotFound, file + ": cannot read this policy file: " + std::strerror(errno));
+  if (!in)
+    return fail(Errc::kNotFound, file + ": cannot read this policy file: " + std::strerror(errno));
   std::ostringstream text;
   text << in.rdbuf();
   policy::Parsed parsed = policy::parse(text.str(), file);
@@ -65,11 +66,12 @@ Result<std::vector<PolicyChoice>> read_policies(const Config& config) {
 }
 
 Result<link::Endpoints> endpoints_of(const Config& config) {
-  link::Endpoints endpoints =
-      link::endpoints_in(config.endpoint_dir.empty() ? link::default_directory() : config.endpoint_dir);
-  const std::pair<const std::string*, link::Endpoint*> overridden[] = {{&config.telemetry, &endpoints.telemetry},
-                                                                       {&config.operators, &endpoints.operators},
-                                                                       {&config.feed, &endpoints.feed}};
+  link::Endpoints endpoints = link::endpoints_in(
+      config.endpoint_dir.empty() ? link::default_directory() : config.endpoint_dir);
+  const std::pair<const std::string*, link::Endpoint*> overridden[] = {
+      {&config.telemetry, &endpoints.telemetry},
+      {&config.operators, &endpoints.operators},
+      {&config.feed, &endpoints.feed}};
   for (const auto& [text, endpoint] : overridden) {
     if (text->empty()) continue;
     auto parsed = link::parse_endpoint(*text);
@@ -126,7 +128,9 @@ class Signals {
 class Daemon {
  public:
   Daemon(const Config& config, std::vector<PolicyChoice> policies)
-      : config_(config), engine_(settings_of(config, std::move(policies))), files_(config.runs_dir) {}
+      : config_(config),
+        engine_(settings_of(config, std::move(policies))),
+        files_(config.runs_dir) {}
 
   void restore() {
     std::vector<std::string> faults;
@@ -156,6 +160,7 @@ class Daemon {
     auto http = HttpServer::start(config_.http);
     if (!http) return tl::unexpected(http.error());
     http_ = std::move(*http);
+    http_->set_metrics(engine_.counters(), engine_.statuses(now_of_this_host()));
     return {};
   }
 
@@ -197,7 +202,8 @@ class Daemon {
   }
 
   void deliver(const link::Incoming& frame, Now now, Effects& effects) {
-    const Channel channel = frame.door == link::Door::kTelemetry ? Channel::kTelemetry : Channel::kOperator;
+    const Channel channel =
+        frame.door == link::Door::kTelemetry ? Channel::kTelemetry : Channel::kOperator;
     engine_.on_message(channel, frame.peer, frame.bytes, now, effects);
     for (const OpenRun& wanted : std::exchange(effects.open, {})) {
       if (const Status opened = open(wanted.run, effects); opened) {
@@ -220,12 +226,14 @@ class Daemon {
     files_.append(effects.record);
     const bool written = files_.flush(effects.needs_sync, faults);
     if (!written && healthy_) {
-      for (const std::string& fault : faults) spdlog::error("the record cannot be written, nothing is lowered: {}", fault);
+      for (const std::string& fault : faults)
+        spdlog::error("the record cannot be written, nothing is lowered: {}", fault);
     }
     healthy_ = written;
     engine_.set_record_healthy(written);
     if (!sockets_) return;
-    for (const wire::Message& message : effects.publish) sockets_->publish(wire::topic_of(message), wire::encode(message));
+    for (const wire::Message& message : effects.publish)
+      sockets_->publish(wire::topic_of(message), wire::encode(message));
     for (const Outgoing& out : effects.send) sockets_->send(out.peer, out.bytes);
     for (const HistoryQuery& query : effects.history) answer(query);
     for (const LogLine& line : effects.log) write_log(line);
@@ -236,14 +244,16 @@ class Daemon {
     reply.id = wanted.query.id;
     reply.status = "ok";
     reply.seq = Seq{wanted.query.from_seq.value - 1};
-    const std::int64_t asked = wanted.query.limit > 0 ? std::min(wanted.query.limit, kPageEvents) : kPageEvents;
+    const std::int64_t asked =
+        wanted.query.limit > 0 ? std::min(wanted.query.limit, kPageEvents) : kPageEvents;
     std::size_t bytes = 0;
     auto reader = store::Reader::open(store::run_file(config_.runs_dir, wanted.run));
     Status read = reader ? Status{} : Status(tl::unexpected(reader.error()));
     if (reader) {
       read = reader->each(wanted.query.from_seq, [&](const wire::Message& message) {
         std::string encoded = wire::encode(message);
-        const bool full = static_cast<std::int64_t>(reply.messages.size()) >= asked || bytes + encoded.size() > kPageBytes;
+        const bool full = static_cast<std::int64_t>(reply.messages.size()) >= asked ||
+                          bytes + encoded.size() > kPageBytes;
         if (full) {
           reply.more = true;
           return false;
@@ -280,7 +290,8 @@ class Daemon {
         engine_.set_policies(std::move(*policies));
         spdlog::info("policies read again; they apply to runs that begin from now on");
       } else {
-        spdlog::error("the policies in force stay; the new ones are wrong:\n{}", policies.error().message);
+        spdlog::error("the policies in force stay; the new ones are wrong:\n{}",
+                      policies.error().message);
       }
     }
     return true;
@@ -308,7 +319,8 @@ Status check(const Config& config) {
   if (auto policies = read_policies(config); !policies) return tl::unexpected(policies.error());
   auto endpoints = endpoints_of(config);
   if (!endpoints) return tl::unexpected(endpoints.error());
-  for (const link::Endpoint* endpoint : {&endpoints->telemetry, &endpoints->operators, &endpoints->feed}) {
+  for (const link::Endpoint* endpoint :
+       {&endpoints->telemetry, &endpoints->operators, &endpoints->feed}) {
     if (Status allowed = link::check_endpoint(*endpoint); !allowed) return allowed;
   }
   return {};
@@ -326,8 +338,9 @@ Status serve(const Config& config) {
   daemon.restore();
   if (Status bound = daemon.bind(*endpoints); !bound) return bound;
   if (Status listening = daemon.listen_http(); !listening) return listening;
-  spdlog::info("phaseguardd {} is ready: telemetry {}, operator {}, feed {}, runs in {}", PHASEGUARD_VERSION,
-               endpoints->telemetry.text(), endpoints->operators.text(), endpoints->feed.text(), config.runs_dir);
+  spdlog::info("phaseguardd {} is ready: telemetry {}, operator {}, feed {}, runs in {}",
+               PHASEGUARD_VERSION, endpoints->telemetry.text(), endpoints->operators.text(),
+               endpoints->feed.text(), config.runs_dir);
   notify("READY=1");
   daemon.run(signals);
   notify("STOPPING=1");

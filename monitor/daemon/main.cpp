@@ -28,41 +28,57 @@ struct Flags {
 
 void declare(CLI::App& app, Flags& flags) {
   Config& c = flags.values;
-  app.add_option("--config", flags.config_file, "TOML configuration file")->envname("PHASEGUARD_CONFIG");
-  app.add_option("--policy", c.policy, "Policy file for every run that no [[run]] of the configuration matches")
+  app.add_option("--config", flags.config_file, "TOML configuration file")
+      ->envname("PHASEGUARD_CONFIG");
+  app.add_option("--policy", c.policy,
+                 "Policy file for every run that no [[run]] of the configuration matches")
       ->envname("PHASEGUARD_POLICY");
-  app.add_option("--runs-dir", c.runs_dir, "Folder of run files (default: $XDG_STATE_HOME/phaseguard/runs)")
+  app.add_option("--runs-dir", c.runs_dir,
+                 "Folder of run files (default: $XDG_STATE_HOME/phaseguard/runs)")
       ->envname("PHASEGUARD_RUNS_DIR");
-  app.add_option("--endpoint-dir", c.endpoint_dir, "Folder of the ipc sockets (default: $XDG_RUNTIME_DIR/phaseguard)")
+  app.add_option("--endpoint-dir", c.endpoint_dir,
+                 "Folder of the ipc sockets (default: $XDG_RUNTIME_DIR/phaseguard)")
       ->envname("PHASEGUARD_ENDPOINT_DIR");
-  app.add_option("--telemetry", c.telemetry, "Endpoint for trainers: ipc:///path or tcp://127.0.0.1:port")
+  app.add_option("--telemetry", c.telemetry,
+                 "Endpoint for trainers: ipc:///path or tcp://127.0.0.1:port")
       ->envname("PHASEGUARD_TELEMETRY");
-  app.add_option("--operator", c.operators, "Endpoint for operators")->envname("PHASEGUARD_OPERATOR");
+  app.add_option("--operator", c.operators, "Endpoint for operators")
+      ->envname("PHASEGUARD_OPERATOR");
   app.add_option("--feed", c.feed, "Endpoint for viewers")->envname("PHASEGUARD_FEED");
-  app.add_option("--http", c.http, "Serve /metrics, /-/healthy and /-/ready at 127.0.0.1:port")->envname("PHASEGUARD_HTTP");
-  app.add_option("--log-level", c.log_level, "trace, debug, info, warning, error or off (default: info)")
+  app.add_option("--http", c.http, "Serve /metrics, /-/healthy and /-/ready at 127.0.0.1:port")
+      ->envname("PHASEGUARD_HTTP");
+  app.add_option("--log-level", c.log_level,
+                 "trace, debug, info, warning, error or off (default: info)")
       ->envname("PHASEGUARD_LOG_LEVEL")
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}));
   app.add_flag("--print-config", flags.print_config, "Print the configuration in force and end");
   app.add_flag("--check", flags.check, "Check configuration, policies and endpoints, and end");
   app.set_version_flag("--version", "phaseguardd " PHASEGUARD_VERSION);
   app.footer(
-      "A flag wins over its PHASEGUARD_* variable, that over the configuration file. SIGHUP reads the policies again (for runs "
-      "that begin afterwards); SIGINT and SIGTERM end the daemon in good order.\nExit codes: 0 done, 1 failed, 2 usage.");
+      "A flag wins over its PHASEGUARD_* variable, that over the configuration file. SIGHUP reads "
+      "the policies again (for runs "
+      "that begin afterwards); SIGINT and SIGTERM end the daemon in good order.\nExit codes: 0 "
+      "done, 1 failed, 2 usage.");
 }
 
 // Flags and environment over the file over the defaults.
 Config merged(const Flags& flags, Config config) {
   const Config& f = flags.values;
   const std::pair<const std::string*, std::string*> fields[] = {
-      {&f.policy, &config.policy},       {&f.runs_dir, &config.runs_dir},   {&f.endpoint_dir, &config.endpoint_dir},
-      {&f.telemetry, &config.telemetry}, {&f.operators, &config.operators}, {&f.feed, &config.feed},
-      {&f.http, &config.http},           {&f.log_level, &config.log_level}};
+      {&f.policy, &config.policy},
+      {&f.runs_dir, &config.runs_dir},
+      {&f.endpoint_dir, &config.endpoint_dir},
+      {&f.telemetry, &config.telemetry},
+      {&f.operators, &config.operators},
+      {&f.feed, &config.feed},
+      {&f.http, &config.http},
+      {&f.log_level, &config.log_level}};
   for (const auto& [from, to] : fields) {
     if (!from->empty()) *to = *from;
   }
   if (config.runs_dir.empty()) {
-    config.runs_dir = phaseguard::daemon::default_runs_dir(environment("XDG_STATE_HOME"), environment("HOME"));
+    config.runs_dir =
+        phaseguard::daemon::default_runs_dir(environment("XDG_STATE_HOME"), environment("HOME"));
   }
   if (config.endpoint_dir.empty()) config.endpoint_dir = phaseguard::link::default_directory();
   if (config.log_level.empty()) config.log_level = "info";
@@ -86,7 +102,8 @@ int run(const Flags& flags) {
     std::printf("%s", phaseguard::daemon::to_toml(config).c_str());
     return 0;
   }
-  if (const auto checked = phaseguard::daemon::check(config); !checked) return failed(checked.error(), 2);
+  if (const auto checked = phaseguard::daemon::check(config); !checked)
+    return failed(checked.error(), 2);
   if (flags.check) {
     std::printf("configuration, policies and endpoints are in order\n");
     return 0;
@@ -94,16 +111,19 @@ int run(const Flags& flags) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("phaseguardd"));
   spdlog::set_level(spdlog::level::from_str(config.log_level));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
-  if (const auto served = phaseguard::daemon::serve(config); !served) return failed(served.error(), 1);
+  if (const auto served = phaseguard::daemon::serve(config); !served)
+    return failed(served.error(), 1);
   return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"The PhaseGuard daemon: takes in a trainer's signals, decides by declared policy, records everything, sends the "
-               "KL weight back and publishes to viewers.",
-               "phaseguardd"};
+  CLI::App app{
+      "The PhaseGuard daemon: takes in a trainer's signals, decides by declared policy, records "
+      "everything, sends the "
+      "KL weight back and publishes to viewers.",
+      "phaseguardd"};
   Flags flags;
   flags.values.log_level.clear();
   declare(app, flags);

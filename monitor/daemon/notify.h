@@ -6,7 +6,8 @@
 
 namespace phaseguard::daemon {
 
-// "READY=1", "STOPPING=1", "WATCHDOG=1", "STATUS=..."; never blocks, and a failure is of no consequence.
+// "READY=1", "STOPPING=1", "WATCHDOG=1", "STATUS=..."; never blocks, and a failure is of no
+// consequence.
 void notify(std::string_view state);
 
 // Half of $WATCHDOG_USEC, how often "WATCHDOG=1" is due, in milliseconds; 0: no watchdog.

@@ -97,7 +97,8 @@ bool RunFiles::flush(bool durable, std::vector<std::string>& faults) {
 void RunFiles::retry(Now now, std::vector<std::string>& faults) {
   for (auto& [run, file] : files_) {
     if (file.fault.empty()) continue;
-    // After a failed write nothing is known of the connection: the file is opened anew, and what it lacks is written.
+    // After a failed write nothing is known of the connection: the file is opened anew, and what it
+    // lacks is written.
     file.writer.reset();
     auto writer = store::Writer::create_or_open(store::run_file(directory_, run), run, now);
     if (!writer) {
@@ -114,7 +115,8 @@ void RunFiles::retry(Now now, std::vector<std::string>& faults) {
 }
 
 bool RunFiles::healthy() const {
-  return std::all_of(files_.begin(), files_.end(), [](const auto& entry) { return entry.second.fault.empty(); });
+  return std::all_of(files_.begin(), files_.end(),
+                     [](const auto& entry) { return entry.second.fault.empty(); });
 }
 
 }  // namespace phaseguard::daemon

@@ -1,4 +1,5 @@
-// The daemon's run files: one writer each, and what could not be written yet. Owned by the loop's thread.
+// The daemon's run files: one writer each, and what could not be written yet. Owned by the loop's
+// thread.
 #pragma once
 
 #include <deque>
@@ -19,8 +20,8 @@ class RunFiles {
  public:
   explicit RunFiles(std::filesystem::path directory) : directory_(std::move(directory)) {}
 
-  // Runs in the folder whose trainer has not said goodbye: those a restarted daemon takes up again. A file that cannot be
-  // read is named in `faults` and left alone.
+  // Runs in the folder whose trainer has not said goodbye: those a restarted daemon takes up again.
+  // A file that cannot be read is named in `faults` and left alone.
   [[nodiscard]] std::vector<RunId> unfinished(std::vector<std::string>& faults) const;
 
   // Opens the file for writing (making it if need be) and gives what is recorded in it.
@@ -29,7 +30,8 @@ class RunFiles {
   // Takes the messages, in order. What cannot be written is kept and tried again by retry().
   void append(const std::vector<wire::Message>& messages);
 
-  // Makes everything appended visible to readers, and with `durable` safe from a power cut. False: something is not.
+  // Makes everything appended visible to readers, and with `durable` safe from a power cut. False:
+  // something is not.
   [[nodiscard]] bool flush(bool durable, std::vector<std::string>& faults);
 
   // Tries to write what was kept. Called every second while flush() fails.

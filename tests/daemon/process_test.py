@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""The real phaseguardd as a process: start, readiness, reload, wrong configuration, a second one, the end.
+
+usage: process_test.py SOURCE_DIR BUILD_DIR
+"""
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+SOURCE, BUILD = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+DAEMON = BUILD / "bin" / "phaseguardd"
+POLICY = SOURCE / "assets/policies/hybrid.toml"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def start(root, *more, **environment):
+    ready = root / "notify"
+    ready.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(str(ready))
+        s.settimeout(10)
+        words = [DAEMON, "--policy", root / "policy.toml", "--runs-dir", root / "runs", "--endpoint-dir", root / "s", *more]
+        daemon = subprocess.Popen([str(w) for w in words], stderr=open(root / "log", "ab"),
+                                  env={**os.environ, "NOTIFY_SOCKET": str(ready), **environment})
+        assert s.recv(100) == b"READY=1"
+    return daemon
+
+
+def refused(code, *words):
+    done = subprocess.run([str(DAEMON), *map(str, words)], capture_output=True, text=True, timeout=10)
+    assert done.returncode == code, (words, done)
+    return done.stderr
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="pgd-") as folder:
+        root = pathlib.Path(folder)
+        (root / "policy.toml").write_text(POLICY.read_text())
+        port = free_port()
+        daemon = start(root, "--http", f"127.0.0.1:{port}")
+        try:
+            text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+            assert "# TYPE phaseguard_frames_total counter" in text, text
+            assert urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5).status == 200
+
+            message = refused(1, "--policy", POLICY, "--runs-dir", root / "r2", "--endpoint-dir", root / "s")
+            assert "in use" in message and str(daemon.pid) in message, message
+
+            (root / "policy.toml").write_text(POLICY.read_text().replace("consecutive", "consecutve"))
+            daemon.send_signal(signal.SIGHUP)
+            for _ in range(100):
+                if "the policies in force stay" in (root / "log").read_text():
+                    break
+                time.sleep(0.05)
+            else:
+                sys.exit("a wrong policy on SIGHUP was not reported")
+            assert daemon.poll() is None
+        finally:
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(timeout=5) == 0
+        (root / "policy.toml").write_text(POLICY.read_text())
+
+        config = root / "c.toml"
+        config.write_text('[daemon]\npolcy = "x"\n')
+        message = refused(2, "--config", config)
+        assert f"{config}:2:1" in message and "policy" in message, message
+        config.write_text("[daemon]\nsilent_s = -1\n")
+        assert f"{config}:2:" in refused(2, "--config", config)
+        config.write_text("[daemon\n")
+        assert f"{config}:" in refused(2, "--config", config)
+        assert "no such" in refused(2, "--config", root / "absent.toml")
+        assert "cannot read" in refused(2, "--policy", root / "absent.toml")
+        assert "loopback" in refused(2, "--policy", POLICY, "--telemetry", "tcp://0.0.0.0:5555")
+        refused(2, "--no-such-flag")
+
+        os.chmod(root / "s", 0o755)
+        message = refused(1, "--policy", POLICY, "--runs-dir", root / "runs", "--endpoint-dir", root / "s")
+        assert str(root / "s") in message, message
+        os.chmod(root / "s", 0o700)
+
+        daemon = start(root, WATCHDOG_USEC="2000000")
+        daemon.send_signal(signal.SIGINT)
+        assert daemon.wait(timeout=5) == 0
+    print("phaseguardd as a process: done")
+
+
+main()
