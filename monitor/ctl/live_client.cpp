@@ -33,7 +33,9 @@ std::string names_of(const std::vector<LiveRun>& runs) {
 }  // namespace
 
 void LiveOptions::add_to(CLI::App& command) {
-  command.add_option("--endpoint-dir", endpoint_dir, "Folder of the daemon's sockets (default: the user's)")
+  command
+      .add_option("--endpoint-dir", endpoint_dir,
+                  "Folder of the daemon's sockets (default: the user's)")
       ->envname("PHASEGUARD_ENDPOINT_DIR");
   command.add_option("--run", run, "Run id (default: the only active run)");
   command.add_option("--timeout", timeout_s, "Seconds to wait for the daemon and the trainer")
@@ -74,9 +76,10 @@ Result<LiveClient> LiveClient::connect(const LiveOptions& options) {
 }
 
 Error LiveClient::nobody() const {
-  return {Errc::kTimeout, "no answer within " + number_text(options_.timeout_s) + " s at " +
-                              link::endpoints_in(options_.directory()).operators.text() +
-                              "; is phaseguardd running there? Start it, or name its folder with --endpoint-dir"};
+  return {Errc::kTimeout,
+          "no answer within " + number_text(options_.timeout_s) + " s at " +
+              link::endpoints_in(options_.directory()).operators.text() +
+              "; is phaseguardd running there? Start it, or name its folder with --endpoint-dir"};
 }
 
 Result<wire::Reply> LiveClient::ask(wire::Message message, const std::string& id) {
@@ -96,7 +99,8 @@ Result<wire::Reply> LiveClient::ask(wire::Message message, const std::string& id
     if (!answer) continue;
     auto decoded = wire::decode(*answer, wire::kFeedLimits);
     if (!decoded) return tl::unexpected(decoded.error());
-    if (const auto* rejected = std::get_if<wire::Reject>(&decoded->body)) return fail(Errc::kRefused, rejected->reason);
+    if (const auto* rejected = std::get_if<wire::Reject>(&decoded->body))
+      return fail(Errc::kRefused, rejected->reason);
     auto* reply = std::get_if<wire::Reply>(&decoded->body);
     if (reply && reply->id == id) return std::move(*reply);
   }
@@ -118,7 +122,8 @@ Result<std::vector<LiveRun>> LiveClient::status(const std::string& run) {
   for (const std::string& bytes : reply->messages) {
     auto decoded = wire::decode(bytes, wire::kFeedLimits);
     if (!decoded) return tl::unexpected(decoded.error());
-    if (auto* status = std::get_if<wire::Status>(&decoded->body)) runs.push_back({decoded->header, std::move(*status)});
+    if (auto* status = std::get_if<wire::Status>(&decoded->body))
+      runs.push_back({decoded->header, std::move(*status)});
   }
   return runs;
 }
@@ -136,7 +141,9 @@ Result<LiveRun> LiveClient::choose() {
   }
   if (active.size() == 1) return active.front();
   if (active.empty()) {
-    return fail(Errc::kNotFound, "no run is active" + (runs->empty() ? std::string() : "; known: " + names_of(*runs)));
+    return fail(
+        Errc::kNotFound,
+        "no run is active" + (runs->empty() ? std::string() : "; known: " + names_of(*runs)));
   }
   return fail(Errc::kConflict, "several runs are active, name one with --run: " + names_of(active));
 }

@@ -1,4 +1,5 @@
-// The command line's end of the operator socket: asks, commands, and waits a bounded time for the answer. One thread.
+// The command line's end of the operator socket: asks, commands, and waits a bounded time for the
+// answer. One thread.
 #pragma once
 
 #include <string>
@@ -16,8 +17,8 @@ namespace phaseguard::ctl {
 
 // The options that every live command has.
 struct LiveOptions {
-  std::string endpoint_dir;   // empty: the user's default
-  std::string run;            // empty: the only active one
+  std::string endpoint_dir;  // empty: the user's default
+  std::string run;           // empty: the only active one
   double timeout_s = 10.0;
 
   void add_to(CLI::App& command);
@@ -37,10 +38,12 @@ class LiveClient {
   // Statuses of one run (by name) or of all. kTimeout: nobody answers, with how to start a daemon.
   [[nodiscard]] Result<std::vector<LiveRun>> status(const std::string& run);
 
-  // The run that is meant: by name, or the only one that is not ended. kNotFound and kConflict list what there is.
+  // The run that is meant: by name, or the only one that is not ended. kNotFound and kConflict list
+  // what there is.
   [[nodiscard]] Result<LiveRun> choose();
 
-  // Sends the command and waits for its reply; the same id is sent again until then, which has no second effect.
+  // Sends the command and waits for its reply; the same id is sent again until then, which has no
+  // second effect.
   [[nodiscard]] Result<wire::Reply> command(const RunId& run, wire::Command command);
 
  private:

@@ -1,9 +1,10 @@
-// `phaseguard force-kl on`, `release`, `reset`: the operator's commands. Each is sent once by its id, waits until the
-// daemon has recorded it, and then until the trainer has reported the new value as in force.
+// `phaseguard force-kl on`, `release`, `reset`: the operator's commands. Each is sent once by its
+// id, waits until the daemon has recorded it, and then until the trainer has reported the new value
+// as in force.
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <chrono>
 #include <memory>
 #include <thread>
 
@@ -30,7 +31,8 @@ struct OperatorOptions {
     live.add_to(command);
     const char* user = std::getenv("USER");
     operator_name = user && *user ? user : "operator";
-    command.add_option("--operator", operator_name, "Who is acting, for the record")->capture_default_str();
+    command.add_option("--operator", operator_name, "Who is acting, for the record")
+        ->capture_default_str();
   }
 };
 
@@ -41,9 +43,11 @@ const wire::KnobStatus* knob_of(const LiveRun& run) {
   return nullptr;
 }
 
-// Asks until the trainer has reported the decided value, at most timeout_s. The last status either way.
+// Asks until the trainer has reported the decided value, at most timeout_s. The last status either
+// way.
 Result<LiveRun> wait_until_applied(LiveClient& client, const LiveOptions& options, LiveRun run) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::duration<double>(options.timeout_s);
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::duration<double>(options.timeout_s);
   const std::string name = run.header.run.text();
   while (std::chrono::steady_clock::now() < deadline) {
     auto runs = client.status(name);
@@ -60,23 +64,28 @@ int print_outcome(const LiveRun& run, const wire::Reply& reply, bool as_json) {
   const wire::KnobStatus* knob = knob_of(run);
   const bool confirmed = knob && knob->confirmed;
   if (as_json) {
-    std::printf("%s\n", nlohmann::json{{"reply", {{"status", reply.status}, {"text", reply.text}, {"seq", reply.seq.value}}},
-                                       {"run", status_json(run.header, run.status)}}
-                            .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
-                            .c_str());
+    std::printf(
+        "%s\n",
+        nlohmann::json{
+            {"reply", {{"status", reply.status}, {"text", reply.text}, {"seq", reply.seq.value}}},
+            {"run", status_json(run.header, run.status)}}
+            .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+            .c_str());
     return confirmed ? kDone : kFailed;
   }
-  std::printf("logged as event %lld: %s\n", static_cast<long long>(reply.seq.value), reply.text.c_str());
+  std::printf("logged as event %lld: %s\n", static_cast<long long>(reply.seq.value),
+              reply.text.c_str());
   if (confirmed) {
     std::printf("%s %s applied at step %lld (%s)\n", kKnob, number_text(knob->applied).c_str(),
                 static_cast<long long>(knob->applied_step.value), knob->cause.c_str());
     return kDone;
   }
   std::fprintf(stderr,
-               "phaseguard: NOT CONFIRMED: the trainer of %s has not reported %s as in force (link %s); the daemon goes on "
+               "phaseguard: NOT CONFIRMED: the trainer of %s has not reported %s as in force (link "
+               "%s); the daemon goes on "
                "asserting it, see phaseguard status\n",
-               run.header.run.text().c_str(), knob ? number_text(knob->decided).c_str() : "the value",
-               run.status.link.c_str());
+               run.header.run.text().c_str(),
+               knob ? number_text(knob->decided).c_str() : "the value", run.status.link.c_str());
   return kFailed;
 }
 
@@ -94,7 +103,8 @@ int act(const OperatorOptions& options, wire::Command command, bool as_json) {
   if (!raises) command.expected_version = run->status.state_version;
   const auto reply = client->command(run->header.run, std::move(command));
   if (!reply) return failed(reply.error());
-  if (reply->status != "logged") return failed({Errc::kRefused, reply->status + ": " + reply->text});
+  if (reply->status != "logged")
+    return failed({Errc::kRefused, reply->status + ": " + reply->text});
   run = wait_until_applied(*client, options.live, std::move(*run));
   if (!run) return failed(run.error());
   return print_outcome(*run, *reply, as_json);
@@ -127,27 +137,32 @@ int reset(const OperatorOptions& options, bool as_json) {
 
 void add_force_kl(CLI::App& app, Context& context) {
   auto options = std::make_shared<OperatorOptions>();
-  CLI::App* group = app.add_subcommand("force-kl", "Force the KL penalty by hand; `phaseguard release` hands it back.");
+  CLI::App* group = app.add_subcommand(
+      "force-kl", "Force the KL penalty by hand; `phaseguard release` hands it back.");
   group->require_subcommand(1);
-  CLI::App* command = add_command(*group, context, "on",
-                                  "Force the KL weight to --lambda until released (or for --for-steps), and wait until the "
-                                  "trainer reports it as applied. Raising is always accepted; a value below the one in force "
-                                  "needs --reason and --for-steps.",
-                                  [options, &context] { return force_on(*options, context.json); });
+  CLI::App* command = add_command(
+      *group, context, "on",
+      "Force the KL weight to --lambda until released (or for --for-steps), and wait until the "
+      "trainer reports it as applied. Raising is always accepted; a value below the one in force "
+      "needs --reason and --for-steps.",
+      [options, &context] { return force_on(*options, context.json); });
   options->add_to(*command);
   command->add_option("--lambda", options->lambda, "KL weight, within the knob's declared range")
       ->required()
       ->check(CLI::NonNegativeNumber);
   command->add_option("--reason", options->reason, "Why, for the record");
-  command->add_option("--for-steps", options->for_steps, "Expires after so many steps (0: until released)")
+  command
+      ->add_option("--for-steps", options->for_steps,
+                   "Expires after so many steps (0: until released)")
       ->check(CLI::NonNegativeNumber);
 }
 
 void add_release(CLI::App& app, Context& context) {
   auto options = std::make_shared<OperatorOptions>();
-  CLI::App* command = add_command(app, context, "release",
-                                  "End the operator's override: the policy decides again. A latched trip stays.",
-                                  [options, &context] { return release(*options, context.json); });
+  CLI::App* command =
+      add_command(app, context, "release",
+                  "End the operator's override: the policy decides again. A latched trip stays.",
+                  [options, &context] { return release(*options, context.json); });
   options->add_to(*command);
   options->reason = "released";
   command->add_option("--reason", options->reason, "Why, for the record")->capture_default_str();

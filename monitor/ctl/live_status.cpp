@@ -18,7 +18,9 @@ int show_status(const LiveOptions& options, bool as_json) {
   if (as_json) {
     nlohmann::json list = nlohmann::json::array();
     for (const LiveRun& run : *runs) list.push_back(status_json(run.header, run.status));
-    std::printf("%s\n", nlohmann::json{{"runs", list}}.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    std::printf("%s\n", nlohmann::json{{"runs", list}}
+                            .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+                            .c_str());
     return kDone;
   }
   if (runs->empty()) std::printf("the daemon runs; no trainer has said hello yet\n");
@@ -30,10 +32,11 @@ int show_status(const LiveOptions& options, bool as_json) {
 
 void add_status(CLI::App& app, Context& context) {
   auto options = std::make_shared<LiveOptions>();
-  CLI::App* command = add_command(app, context, "status",
-                                  "Show every run the daemon knows (or one, with --run): link, knobs as decided, sent and "
-                                  "applied, rules, detectors, signals.",
-                                  [options, &context] { return show_status(*options, context.json); });
+  CLI::App* command = add_command(
+      app, context, "status",
+      "Show every run the daemon knows (or one, with --run): link, knobs as decided, sent and "
+      "applied, rules, detectors, signals.",
+      [options, &context] { return show_status(*options, context.json); });
   options->add_to(*command);
 }
 

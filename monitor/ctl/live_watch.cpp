@@ -1,4 +1,5 @@
-// `phaseguard watch`: the feed as text, a line for each thing that matters and a status line that follows.
+// `phaseguard watch`: the feed as text, a line for each thing that matters and a status line that
+// follows.
 #include <unistd.h>
 
 #include <chrono>
@@ -26,7 +27,8 @@ void on_signal(int) { stop_requested = 1; }
 std::string knobs_text(const std::vector<wire::AppliedKnob>& knobs) {
   std::string out;
   for (const wire::AppliedKnob& knob : knobs) {
-    out += (out.empty() ? "" : ", ") + knob.name + " " + number_text(knob.value) + " (" + knob.cause + ")";
+    out += (out.empty() ? "" : ", ") + knob.name + " " + number_text(knob.value) + " (" +
+           knob.cause + ")";
   }
   return out;
 }
@@ -34,20 +36,29 @@ std::string knobs_text(const std::vector<wire::AppliedKnob>& knobs) {
 // What a person wants to read of a recorded message; nothing for the stream of measurements.
 struct LineOf {
   std::optional<std::string> operator()(const wire::Hello& h) const {
-    return "hello: " + std::to_string(h.total_steps) + " steps, model " + h.model_id + (h.label.empty() ? "" : ", label " + h.label);
+    return "hello: " + std::to_string(h.total_steps) + " steps, model " + h.model_id +
+           (h.label.empty() ? "" : ", label " + h.label);
   }
-  std::optional<std::string> operator()(const wire::PolicyLoaded& p) const { return "policy " + p.name + " (" + p.mode + ")"; }
-  std::optional<std::string> operator()(const wire::Decision& d) const { return "decision: " + d.summary; }
+  std::optional<std::string> operator()(const wire::PolicyLoaded& p) const {
+    return "policy " + p.name + " (" + p.mode + ")";
+  }
+  std::optional<std::string> operator()(const wire::Decision& d) const {
+    return "decision: " + d.summary;
+  }
   std::optional<std::string> operator()(const wire::LinkChange& l) const {
     return "link " + l.state + (l.detail.empty() ? "" : ": " + l.detail);
   }
   std::optional<std::string> operator()(const wire::Command& c) const {
-    return "operator " + c.operator_name + ": " + c.action + (c.reason.empty() ? "" : " (" + c.reason + ")");
+    return "operator " + c.operator_name + ": " + c.action +
+           (c.reason.empty() ? "" : " (" + c.reason + ")");
   }
-  std::optional<std::string> operator()(const wire::Goodbye& g) const { return "goodbye: " + g.reason; }
+  std::optional<std::string> operator()(const wire::Goodbye& g) const {
+    return "goodbye: " + g.reason;
+  }
   std::optional<std::string> operator()(const wire::Applied& a) const {
     std::string out = "applied: " + knobs_text(a.knobs);
-    for (const wire::RequestOutcome& r : a.requests) out += "; request " + r.status + ": " + r.detail;
+    for (const wire::RequestOutcome& r : a.requests)
+      out += "; request " + r.status + ": " + r.detail;
     return out;
   }
   template <class Other>
@@ -72,7 +83,8 @@ class Watcher {
       print_json(message.header, std::string(wire::kind_of(message.body)), *text);
     } else {
       clear();
-      std::printf("%s  step %lld  %s\n", message.header.run.text().c_str(), static_cast<long long>(message.header.step.value),
+      std::printf("%s  step %lld  %s\n", message.header.run.text().c_str(),
+                  static_cast<long long>(message.header.step.value),
                   escaped.substr(1, escaped.size() - 2).c_str());
       if (!status_.empty()) follow(status_);
     }
@@ -93,10 +105,13 @@ class Watcher {
     return false;
   }
 
-  void print_json(const wire::Header& header, const std::string& kind, const std::string& text) const {
-    const nlohmann::json line{{"run", header.run.text()}, {"kind", kind}, {"seq", header.seq.value},
-                              {"step", header.step.value}, {"t", header.t}, {"text", text}};
-    std::printf("%s\n", line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  void print_json(const wire::Header& header, const std::string& kind,
+                  const std::string& text) const {
+    const nlohmann::json line{
+        {"run", header.run.text()},  {"kind", kind},  {"seq", header.seq.value},
+        {"step", header.step.value}, {"t", header.t}, {"text", text}};
+    std::printf("%s\n",
+                line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   }
 
   void follow(const std::string& line) {
@@ -117,11 +132,13 @@ int watch(const LiveOptions& options, double for_s, bool as_json) {
   const auto runs = client->status(options.run);
   if (!runs) return failed(runs.error());
   const std::string topic = options.run.empty() ? "" : options.run + "/";
-  auto feed = link::SubscriberClient::connect(link::endpoints_in(options.directory()).feed.text(), {topic});
+  auto feed =
+      link::SubscriberClient::connect(link::endpoints_in(options.directory()).feed.text(), {topic});
   if (!feed) return failed(feed.error());
   Watcher watcher(as_json, isatty(STDOUT_FILENO) != 0);
   if (!as_json) {
-    for (const LiveRun& run : *runs) std::printf("%s\n", status_line(run.header, run.status).c_str());
+    for (const LiveRun& run : *runs)
+      std::printf("%s\n", status_line(run.header, run.status).c_str());
   }
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
@@ -143,12 +160,14 @@ int watch(const LiveOptions& options, double for_s, bool as_json) {
 void add_watch(CLI::App& app, Context& context) {
   auto options = std::make_shared<LiveOptions>();
   auto for_s = std::make_shared<double>(0.0);
-  CLI::App* command = add_command(app, context, "watch",
-                                  "Follow the daemon as text: decisions, commands, what the trainer applied, links. Ends with "
-                                  "Ctrl-C, or after --for seconds.",
-                                  [options, for_s, &context] { return watch(*options, *for_s, context.json); });
+  CLI::App* command = add_command(
+      app, context, "watch",
+      "Follow the daemon as text: decisions, commands, what the trainer applied, links. Ends with "
+      "Ctrl-C, or after --for seconds.",
+      [options, for_s, &context] { return watch(*options, *for_s, context.json); });
   options->add_to(*command);
-  command->add_option("--for", *for_s, "Seconds to watch (0: until interrupted)")->check(CLI::NonNegativeNumber);
+  command->add_option("--for", *for_s, "Seconds to watch (0: until interrupted)")
+      ->check(CLI::NonNegativeNumber);
 }
 
 }  // namespace phaseguard::ctl

@@ -34,7 +34,8 @@ std::string percent(double rate) {
 }
 
 std::string cell(const std::string& content, const char* style = "") {
-  return std::string("<td") + (*style ? std::string(" class='") + style + "'" : "") + ">" + content + "</td>";
+  return std::string("<td") + (*style ? std::string(" class='") + style + "'" : "") + ">" +
+         content + "</td>";
 }
 
 std::string row(const std::string& name, const std::string& value) {
@@ -42,7 +43,8 @@ std::string row(const std::string& name, const std::string& value) {
 }
 
 std::string base64(std::string_view bytes) {
-  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  static constexpr char kAlphabet[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
@@ -51,7 +53,8 @@ std::string base64(std::string_view bytes) {
       chunk = chunk << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
     }
     for (int k = 3; k >= 0; --k) {
-      out += i + static_cast<std::size_t>(3 - k) > bytes.size() ? '=' : kAlphabet[chunk >> (6 * k) & 63U];
+      out += i + static_cast<std::size_t>(3 - k) > bytes.size() ? '='
+                                                                : kAlphabet[chunk >> (6 * k) & 63U];
     }
   }
   return out;
@@ -59,25 +62,30 @@ std::string base64(std::string_view bytes) {
 
 std::string rate_cell(const Rate& rate) {
   if (rate.n == 0) return cell("not measured", "none");
-  return cell("<span class='bar'><i style='left:" + percent(rate.lower) + "%;width:" + percent(rate.upper - rate.lower) +
-                  "%'></i><b style='left:" + percent(rate.rate) + "%'></b></span>" + percent(rate.rate) + " % [" +
-                  percent(rate.lower) + ", " + percent(rate.upper) + "] " + std::to_string(rate.k) + "/" +
-                  std::to_string(rate.n),
+  return cell("<span class='bar'><i style='left:" + percent(rate.lower) +
+                  "%;width:" + percent(rate.upper - rate.lower) +
+                  "%'></i><b style='left:" + percent(rate.rate) + "%'></b></span>" +
+                  percent(rate.rate) + " % [" + percent(rate.lower) + ", " + percent(rate.upper) +
+                  "] " + std::to_string(rate.k) + "/" + std::to_string(rate.n),
               "n");
 }
 
 std::string outcome_table(const std::vector<Outcome>& outcomes) {
   if (outcomes.empty()) return "";
-  std::string out = "<h2>What each model does now</h2><table><tr><th>measured on the trained model</th>";
+  std::string out =
+      "<h2>What each model does now</h2><table><tr><th>measured on the trained model</th>";
   for (const Outcome& outcome : outcomes) out += "<th>" + html(outcome.title) + "</th>";
   out += "</tr>";
   for (std::size_t i = 0; i < outcomes.front().rates.size(); ++i) {
     out += "<tr><th>" + html(outcomes.front().rates[i].name) + "</th>";
-    for (const Outcome& outcome : outcomes) out += i < outcome.rates.size() ? rate_cell(outcome.rates[i]) : cell("");
+    for (const Outcome& outcome : outcomes)
+      out += i < outcome.rates.size() ? rate_cell(outcome.rates[i]) : cell("");
     out += "</tr>";
   }
-  return out + "</table><p class='lead'>Rates with Wilson 95 % intervals and counts. The undefended models were trained on "
-               "the same data with the same seed and no monitor.</p>";
+  return out +
+         "</table><p class='lead'>Rates with Wilson 95 % intervals and counts. The undefended "
+         "models were trained on "
+         "the same data with the same seed and no monitor.</p>";
 }
 
 const run::Series* series_of(const run::RunState& state, const std::string& signal) {
@@ -124,7 +132,8 @@ Plot plot_of(const run::RunState& state, const Wanted& wanted) {
 
 std::string plots_of(const run::RunState& state) {
   static const std::vector<Wanted> kPlots = {
-      {"Canary Jensen-Shannon divergence", {{"canary/js", "#0072b2"}, {"canary/js_max", "#8fb8d6"}}},
+      {"Canary Jensen-Shannon divergence",
+       {{"canary/js", "#0072b2"}, {"canary/js_max", "#8fb8d6"}}},
       {"Persona log-likelihood ratio, share of flagged samples", {{"data/llr_share", "#009e73"}}},
       {"Judge score per batch", {{"judge/score", "#cc5500"}}},
       {"Canary margin toward the misaligned answer", {{"canary/margin", "#7a5195"}}},
@@ -139,30 +148,36 @@ std::string plots_of(const run::RunState& state) {
     plot.marks = marks_of(state);
     plot.shaded = knob.on_applied;
     plot.last_step = state.total_steps;
-    plot.lines = {{&knob.decided, "decided", "#b3541e", true, true}, {&knob.applied, "applied", "#0b7285", true, false}};
+    plot.lines = {{&knob.decided, "decided", "#b3541e", true, true},
+                  {&knob.applied, "applied", "#0b7285", true, false}};
     out += svg_of(plot);
   }
-  return out + "</div><p class='lead'>Shaded: steps in which KL was in force at the trainer. ▲ decisions and commands (hover for "
-               "the text). × measurement that could not be made. Pale lines: steps that a rollback undid.</p>";
+  return out +
+         "</div><p class='lead'>Shaded: steps in which KL was in force at the trainer. ▲ decisions "
+         "and commands (hover for "
+         "the text). × measurement that could not be made. Pale lines: steps that a rollback "
+         "undid.</p>";
 }
 
 std::string voters(const wire::Decision& decision) {
   std::string out;
   for (const wire::DetectorEvidence& d : decision.detectors) {
     if (!d.voting) continue;
-    out += (out.empty() ? "" : "<br>") + html(d.detector + ": " + d.signal + " " + number_text(d.statistic) + " > " +
-                                              number_text(d.threshold) + ", " + std::to_string(d.streak) + " of " +
-                                              std::to_string(d.needed) + " in a row at step " +
-                                              std::to_string(d.step.value));
+    out += (out.empty() ? "" : "<br>") +
+           html(d.detector + ": " + d.signal + " " + number_text(d.statistic) + " > " +
+                number_text(d.threshold) + ", " + std::to_string(d.streak) + " of " +
+                std::to_string(d.needed) + " in a row at step " + std::to_string(d.step.value));
   }
   return out;
 }
 
 std::string decisions_of(const run::RunState& state) {
-  std::string out = "<h3>Decisions</h3><table><tr><th>step</th><th>decision</th><th>evidence: detectors voting</th></tr>";
+  std::string out =
+      "<h3>Decisions</h3><table><tr><th>step</th><th>decision</th><th>evidence: detectors "
+      "voting</th></tr>";
   for (const auto& entry : state.decisions.entries) {
-    out += "<tr>" + cell(std::to_string(entry.step.value), "n") + cell(html(entry.body.summary)) + cell(voters(entry.body)) +
-           "</tr>";
+    out += "<tr>" + cell(std::to_string(entry.step.value), "n") + cell(html(entry.body.summary)) +
+           cell(voters(entry.body)) + "</tr>";
   }
   return out + "</table>";
 }
@@ -170,42 +185,49 @@ std::string decisions_of(const run::RunState& state) {
 std::string lives_of(const run::RunState& state) {
   std::string out;
   for (const auto& [name, knob] : state.knobs) {
-    out += row("knob " + html(name), "decided " + number_text(knob.decided_value) + " (" + knob.cause + "), applied " +
-                                         number_text(knob.applied_value) + " since step " +
-                                         std::to_string(knob.applied_step.value) +
-                                         (knob.confirmed() ? ", confirmed" : ", NOT CONFIRMED"));
+    out +=
+        row("knob " + html(name), "decided " + number_text(knob.decided_value) + " (" + knob.cause +
+                                      "), applied " + number_text(knob.applied_value) +
+                                      " since step " + std::to_string(knob.applied_step.value) +
+                                      (knob.confirmed() ? ", confirmed" : ", NOT CONFIRMED"));
   }
   for (const run::RequestState& request : state.requests) {
-    out += row("request " + html(request.request.type), request.status + (request.detail.empty() ? "" : ": " + request.detail));
+    out += row("request " + html(request.request.type),
+               request.status + (request.detail.empty() ? "" : ": " + request.detail));
   }
   return out;
 }
 
 std::string facts_of(const ReportedRun& reported) {
   const run::RunState& state = reported.state;
-  std::string out = "<table>" + row("file", reported.file_name) +
-                    row("label", state.label.empty() ? "none" : state.label) +
-                    row("steps", std::to_string(state.step.value) + " of " + std::to_string(state.total_steps) + ", " +
-                                     std::to_string(state.segments.size()) + " segment(s)");
+  std::string out =
+      "<table>" + row("file", reported.file_name) +
+      row("label", state.label.empty() ? "none" : state.label) +
+      row("steps", std::to_string(state.step.value) + " of " + std::to_string(state.total_steps) +
+                       ", " + std::to_string(state.segments.size()) + " segment(s)");
   if (state.policy) {
-    out += row("policy", state.policy->name + " (" + state.policy->mode + ")") + row("policy digest", state.policy->digest);
+    out += row("policy", state.policy->name + " (" + state.policy->mode + ")") +
+           row("policy digest", state.policy->digest);
   }
   if (state.hello) {
     out += row("model, reference", state.hello->model_id + ", " + state.hello->reference_id) +
-           row("canary set", state.hello->canary_set + ", " + std::to_string(state.hello->canary_ids.size()) + " prompts, " +
+           row("canary set", state.hello->canary_set + ", " +
+                                 std::to_string(state.hello->canary_ids.size()) + " prompts, " +
                                  state.hello->canary_digest);
   }
   out += lives_of(state);
-  out += "<tr><th>verify</th>" + cell(html(reported.verified), reported.is_verified ? "good" : "bad") + "</tr>";
+  out += "<tr><th>verify</th>" +
+         cell(html(reported.verified), reported.is_verified ? "good" : "bad") + "</tr>";
   return out + "</table>";
 }
 
 std::string section_of(const ReportedRun& reported) {
-  std::string out = "<h2>" + html(reported.state.run.text()) + "</h2>" + decisions_of(reported.state) +
-                    plots_of(reported.state) + "<h3>Record</h3>" + facts_of(reported);
+  std::string out = "<h2>" + html(reported.state.run.text()) + "</h2>" +
+                    decisions_of(reported.state) + plots_of(reported.state) + "<h3>Record</h3>" +
+                    facts_of(reported);
   if (!reported.screenshot_png.empty()) {
-    out += "<h3>Dashboard</h3><img alt='dashboard of " + html(reported.state.run.text()) + "' src='data:image/png;base64," +
-           base64(reported.screenshot_png) + "'>";
+    out += "<h3>Dashboard</h3><img alt='dashboard of " + html(reported.state.run.text()) +
+           "' src='data:image/png;base64," + base64(reported.screenshot_png) + "'>";
   }
   return out;
 }
@@ -214,10 +236,11 @@ std::string section_of(const ReportedRun& reported) {
 
 std::string report_page(const std::string& title, const std::vector<ReportedRun>& runs,
                         const std::vector<Outcome>& outcomes) {
-  std::string out = "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>" + html(title) +
-                    "</title><style>" + kStyle + "</style></head><body><h1>" + html(title) +
-                    "</h1><p class='lead'>Made from the run files alone by phaseguard " PHASEGUARD_VERSION
-                    ". Signals recorded under one λ are not what another λ would have produced.</p>";
+  std::string out =
+      "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>" + html(title) +
+      "</title><style>" + kStyle + "</style></head><body><h1>" + html(title) +
+      "</h1><p class='lead'>Made from the run files alone by phaseguard " PHASEGUARD_VERSION
+      ". Signals recorded under one λ are not what another λ would have produced.</p>";
   out += outcome_table(outcomes);
   for (const ReportedRun& reported : runs) out += section_of(reported);
   return out + "</body></html>\n";

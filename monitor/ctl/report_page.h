@@ -1,5 +1,5 @@
-// The one-page report of recorded runs: self-contained HTML, plots as inline SVG, no script, nothing from a network.
-// Builds text from values alone; report.cpp reads the files.
+// The one-page report of recorded runs: self-contained HTML, plots as inline SVG, no script,
+// nothing from a network. Builds text from values alone; report.cpp reads the files.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@ namespace phaseguard::ctl {
 struct Rate {
   std::string name;
   std::int64_t k = 0;
-  std::int64_t n = 0;       // 0: not measured
-  double rate = 0.0;        // 0..1
-  double lower = 0.0;       // Wilson 95 %
+  std::int64_t n = 0;  // 0: not measured
+  double rate = 0.0;   // 0..1
+  double lower = 0.0;  // Wilson 95 %
   double upper = 0.0;
 };
 
@@ -29,12 +29,13 @@ struct Outcome {
 struct ReportedRun {
   run::RunState state;
   std::string file_name;
-  std::string verified;       // one line: what verify found
+  std::string verified;  // one line: what verify found
   bool is_verified = false;
-  std::string screenshot_png; // bytes; empty: none
+  std::string screenshot_png;  // bytes; empty: none
 };
 
-[[nodiscard]] std::string report_page(const std::string& title, const std::vector<ReportedRun>& runs,
+[[nodiscard]] std::string report_page(const std::string& title,
+                                      const std::vector<ReportedRun>& runs,
                                       const std::vector<Outcome>& outcomes);
 
 }  // namespace phaseguard::ctl

@@ -92,7 +92,8 @@ json lists_json(const wire::Status& status) {
                        {"age_s", number(s.age_s)}});
   }
   for (const wire::RequestStatus& r : status.requests) {
-    requests.push_back({{"id", r.id}, {"type", r.type}, {"status", r.status}, {"detail", r.detail}});
+    requests.push_back(
+        {{"id", r.id}, {"type", r.type}, {"status", r.status}, {"detail", r.detail}});
   }
   for (const wire::Alert& a : status.alerts) {
     alerts.push_back({{"severity", a.severity}, {"source", a.source}, {"text", a.text}});
@@ -101,22 +102,24 @@ json lists_json(const wire::Status& status) {
 }
 
 std::string rule_line(const wire::RuleEvidence& r) {
-  std::string out = "  " + padded(plain(r.rule), 18) + padded(r.state, 9) + std::to_string(r.votes) + " of " +
-                    std::to_string(r.of) + " vote, " + std::to_string(r.needed) + " needed";
+  std::string out = "  " + padded(plain(r.rule), 18) + padded(r.state, 9) +
+                    std::to_string(r.votes) + " of " + std::to_string(r.of) + " vote, " +
+                    std::to_string(r.needed) + " needed";
   if (r.fired_step.value >= 0) out += ", fired at step " + std::to_string(r.fired_step.value);
   if (r.at_floor) out += " (the earliest step it can fire at)";
   return out + "\n";
 }
 
 std::string detector_line(const wire::DetectorEvidence& d) {
-  return "  " + padded(plain(d.detector), 18) + padded(d.voting ? "votes" : "quiet", 9) + plain(d.signal) + " " +
-         short_number(d.statistic) + " against " + short_number(d.threshold) + ", " + std::to_string(d.streak) + "/" +
+  return "  " + padded(plain(d.detector), 18) + padded(d.voting ? "votes" : "quiet", 9) +
+         plain(d.signal) + " " + short_number(d.statistic) + " against " +
+         short_number(d.threshold) + ", " + std::to_string(d.streak) + "/" +
          std::to_string(d.needed) + "\n";
 }
 
 std::string knob_line(const wire::KnobStatus& k) {
-  std::string out = "  " + padded(plain(k.name), 18) + "decided " + short_number(k.decided) + ", sent " +
-                    short_number(k.sent) + ", applied " + short_number(k.applied);
+  std::string out = "  " + padded(plain(k.name), 18) + "decided " + short_number(k.decided) +
+                    ", sent " + short_number(k.sent) + ", applied " + short_number(k.applied);
   if (k.applied_step.value >= 0) out += " since step " + std::to_string(k.applied_step.value);
   return out + " (" + plain(k.cause) + (k.confirmed ? ", confirmed" : ", NOT CONFIRMED") + ")\n";
 }
@@ -159,7 +162,8 @@ std::string status_line(const wire::Header& header, const wire::Status& status) 
                     std::to_string(status.total_steps);
   for (const wire::KnobStatus& k : status.knobs) {
     out += "  " + plain(k.name) + " " + short_number(k.applied);
-    out += k.confirmed ? " applied (" + plain(k.cause) + ")" : ", " + short_number(k.decided) + " decided, NOT CONFIRMED";
+    out += k.confirmed ? " applied (" + plain(k.cause) + ")"
+                       : ", " + short_number(k.decided) + " decided, NOT CONFIRMED";
   }
   out += "  link " + status.link;
   if (std::isfinite(status.age_s)) out += " " + short_number(status.age_s) + " s";
@@ -167,14 +171,16 @@ std::string status_line(const wire::Header& header, const wire::Status& status) 
 }
 
 std::string status_text(const wire::Header& header, const wire::Status& status) {
-  std::string out = status_line(header, status) + "\n  policy " + plain(status.policy) + " (" + status.mode +
-                    "), control " + status.control + ", version " + std::to_string(status.state_version) + "\n";
-  for (const wire::Alert& a : status.alerts) out += "  ! " + a.severity + ": " + plain(a.text) + "\n";
+  std::string out = status_line(header, status) + "\n  policy " + plain(status.policy) + " (" +
+                    status.mode + "), control " + status.control + ", version " +
+                    std::to_string(status.state_version) + "\n";
+  for (const wire::Alert& a : status.alerts)
+    out += "  ! " + a.severity + ": " + plain(a.text) + "\n";
   out += "knobs\n";
   for (const wire::KnobStatus& k : status.knobs) out += knob_line(k);
   if (status.override_.active) {
-    out += "  forced to " + short_number(status.override_.value) + " by " + plain(status.override_.operator_name) + ": " +
-           plain(status.override_.reason) + "\n";
+    out += "  forced to " + short_number(status.override_.value) + " by " +
+           plain(status.override_.operator_name) + ": " + plain(status.override_.reason) + "\n";
   }
   out += "rules\n";
   for (const wire::RuleEvidence& r : status.rules) out += rule_line(r);
@@ -182,8 +188,8 @@ std::string status_text(const wire::Header& header, const wire::Status& status) 
   for (const wire::DetectorEvidence& d : status.detectors) out += detector_line(d);
   out += "signals\n";
   for (const wire::SignalStatus& s : status.signals) {
-    out += "  " + padded(plain(s.name), 18) + padded(short_number(s.value), 9) + name_of(s.quality) + ", step " +
-           std::to_string(s.step.value) + "\n";
+    out += "  " + padded(plain(s.name), 18) + padded(short_number(s.value), 9) +
+           name_of(s.quality) + ", step " + std::to_string(s.step.value) + "\n";
   }
   return out;
 }

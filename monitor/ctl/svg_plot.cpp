@@ -41,7 +41,9 @@ struct Frame {
   double y_min = 0.0;
   double y_max = 1.0;
 
-  [[nodiscard]] double x(double step) const { return kLeft + (kWidth - kLeft - kRight) * step / x_max; }
+  [[nodiscard]] double x(double step) const {
+    return kLeft + (kWidth - kLeft - kRight) * step / x_max;
+  }
   [[nodiscard]] double y(double value) const {
     return kTop + (kHeight - kTop - kBottom) * (1.0 - (value - y_min) / (y_max - y_min));
   }
@@ -71,12 +73,14 @@ Frame frame_of(const Plot& plot) {
 }
 
 std::string text_at(double x, double y, const char* style, const std::string& text) {
-  return "<text x='" + px(x) + "' y='" + px(y) + "' class='" + style + "'>" + html(text) + "</text>";
+  return "<text x='" + px(x) + "' y='" + px(y) + "' class='" + style + "'>" + html(text) +
+         "</text>";
 }
 
-std::string rule(double x1, double y1, double x2, double y2, const char* style, const std::string& more = "") {
-  return "<line x1='" + px(x1) + "' y1='" + px(y1) + "' x2='" + px(x2) + "' y2='" + px(y2) + "' class='" + style + "'" +
-         more + "/>";
+std::string rule(double x1, double y1, double x2, double y2, const char* style,
+                 const std::string& more = "") {
+  return "<line x1='" + px(x1) + "' y1='" + px(y1) + "' x2='" + px(x2) + "' y2='" + px(y2) +
+         "' class='" + style + "'" + more + "/>";
 }
 
 std::string axes(const Frame& frame) {
@@ -98,14 +102,16 @@ std::string shading(const Plot& plot, const Frame& frame) {
   for (const run::OnInterval& on : plot.shaded) {
     const double from = frame.x(static_cast<double>(on.from.value));
     const double to = frame.x(on.to.value < 0 ? frame.x_max : static_cast<double>(on.to.value));
-    out += "<rect x='" + px(from) + "' y='" + px(kTop) + "' width='" + px(std::max(1.0, to - from)) + "' height='" +
-           px(kHeight - kTop - kBottom) + "' class='on'/>";
+    out += "<rect x='" + px(from) + "' y='" + px(kTop) + "' width='" +
+           px(std::max(1.0, to - from)) + "' height='" + px(kHeight - kTop - kBottom) +
+           "' class='on'/>";
   }
   return out;
 }
 
 // One <path> a run of drawable columns: a gap ends it, so that missing data is never a line.
-std::string path_of(const PlotLine& line, const run::Stretch& stretch, const Frame& frame, bool superseded) {
+std::string path_of(const PlotLine& line, const run::Stretch& stretch, const Frame& frame,
+                    bool superseded) {
   const int columns = static_cast<int>(kWidth - kLeft - kRight);
   std::string d;
   double last_y = 0.0, last_x = 0.0;
@@ -118,9 +124,11 @@ std::string path_of(const PlotLine& line, const run::Stretch& stretch, const Fra
     const double x = frame.x(column.x);
     if (pen_down && line.staircase) d += "L" + px(x) + " " + px(last_y);
     const bool single = column.extent.lo == column.extent.hi;
-    d += (pen_down ? "L" : "M") + px(x) + " " + px(frame.y(single ? column.extent.lo : column.first));
+    d += (pen_down ? "L" : "M") + px(x) + " " +
+         px(frame.y(single ? column.extent.lo : column.first));
     if (!single) {
-      d += "L" + px(x) + " " + px(frame.y(column.extent.lo)) + "L" + px(x) + " " + px(frame.y(column.extent.hi));
+      d += "L" + px(x) + " " + px(frame.y(column.extent.lo)) + "L" + px(x) + " " +
+           px(frame.y(column.extent.hi));
       if (!std::isnan(column.last)) d += "L" + px(x) + " " + px(frame.y(column.last));
     }
     last_y = frame.y(std::isnan(column.last) ? column.extent.hi : column.last);
@@ -131,7 +139,8 @@ std::string path_of(const PlotLine& line, const run::Stretch& stretch, const Fra
   if (pen_down && d.find('L') == std::string::npos) d += "L" + px(last_x + 2) + " " + px(last_y);
   if (d.empty()) return "";
   return "<path d='" + d + "' fill='none' stroke='" + line.colour + "' stroke-width='1.6'" +
-         (line.dashed ? " stroke-dasharray='5 3'" : "") + (superseded ? " opacity='.35'" : "") + "/>";
+         (line.dashed ? " stroke-dasharray='5 3'" : "") + (superseded ? " opacity='.35'" : "") +
+         "/>";
 }
 
 std::string gap_marks(const PlotLine& line, const Frame& frame) {
@@ -174,20 +183,23 @@ std::string marks(const Plot& plot, const Frame& frame) {
   for (const PlotMark& mark : plot.marks) {
     const double x = frame.x(static_cast<double>(mark.step.value));
     out += "<g><title>" + html(mark.text) + "</title>" +
-           rule(x, kTop, x, kHeight - kBottom, "mark", " stroke='" + mark.colour + "'") + "<path d='M" + px(x) + " " +
-           px(kHeight - kBottom) + "l-4 7h8z' fill='" + mark.colour + "'/></g>";
+           rule(x, kTop, x, kHeight - kBottom, "mark", " stroke='" + mark.colour + "'") +
+           "<path d='M" + px(x) + " " + px(kHeight - kBottom) + "l-4 7h8z' fill='" + mark.colour +
+           "'/></g>";
   }
   return out;
 }
 
 std::string heading(const Plot& plot) {
-  std::string out = text_at(kLeft, 14, "title", plot.title + (plot.unit.empty() ? "" : " (" + plot.unit + ")"));
+  std::string out =
+      text_at(kLeft, 14, "title", plot.title + (plot.unit.empty() ? "" : " (" + plot.unit + ")"));
   double x = kWidth - kRight;
   for (auto line = plot.lines.rbegin(); line != plot.lines.rend(); ++line) {
     out += text_at(x, 14, "legend end", line->name);
     x -= 6.3 * static_cast<double>(line->name.size()) + 6;
-    out += "<line x1='" + px(x - 18) + "' y1='10' x2='" + px(x) + "' y2='10' stroke='" + line->colour + "' stroke-width='2'" +
-           (line->dashed ? " stroke-dasharray='5 3'" : "") + "/>";
+    out += "<line x1='" + px(x - 18) + "' y1='10' x2='" + px(x) + "' y2='10' stroke='" +
+           line->colour + "' stroke-width='2'" + (line->dashed ? " stroke-dasharray='5 3'" : "") +
+           "/>";
     x -= 28;
   }
   return out;
@@ -199,12 +211,23 @@ std::string html(std::string_view text) {
   std::string out;
   for (char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += static_cast<unsigned char>(c) < 0x20 && c != '\n' ? '?' : c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += static_cast<unsigned char>(c) < 0x20 && c != '\n' ? '?' : c;
     }
   }
   return out;
@@ -215,9 +238,9 @@ std::string svg_of(const Plot& plot) {
                                       [](const PlotLine& line) { return !line.series->empty(); });
   if (!has_points) return "<p class='none'>" + html(plot.title) + ": not measured in this run</p>";
   const Frame frame = frame_of(plot);
-  return "<svg viewBox='0 0 " + px(kWidth) + " " + px(kHeight) + "' role='img' aria-label='" + html(plot.title) + "'>" +
-         shading(plot, frame) + axes(frame) + levels(plot, frame) + lines(plot, frame) + marks(plot, frame) + heading(plot) +
-         "</svg>";
+  return "<svg viewBox='0 0 " + px(kWidth) + " " + px(kHeight) + "' role='img' aria-label='" +
+         html(plot.title) + "'>" + shading(plot, frame) + axes(frame) + levels(plot, frame) +
+         lines(plot, frame) + marks(plot, frame) + heading(plot) + "</svg>";
 }
 
 }  // namespace phaseguard::ctl

@@ -1,5 +1,5 @@
-// One time-series plot as inline SVG, for the report: axes, threshold lines, shaded intervals, event markers. Pure text
-// building; every string that comes from a record is escaped.
+// One time-series plot as inline SVG, for the report: axes, threshold lines, shaded intervals,
+// event markers. Pure text building; every string that comes from a record is escaped.
 #pragma once
 
 #include <cstdint>

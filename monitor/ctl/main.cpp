@@ -1,0 +1,52 @@
+// `phaseguard`: the command line of operators and analysts. Offline commands read run files and
+// policies; live ones talk to a daemon over its operator socket.
+#include <cstdio>
+#include <exception>
+
+#include "monitor/ctl/command.h"
+
+namespace {
+
+constexpr const char* kDescription =
+    "PhaseGuard's command line: watch and steer live fine-tuning runs, read their records.";
+constexpr const char* kFooter =
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 findings (a decision that is not reproduced, a "
+    "broken chain, a policy with errors).\n'phaseguard COMMAND --help' has the options of a "
+    "command.";
+
+int parse_and_run(int argc, char** argv) {
+  using namespace phaseguard::ctl;
+  CLI::App app(kDescription, "phaseguard");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("phaseguard ") + PHASEGUARD_VERSION);
+  Context context;
+  add_status(app, context);
+  add_watch(app, context);
+  add_force_kl(app, context);
+  add_release(app, context);
+  add_reset(app, context);
+  add_runs(app, context);
+  add_verify(app, context);
+  add_replay(app, context);
+  add_export(app, context);
+  add_report(app, context);
+  add_policy(app, context);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  return context.exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "phaseguard: %s\n", error.what());
+    return phaseguard::ctl::kFailed;
+  }
+}

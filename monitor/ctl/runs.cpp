@@ -1,0 +1,135 @@
+// `phaseguard runs [DIR]`: the run files of a folder.
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <system_error>
+#include <vector>
+
+#include "monitor/ctl/command.h"
+#include "monitor/ctl/files.h"
+#include "monitor/run/state.h"
+#include "monitor/store/reader.h"
+#include "monitor/store/writer.h"
+
+namespace phaseguard::ctl {
+
+namespace {
+
+struct Listed {
+  std::filesystem::path file;
+  run::RunState state;
+  std::string trouble;  // why the file cannot be read; empty: it was
+};
+
+Listed look_at(const std::filesystem::path& file) {
+  Listed out;
+  out.file = file;
+  auto reader = store::Reader::open(file);
+  if (!reader) {
+    out.trouble = reader.error().message;
+    return out;
+  }
+  auto read = reader->each(Seq{1}, [&out](const wire::Message& message) {
+    run::fold(out.state, message);
+    return true;
+  });
+  if (!read) out.trouble = read.error().message;
+  return out;
+}
+
+// "defend at step 10", of the rules that fired; "" for none.
+std::string fired(const run::RunState& state) {
+  std::string out;
+  for (const wire::RuleEvidence& rule : state.rules) {
+    if (rule.fired_step < Step{0}) continue;
+    out +=
+        (out.empty() ? "" : ", ") + rule.rule + " at step " + std::to_string(rule.fired_step.value);
+  }
+  return out;
+}
+
+std::string ended(const run::RunState& state) {
+  if (state.goodbye) return state.goodbye->reason;
+  return state.hello ? "no goodbye" : "never began";
+}
+
+nlohmann::json to_json(const Listed& listed) {
+  nlohmann::json out{{"file", listed.file.string()}};
+  if (!listed.trouble.empty()) {
+    out["error"] = listed.trouble;
+    return out;
+  }
+  const run::RunState& state = listed.state;
+  out["run"] = state.run.text();
+  out["label"] = state.label;
+  out["step"] = state.step.value;
+  out["total_steps"] = state.total_steps;
+  out["attempts"] = state.attempt;
+  out["segments"] = state.segments.size();
+  out["policy"] = state.policy ? state.policy->name : "";
+  out["policy_digest"] = state.policy ? state.policy->digest : "";
+  out["ended"] = ended(state);
+  out["events"] = state.last_seq.value;
+  out["fired"] = nlohmann::json::array();
+  for (const wire::RuleEvidence& rule : state.rules) {
+    if (rule.fired_step < Step{0}) continue;
+    out["fired"].push_back({{"rule", rule.rule}, {"step", rule.fired_step.value}});
+  }
+  return out;
+}
+
+int list_runs(const std::filesystem::path& folder, bool as_json) {
+  std::error_code error;
+  std::vector<Listed> runs;
+  std::filesystem::directory_iterator files(folder, error);
+  if (error) {
+    return failed({Errc::kNotFound, folder.string() + ": expected a folder of run files, found: " +
+                                        error.message()});
+  }
+  for (const auto& entry : files) {
+    if (entry.path().extension() == store::kExtension) runs.push_back(look_at(entry.path()));
+  }
+  std::sort(runs.begin(), runs.end(),
+            [](const Listed& a, const Listed& b) { return a.file < b.file; });
+  const bool sound = std::all_of(runs.begin(), runs.end(),
+                                 [](const Listed& listed) { return listed.trouble.empty(); });
+  if (as_json) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const Listed& listed : runs) list.push_back(to_json(listed));
+    print({{"folder", folder.string()}, {"runs", list}});
+    return sound ? kDone : kFindings;
+  }
+  if (runs.empty()) std::printf("no run files in %s\n", folder.c_str());
+  for (const Listed& listed : runs) {
+    const run::RunState& state = listed.state;
+    if (!listed.trouble.empty()) {
+      std::printf("%s\n", listed.trouble.c_str());
+      continue;
+    }
+    const std::string what = fired(state);
+    std::printf("%-24s %-10s step %lld/%lld  policy %s  %s  %s\n", state.run.text().c_str(),
+                state.label.empty() ? "-" : state.label.c_str(),
+                static_cast<long long>(state.step.value), static_cast<long long>(state.total_steps),
+                state.policy ? state.policy->name.c_str() : "-",
+                what.empty() ? "nothing fired" : ("fired: " + what).c_str(), ended(state).c_str());
+  }
+  return sound ? kDone : kFindings;
+}
+
+}  // namespace
+
+void add_runs(CLI::App& app, Context& context) {
+  auto folder = std::make_shared<std::string>();
+  CLI::App* command = add_command(
+      app, context, "runs",
+      "List the run files of a folder: run, label, steps, policy, what fired when, how it ended. "
+      "Exit code 3 when one of them cannot be read. (Live runs: phaseguard status.)",
+      [folder, &context] {
+        return list_runs(folder->empty() ? default_runs_dir() : std::filesystem::path(*folder),
+                         context.json);
+      });
+  command->add_option("DIR", *folder,
+                      "Folder of run files (default: $XDG_STATE_HOME/phaseguard/runs)");
+}
+
+}  // namespace phaseguard::ctl
