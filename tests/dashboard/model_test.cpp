@@ -114,6 +114,12 @@ TEST_CASE("a harmless run raises no alarm", "[dashboard]") {
   model.apply({file(), test::synthetic_run(options)}, at(0));
   CHECK(alarms(model).empty());
   CHECK(kl_view(model).mode == "OFF");
+  for (const EventRow& event : event_rows(*model.shown(), 100)) {
+    if (event.kind == EventKind::kTrip) CHECK(event.level == Level::kInfo);
+  }
+  for (const SignalRow& row : signal_rows(*model.shown(), model.health())) {
+    CHECK(row.level <= Level::kInfo);  // a note is no alarm
+  }
 }
 
 TEST_CASE("signals near their line come first and items are left out", "[dashboard]") {

@@ -60,6 +60,8 @@ TEST_CASE("a quiet run shows no alarm colour", "[gui]") {
   gui.frames(3, model, view);
   const plot::Palette& p = plot::dark_palette();
   CHECK(Headless::vertices_of(p.critical) == 0);
+  CHECK(Headless::vertices_of(p.high) == 0);
+  CHECK(Headless::vertices_of(p.medium) == 0);
   CHECK(Headless::vertices_of(p.override_) == 0);
   CHECK(Headless::vertices_of(p.kl_shade) == 0);
 }

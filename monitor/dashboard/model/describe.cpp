@@ -103,6 +103,30 @@ std::vector<Alarm> alarms(const Model& model) {
   return out;
 }
 
+Level level_of_rule(const run::RunState& state, const std::string& rule) {
+  if (!state.policy) return Level::kHigh;
+  for (const wire::RuleInfo& info : state.policy->rules) {
+    if (info.name != rule) continue;
+    const Level declared = level_of(info.alert);
+    return declared == Level::kNone && !info.sets.empty() ? Level::kHigh : declared;
+  }
+  return Level::kHigh;
+}
+
+namespace {
+
+Level level_of_detector(const run::RunState& state, const std::string& detector) {
+  Level level = Level::kInfo;
+  if (!state.policy) return level;
+  for (const wire::RuleInfo& info : state.policy->rules) {
+    if (std::find(info.of.begin(), info.of.end(), detector) == info.of.end()) continue;
+    level = std::max(level, level_of_rule(state, info.name));
+  }
+  return level;
+}
+
+}  // namespace
+
 std::vector<SignalRow> signal_rows(const run::RunState& state, const run::Health& health) {
   std::vector<SignalRow> rows;
   for (const auto& [name, signal] : state.signals) {
@@ -119,6 +143,7 @@ std::vector<SignalRow> signal_rows(const run::RunState& state, const run::Health
       if (d.signal != name) continue;
       row.watched = true;
       row.voting = row.voting || d.voting;
+      if (d.voting) row.level = std::max(row.level, level_of_detector(state, d.detector));
       if (d.threshold > 0.0 && std::isfinite(d.statistic)) {
         const double fraction = d.statistic / d.threshold;
         row.of_line = std::isnan(row.of_line) ? fraction : std::max(row.of_line, fraction);

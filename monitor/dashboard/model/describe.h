@@ -32,6 +32,7 @@ struct SignalRow {
   bool overdue = false;
   bool watched = false;       // a detector looks at it
   bool voting = false;        // and its condition holds
+  Level level = Level::kNone;  // of the gravest rule a voting detector counts for
   double of_line = wire::kNaN;  // statistic / threshold: 1 at the line
   const run::Series* series = nullptr;
 };
@@ -87,6 +88,7 @@ struct EventRow {
   double t = 0.0;
   std::string text;        // whole sentence
   std::string mark;        // short, for a plot; "": not marked
+  Level level = Level::kNone;  // of a trip
   std::int64_t decision = 0;  // whose evidence a click shows; 0: none
 };
 // Newest last, at most `limit` of the newest.
@@ -98,6 +100,9 @@ struct Interval {
   double to = 0.0;
 };
 [[nodiscard]] std::vector<Interval> kl_intervals(const run::RunState& state, double until);
+
+// The severity a rule declares; a rule that moves a knob counts as high when it declares none.
+[[nodiscard]] Level level_of_rule(const run::RunState& state, const std::string& rule);
 
 // Thresholds of the detectors that watch `signal`.
 struct Line {

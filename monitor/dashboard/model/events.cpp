@@ -47,6 +47,7 @@ void add_decisions(const run::RunState& state, std::vector<EventRow>& out) {
                                           : one_line(entry.body.summary);
     if (const std::string* rule = rule_fired_by(entry.body, entry.step)) {
       row.kind = EventKind::kTrip;
+      row.level = level_of_rule(state, *rule);
       row.mark = one_line(*rule, 24) + " fired";
       for (const run::RequestState& request : state.requests) {
         if (request.request.decision != row.decision || request.restored_step < Step{0}) continue;

@@ -127,7 +127,9 @@ void draw_dashboard(const Model& model, View& view, std::vector<Action>& actions
   const float banners = height_of_banners(model);
   draw_banners(model, view, {gap, menu}, width);
   const float top = menu + banners;
-  const float bottom = std::min(view.bottom_em * em(), 0.4F * display.y);
+  const bool evidence = model.decision(model.selected_decision()) != nullptr;
+  const float bottom_em = evidence ? std::max(view.bottom_em, 16.0F) : view.bottom_em;
+  const float bottom = std::min(bottom_em * em(), 0.4F * display.y);
   const float middle = display.y - top - bottom - 2.0F * gap;
   const double cursor = view.time.cursor;
   draw_columns(model, view, {gap, top}, {width, middle}, actions);
@@ -137,7 +139,6 @@ void draw_dashboard(const Model& model, View& view, std::vector<Action>& actions
   splitter(view, "bottom splitter", {gap, top + middle}, {width, gap}, view.bottom_em, -1.0F, false,
            6.0F, 30.0F);
   const ImVec2 foot{gap, top + middle + gap};
-  const bool evidence = model.decision(model.selected_decision()) != nullptr;
   const float events_width = evidence ? 0.38F * width : width;
   draw_events(model, view, foot, {events_width, bottom}, actions);
   if (evidence) {

@@ -20,7 +20,7 @@ std::string clock_text(double wall_s) {
 
 Sign sign_of_event(const EventRow& event, const plot::Palette& p) {
   switch (event.kind) {
-    case EventKind::kTrip: return {Shape::kTriangleUp, p.high};
+    case EventKind::kTrip: return sign_of(event.level, p);
     case EventKind::kCommand: return {Shape::kDiamond, p.override_};
     case EventKind::kRequest: return {Shape::kSquare, p.info};
     case EventKind::kLink: return {Shape::kCross, p.medium};

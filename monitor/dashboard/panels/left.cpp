@@ -79,7 +79,8 @@ void draw_signal(const Model& model, View& view, const SignalRow& signal, plot::
   if (!good && signal.step.value >= 0) {
     plot::shape_at(draw, sign, 0.75F * em(), plot::Shape::kTriangleDown, p.medium);
   } else if (signal.voting) {
-    plot::shape_at(draw, sign, 0.75F * em(), plot::Shape::kTriangleUp, p.high);
+    const Sign level = sign_of(signal.level, p);
+    plot::shape_at(draw, sign, 0.75F * em(), level.shape, level.colour);
   } else if (signal.watched) {
     plot::shape_at(draw, sign, 0.6F * em(), plot::Shape::kRing, p.dim);
   }
@@ -87,7 +88,7 @@ void draw_signal(const Model& model, View& view, const SignalRow& signal, plot::
   if (std::isfinite(signal.of_line)) {
     of_line = std::abs(signal.of_line) < 9.995 ? printed("%.0f%%", 100.0 * signal.of_line) : ">999%";
   }
-  number_at(view, {at.x + 14.7F * em(), at.y}, signal.voting ? p.high : p.dim, of_line);
+  number_at(view, {at.x + 14.7F * em(), at.y}, signal.voting ? sign_of(signal.level, p).colour : p.dim, of_line);
   if (signal.series != nullptr && spark > 1.0F) {
     plot::draw_sparkline(draw, plot::SeriesData(*signal.series), steps,
                          {right - spark, at.y + 0.1F * em()}, {spark, 1.1F * em()},

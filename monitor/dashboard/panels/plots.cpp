@@ -97,7 +97,11 @@ void add_marks(const Model& model, const View& view, bool first, plot::PlotSpec&
     marker.text = event.mark;
     marker.id = static_cast<int>(event.decision);
     switch (event.kind) {
-      case EventKind::kTrip: marker.shape = Shape::kTriangleUp, marker.colour = p.high; break;
+      case EventKind::kTrip: {
+        const Sign sign = sign_of(event.level, p);
+        marker.shape = sign.shape, marker.colour = sign.colour;
+        break;
+      }
       case EventKind::kCommand: marker.shape = Shape::kDiamond, marker.colour = p.override_; break;
       case EventKind::kRequest: marker.shape = Shape::kSquare, marker.colour = p.info; break;
       case EventKind::kLink: marker.shape = Shape::kCross, marker.colour = p.medium; break;

@@ -260,7 +260,7 @@ PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& tim
                 lo,
                 hi,
                 {time.view, lo.x, hi.x},
-                {values.view, hi.y, lo.y}};
+                {values.view, hi.y - 0.2F * em, lo.y}};  // a line at the lower end is not half hidden
   ImGui::PushID(spec.id);
   ImGui::SetCursorScreenPos(lo);
   ImGui::InvisibleButton("data", {hi.x - lo.x, hi.y - lo.y});
