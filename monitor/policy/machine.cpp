@@ -22,6 +22,20 @@ int rank_of(const std::string& severity) {
   return static_cast<int>(std::find(order.begin(), order.end(), severity) - order.begin());
 }
 
+// The policy's limits and the declared ones together.
+void declare_limits(MachineState& state, const wire::Hello& hello) {
+  for (std::size_t i = 0; i < state.knobs.size(); ++i) {
+    const KnobSpec& spec = state.document.knobs[i];
+    state.knobs[i].min = spec.min;
+    state.knobs[i].max = spec.max;
+    for (const wire::KnobDecl& declared : hello.knobs) {
+      if (declared.name != spec.name) continue;
+      state.knobs[i].min = std::max(spec.min, declared.min);
+      state.knobs[i].max = std::min(spec.max, declared.max);
+    }
+  }
+}
+
 void append(std::string& text, const std::string& more) {
   if (more.empty()) return;
   text += (text.empty() ? "" : "; ") + more;
@@ -81,6 +95,7 @@ void Turn::operator()(const wire::Hello& hello) {
   if (hello.start_step.value < 0 || hello.start_step.value > kMaxStep) return;
   state_.attempt = header_.attempt;
   state_.segment = 0;
+  declare_limits(state_, hello);
   declare_signals(state_, hello);
   restart(hello.start_step);
   settle();
@@ -224,16 +239,10 @@ MachineState initial_state(const Document& document, const wire::Hello& hello) {
   state.rules.resize(document.rules.size());
   for (const KnobSpec& spec : document.knobs) {
     KnobState knob;
-    knob.min = spec.min;
-    knob.max = spec.max;
-    for (const wire::KnobDecl& declared : hello.knobs) {
-      if (declared.name != spec.name) continue;
-      knob.min = std::max(spec.min, declared.min);
-      knob.max = std::min(spec.max, declared.max);
-    }
     knob.value = knob.target = spec.base;
     state.knobs.push_back(std::move(knob));
   }
+  declare_limits(state, hello);
   declare_signals(state, hello);
   restart_signals(state, hello.start_step);
   return state;
