@@ -155,6 +155,14 @@ void fold_applied(RunState& state, const wire::Message& m, const wire::Applied& 
     knob.applied_value = setting.value;
     knob.applied_cause = setting.cause;
     knob.applied_decision = setting.decision;
+    // Until a first decision the policy's base is in force, and this report alone tells its value.
+    const bool at_base = setting.cause == "base" && setting.decision == 0 && knob.decision == 0;
+    if (at_base && setting.value != knob.decided_value) {
+      knob.decided_value = setting.value;
+      knob.decided_step = m.header.step;
+      knob.decided.append(m.header.step, m.header.t, setting.value, Quality::kGood);
+      extend(knob.on_decided, state, m.header.step, setting.value);
+    }
   }
 }
 

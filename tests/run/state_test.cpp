@@ -177,6 +177,16 @@ TEST_CASE("Status refines evidence and never moves the record", "[run]") {
   REQUIRE(state.detectors.at(0).n == 9);
 }
 
+TEST_CASE("a base that is not the trainer's initial value counts as decided", "[run]") {
+  test::Story s;
+  s.add(0, test::hello());
+  s.add(1, test::applied(0.25, 0, 0));
+  const RunState state = folded(s.messages);
+  REQUIRE(state.knobs.at("kl").decided_value == 0.25);
+  REQUIRE(state.knobs.at("kl").confirmed());
+  REQUIRE(state.knobs.at("kl").on_decided.size() == 1);
+}
+
 TEST_CASE("every kind of message can be folded", "[run][hostile]") {
   RunState state;
   std::int64_t seq = 0;

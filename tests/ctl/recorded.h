@@ -1,0 +1,118 @@
+// Real run files: a policy machine decides over a scripted trainer's events, as the daemon does,
+// and the store records both.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "monitor/policy/machine.h"
+#include "tests/run/story.h"
+#include "tests/store/place.h"
+
+namespace phaseguard::test {
+
+inline constexpr const char* kPolicy = R"(version = 1
+name = "small"
+mode = "enforce"
+
+[knob.kl]
+base = 0.0
+min = 0.0
+max = 4.0
+
+[detector.judge]
+signal = "judge/score"
+type = "level"
+above = 0.30
+consecutive = 2
+
+[rule.defend]
+of = ["judge"]
+latch = true
+set.kl = 2.0
+request = "rollback"
+alert = "critical"
+)";
+
+inline policy::Document document_of(const std::string& toml) {
+  auto parsed = policy::parse(toml, "test.toml");
+  for (const auto& d : parsed.diagnostics) UNSCOPED_INFO(policy::to_text(d, "test.toml"));
+  REQUIRE(parsed.document.has_value());
+  return *parsed.document;
+}
+
+// A judge score a step, by the trainer and the daemon.
+class Recorder {
+ public:
+  Recorder(std::string run, const std::string& toml)
+      : run_(*RunId::parse(run)), document_(document_of(toml)) {
+    wire::Hello declared = hello();
+    declared.signals[1].every_steps = 1;
+    auto machine = policy::Machine::create(document_, declared);
+    REQUIRE(machine.has_value());
+    machine_ = std::move(*machine);
+    const wire::Message first = put(0, declared, 1);
+    put(0, policy::describe(document_, declared), 0);
+    (void)machine_->on(first);
+    take(0, wire::LinkChange{"claimed", "", 1}, 0);
+  }
+
+  void take(std::int64_t step, wire::Body body, std::int64_t attempt = 1) {
+    const wire::Message event = put(step, std::move(body), attempt);
+    if (auto decision = machine_->on(event)) put(step, std::move(*decision), 0);
+  }
+
+  void judge(std::int64_t step, double score) {
+    take(step, report(wire::Report::Origin::kBatch, {sample("judge/score", score)}));
+  }
+
+  void write(const std::filesystem::path& file) {
+    auto writer = open_writer(file, run_);
+    record(writer, messages);
+  }
+
+  std::vector<wire::Message> messages;
+
+ private:
+  wire::Message put(std::int64_t step, wire::Body body, std::int64_t attempt) {
+    wire::Message m;
+    m.header.run = run_;
+    m.header.seq = Seq{static_cast<std::int64_t>(messages.size()) + 1};
+    m.header.step = Step{step};
+    m.header.t = 1.75e9 + static_cast<double>(messages.size());
+    m.header.attempt = attempt;
+    m.header.source_seq = attempt > 0 ? m.header.seq : Seq{};
+    m.body = std::move(body);
+    messages.push_back(m);
+    return m;
+  }
+
+  RunId run_;
+  policy::Document document_;
+  std::optional<policy::Machine> machine_;
+};
+
+// Fires at step 4, is rolled back, goes on quietly, ends.
+inline Recorder malicious() {
+  Recorder run("bad-1", kPolicy);
+  const double scores[] = {0.0, 0.1, 0.2, 0.9, 0.8, wire::kNaN};
+  for (std::int64_t step = 0; step < 6; ++step) run.judge(step, scores[step]);
+  run.take(5, applied(2.0, 0, 1));
+  wire::Applied back = applied(2.0, 1, 1);
+  back.requests = {{1, "done", "restored snapshot of step 0", Step{0}}};
+  run.take(0, back);
+  for (std::int64_t step = 0; step < 6; ++step) run.judge(step, 0.05);
+  run.take(6, wire::Goodbye{"finished", ""});
+  return run;
+}
+
+inline Recorder harmless() {
+  Recorder run("good-1", kPolicy);
+  for (std::int64_t step = 0; step < 6; ++step) run.judge(step, 0.1);
+  run.take(6, wire::Goodbye{"finished", ""});
+  return run;
+}
+
+}  // namespace phaseguard::test
