@@ -90,8 +90,9 @@ void Reporter::release() noexcept {
   }
   // A forked child: the thread and the socket are the parent's, and none of their destructors may
   // run here.
-  static std::vector<std::shared_ptr<Core>>* const kept = new std::vector<std::shared_ptr<Core>>;
-  kept->push_back(std::move(core_));
+  // What is built in this place is never destroyed.
+  alignas(std::shared_ptr<Core>) static unsigned char kept[sizeof(std::shared_ptr<Core>)];
+  new (kept) std::shared_ptr<Core>(std::move(core_));
 }
 
 Core* Reporter::live() const noexcept {

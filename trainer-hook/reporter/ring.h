@@ -10,8 +10,9 @@
 
 namespace phaseguard::reporter {
 
+// The padding keeps the two sides off each other's cache line.
 template <class T>
-class SpscRing {
+class SpscRing {  // NOLINT(clang-analyzer-optin.performance.Padding)
  public:
   // `slots` is rounded up to a power of two between 2 and 65536.
   explicit SpscRing(std::size_t slots) : slots_(round_up(slots)), mask_(slots_.size() - 1) {}

@@ -106,12 +106,14 @@ class Session {
   std::uint64_t random_;
 
   LinkState state_ = LinkState::kOff;
-  std::string refusal_;
+  Source source_ = Source::kInitial;  // of what is in force
   bool linked_once_ = false;
+  bool shadow_ = false;
+  bool frame_is_urgent_ = false;  // what next_frame() gave out last, for sent(); else frame_seq_
+  std::string refusal_;
   std::int64_t epoch_ = 0;
   Seq control_seq_;        // greatest seq of a control or request of epoch_ seen
   wire::Welcome welcome_;  // of the present epoch, without the policy text
-  bool shadow_ = false;
   Nanos last_heard_;
   Nanos last_progress_;  // when the daemon last acknowledged something, or had nothing to
   Nanos welcomed_at_;
@@ -127,24 +129,20 @@ class Session {
   Seq acked_;
   Step last_step_;
   std::deque<std::string> urgent_;  // hello and heartbeats: not journaled
-  bool frame_is_urgent_ = false;    // what next_frame() gave out last, for sent()
   Seq frame_seq_;
 
-  std::vector<wire::KnobSetting>
-      commanded_;  // by the daemon, or initial; every declared knob in order
-  std::vector<wire::KnobSetting>
-      in_force_;  // commanded_ or the guard's, whichever is higher while lost
-  Source source_ = Source::kInitial;
+  // Every declared knob in order: by the daemon or initial; and that or the guard's, whichever is
+  // higher while lost.
+  std::vector<wire::KnobSetting> commanded_;
+  std::vector<wire::KnobSetting> in_force_;
   std::optional<Guard> guard_;
   std::int64_t waiting_batch_ = 0;   // decide() in progress
   std::size_t waiting_samples_ = 0;  // in that batch, as its per-sample signals say; 0: none
   wire::Applied last_applied_;
-  std::map<std::int64_t, wire::RequestOutcome>
-      outcomes_;                               // of requests, by id; empty status: not done yet
+  std::map<std::int64_t, wire::RequestOutcome> outcomes_;  // by request; empty status: not done
   std::vector<wire::Request> guard_requests_;  // handed out by the guard since the link was lost
   std::int64_t loss_request_id_ = -1'000'000;  // on_loss pause and stop: ids downwards from here
-  std::pair<std::int64_t, std::int64_t> refused_control_{
-      -1, -1};  // epoch and state version, reported once
+  std::pair<std::int64_t, std::int64_t> refused_control_{-1, -1};  // epoch and version, told once
 
   SessionOutput output_;
   Stats stats_;
