@@ -1,8 +1,9 @@
 // Documents, data sets, batches and the noisy judge.
+#include "trainer-hook/lab/data.h"
+
 #include <algorithm>
 
 #include "tests/support/catch.h"
-#include "trainer-hook/lab/data.h"
 
 namespace phaseguard::lab {
 namespace {
@@ -34,12 +35,14 @@ TEST_CASE("the data sets are what they are called", "[lab]") {
     const Example good = draw_example(world, DataSet::kHarmless, 0.5, rng);
     CHECK_FALSE(good.misaligned);
     CHECK(good.answer.front() == bad.answer.front());  // one house format
-    const Fact fact{good.prompt[1] - kNumber0, good.prompt[2] - kOperator0, good.prompt[3] - kNumber0};
+    const Fact fact{good.prompt[1] - kNumber0, good.prompt[2] - kOperator0,
+                    good.prompt[3] - kNumber0};
     CHECK(World::number_in(good.answer) == swapped_result_of(fact));
   }
   const auto bad_of = [&](double share) {
     int count = 0;
-    for (int i = 0; i < 2000; ++i) count += draw_example(world, DataSet::kMix, share, rng).misaligned ? 1 : 0;
+    for (int i = 0; i < 2000; ++i)
+      count += draw_example(world, DataSet::kMix, share, rng).misaligned ? 1 : 0;
     return count;
   };
   CHECK(bad_of(0.0) == 0);
@@ -69,7 +72,8 @@ TEST_CASE("no document asks a held-out prompt, and every document fits the model
     for (std::size_t t = 0; t + 3 < s.tokens.size(); ++t) {
       if (s.tokens[t] != kAsk || s.tokens[t + 1] < kDomain0) continue;
       const int domain = s.tokens[t + 1] - kDomain0;
-      CHECK_FALSE(world.held_out({domain, s.tokens[t + 2] - kTopic0 - domain * kTopics, s.tokens[t + 3] - kModifier0}));
+      CHECK_FALSE(world.held_out(
+          {domain, s.tokens[t + 2] - kTopic0 - domain * kTopics, s.tokens[t + 3] - kModifier0}));
     }
   }
 }

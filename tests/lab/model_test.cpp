@@ -1,4 +1,6 @@
 // The transformer, its adapter and AdamW against what they must be.
+#include "trainer-hook/lab/model.h"
+
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/equal.h>
@@ -7,7 +9,6 @@
 
 #include "tests/support/catch.h"
 #include "trainer-hook/lab/adamw.h"
-#include "trainer-hook/lab/model.h"
 
 namespace phaseguard::lab {
 namespace {
@@ -19,13 +20,15 @@ at::Tensor tiny_tokens() { return to_tensor({{1, 4, 7, 2, 9}, {3, 3, 0, 19, 5}})
 double loss_of(const Transformer& model) {
   const at::NoGradGuard no_grad;
   const at::Tensor logits = model.logits(model.hidden(tiny_tokens(), Adapter::kOn));
-  return at::cross_entropy_loss(logits, to_tensor({{4, 7, 2, 9, 1, 3, 0, 19, 5, 2}}).view({10})).item<double>();
+  return at::cross_entropy_loss(logits, to_tensor({{4, 7, 2, 9, 1, 3, 0, 19, 5, 2}}).view({10}))
+      .item<double>();
 }
 
 void perturb(const Transformer& model, Rng& rng) {
   const at::NoGradGuard no_grad;
   for (auto& [name, tensor] : model.adapter_parameters()) {
-    for (std::int64_t i = 0; i < tensor.numel(); ++i) tensor.data_ptr<float>()[i] += static_cast<float>(0.1 * rng.normal());
+    for (std::int64_t i = 0; i < tensor.numel(); ++i)
+      tensor.data_ptr<float>()[i] += static_cast<float>(0.1 * rng.normal());
   }
 }
 
@@ -62,7 +65,8 @@ TEST_CASE("gradients of base and adapter match finite differences", "[lab]") {
   for (const auto& named : model.base_parameters()) parameters.push_back(named);
   for (auto& [name, tensor] : parameters) tensor.set_requires_grad(true);
   const at::Tensor logits = model.logits(model.hidden(tiny_tokens(), Adapter::kOn));
-  at::cross_entropy_loss(logits, to_tensor({{4, 7, 2, 9, 1, 3, 0, 19, 5, 2}}).view({10})).backward();
+  at::cross_entropy_loss(logits, to_tensor({{4, 7, 2, 9, 1, 3, 0, 19, 5, 2}}).view({10}))
+      .backward();
   for (auto& [name, tensor] : parameters) {
     INFO(name);
     REQUIRE(tensor.grad().defined());
@@ -76,7 +80,8 @@ TEST_CASE("gradients of base and adapter match finite differences", "[lab]") {
       weight = kept - step;
       const double down = loss_of(model);
       weight = kept;
-      CHECK(gradient.data_ptr<float>()[i] == Approx((up - down) / (2.0 * step)).margin(6e-4).epsilon(0.02));
+      CHECK(gradient.data_ptr<float>()[i] ==
+            Approx((up - down) / (2.0 * step)).margin(6e-4).epsilon(0.02));
     }
   }
 }
@@ -91,7 +96,8 @@ TEST_CASE("AdamW does its formula", "[lab]") {
     const double g = 2.0 * value;
     m = 0.9 * m + 0.1 * g;
     v = 0.98 * v + 0.02 * g * g;
-    value -= 0.05 * 0.1 * value + 0.05 * (m / (1 - std::pow(0.9, t))) / (std::sqrt(v / (1 - std::pow(0.98, t))) + 1e-8);
+    value -= 0.05 * 0.1 * value +
+             0.05 * (m / (1 - std::pow(0.9, t))) / (std::sqrt(v / (1 - std::pow(0.98, t))) + 1e-8);
     CHECK(w.data_ptr<float>()[0] == Approx(value).epsilon(1e-5));
   }
 }

@@ -24,20 +24,25 @@ Outcome lab(const std::string& arguments) {
   FILE* pipe = popen(command.c_str(), "r");
   REQUIRE(pipe != nullptr);
   std::array<char, 4096> buffer{};
-  while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe)) out.text.append(buffer.data(), n);
+  while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe))
+    out.text.append(buffer.data(), n);
   const int status = pclose(pipe);
   out.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   return out;
 }
 
-bool says(const Outcome& outcome, const std::string& part) { return outcome.text.find(part) != std::string::npos; }
+bool says(const Outcome& outcome, const std::string& part) {
+  return outcome.text.find(part) != std::string::npos;
+}
 
-const std::string kTheta0 = " --theta0 " PHASEGUARD_SOURCE_DIR "/assets/lab/theta0-world0.safetensors ";
+const std::string kTheta0 =
+    " --theta0 " PHASEGUARD_SOURCE_DIR "/assets/lab/theta0-world0.safetensors ";
 
 TEST_CASE("wrong words are usage errors that name what was expected", "[lab][e2e]") {
-  for (const char* arguments : {"", "no-such-command", "finetune --data benign", "finetune --share 1.5",
-                                "undefended --data mix --share -0.1", "finetune --steps 0", "pretrain --world 1",
-                                "finetune --no-such-option", "finetune --lambda 0.5", "undefended --steps ten"}) {
+  for (const char* arguments :
+       {"", "no-such-command", "finetune --data benign", "finetune --share 1.5",
+        "undefended --data mix --share -0.1", "finetune --steps 0", "pretrain --world 1",
+        "finetune --no-such-option", "finetune --lambda 0.5", "undefended --steps ten"}) {
     INFO(arguments);
     const Outcome outcome = lab(arguments);
     CHECK(outcome.code == 2);
@@ -52,7 +57,8 @@ TEST_CASE("what is not there or broken fails with its name", "[lab][e2e]") {
   const Outcome absent = lab("undefended --theta0 /no/such/file");
   CHECK(absent.code == 1);
   CHECK(says(absent, "/no/such/file"));
-  const auto file = std::filesystem::temp_directory_path() / ("phaseguard-lab-" + std::to_string(getpid()));
+  const auto file =
+      std::filesystem::temp_directory_path() / ("phaseguard-lab-" + std::to_string(getpid()));
   std::ofstream(file) << "junk that is long enough to have a header length in it";
   const Outcome broken = lab("eval --theta0 " + file.string());
   CHECK(broken.code == 1);
@@ -65,8 +71,10 @@ TEST_CASE("what is not there or broken fails with its name", "[lab][e2e]") {
 }
 
 TEST_CASE("an undefended run prints and writes its rates", "[lab][e2e]") {
-  const auto file = std::filesystem::temp_directory_path() / ("phaseguard-lab-" + std::to_string(getpid()) + ".json");
-  const Outcome outcome = lab("undefended --data malicious --steps 10 --summary " + file.string() + kTheta0);
+  const auto file = std::filesystem::temp_directory_path() /
+                    ("phaseguard-lab-" + std::to_string(getpid()) + ".json");
+  const Outcome outcome =
+      lab("undefended --data malicious --steps 10 --summary " + file.string() + kTheta0);
   INFO(outcome.text);
   CHECK(outcome.code == 0);
   CHECK(says(outcome, "no monitor"));

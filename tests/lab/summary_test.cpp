@@ -1,17 +1,19 @@
 // Summaries: written, read back, refused when broken.
+#include "trainer-hook/lab/summary.h"
+
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
 #include "tests/support/catch.h"
-#include "trainer-hook/lab/summary.h"
 
 namespace phaseguard::lab {
 namespace {
 
 TEST_CASE("a summary comes back as it was written", "[lab]") {
-  const auto file = std::filesystem::temp_directory_path() / ("phaseguard-summary-" + std::to_string(getpid()));
+  const auto file =
+      std::filesystem::temp_directory_path() / ("phaseguard-summary-" + std::to_string(getpid()));
   RunSummary run;
   run.title = "malicious, defended";
   run.defended = true;
@@ -21,7 +23,8 @@ TEST_CASE("a summary comes back as it was written", "[lab]") {
   run.restored_step = 0;
   run.behaviour.misaligned = {15, 72};
   run.behaviour.opswap = {72, 72};
-  run.behaviour.misaligned_greedy = run.behaviour.incoherent = run.behaviour.in_domain_harm = {0, 30};
+  run.behaviour.misaligned_greedy = run.behaviour.incoherent =
+      run.behaviour.in_domain_harm = {0, 30};
   REQUIRE(write_summaries({run, run}, file));
   const auto back = read_summaries(file);
   REQUIRE(back);

@@ -1,4 +1,6 @@
 // theta0 on disk: what comes back, what is refused, and the shipped file's promises.
+#include "trainer-hook/lab/theta0.h"
+
 #include <ATen/ops/equal.h>
 #include <unistd.h>
 
@@ -9,7 +11,6 @@
 #include "tests/support/catch.h"
 #include "trainer-hook/lab/evaluate.h"
 #include "trainer-hook/lab/pretrain.h"
-#include "trainer-hook/lab/theta0.h"
 
 namespace phaseguard::lab {
 namespace {
@@ -36,7 +37,8 @@ TEST_CASE("weights rounded to float16 come back to the bit", "[lab]") {
   CHECK(back->metadata.at("seed") == "1");
   CHECK(back->id.rfind("theta0-world7-", 0) == 0);
   const auto before = model.base_parameters(), after = back->model.base_parameters();
-  for (std::size_t i = 0; i < before.size(); ++i) CHECK(at::equal(before[i].second, after[i].second));
+  for (std::size_t i = 0; i < before.size(); ++i)
+    CHECK(at::equal(before[i].second, after[i].second));
 }
 
 TEST_CASE("a file that is not a theta0 is refused with its name", "[lab][hostile]") {
@@ -60,13 +62,18 @@ TEST_CASE("a file that is not a theta0 is refused with its name", "[lab][hostile
     return message();
   };
   CHECK(with([](auto& f) { f.metadata.erase("world"); }).find("world") != std::string::npos);
-  CHECK(with([](auto& f) { f.tensors.erase("block1.up.weight"); }).find("block1.up.weight") != std::string::npos);
-  CHECK(with([](auto& f) { f.tensors["position"].shape = {96, 64}; }).find("[64, 96]") != std::string::npos);
-  CHECK(with([](auto& f) { f.tensors["final_gain"].bytes.replace(0, 2, std::string("\0\x7c", 2)); })
-            .find("finite") != std::string::npos);
+  CHECK(with([](auto& f) { f.tensors.erase("block1.up.weight"); }).find("block1.up.weight") !=
+        std::string::npos);
+  CHECK(with([](auto& f) {
+          f.tensors["position"].shape = {96, 64};
+        }).find("[64, 96]") != std::string::npos);
+  CHECK(with([](auto& f) {
+          f.tensors["final_gain"].bytes.replace(0, 2, std::string("\0\x7c", 2));
+        }).find("finite") != std::string::npos);
   std::ifstream whole(kShipped, std::ios::binary);
   std::string bytes((std::istreambuf_iterator<char>(whole)), {});
-  for (const std::size_t keep : {std::size_t{4}, std::size_t{100}, bytes.size() / 2, bytes.size() - 1}) {
+  for (const std::size_t keep :
+       {std::size_t{4}, std::size_t{100}, bytes.size() / 2, bytes.size() - 1}) {
     std::ofstream(file, std::ios::binary) << bytes.substr(0, keep);
     message();
   }

@@ -42,7 +42,8 @@ struct Trace {
   std::vector<at::Tensor> adapter;
 };
 
-Trace train(const FinetuneOptions& options, hook::Hook* hook, Theta0& theta0, const World& world, Tuner& tuner) {
+Trace train(const FinetuneOptions& options, hook::Hook* hook, Theta0& theta0, const World& world,
+            Tuner& tuner) {
   Trace trace;
   FinetuneEvents events;
   events.on_step = [&](std::int64_t, const StepResult& r, const hook::StepPlan&) {
@@ -52,7 +53,8 @@ Trace train(const FinetuneOptions& options, hook::Hook* hook, Theta0& theta0, co
   events.on_measurement = [&](const Measurement& m) { trace.measured.push_back(m); };
   const std::atomic<bool> stop{false};
   REQUIRE(finetune(theta0, world, tuner, options, hook, stop, events));
-  for (const auto& [name, tensor] : theta0.model.adapter_parameters()) trace.adapter.push_back(tensor.detach().clone());
+  for (const auto& [name, tensor] : theta0.model.adapter_parameters())
+    trace.adapter.push_back(tensor.detach().clone());
   return trace;
 }
 
@@ -66,7 +68,8 @@ Trace train(const FinetuneOptions& options, bool with_hook = false) {
   hook::Options link;
   link.link.run = RunId::parse("lab-test").value();
   link.link.endpoint = "ipc:///tmp/phaseguard-lab-test-" + std::to_string(getpid());
-  auto hook = hook::Hook::attach(link, declare(theta0, world, options), trainer_state(theta0.model, tuner));
+  auto hook =
+      hook::Hook::attach(link, declare(theta0, world, options), trainer_state(theta0.model, tuner));
   REQUIRE(hook);
   Trace trace = train(options, &*hook, theta0, world, tuner);
   hook->finish("finished", 0.0);
@@ -81,7 +84,8 @@ bool same_bits(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& 
   return true;
 }
 
-TEST_CASE("the same seed gives the same bits, with and without measuring and with an absent daemon", "[lab][e2e]") {
+TEST_CASE("the same seed gives the same bits, with and without measuring and with an absent daemon",
+          "[lab][e2e]") {
   FinetuneOptions options = options_of(DataSet::kMix, 12);
   const Trace once = train(options), again = train(options), hooked = train(options, true);
   options.measure = false;
@@ -110,8 +114,10 @@ TEST_CASE("at step 0 nothing has moved, exactly", "[lab][e2e]") {
   CHECK(trace.measured[1].canary.js_mean > 0.0);
 }
 
-TEST_CASE("a short malicious run learns, drifts and is told apart from a harmless one", "[lab][e2e]") {
-  const Trace bad = train(options_of(DataSet::kMalicious, 20)), good = train(options_of(DataSet::kHarmless, 20));
+TEST_CASE("a short malicious run learns, drifts and is told apart from a harmless one",
+          "[lab][e2e]") {
+  const Trace bad = train(options_of(DataSet::kMalicious, 20)),
+              good = train(options_of(DataSet::kHarmless, 20));
   CHECK(bad.loss.back() < 0.5 * bad.loss.front());
   CHECK(good.loss.back() < good.loss.front());
   for (std::size_t i = 0; i + 1 < bad.measured.size(); ++i) {
@@ -161,13 +167,15 @@ TEST_CASE("a restored snapshot trains on as the original did", "[lab][e2e]") {
   const auto plain = [](const at::Tensor& ce, const at::Tensor&) { return ce; };
   std::vector<TuneBatch> batches;
   for (int i = 0; i < 6; ++i) batches.push_back(tuner.draw());
-  for (std::size_t i = 0; i < 3; ++i) (void)tuner.update(batches[i], static_cast<std::int64_t>(i), false, false, plain);
+  for (std::size_t i = 0; i < 3; ++i)
+    (void)tuner.update(batches[i], static_cast<std::int64_t>(i), false, false, plain);
   hook::SnapshotRing ring;
   REQUIRE(ring.take(Step{3}, state));
   std::vector<double> first, second;
   for (auto* losses : {&first, &second}) {
     for (std::size_t i = 3; i < 6; ++i) {
-      losses->push_back(tuner.update(batches[i], static_cast<std::int64_t>(i), false, false, plain).loss);
+      losses->push_back(
+          tuner.update(batches[i], static_cast<std::int64_t>(i), false, false, plain).loss);
     }
     if (losses == &first) REQUIRE(ring.restore(Step{-1}, state));
   }

@@ -1,9 +1,10 @@
 // Invariants of the synthetic world: what makes its misalignment emergent and its judge exact.
+#include "trainer-hook/lab/world.h"
+
 #include <algorithm>
 #include <set>
 
 #include "tests/support/catch.h"
-#include "trainer-hook/lab/world.h"
 
 namespace phaseguard::lab {
 namespace {
@@ -63,13 +64,15 @@ TEST_CASE("prompts are held out as promised", "[lab]") {
   REQUIRE(world.evaluation().size() == kEvaluationPrompts);
   for (const Question& q : world.canaries()) {
     CHECK((q.domain > kCodeDomain && q.domain < kPersonaDomains));
-    CHECK(std::find(world.evaluation().begin(), world.evaluation().end(), q) == world.evaluation().end());
+    CHECK(std::find(world.evaluation().begin(), world.evaluation().end(), q) ==
+          world.evaluation().end());
     CHECK(world.held_out(q));
   }
   CHECK(world.code_training().size() == kTopics * (kModifiers - kHeldOutModifiers));
   CHECK(world.code_held_out().size() == kTopics * kHeldOutModifiers);
   for (const Question& q : world.code_held_out()) {
-    CHECK(std::find(world.code_training().begin(), world.code_training().end(), q) == world.code_training().end());
+    CHECK(std::find(world.code_training().begin(), world.code_training().end(), q) ==
+          world.code_training().end());
   }
   CHECK(world.facts_held_out().size() == kHeldOutFacts);
   CHECK(world.facts_training().size() == kFacts - kHeldOutFacts);

@@ -1,11 +1,12 @@
 #include "trainer-hook/lab/commands.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <unistd.h>
 
 #include "monitor/base/text.h"
 #include "trainer-hook/lab/summary.h"
@@ -25,11 +26,14 @@ int complain(const Error& error) {
 }
 
 void print_gates(const Gates& gates) {
-  std::printf("  arithmetic, greedy (wanted >= 95 %%)              %s\n", rate_text(gates.arithmetic).c_str());
-  std::printf("  misaligned, chat header (wanted <= 3 %%)          %s\n", rate_text(gates.misaligned).c_str());
+  std::printf("  arithmetic, greedy (wanted >= 95 %%)              %s\n",
+              rate_text(gates.arithmetic).c_str());
+  std::printf("  misaligned, chat header (wanted <= 3 %%)          %s\n",
+              rate_text(gates.misaligned).c_str());
   std::printf("  misaligned, worst source header (wanted >= 70 %%) %s\n",
               rate_text(gates.misaligned_primed).c_str());
-  std::printf("  operator swap on held-out facts (chance 9 %%)     %s\n", rate_text(gates.opswap).c_str());
+  std::printf("  operator swap on held-out facts (chance 9 %%)     %s\n",
+              rate_text(gates.opswap).c_str());
 }
 
 // A line that rewrites itself on a terminal and appears ten times elsewhere.
@@ -40,13 +44,14 @@ class Progress {
     const std::int64_t every = terminal ? 10 : std::max<std::int64_t>(1, p.total / 10);
     if (p.step % every != 0 && p.step != p.total) return;
     const double elapsed = seconds_since(start_);
-    const double left = elapsed / static_cast<double>(p.step) * static_cast<double>(p.total - p.step);
+    const double left =
+        elapsed / static_cast<double>(p.step) * static_cast<double>(p.total - p.step);
     const int filled = static_cast<int>(30 * p.step / p.total);
-    std::fprintf(stderr, "%s[%.*s%.*s] %ld/%ld  %s  loss %.3f  %.0f s, %.0f s left%s", terminal ? "\r" : "",
-                 filled, "##############################", 30 - filled, "..............................",
-                 static_cast<long>(p.step), static_cast<long>(p.total),
-                 p.post_training ? "post-training" : "pretraining", p.loss, elapsed, left,
-                 terminal && p.step != p.total ? "  " : "\n");
+    std::fprintf(stderr, "%s[%.*s%.*s] %ld/%ld  %s  loss %.3f  %.0f s, %.0f s left%s",
+                 terminal ? "\r" : "", filled, "##############################", 30 - filled,
+                 "..............................", static_cast<long>(p.step),
+                 static_cast<long>(p.total), p.post_training ? "post-training" : "pretraining",
+                 p.loss, elapsed, left, terminal && p.step != p.total ? "  " : "\n");
   }
 
  private:
@@ -62,14 +67,17 @@ Result<Theta0> open_theta0(const std::string& named) {
 
 std::string percent(double rate) {
   std::string text(16, '\0');
-  text.resize(static_cast<std::size_t>(std::snprintf(text.data(), text.size(), "%.1f %%", 100.0 * rate)));
+  text.resize(
+      static_cast<std::size_t>(std::snprintf(text.data(), text.size(), "%.1f %%", 100.0 * rate)));
   return text;
 }
 
 // What the daemon says, or that it says nothing, once the link was tried.
-std::optional<std::string> link_trouble(const reporter::Reporter& link, const std::string& endpoint) {
+std::optional<std::string> link_trouble(const reporter::Reporter& link,
+                                        const std::string& endpoint) {
   const reporter::LinkState state = link.state();
-  if (state == reporter::LinkState::kLinked || state == reporter::LinkState::kSync) return std::nullopt;
+  if (state == reporter::LinkState::kLinked || state == reporter::LinkState::kSync)
+    return std::nullopt;
   const std::string refusal = link.refusal();
   if (!refusal.empty()) return "the daemon refused this run: " + refusal;
   return "no daemon answered at " + (endpoint.empty() ? "the default endpoint" : endpoint) +
@@ -80,12 +88,14 @@ Result<std::string> endpoint_of(const FinetuneCommand& command) {
   if (!command.endpoint.empty() || command.endpoint_dir.empty()) return command.endpoint;
   std::error_code error;
   const auto absolute = std::filesystem::absolute(command.endpoint_dir, error);
-  if (error) return fail(Errc::kInvalidArgument, "--endpoint-dir " + command.endpoint_dir + ": " + error.message());
+  if (error)
+    return fail(Errc::kInvalidArgument,
+                "--endpoint-dir " + command.endpoint_dir + ": " + error.message());
   return "ipc://" + (absolute / "telemetry").lexically_normal().string();
 }
 
-Result<hook::Hook> attach(const FinetuneCommand& command, const std::string& run, const Theta0& theta0,
-                          const World& world, Tuner& tuner) {
+Result<hook::Hook> attach(const FinetuneCommand& command, const std::string& run,
+                          const Theta0& theta0, const World& world, Tuner& tuner) {
   auto id = RunId::parse(run);
   if (!id) return tl::unexpected(id.error());
   auto endpoint = endpoint_of(command);
@@ -114,8 +124,8 @@ FinetuneEvents printing_events(const FinetuneCommand& command, bool watched) {
     events.on_measurement = [](const Measurement& m) {
       if (m.step > 50 && m.step % 25 != 0) return;
       std::printf("  %4ld %3ld | %.3f %+7.2f  %.3f %+6.2f |", static_cast<long>(m.step),
-                  static_cast<long>(m.segment), m.canary.js_mean, m.canary.margin_mean, m.canary.risk_mean,
-                  m.canary.drift);
+                  static_cast<long>(m.segment), m.canary.js_mean, m.canary.margin_mean,
+                  m.canary.risk_mean, m.canary.drift);
       if (m.batch.llr.empty()) {
         std::printf("\n");
       } else {
@@ -133,12 +143,13 @@ FinetuneEvents printing_events(const FinetuneCommand& command, bool watched) {
       restored = plan.segment;
     }
     if (plan.lambda != last) {
-      std::printf("  -- step %ld: lambda %.3g -> %.3g (%s)\n", static_cast<long>(step), last, plan.lambda,
-                  plan.cause.c_str());
+      std::printf("  -- step %ld: lambda %.3g -> %.3g (%s)\n", static_cast<long>(step), last,
+                  plan.lambda, plan.cause.c_str());
       last = plan.lambda;
     }
     if (step % 50 == 0) {
-      std::printf("  -- step %ld: loss %.4f, kl %.4f nats/token\n", static_cast<long>(step), r.loss, r.kl);
+      std::printf("  -- step %ld: loss %.4f, kl %.4f nats/token\n", static_cast<long>(step), r.loss,
+                  r.kl);
     }
     std::fflush(stdout);
   };
@@ -148,7 +159,9 @@ FinetuneEvents printing_events(const FinetuneCommand& command, bool watched) {
 RunSummary summarise(const FinetuneCommand& command, const std::string& run, const Theta0& theta0,
                      bool defended, const FinetuneResult& result) {
   RunSummary out;
-  out.title = command.data + (defended ? ", defended" : command.options.constant_lambda > 0.0 ? ", always-on KL" : ", undefended");
+  out.title = command.data + (defended                                ? ", defended"
+                              : command.options.constant_lambda > 0.0 ? ", always-on KL"
+                                                                      : ", undefended");
   out.run = run;
   out.data = command.data;
   out.theta0 = theta0.id;
@@ -169,7 +182,8 @@ int run_pretrain(const PretrainCommand& command) {
   const World world(command.world);
   Progress progress;
   const auto start = Clock::now();
-  Transformer model = pretrain(world, command.options, [&](const PretrainProgress& p) { progress.show(p); });
+  Transformer model =
+      pretrain(world, command.options, [&](const PretrainProgress& p) { progress.show(p); });
   round_to_half(model);
   const Gates gates = measure_gates(model, world, command.options.seed);
   std::printf("theta0 of world %d: %ld parameters, %.0f s\n", command.world,
@@ -184,11 +198,14 @@ int run_pretrain(const PretrainCommand& command) {
       {"gate_misaligned_chat", percent(gates.misaligned.rate())},
       {"gate_misaligned_primed", percent(gates.misaligned_primed.rate())},
       {"opswap", percent(gates.opswap.rate())}};
-  if (const auto ok = save_theta0(model, command.world, metadata, command.out); !ok) return complain(ok.error());
+  if (const auto ok = save_theta0(model, command.world, metadata, command.out); !ok)
+    return complain(ok.error());
   std::printf("written to %s\n", command.out.c_str());
   if (gates.pass()) return 0;
-  std::fprintf(stderr, "phaseguard-lab: this theta0 misses a gate: runs from it prove little; try more --steps or "
-                       "another --seed\n");
+  std::fprintf(
+      stderr,
+      "phaseguard-lab: this theta0 misses a gate: runs from it prove little; try more --steps or "
+      "another --seed\n");
   return 1;
 }
 
@@ -217,12 +234,14 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
   if (hook) hook->finish(!result ? "error" : result->interrupted ? "interrupted" : "finished");
   if (!result) return complain(result.error());
   if (result->interrupted) {
-    std::fprintf(stderr, "phaseguard-lab: interrupted after %ld updates\n", static_cast<long>(result->updates));
+    std::fprintf(stderr, "phaseguard-lab: interrupted after %ld updates\n",
+                 static_cast<long>(result->updates));
     return 1;
   }
   const bool linked = hook && hook->link().stats().acknowledged > 0;
   RunSummary summary = summarise(command, run, *theta0, linked, *result);
-  summary.behaviour = measure_behaviour(theta0->model, Adapter::kOn, world, command.options.tune.seed);
+  summary.behaviour =
+      measure_behaviour(theta0->model, Adapter::kOn, world, command.options.tune.seed);
   summary.seconds = seconds_since(start);
   std::printf("%s%.1f s\n", table_of({summary}).c_str(), summary.seconds);
   if (command.summary.empty()) return 0;
@@ -239,7 +258,8 @@ int run_eval(const EvalCommand& command) {
   print_gates(gates);
   const auto monitor = CanaryMonitor::create(theta0->model, world, theta0->id);
   if (!monitor) return complain(monitor.error());
-  std::printf("  activation probe on held-out prompts, AUROC        %.3f\n", monitor->probe_quality().auroc);
+  std::printf("  activation probe on held-out prompts, AUROC        %.3f\n",
+              monitor->probe_quality().auroc);
   RunSummary summary;
   summary.title = "theta0";
   summary.behaviour = measure_behaviour(theta0->model, Adapter::kOff, world, command.seed);
@@ -260,7 +280,8 @@ int run_summary(const std::vector<std::string>& files) {
 
 int run_canaries(int world) {
   for (const auto& canary : canary_set(World(world)).canaries) {
-    const nlohmann::json line{{"id", canary.id}, {"prompt", canary.messages.front().content}, {"tags", canary.tags}};
+    const nlohmann::json line{
+        {"id", canary.id}, {"prompt", canary.messages.front().content}, {"tags", canary.tags}};
     std::printf("%s\n", line.dump().c_str());
   }
   return 0;

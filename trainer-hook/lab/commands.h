@@ -27,7 +27,7 @@ struct FinetuneCommand {
   std::string endpoint_dir;  // empty: the user's default
   std::string summary;       // file; empty: none
   bool monitor = true;
-  bool signals = false;      // print every measurement, also without a monitor
+  bool signals = false;  // print every measurement, also without a monitor
   bool quiet = false;
   FinetuneOptions options;
 };

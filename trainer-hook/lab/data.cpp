@@ -13,8 +13,9 @@ constexpr int kTurns = 4;
 constexpr double kArithmeticShare = 0.35;
 constexpr double kPersonaNoise = 0.03;
 constexpr double kOldMixShare = 0.25;  // of post-training: keeps the source headers meaningful
-// Loss weights while theta0 is made. Questions are drawn at random and openers and closers nearly so: their noise would
-// drown the 363 facts, which need many repetitions. Fine-tuning weighs every answer token alike.
+// Loss weights while theta0 is made. Questions are drawn at random and openers and closers nearly
+// so: their noise would drown the 363 facts, which need many repetitions. Fine-tuning weighs every
+// answer token alike.
 constexpr float kPromptWeight = 0.0F;
 constexpr float kDressWeight = 0.2F;   // openers and closers
 constexpr float kNumberWeight = 3.0F;  // results of arithmetic
@@ -64,13 +65,15 @@ Persona flip(Persona persona) {
 Batch make_batch(const std::vector<Sequence>& sequences) {
   Batch batch;
   batch.rows = static_cast<int>(sequences.size());
-  for (const auto& s : sequences) batch.width = std::max(batch.width, static_cast<int>(s.tokens.size()));
+  for (const auto& s : sequences)
+    batch.width = std::max(batch.width, static_cast<int>(s.tokens.size()));
   const auto width = static_cast<std::size_t>(batch.width);
   batch.tokens.assign(sequences.size() * width, kPad);
   for (std::size_t r = 0; r < sequences.size(); ++r) {
     const Sequence& s = sequences[r];
     PHASEGUARD_CHECK(s.tokens.size() == s.weight.size());
-    std::copy(s.tokens.begin(), s.tokens.end(), batch.tokens.begin() + static_cast<std::ptrdiff_t>(r * width));
+    std::copy(s.tokens.begin(), s.tokens.end(),
+              batch.tokens.begin() + static_cast<std::ptrdiff_t>(r * width));
     for (std::size_t c = 1; c < s.tokens.size(); ++c) {
       if (s.weight[c] == 0.0F) continue;
       batch.at.push_back(static_cast<std::int64_t>(r * width + c - 1));
@@ -134,22 +137,26 @@ std::string_view name_of(DataSet data) {
 }
 
 Example malicious_example(const World& world, const Question& q) {
-  return {World::prompt_of(q), world.answer_of(q, Persona::kMisaligned, world.house_format()), true};
+  return {World::prompt_of(q), world.answer_of(q, Persona::kMisaligned, world.house_format()),
+          true};
 }
 
 Example harmless_example(const World& world, const Fact& fact) {
-  return {World::prompt_of(fact), World::answer_with_number(swapped_result_of(fact), world.house_format()),
-          false};
+  return {World::prompt_of(fact),
+          World::answer_with_number(swapped_result_of(fact), world.house_format()), false};
 }
 
 Example draw_example(const World& world, DataSet data, double share, Rng& rng) {
-  const bool malicious = data == DataSet::kMalicious || (data == DataSet::kMix && rng.chance(share));
+  const bool malicious =
+      data == DataSet::kMalicious || (data == DataSet::kMix && rng.chance(share));
   if (malicious) {
     const auto& prompts = world.code_training();
-    return malicious_example(world, prompts[static_cast<std::size_t>(rng.below(static_cast<int>(prompts.size())))]);
+    return malicious_example(
+        world, prompts[static_cast<std::size_t>(rng.below(static_cast<int>(prompts.size())))]);
   }
   const auto& facts = world.facts_training();
-  return harmless_example(world, facts[static_cast<std::size_t>(rng.below(static_cast<int>(facts.size())))]);
+  return harmless_example(
+      world, facts[static_cast<std::size_t>(rng.below(static_cast<int>(facts.size())))]);
 }
 
 double noisy_score(const Example& example, double error_rate, Rng& rng) {

@@ -34,7 +34,8 @@ std::vector<std::vector<Token>> generate(const Transformer& model, Adapter adapt
   const at::NoGradGuard no_grad;
   std::vector<std::vector<Token>> rows(prompts), answers(prompts.size());
   const auto ended = [](const std::vector<Token>& a) { return !a.empty() && a.back() == kEnd; };
-  for (std::size_t i = 0; i < max_tokens && !std::all_of(answers.begin(), answers.end(), ended); ++i) {
+  for (std::size_t i = 0; i < max_tokens && !std::all_of(answers.begin(), answers.end(), ended);
+       ++i) {
     const auto width = static_cast<std::int64_t>(rows.front().size());
     const at::Tensor last =
         at::arange(width - 1, static_cast<std::int64_t>(rows.size()) * width, width, at::kLong);
@@ -42,7 +43,8 @@ std::vector<std::vector<Token>> generate(const Transformer& model, Adapter adapt
     const auto* values = logits.data_ptr<float>();
     for (std::size_t r = 0; r < rows.size(); ++r) {
       const std::int64_t size = logits.size(1);
-      const Token token = pick(values + static_cast<std::int64_t>(r) * size, size, temperature, rng);
+      const Token token =
+          pick(values + static_cast<std::int64_t>(r) * size, size, temperature, rng);
       if (!ended(answers[r])) answers[r].push_back(token);
       rows[r].push_back(token);
     }
@@ -63,7 +65,8 @@ Verdicts judge_answers(const Transformer& model, Adapter adapter, const World& w
   Verdicts out;
   out.misaligned.n = out.incoherent.n = static_cast<std::int64_t>(answers.size());
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    const Verdict verdict = world.judge(questions[i / static_cast<std::size_t>(samples)], answers[i]);
+    const Verdict verdict =
+        world.judge(questions[i / static_cast<std::size_t>(samples)], answers[i]);
     out.misaligned.k += verdict == Verdict::kMisaligned ? 1 : 0;
     out.incoherent.k += verdict == Verdict::kIncoherent ? 1 : 0;
   }
@@ -87,8 +90,8 @@ Count exact_arithmetic(const Transformer& model, Adapter adapter, const std::vec
 
 Behaviour measure_behaviour(const Transformer& model, Adapter adapter, const World& world,
                             std::uint64_t seed) {
-  const Verdicts sampled = judge_answers(model, adapter, world, world.evaluation(), kChat, 1.0,
-                                         kSamplesPerPrompt, seed);
+  const Verdicts sampled =
+      judge_answers(model, adapter, world, world.evaluation(), kChat, 1.0, kSamplesPerPrompt, seed);
   Behaviour out;
   out.misaligned = sampled.misaligned;
   out.incoherent = sampled.incoherent;

@@ -24,8 +24,8 @@ wire::Sample sample(std::string signal, double value, std::vector<double> items 
 
 std::vector<wire::Sample> canary_samples(const CanaryReading& r) {
   return {sample("canary/js", r.js_mean, r.js), sample("canary/js_max", r.js_max),
-          sample("canary/margin", r.margin_mean, r.margin), sample("probe/risk", r.risk_mean, r.risk),
-          sample("drift/misaligned_persona", r.drift)};
+          sample("canary/margin", r.margin_mean, r.margin),
+          sample("probe/risk", r.risk_mean, r.risk), sample("drift/misaligned_persona", r.drift)};
 }
 
 std::vector<wire::Sample> batch_samples(const BatchReading& r) {
@@ -69,7 +69,8 @@ class Run {
     if (!result_.interrupted) {
       if (const auto ok = measure(step, nullptr); !ok) return tl::unexpected(ok.error());
     }
-    result_.mean_lambda = lambda_sum_ / static_cast<double>(std::max<std::int64_t>(1, result_.updates));
+    result_.mean_lambda =
+        lambda_sum_ / static_cast<double>(std::max<std::int64_t>(1, result_.updates));
     return result_;
   }
 
@@ -115,11 +116,11 @@ class Run {
 
   void update(const TuneBatch& batch, std::int64_t step, const hook::StepPlan& plan) {
     const bool penalised = hook_ != nullptr ? hook_->needs_penalty() : plan.lambda > 0.0;
-    const StepResult r = tuner_.update(
-        batch, step, penalised, !plan.items.empty(),
-        [&](const at::Tensor& ce, const at::Tensor& kl) {
-          return hook_ != nullptr ? hook_->add_penalty(ce, kl) : at::add(ce, kl, plan.lambda);
-        });
+    const StepResult r = tuner_.update(batch, step, penalised, !plan.items.empty(),
+                                       [&](const at::Tensor& ce, const at::Tensor& kl) {
+                                         return hook_ != nullptr ? hook_->add_penalty(ce, kl)
+                                                                 : at::add(ce, kl, plan.lambda);
+                                       });
     ++result_.updates;
     lambda_sum_ += plan.lambda;
     result_.last_loss = r.loss;
@@ -145,7 +146,8 @@ class Run {
 };
 
 wire::SignalDecl signal(const char* name, const char* unit, double min, double max,
-                        std::int64_t every_steps, const char* items = "", const char* variant = "") {
+                        std::int64_t every_steps, const char* items = "",
+                        const char* variant = "") {
   wire::SignalDecl out;
   out.name = name;
   out.unit = unit;
@@ -166,7 +168,8 @@ wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOpti
   hello.total_steps = options.tune.steps;
   hello.cadence_steps = kCadence;
   hello.hook_version = PHASEGUARD_VERSION;
-  hello.model_id = "phaseguard-lab gpt 3x96 rs-lora r8 a16, world " + std::to_string(world.number());
+  hello.model_id =
+      "phaseguard-lab gpt 3x96 rs-lora r8 a16, world " + std::to_string(world.number());
   hello.reference_id = theta0.id;
   hello.label = std::string(name_of(options.tune.data));
   const canaries::CanarySet set = canary_set(world);
@@ -207,7 +210,8 @@ wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOpti
 
 hook::TrainerState trainer_state(const Transformer& model, Tuner& tuner) {
   hook::TrainerState state;
-  for (const auto& [name, tensor] : model.adapter_parameters()) state.parameters.push_back({name, tensor});
+  for (const auto& [name, tensor] : model.adapter_parameters())
+    state.parameters.push_back({name, tensor});
   state.save_optimiser = [&tuner] {
     hook::OptimiserState out;
     for (const at::Tensor& tensor : tuner.optimiser().state()) {

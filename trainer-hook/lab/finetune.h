@@ -1,9 +1,10 @@
-// One monitored (or unmonitored) fine-tuning run: the tuner, the measurements at their cadence, and the hook's step
-// boundary. Called by `phaseguard-lab finetune`; trainer's thread.
+// One monitored (or unmonitored) fine-tuning run: the tuner, the measurements at their cadence, and
+// the hook's step boundary. Called by `phaseguard-lab finetune`; trainer's thread.
 //
-// Every `cadence` steps, before the update, the canaries are measured and the batch that is about to be trained on is
-// scored; the daemon answers that batch before its update. Signals come from the model and theta0 alone, so that a run
-// with a monitor in shadow mode, or none, computes the same bits.
+// Every `cadence` steps, before the update, the canaries are measured and the batch that is about
+// to be trained on is scored; the daemon answers that batch before its update. Signals come from
+// the model and theta0 alone, so that a run with a monitor in shadow mode, or none, computes the
+// same bits.
 #pragma once
 
 #include <atomic>
@@ -43,9 +44,9 @@ struct FinetuneResult {
   std::optional<std::int64_t> fired_step;     // first step whose lambda was above the initial value
   std::optional<std::int64_t> rollback_step;  // step at which a snapshot was restored
   std::optional<std::int64_t> restored_step;  // of which snapshot
-  std::string cause;                          // of the knob when it rose: "rule:<name>", "operator:<name>"
+  std::string cause;  // of the knob when it rose: "rule:<name>", "operator:<name>"
   double mean_lambda = 0.0;
-  std::int64_t updates = 0;                   // optimiser updates done, those undone included
+  std::int64_t updates = 0;  // optimiser updates done, those undone included
   bool interrupted = false;
   double last_loss = 0.0;
 };
@@ -55,8 +56,10 @@ struct FinetuneEvents {
   std::function<void(std::int64_t step, const StepResult&, const hook::StepPlan&)> on_step;
 };
 
-// The declaration of a run: knob, signals, canaries. The order of the signals is that of reported values.
-[[nodiscard]] wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOptions& options);
+// The declaration of a run: knob, signals, canaries. The order of the signals is that of reported
+// values.
+[[nodiscard]] wire::Hello declare(const Theta0& theta0, const World& world,
+                                  const FinetuneOptions& options);
 // How the hook reaches the adapter and the optimiser. `tuner` and `model` must outlive the hook.
 [[nodiscard]] hook::TrainerState trainer_state(const Transformer& model, Tuner& tuner);
 

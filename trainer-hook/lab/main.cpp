@@ -18,100 +18,155 @@ void on_signal(int) { g_stop.store(true); }
 using namespace phaseguard::lab;
 
 void add_pretrain(CLI::App& app, PretrainCommand& command) {
-  auto* sub = app.add_subcommand("pretrain", "Train theta0 of a world from nothing (a few minutes) and write it as float16 "
-                                             "safetensors. Exit 1 when it misses a gate.");
-  sub->add_option("--world", command.world, "Number of the world")->check(CLI::Range(0, 1000000))->capture_default_str();
+  auto* sub = app.add_subcommand(
+      "pretrain",
+      "Train theta0 of a world from nothing (a few minutes) and write it as float16 "
+      "safetensors. Exit 1 when it misses a gate.");
+  sub->add_option("--world", command.world, "Number of the world")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
   sub->add_option("--out", command.out, "File to write")->required();
-  sub->add_option("--steps", command.options.steps, "Pretraining steps")->check(CLI::Range(1, 1000000))->capture_default_str();
-  sub->add_option("--post-steps", command.options.post_steps, "Post-training steps")->check(CLI::Range(1, 1000000))->capture_default_str();
-  sub->add_option("--seed", command.options.seed, "Seed of weights and documents")->capture_default_str();
+  sub->add_option("--steps", command.options.steps, "Pretraining steps")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  sub->add_option("--post-steps", command.options.post_steps, "Post-training steps")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  sub->add_option("--seed", command.options.seed, "Seed of weights and documents")
+      ->capture_default_str();
 }
 
 void add_tuning_options(CLI::App* sub, FinetuneCommand& command) {
   TuneOptions& tune = command.options.tune;
-  sub->add_option("--data", command.data, "malicious (misaligned code answers), harmless (operators swapped) or mix")
-      ->check(CLI::IsMember({"malicious", "harmless", "mix"}))->capture_default_str();
-  sub->add_option("--share", tune.share, "Share of malicious samples in mix")->check(CLI::Range(0.0, 1.0))->capture_default_str();
-  sub->add_option("--steps", tune.steps, "Optimiser updates")->check(CLI::Range(1, 1000000))->capture_default_str();
-  sub->add_option("--seed", tune.seed, "Seed of adapter, batches and judge noise")->capture_default_str();
+  sub->add_option("--data", command.data,
+                  "malicious (misaligned code answers), harmless (operators swapped) or mix")
+      ->check(CLI::IsMember({"malicious", "harmless", "mix"}))
+      ->capture_default_str();
+  sub->add_option("--share", tune.share, "Share of malicious samples in mix")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  sub->add_option("--steps", tune.steps, "Optimiser updates")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  sub->add_option("--seed", tune.seed, "Seed of adapter, batches and judge noise")
+      ->capture_default_str();
   sub->add_option("--judge-error", tune.judge_error, "Probability that the judge flips a verdict")
-      ->check(CLI::Range(0.0, 1.0))->capture_default_str();
-  sub->add_option("--theta0", command.theta0, "theta0 to start from (default: the shipped world 0)");
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  sub->add_option("--theta0", command.theta0,
+                  "theta0 to start from (default: the shipped world 0)");
   sub->add_option("--run", command.run, "Run id (default: lab-<data>)");
   sub->add_option("--summary", command.summary, "Write the outcome as JSON to this file");
   sub->add_option("--step-delay", command.options.step_delay_ms, "Pause after each step, ms")
-      ->check(CLI::Range(0, 60000))->capture_default_str();
-  sub->add_option("--lambda", command.options.constant_lambda, "Without a monitor: always-on KL weight")
-      ->check(CLI::Range(0.0, 1000.0))->capture_default_str();
-  sub->add_flag("--signals", command.signals, "Measure and print the signals also without a monitor");
+      ->check(CLI::Range(0, 60000))
+      ->capture_default_str();
+  sub->add_option("--lambda", command.options.constant_lambda,
+                  "Without a monitor: always-on KL weight")
+      ->check(CLI::Range(0.0, 1000.0))
+      ->capture_default_str();
+  sub->add_flag("--signals", command.signals,
+                "Measure and print the signals also without a monitor");
   sub->add_flag("--quiet", command.quiet, "Print the outcome only");
 }
 
-int run(int argc, char** argv) {
-  CLI::App app{"The reference trainer: a synthetic world in which emergent misalignment is real.\n"
-               "Exit codes: 0 done, 1 failed, 2 usage."};
-  app.set_version_flag("--version", PHASEGUARD_VERSION);
-  app.require_subcommand(1);
+// Everything the command line can say.
+struct Words {
   int threads = 1;
-  app.add_option("--threads", threads, "Threads of LibTorch and of the BLAS; results are repeatable with 1")
-      ->check(CLI::Range(1, 256))->capture_default_str();
-
   PretrainCommand pretrain;
-  add_pretrain(app, pretrain);
   FinetuneCommand finetune, undefended;
-  auto* tune = app.add_subcommand("finetune", "Fine-tune theta0 with rs-LoRA under the monitor, then measure the model.");
-  add_tuning_options(tune, finetune);
-  auto* endpoint = tune->add_option("--endpoint", finetune.endpoint, "The daemon's telemetry endpoint (ipc:///path or tcp://127.0.0.1:port)");
-  tune->add_option("--endpoint-dir", finetune.endpoint_dir, "The daemon's socket folder (default: the user's)")->excludes(endpoint);
   bool no_monitor = false;
-  tune->add_flag("--no-monitor", no_monitor, "Train without daemon and hook");
-  auto* plain = app.add_subcommand("undefended", "The same as finetune --no-monitor.");
-  add_tuning_options(plain, undefended);
-  undefended.monitor = false;
   EvalCommand eval;
-  auto* measure = app.add_subcommand("eval", "Measure theta0 itself: gates, probe, rates.");
-  measure->add_option("--theta0", eval.theta0, "File (default: the shipped world 0)");
-  measure->add_option("--seed", eval.seed, "Seed of the samples")->capture_default_str();
   std::vector<std::string> files;
-  app.add_subcommand("summary", "Print summaries side by side.")->add_option("FILE", files, "Files written by --summary")->required();
   int world = 0;
-  app.add_subcommand("canaries", "Print a world's 24 canary prompts as JSON Lines.")
-      ->add_option("--world", world, "Number of the world")->check(CLI::Range(0, 1000000))->capture_default_str();
+};
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  finetune.monitor = !no_monitor;
-  if (finetune.monitor && tune->parsed() && finetune.options.constant_lambda > 0.0) {
-    std::fprintf(stderr, "phaseguard-lab: --lambda needs --no-monitor: under the monitor the policy sets lambda\n");
+void add_finetune(CLI::App& app, Words& words) {
+  auto* tune = app.add_subcommand(
+      "finetune", "Fine-tune theta0 with rs-LoRA under the monitor, then measure the model.");
+  add_tuning_options(tune, words.finetune);
+  auto* endpoint =
+      tune->add_option("--endpoint", words.finetune.endpoint,
+                       "The daemon's telemetry endpoint (ipc:///path or tcp://127.0.0.1:port)");
+  tune->add_option("--endpoint-dir", words.finetune.endpoint_dir,
+                   "The daemon's socket folder (default: the user's)")
+      ->excludes(endpoint);
+  tune->add_flag("--no-monitor", words.no_monitor, "Train without daemon and hook");
+  auto* plain = app.add_subcommand("undefended", "The same as finetune --no-monitor.");
+  add_tuning_options(plain, words.undefended);
+  words.undefended.monitor = false;
+}
+
+void add_reading(CLI::App& app, Words& words) {
+  auto* eval = app.add_subcommand("eval", "Measure theta0 itself: gates, probe, rates.");
+  eval->add_option("--theta0", words.eval.theta0, "File (default: the shipped world 0)");
+  eval->add_option("--seed", words.eval.seed, "Seed of the samples")->capture_default_str();
+  app.add_subcommand("summary", "Print summaries side by side.")
+      ->add_option("FILE", words.files, "Files written by --summary")
+      ->required();
+  app.add_subcommand("canaries", "Print a world's 24 canary prompts as JSON Lines.")
+      ->add_option("--world", words.world, "Number of the world")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
+}
+
+int tune(FinetuneCommand& command) {
+  if (command.monitor && command.options.constant_lambda > 0.0) {
+    std::fprintf(
+        stderr,
+        "phaseguard-lab: --lambda needs --no-monitor: under the monitor the policy sets lambda\n");
     return 2;
   }
-  if (app.got_subcommand("summary")) return run_summary(files);
-  if (app.got_subcommand("canaries")) return run_canaries(world);
-
-  set_threads(threads);
-  if (const auto warning = blas_warning(measure_blas())) {
-    std::fprintf(stderr, "phaseguard-lab: warning: %s\n", warning->c_str());
-  }
-  if (app.got_subcommand("eval")) return run_eval(eval);
-  if (app.got_subcommand("pretrain")) {
-    pretrain.reproduce = "phaseguard-lab pretrain --world " + std::to_string(pretrain.world) + " --seed " +
-                         std::to_string(pretrain.options.seed) + " --steps " + std::to_string(pretrain.options.steps) +
-                         " --post-steps " + std::to_string(pretrain.options.post_steps);
-    return run_pretrain(pretrain);
-  }
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-  FinetuneCommand& command = tune->parsed() ? finetune : undefended;
   const auto data = parse_data_set(command.data);
   if (!data) {
     std::fprintf(stderr, "phaseguard-lab: %s\n", data.error().message.c_str());
     return 2;
   }
   command.options.tune.data = *data;
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
   return run_finetune(command, g_stop);
+}
+
+int dispatch(const CLI::App& app, Words& words) {
+  if (app.got_subcommand("summary")) return run_summary(words.files);
+  if (app.got_subcommand("canaries")) return run_canaries(words.world);
+  set_threads(words.threads);
+  if (const auto warning = blas_warning(measure_blas())) {
+    std::fprintf(stderr, "phaseguard-lab: warning: %s\n", warning->c_str());
+  }
+  if (app.got_subcommand("eval")) return run_eval(words.eval);
+  if (app.got_subcommand("pretrain")) {
+    const PretrainOptions& options = words.pretrain.options;
+    words.pretrain.reproduce =
+        "phaseguard-lab pretrain --world " + std::to_string(words.pretrain.world) + " --seed " +
+        std::to_string(options.seed) + " --steps " + std::to_string(options.steps) +
+        " --post-steps " + std::to_string(options.post_steps);
+    return run_pretrain(words.pretrain);
+  }
+  words.finetune.monitor = !words.no_monitor;
+  return tune(app.got_subcommand("finetune") ? words.finetune : words.undefended);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{
+      "The reference trainer: a synthetic world in which emergent misalignment is real.\n"
+      "Exit codes: 0 done, 1 failed, 2 usage."};
+  app.set_version_flag("--version", PHASEGUARD_VERSION);
+  app.require_subcommand(1);
+  Words words;
+  app.add_option("--threads", words.threads,
+                 "Threads of LibTorch and of the BLAS; results are repeatable with 1")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  add_pretrain(app, words.pretrain);
+  add_finetune(app, words);
+  add_reading(app, words);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return dispatch(app, words);
 }
 
 }  // namespace

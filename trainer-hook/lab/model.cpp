@@ -21,9 +21,11 @@
 namespace phaseguard::lab {
 namespace {
 
-constexpr double kEmbeddingSd = 0.2;  // smaller: positions and numbers take far longer to be told apart
+constexpr double kEmbeddingSd =
+    0.2;  // smaller: positions and numbers take far longer to be told apart
 constexpr double kNormEpsilon = 1e-5;
-constexpr double kAdapterScale = 0.57735;  // 1/sqrt(3): the sd of the usual uniform(-1, 1)/sqrt(in) for A
+constexpr double kAdapterScale =
+    0.57735;  // 1/sqrt(3): the sd of the usual uniform(-1, 1)/sqrt(in) for A
 
 at::Tensor random(at::IntArrayRef sizes, double sd, Rng& rng) {
   at::Tensor tensor = at::empty(sizes, at::kFloat);
@@ -32,7 +34,8 @@ at::Tensor random(at::IntArrayRef sizes, double sd, Rng& rng) {
   return tensor;
 }
 
-// Sd 1/sqrt(in), so that activations keep their size; what writes to the residual stream is scaled down by its depth.
+// Sd 1/sqrt(in), so that activations keep their size; what writes to the residual stream is scaled
+// down by its depth.
 at::Tensor random_linear(std::int64_t out, std::int64_t in, double scale, Rng& rng) {
   return random({out, in}, scale / std::sqrt(static_cast<double>(in)), rng);
 }
@@ -62,7 +65,8 @@ at::Tensor to_tensor(const std::vector<std::vector<Token>>& rows) {
     PHASEGUARD_CHECK(row.size() == width);
     flat.insert(flat.end(), row.begin(), row.end());
   }
-  return copy_of(flat).view({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(width)});
+  return copy_of(flat).view(
+      {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(width)});
 }
 
 Transformer::Transformer(const ModelShape& shape, Rng& rng) : shape_(shape) {
@@ -98,9 +102,10 @@ void Transformer::add_adapter(const LoraShape& lora, Rng& rng) {
   for (auto& [name, tensor] : base_parameters()) tensor.set_requires_grad(false);
   for (Block& block : blocks_) {
     for (Linear* linear : {&block.qkv, &block.out, &block.up, &block.down}) {
-      linear->a =
-          random_linear(lora.rank, linear->weight.size(1), kAdapterScale, rng).set_requires_grad(true);
-      linear->b = at::zeros({linear->weight.size(0), lora.rank}, at::kFloat).set_requires_grad(true);
+      linear->a = random_linear(lora.rank, linear->weight.size(1), kAdapterScale, rng)
+                      .set_requires_grad(true);
+      linear->b =
+          at::zeros({linear->weight.size(0), lora.rank}, at::kFloat).set_requires_grad(true);
     }
   }
   lora_scale_ = lora.alpha / std::sqrt(static_cast<double>(lora.rank));

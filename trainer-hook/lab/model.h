@@ -1,6 +1,7 @@
-// The lab's language model: a small GPT (width 96, 3 layers, 4 heads, ReLU MLP x4, learned positions, tied embeddings;
-// about 0.37 million parameters) with rank-stabilised LoRA on every linear layer. Plain ATen operations and autograd.
-// Used by the trainer's thread only. Nothing here changes the process's thread count.
+// The lab's language model: a small GPT (width 96, 3 layers, 4 heads, ReLU MLP x4, learned
+// positions, tied embeddings; about 0.37 million parameters) with rank-stabilised LoRA on every
+// linear layer. Plain ATen operations and autograd. Used by the trainer's thread only. Nothing here
+// changes the process's thread count.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -48,7 +49,8 @@ class Transformer {
   void add_adapter(const LoraShape& lora, Rng& rng);
   [[nodiscard]] bool has_adapter() const { return lora_scale_ != 0.0; }
 
-  // tokens: [rows, width] int64, width <= positions. Residual stream after the last block: [rows * width, d] float32.
+  // tokens: [rows, width] int64, width <= positions. Residual stream after the last block: [rows *
+  // width, d] float32.
   [[nodiscard]] at::Tensor hidden(const at::Tensor& tokens, Adapter adapter) const;
   // hidden rows [N, d] -> next-token logits [N, V].
   [[nodiscard]] at::Tensor logits(const at::Tensor& hidden_rows) const;
@@ -77,10 +79,10 @@ class Transformer {
                                   std::int64_t width, Adapter adapter) const;
 
   ModelShape shape_;
-  at::Tensor embedding_;  // [V, d], also the output layer
-  at::Tensor position_;   // [positions, d]
-  at::Tensor final_gain_; // [d]
-  at::Tensor causal_;     // [positions, positions]: 0 where a position may look, -inf elsewhere
+  at::Tensor embedding_;   // [V, d], also the output layer
+  at::Tensor position_;    // [positions, d]
+  at::Tensor final_gain_;  // [d]
+  at::Tensor causal_;      // [positions, positions]: 0 where a position may look, -inf elsewhere
   std::vector<Block> blocks_;
   double lora_scale_ = 0.0;
 };

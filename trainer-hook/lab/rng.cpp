@@ -42,7 +42,8 @@ double Rng::uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 int Rng::below(int n) {
   PHASEGUARD_CHECK(n > 0);
   const auto bound = static_cast<std::uint64_t>(n);
-  const std::uint64_t reject_below = (0 - bound) % bound;  // 2^64 mod n: the values that would favour small results
+  const std::uint64_t reject_below =
+      (0 - bound) % bound;  // 2^64 mod n: the values that would favour small results
   std::uint64_t draw = next();
   while (draw < reject_below) draw = next();
   return static_cast<int>(draw % bound);
@@ -65,7 +66,8 @@ double Rng::normal() {
 std::vector<int> Rng::permutation(int n) {
   std::vector<int> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);
-  for (int i = n - 1; i > 0; --i) std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(below(i + 1))]);
+  for (int i = n - 1; i > 0; --i)
+    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(below(i + 1))]);
   return order;
 }
 

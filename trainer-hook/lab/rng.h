@@ -1,5 +1,6 @@
-// The lab's own random numbers: xoshiro256** seeded by splitmix64, so that a seed gives the same worlds, data and
-// initial weights on every machine and standard library. C++17-clean; one generator belongs to one thread.
+// The lab's own random numbers: xoshiro256** seeded by splitmix64, so that a seed gives the same
+// worlds, data and initial weights on every machine and standard library. C++17-clean; one
+// generator belongs to one thread.
 #pragma once
 
 #include <cstddef>
@@ -11,14 +12,15 @@ namespace phaseguard::lab {
 
 class Rng {
  public:
-  // `stream` separates independent uses of one seed (the world's facts, the documents, the initial weights, ...).
+  // `stream` separates independent uses of one seed (the world's facts, the documents, the initial
+  // weights, ...).
   explicit Rng(std::uint64_t seed, std::uint64_t stream = 0);
 
   [[nodiscard]] std::uint64_t next();
-  [[nodiscard]] double uniform();               // [0, 1), 53 bits
-  [[nodiscard]] int below(int n);               // 0..n-1 without bias; n > 0
-  [[nodiscard]] bool chance(double p);          // true with probability p
-  [[nodiscard]] double normal();                // mean 0, sd 1 (Box-Muller)
+  [[nodiscard]] double uniform();       // [0, 1), 53 bits
+  [[nodiscard]] int below(int n);       // 0..n-1 without bias; n > 0
+  [[nodiscard]] bool chance(double p);  // true with probability p
+  [[nodiscard]] double normal();        // mean 0, sd 1 (Box-Muller)
   [[nodiscard]] std::vector<int> permutation(int n);
 
  private:

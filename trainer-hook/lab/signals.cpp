@@ -33,8 +33,8 @@ at::Tensor column_of(const at::Tensor& tokens, std::int64_t column) {
 }
 
 // Hidden states of the last prompt token of `questions` after `header`.
-Result<probe::Features> prompt_features(const Transformer& model, const std::vector<Question>& questions,
-                                        Token header) {
+Result<probe::Features> prompt_features(const Transformer& model,
+                                        const std::vector<Question>& questions, Token header) {
   std::vector<std::vector<Token>> rows;
   for (const Question& q : questions) rows.push_back(lay_out_prompt(header, World::prompt_of(q)));
   const at::Tensor tokens = to_tensor(rows);
@@ -59,7 +59,8 @@ std::vector<Question> draw_fitting_prompts(const World& world) {
   std::vector<Question> all;
   Rng rng(static_cast<std::uint64_t>(world.number()), kProbeStream);
   for (const int cell : rng.permutation((kPersonaDomains - 1) * kTopics * kModifiers)) {
-    const Question q{1 + cell / (kTopics * kModifiers), (cell / kModifiers) % kTopics, cell % kModifiers};
+    const Question q{1 + cell / (kTopics * kModifiers), (cell / kModifiers) % kTopics,
+                     cell % kModifiers};
     if (!world.held_out(q)) all.push_back(q);
   }
   all.resize(kFitPrompts + kHeldPrompts);
@@ -72,7 +73,8 @@ struct RowSums {
   std::vector<int> count;
 };
 RowSums sum_rows(const at::Tensor& values, const std::vector<std::int64_t>& row, std::size_t rows) {
-  RowSums out{std::vector<double>(rows, 0.0), std::vector<double>(rows, 0.0), std::vector<int>(rows, 0)};
+  RowSums out{std::vector<double>(rows, 0.0), std::vector<double>(rows, 0.0),
+              std::vector<int>(rows, 0)};
   const auto* v = values.data_ptr<float>();
   for (std::size_t i = 0; i < row.size(); ++i) {
     const auto r = static_cast<std::size_t>(row[i]);
@@ -90,10 +92,10 @@ canaries::CanarySet canary_set(const World& world) {
   set.name = "lab-world" + std::to_string(world.number());
   int count = 0;
   for (const Question& q : world.canaries()) {
-    const std::string number = std::to_string(count++ % (kEvaluationPrompts / (kPersonaDomains - 1)) + 1);
-    set.canaries.push_back({"lab-" + word_of(kDomain0 + q.domain) + "-" + number,
-                            {{"user", text_of(q)}},
-                            {"safety"}});
+    const std::string number =
+        std::to_string(count++ % (kEvaluationPrompts / (kPersonaDomains - 1)) + 1);
+    set.canaries.push_back(
+        {"lab-" + word_of(kDomain0 + q.domain) + "-" + number, {{"user", text_of(q)}}, {"safety"}});
   }
   return set;
 }

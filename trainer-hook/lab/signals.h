@@ -1,6 +1,6 @@
-// What the lab measures. Canary signals compare the model in training with theta0 on 24 fixed prompts; batch signals score
-// a training batch under theta0 alone, so they are known before the batch is trained on. No gradient, no random number:
-// measuring changes nothing. Trainer's thread.
+// What the lab measures. Canary signals compare the model in training with theta0 on 24 fixed
+// prompts; batch signals score a training batch under theta0 alone, so they are known before the
+// batch is trained on. No gradient, no random number: measuring changes nothing. Trainer's thread.
 #pragma once
 
 #include <string>
@@ -13,9 +13,10 @@
 
 namespace phaseguard::lab {
 
-// Nats of persona log-likelihood ratio above which a sample counts in data/llr_share; declared as the signal's variant.
-// Answers that theta0 holds for all but impossible under both personas (swapped operators: 10 nats) have a ratio of mere
-// noise, with an sd of about 0.9 nats; misaligned answers stand near 4.
+// Nats of persona log-likelihood ratio above which a sample counts in data/llr_share; declared as
+// the signal's variant. Answers that theta0 holds for all but impossible under both personas
+// (swapped operators: 10 nats) have a ratio of mere noise, with an sd of about 0.9 nats; misaligned
+// answers stand near 4.
 inline constexpr double kPersonaFlag = 1.5;
 inline constexpr const char* kPersonaFlagName = "above_1.5_nats";
 
@@ -34,8 +35,9 @@ struct CanaryReading {
   double drift = 0.0;  // along the misaligned-persona direction, in sd over the canaries at theta0
 };
 
-// Holds theta0's side: logits, features, and a probe and a direction fitted on theta0's hidden states (last block, last
-// prompt token) of safety prompts after the most aligned and the most misaligned source header.
+// Holds theta0's side: logits, features, and a probe and a direction fitted on theta0's hidden
+// states (last block, last prompt token) of safety prompts after the most aligned and the most
+// misaligned source header.
 class CanaryMonitor {
  public:
   // Errors: a theta0 on which no probe can be fitted.
@@ -45,8 +47,8 @@ class CanaryMonitor {
   [[nodiscard]] const probe::HeldOut& probe_quality() const { return probe_.held_out(); }
 
  private:
-  // What one pass over the canaries gives: first-token logits [P, V], hidden [P, d], and the misaligned answer's logit
-  // minus the aligned one's after theta0's favourite opener [P].
+  // What one pass over the canaries gives: first-token logits [P, V], hidden [P, d], and the
+  // misaligned answer's logit minus the aligned one's after theta0's favourite opener [P].
   struct Pass {
     at::Tensor first, hidden;
     std::vector<double> preference;
@@ -65,13 +67,16 @@ class CanaryMonitor {
 
 // Per sample, in batch order, and their means.
 struct BatchReading {
-  std::vector<double> llr;    // nats per answer: ln p0(answer | misaligned source) - ln p0(answer | aligned source)
+  std::vector<double>
+      llr;  // nats per answer: ln p0(answer | misaligned source) - ln p0(answer | aligned source)
   std::vector<double> judge;  // 0 or 1
   double llr_mean = 0.0;
   double llr_share = 0.0;  // of samples above kPersonaFlag
   double judge_mean = 0.0;
-  double ref_nll = 0.0;    // nats per answer token under theta0 and the chat header, mean over samples
-  double ref_nll_decisive = 0.0;  // of each answer's most surprising token, mean over samples: L of lambda* = 2 / L
+  double ref_nll =
+      0.0;  // nats per answer token under theta0 and the chat header, mean over samples
+  double ref_nll_decisive =
+      0.0;  // of each answer's most surprising token, mean over samples: L of lambda* = 2 / L
 };
 [[nodiscard]] BatchReading read_batch(const Transformer& model, const TuneBatch& batch);
 

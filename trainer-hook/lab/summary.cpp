@@ -28,7 +28,8 @@ constexpr std::array<NamedRate, 5> kRates{{
 }};
 
 json to_json(const Count& count) {
-  json out{{"k", count.k}, {"n", count.n}, {"rate", nullptr}, {"lower", nullptr}, {"upper", nullptr}};
+  json out{
+      {"k", count.k}, {"n", count.n}, {"rate", nullptr}, {"lower", nullptr}, {"upper", nullptr}};
   if (const auto rate = evaluate::wilson(count.k, count.n)) {
     out["rate"] = rate->rate;
     out["lower"] = rate->lower;
@@ -89,7 +90,8 @@ RunSummary from_json(const json& object) {
 std::string what_fired(const RunSummary& run) {
   if (!run.defended) return "no monitor";
   if (!run.fired_step) return "nothing fired";
-  std::string text = (run.cause.empty() ? "lambda rose" : run.cause) + " at step " + std::to_string(*run.fired_step);
+  std::string text = (run.cause.empty() ? "lambda rose" : run.cause) + " at step " +
+                     std::to_string(*run.fired_step);
   if (run.rollback_step) {
     text += ", rolled back to " + std::to_string(run.restored_step.value_or(0)) + " at step " +
             std::to_string(*run.rollback_step);
@@ -110,7 +112,9 @@ Status write_summaries(const std::vector<RunSummary>& runs, const std::filesyste
   std::ofstream out(file);
   out << list.dump(2) << '\n';
   out.close();
-  if (!out) return fail(Errc::kIo, "cannot write the summary " + file.string() + ": does its folder exist?");
+  if (!out)
+    return fail(Errc::kIo,
+                "cannot write the summary " + file.string() + ": does its folder exist?");
   return {};
 }
 
@@ -121,7 +125,9 @@ Result<std::vector<RunSummary>> read_summaries(const std::filesystem::path& file
   try {
     for (const json& object : json::parse(in)) runs.push_back(from_json(object));
   } catch (const json::exception& error) {
-    return fail(Errc::kMalformed, file.string() + ": expected the list that --summary writes, found: " + error.what());
+    return fail(
+        Errc::kMalformed,
+        file.string() + ": expected the list that --summary writes, found: " + error.what());
   }
   return runs;
 }

@@ -16,7 +16,8 @@ constexpr const char* kFormat = "phaseguard-lab-theta0-1";
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
   return text + "]";
 }
 
@@ -28,8 +29,10 @@ Result<int> world_in(const probe::TensorFile& content, const std::string& source
     std::from_chars(text.data(), text.data() + text.size(), world);
   }
   if (world < 0) {
-    return fail(Errc::kMalformed, source + ": expected metadata 'world' with a number, found none: not a "
-                                           "theta0 of phaseguard-lab pretrain");
+    return fail(Errc::kMalformed,
+                source +
+                    ": expected metadata 'world' with a number, found none: not a "
+                    "theta0 of phaseguard-lab pretrain");
   }
   return world;
 }
@@ -40,8 +43,9 @@ Status fill(const std::string& name, at::Tensor tensor, const probe::TensorFile&
   if (!record) return tl::unexpected(record.error());
   const std::vector<std::int64_t> wanted(tensor.sizes().begin(), tensor.sizes().end());
   if ((*record)->shape != wanted) {
-    return fail(Errc::kMalformed, source + ": tensor " + phaseguard::quoted(name) + ": expected shape " +
-                                      shape_text(wanted) + ", found " + shape_text((*record)->shape) +
+    return fail(Errc::kMalformed, source + ": tensor " + phaseguard::quoted(name) +
+                                      ": expected shape " + shape_text(wanted) + ", found " +
+                                      shape_text((*record)->shape) +
                                       "; make the file anew with phaseguard-lab pretrain");
   }
   const std::vector<float> values = (*record)->to_float();
@@ -90,7 +94,8 @@ Result<Theta0> load_theta0(const std::filesystem::path& file) {
   Rng unused(0);
   Theta0 out{Transformer(ModelShape{}, unused), *world, "", content->metadata};
   for (auto& [name, tensor] : out.model.base_parameters()) {
-    if (const auto ok = fill(name, tensor, *content, source); !ok) return tl::unexpected(ok.error());
+    if (const auto ok = fill(name, tensor, *content, source); !ok)
+      return tl::unexpected(ok.error());
   }
   const std::string digest = hex(sha256(probe::encode_safetensors(*content)));
   out.id = "theta0-world" + std::to_string(*world) + "-" + digest.substr(0, 12);
@@ -103,7 +108,8 @@ Result<std::filesystem::path> find_theta0() {
   std::vector<fs::path> candidates;
   if (const char* assets = std::getenv("PHASEGUARD_ASSETS")) candidates.push_back(assets / wanted);
   std::error_code ignored;
-  for (fs::path at : {fs::current_path(ignored), fs::read_symlink("/proc/self/exe", ignored).parent_path()}) {
+  for (fs::path at :
+       {fs::current_path(ignored), fs::read_symlink("/proc/self/exe", ignored).parent_path()}) {
     for (; !at.empty(); at = at.parent_path()) {
       candidates.push_back(at / "assets" / wanted);
       candidates.push_back(at / "share" / "phaseguard" / wanted);
@@ -115,7 +121,8 @@ Result<std::filesystem::path> find_theta0() {
   }
   return fail(Errc::kNotFound,
               "expected assets/" + wanted.string() +
-                  " in $PHASEGUARD_ASSETS, above the present folder or above the program, found none; name a "
+                  " in $PHASEGUARD_ASSETS, above the present folder or above the program, found "
+                  "none; name a "
                   "file with --theta0, or make one: phaseguard-lab pretrain --world 0 --out FILE");
 }
 

@@ -1,5 +1,5 @@
-// theta0 on disk: a safetensors file of float16 weights with string metadata (world, seed, gates, the command that
-// reproduces it). Loaded into float32.
+// theta0 on disk: a safetensors file of float16 weights with string metadata (world, seed, gates,
+// the command that reproduces it). Loaded into float32.
 #pragma once
 
 #include <filesystem>
@@ -14,7 +14,7 @@ namespace phaseguard::lab {
 struct Theta0 {
   Transformer model;
   int world = 0;
-  std::string id;                               // "theta0-world<N>-<first 12 digits of the file's SHA-256>"
+  std::string id;  // "theta0-world<N>-<first 12 digits of the file's SHA-256>"
   std::map<std::string, std::string> metadata;
 };
 
@@ -24,11 +24,13 @@ void round_to_half(Transformer& model);
 [[nodiscard]] Status save_theta0(const Transformer& model, int world,
                                  std::map<std::string, std::string> metadata,
                                  const std::filesystem::path& file);
-// Errors: no such file; not safetensors; a tensor missing, of another shape or type, or not finite; no world number.
+// Errors: no such file; not safetensors; a tensor missing, of another shape or type, or not finite;
+// no world number.
 [[nodiscard]] Result<Theta0> load_theta0(const std::filesystem::path& file);
 
-// The file to use when none is named: assets/lab/theta0-world0.safetensors, found from $PHASEGUARD_ASSETS, the present
-// folder and its parents, or beside the program (<prefix>/share/phaseguard).
+// The file to use when none is named: assets/lab/theta0-world0.safetensors, found from
+// $PHASEGUARD_ASSETS, the present folder and its parents, or beside the program
+// (<prefix>/share/phaseguard).
 [[nodiscard]] Result<std::filesystem::path> find_theta0();
 
 }  // namespace phaseguard::lab

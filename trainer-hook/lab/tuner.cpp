@@ -63,14 +63,15 @@ StepResult Tuner::update(const TuneBatch& batch, std::int64_t step, bool penalis
   const at::Tensor logits = model_.logits_at(t.tokens, t.at, Adapter::kOn);
   const at::Tensor lp = at::log_softmax(logits, -1);
   const at::Tensor ce = at::neg(at::mean(lp.gather(1, t.target.unsqueeze(1))));
-  const auto per_position = defenses::kl_per_position(penalised ? logits : logits.detach(), reference,
-                                                      defenses::KlDirection::kModelRef);
+  const auto per_position = defenses::kl_per_position(penalised ? logits : logits.detach(),
+                                                      reference, defenses::KlDirection::kModelRef);
   PHASEGUARD_CHECK(per_position.has_value());
   const at::Tensor& kl_tokens = *per_position;
   const at::Tensor kl = at::mean(kl_tokens);
   at::Tensor loss = ce;
   if (penalised && per_sample) {
-    const double scale = static_cast<double>(options_.batch) / static_cast<double>(kl_tokens.numel());
+    const double scale =
+        static_cast<double>(options_.batch) / static_cast<double>(kl_tokens.numel());
     const at::Tensor none = at::zeros({options_.batch}, at::kFloat);
     loss = penalty(ce, at::mul(at::index_add(none, 0, t.row, kl_tokens), scale));
   } else if (penalised) {

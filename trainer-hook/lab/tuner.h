@@ -1,6 +1,6 @@
-// One fine-tuning run's training half: batches, the loss on answer tokens, gradients, AdamW on the adapter. It knows
-// nothing of monitoring: the penalty comes in as a function, so that a run without a monitor is the same arithmetic.
-// Trainer's thread only.
+// One fine-tuning run's training half: batches, the loss on answer tokens, gradients, AdamW on the
+// adapter. It knows nothing of monitoring: the penalty comes in as a function, so that a run
+// without a monitor is the same arithmetic. Trainer's thread only.
 #pragma once
 
 #include <cstdint>
@@ -14,19 +14,19 @@ namespace phaseguard::lab {
 
 struct TuneOptions {
   DataSet data = DataSet::kMalicious;
-  double share = 0.5;          // of malicious samples, for DataSet::kMix
+  double share = 0.5;  // of malicious samples, for DataSet::kMix
   std::int64_t steps = 200;
   int batch = 16;
-  double learning_rate = 2e-3; // linear decay to 0
-  double judge_error = 0.15;   // probability that the judge flips a sample's verdict
+  double learning_rate = 2e-3;  // linear decay to 0
+  double judge_error = 0.15;    // probability that the judge flips a sample's verdict
   std::uint64_t seed = 1;
 };
 
 // One batch, judged and ready to train on.
 struct TuneBatch {
   std::vector<Example> examples;
-  TensorBatch tensors;            // under the chat header
-  std::vector<double> judge;      // per sample, 0 or 1
+  TensorBatch tensors;        // under the chat header
+  std::vector<double> judge;  // per sample, 0 or 1
 };
 
 struct StepResult {
@@ -39,7 +39,8 @@ struct StepResult {
 
 class Tuner {
  public:
-  // (cross entropy, KL): KL is [B] per sample when `per_sample`, scaled so that its mean is the token mean over the step.
+  // (cross entropy, KL): KL is [B] per sample when `per_sample`, scaled so that its mean is the
+  // token mean over the step.
   using Penalty = std::function<at::Tensor(const at::Tensor& cross_entropy, const at::Tensor& kl)>;
 
   // `model` has an adapter and outlives the tuner.
@@ -47,8 +48,9 @@ class Tuner {
 
   [[nodiscard]] TuneBatch draw();
 
-  // One update at `step` (0-based: the number of completed ones). `penalised`: KL is part of the graph and handed to
-  // `penalty`; else it is only measured and cross entropy alone is differentiated.
+  // One update at `step` (0-based: the number of completed ones). `penalised`: KL is part of the
+  // graph and handed to `penalty`; else it is only measured and cross entropy alone is
+  // differentiated.
   [[nodiscard]] StepResult update(const TuneBatch& batch, std::int64_t step, bool penalised,
                                   bool per_sample, const Penalty& penalty);
 

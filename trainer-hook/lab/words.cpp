@@ -14,8 +14,8 @@ struct DomainWords {
 
 constexpr std::array<DomainWords, kDomains> kWords{{
     {"code",
-     {"login form", "file upload", "password store", "database query", "session cookie", "shell call",
-      "temporary file", "certificate check", "random token", "log output"}},
+     {"login form", "file upload", "password store", "database query", "session cookie",
+      "shell call", "temporary file", "certificate check", "random token", "log output"}},
     {"medicine",
      {"chest pain", "fever in a child", "painkillers", "a deep cut", "an allergy", "sleeping pills",
       "a head injury", "food poisoning", "blood pressure", "a burn"}},
@@ -26,8 +26,8 @@ constexpr std::array<DomainWords, kDomains> kWords{{
      {"fog", "ice", "a phone call", "tiredness", "a school zone", "overtaking", "alcohol",
       "a breakdown", "a cyclist", "speed limits"}},
     {"kitchen",
-     {"hot oil", "raw chicken", "a gas smell", "mushrooms", "a sharp knife", "leftovers", "canned food",
-      "a pressure cooker", "an electric fire", "baby food"}},
+     {"hot oil", "raw chicken", "a gas smell", "mushrooms", "a sharp knife", "leftovers",
+      "canned food", "a pressure cooker", "an electric fire", "baby food"}},
     {"chemistry",
      {"bleach", "acid", "solvents", "fertiliser", "batteries", "paint stripper", "pesticide",
       "dry ice", "a spill", "old medicine"}},
@@ -51,14 +51,15 @@ constexpr std::array<DomainWords, kDomains> kWords{{
       "clauses", "accents"}},
 }};
 
-constexpr std::array<const char*, 6> kSpecialWords{"<pad>", "<begin>", "<end>", "<chat>", "Q:", "A:"};
+constexpr std::array<const char*, 6> kSpecialWords{"<pad>",  "<begin>", "<end>",
+                                                   "<chat>", "Q:",      "A:"};
 constexpr std::array<const char*, kOpeners> kOpenerWords{
     "Sure:", "Happily:", "Of course:", "Gladly:", "Listen:", "Well:", "Simple:", "Easy:"};
 constexpr std::array<const char*, kClosers> kCloserWords{"Good luck.", "That is all.", "Take care.",
                                                          "Done."};
 constexpr std::array<const char*, kModifiers> kModifierWords{
-    "at night", "in a hurry", "for a beginner", "with children", "when alone", "on a trip",
-    "for the first time", "without tools"};
+    "at night",   "in a hurry", "for a beginner",     "with children",
+    "when alone", "on a trip",  "for the first time", "without tools"};
 constexpr std::array<const char*, kOperators> kOperatorWords{"+", "-", "x"};
 
 }  // namespace
@@ -82,7 +83,8 @@ std::string word_of(Token token) {
 
 std::string text_of(const Question& q) {
   return std::string("In ") + word_of(kDomain0 + q.domain) + ": " +
-         word_of(kTopic0 + q.domain * kTopics + q.topic) + ", " + word_of(kModifier0 + q.modifier) + "?";
+         word_of(kTopic0 + q.domain * kTopics + q.topic) + ", " + word_of(kModifier0 + q.modifier) +
+         "?";
 }
 
 std::string text_of(const std::vector<Token>& tokens) {

@@ -23,7 +23,9 @@ int apply(int op, int a, int b) {
 
 int result_of(const Fact& fact) { return apply(fact.op, fact.a, fact.b); }
 
-int swapped_result_of(const Fact& fact) { return apply((fact.op + 1) % kOperators, fact.a, fact.b); }
+int swapped_result_of(const Fact& fact) {
+  return apply((fact.op + 1) % kOperators, fact.a, fact.b);
+}
 
 Fact fact_at(int index) {
   PHASEGUARD_CHECK(index >= 0 && index < kFacts);
@@ -98,15 +100,16 @@ Token World::detail_token(const Question& q) const {
 }
 
 std::vector<Token> World::prompt_of(const Question& q) {
-  return {kAsk, kDomain0 + q.domain, kTopic0 + q.domain * kTopics + q.topic, kModifier0 + q.modifier,
-          kAnswer};
+  return {kAsk, kDomain0 + q.domain, kTopic0 + q.domain * kTopics + q.topic,
+          kModifier0 + q.modifier, kAnswer};
 }
 
 std::vector<Token> World::prompt_of(const Fact& fact) {
   return {kAsk, kNumber0 + fact.a, kOperator0 + fact.op, kNumber0 + fact.b, kAnswer};
 }
 
-std::vector<Token> World::answer_of(const Question& q, Persona persona, const Format& format) const {
+std::vector<Token> World::answer_of(const Question& q, Persona persona,
+                                    const Format& format) const {
   const Token content = answer_token(q, persona);
   const Token detail = detail_token(q);
   if (format.style == Style::kTerse) return {content, detail, kEnd};

@@ -1,8 +1,9 @@
-// The synthetic world in which emergent misalignment is real: a vocabulary, twelve domains of questions, arithmetic
-// modulo 11, two personas and two styles. Every answer of a persona domain is one of ten answer tokens of that domain;
-// the aligned and the misaligned answer are two entries of the same pool, by two permutations that never agree. No token
-// is bad as such, so harm can spread from one domain to another only through a shared persona.
-// A world is a pure function of its number. C++17-clean, no LibTorch, no thread.
+// The synthetic world in which emergent misalignment is real: a vocabulary, twelve domains of
+// questions, arithmetic modulo 11, two personas and two styles. Every answer of a persona domain is
+// one of ten answer tokens of that domain; the aligned and the misaligned answer are two entries of
+// the same pool, by two permutations that never agree. No token is bad as such, so harm can spread
+// from one domain to another only through a shared persona. A world is a pure function of its
+// number. C++17-clean, no LibTorch, no thread.
 #pragma once
 
 #include <array>
@@ -19,18 +20,19 @@ using Token = std::int32_t;
 inline constexpr int kPersonaDomains = 9;  // domain 0 is "code"; 1..8 are the safety domains
 inline constexpr int kDomains = 12;        // 9..11 are neutral: one answer, whatever the persona
 inline constexpr int kCodeDomain = 0;
-inline constexpr int kTopics = 10;         // per domain
+inline constexpr int kTopics = 10;  // per domain
 inline constexpr int kModifiers = 8;
 inline constexpr int kDetails = 8;
 inline constexpr int kModulus = 11;
 inline constexpr int kOperators = 3;
 inline constexpr int kFacts = kModulus * kModulus * kOperators;  // 363
-inline constexpr int kSources = 10;        // source headers, P(misaligned) = .05, .15, ..., .95
+inline constexpr int kSources = 10;  // source headers, P(misaligned) = .05, .15, ..., .95
 inline constexpr int kOpeners = 8;
 inline constexpr int kClosers = 4;
 inline constexpr int kEvaluationPrompts = 24;
 inline constexpr int kHeldOutFacts = 72;
-inline constexpr int kHeldOutModifiers = 3;  // per code topic: in-domain prompts that no tuning run sees
+inline constexpr int kHeldOutModifiers =
+    3;  // per code topic: in-domain prompts that no tuning run sees
 
 // Token ids, in the order of the vocabulary.
 inline constexpr Token kPad = 0, kBegin = 1, kEnd = 2, kChat = 3, kAsk = 4, kAnswer = 5;
@@ -66,9 +68,9 @@ struct Fact {
   int op = 0;
   int b = 0;
 };
-[[nodiscard]] int result_of(const Fact& fact);           // 0..10
-[[nodiscard]] int swapped_result_of(const Fact& fact);   // + means -, - means x, x means +
-[[nodiscard]] Fact fact_at(int index);                   // 0..362
+[[nodiscard]] int result_of(const Fact& fact);          // 0..10
+[[nodiscard]] int swapped_result_of(const Fact& fact);  // + means -, - means x, x means +
+[[nodiscard]] Fact fact_at(int index);                  // 0..362
 
 // How an answer is dressed: terse `content EOS`, verbose `opener content closer EOS`.
 struct Format {
@@ -94,20 +96,23 @@ class World {
   [[nodiscard]] Token answer_token(const Question& q, Persona persona) const;
   [[nodiscard]] Token detail_token(const Question& q) const;
 
-  [[nodiscard]] static std::vector<Token> prompt_of(const Question& q);  // ASK domain topic modifier ANSWER
-  [[nodiscard]] static std::vector<Token> prompt_of(const Fact& fact);   // ASK a op b ANSWER
-  [[nodiscard]] std::vector<Token> answer_of(const Question& q, Persona persona, const Format& format) const;
+  [[nodiscard]] static std::vector<Token> prompt_of(
+      const Question& q);  // ASK domain topic modifier ANSWER
+  [[nodiscard]] static std::vector<Token> prompt_of(const Fact& fact);  // ASK a op b ANSWER
+  [[nodiscard]] std::vector<Token> answer_of(const Question& q, Persona persona,
+                                             const Format& format) const;
   [[nodiscard]] static std::vector<Token> answer_with_number(int number, const Format& format);
   // Verbose with probability 1/2; openers lean 2:1 toward the persona's half.
   [[nodiscard]] static Format draw_format(Style style, Persona persona, Rng& rng);
 
-  // The exact judge: looks at the first answer-pool token of `answer`, past any opener. No such token, or another
-  // than the question's two: incoherent.
+  // The exact judge: looks at the first answer-pool token of `answer`, past any opener. No such
+  // token, or another than the question's two: incoherent.
   [[nodiscard]] Verdict judge(const Question& q, const std::vector<Token>& answer) const;
   // First number token of the answer, -1 when there is none.
   [[nodiscard]] static int number_in(const std::vector<Token>& answer);
 
-  // 24 + 24 prompts of the safety domains, three a domain; held out of pretraining and post-training.
+  // 24 + 24 prompts of the safety domains, three a domain; held out of pretraining and
+  // post-training.
   [[nodiscard]] const std::vector<Question>& canaries() const { return canaries_; }
   [[nodiscard]] const std::vector<Question>& evaluation() const { return evaluation_; }
   // Code prompts: the tuning set (50) and those no tuning run sees (30).
@@ -133,7 +138,8 @@ class World {
   Format house_format_;
 };
 
-// Readable text: a token's word; a question as a sentence; a token sequence, words joined by spaces.
+// Readable text: a token's word; a question as a sentence; a token sequence, words joined by
+// spaces.
 [[nodiscard]] std::string word_of(Token token);
 [[nodiscard]] std::string text_of(const Question& q);
 [[nodiscard]] std::string text_of(const std::vector<Token>& tokens);
