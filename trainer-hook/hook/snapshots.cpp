@@ -1,7 +1,6 @@
 #include "trainer-hook/hook/snapshots.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty_like.h>
 
 #include <algorithm>
 #include <exception>
