@@ -121,6 +121,9 @@ class Comparison {
         (void)machine_->on(
             message);  // as the daemon does: what is in force at the start is no decision
         would_ = machine_->settings();
+        for (const wire::KnobDecl& knob : hello->knobs) {
+          happened_.push_back({knob.name, knob.initial, {}, "initial", 0});
+        }
         return {};
       }
     }

@@ -112,6 +112,8 @@ TEST_CASE("replay under another policy shows where it would have parted", "[ctl]
   auto sooner = ctl::replay(reader, quick);
   REQUIRE(sooner->would_first_raise == Step{3});
   REQUIRE(sooner->happened_first_raise == Step{4});
+  REQUIRE(sooner->rows.front().happened_knobs.at(0).value == 0.0);
+  REQUIRE(sooner->rows.front().would_knobs.at(0).value == 2.0);
   const auto deaf = test::document_of(with(test::kPolicy, "above = 0.30", "above = 0.95"));
   auto never = ctl::replay(reader, deaf);
   REQUIRE(never->would_first_raise == Step{-1});
