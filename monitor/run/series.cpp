@@ -116,6 +116,23 @@ std::size_t Series::lower_bound(const Stretch& stretch, double x) const {
   return static_cast<std::size_t>(at - begin);
 }
 
+// lower_bound in [lo, hi) for somebody who knows about where: looks outward from `guess`, so that a
+// long series costs a column a few neighbouring reads and not a walk through all of memory.
+std::size_t Series::bound_near(std::size_t lo, std::size_t hi, std::size_t guess, double x) const {
+  const auto below = [&](std::size_t i) { return static_cast<double>(steps_[i]) < x; };
+  std::size_t width = 8;
+  if (below(guess)) {
+    lo = guess + 1;
+    for (; lo + width < hi && below(lo + width); width *= 2) lo += width + 1;
+    hi = std::min(hi, lo + width);
+  } else {
+    hi = guess;
+    for (; hi > lo + width && !below(hi - width); width *= 2) hi -= width;
+    lo = hi > lo + width ? hi - width : lo;
+  }
+  return lower_bound({lo, hi}, x);
+}
+
 Column Series::column(std::size_t first, std::size_t last) const {
   Column out;
   out.x = static_cast<double>(steps_[first]);
@@ -130,6 +147,13 @@ Column Series::column(std::size_t first, std::size_t last) const {
   return out;
 }
 
+// How coarse the ends of a column of `points` points may be: a quarter of it at most.
+std::size_t Series::snap_for(std::size_t points) {
+  std::size_t snap = 1;
+  for (std::size_t bucket = kBasePoints; bucket * 4 <= points; bucket *= kFan) snap = bucket;
+  return snap;
+}
+
 std::vector<Column> Series::columns(const Stretch& stretch, double x0, double x1,
                                     int n_columns) const {
   PHASEGUARD_CHECK(stretch.first <= stretch.last && stretch.last <= size());
@@ -138,6 +162,7 @@ std::vector<Column> Series::columns(const Stretch& stretch, double x0, double x1
   const std::size_t begin = lower_bound(stretch, x0);
   const std::size_t end = lower_bound(stretch, std::nextafter(x1, HUGE_VAL));
   if (begin > stretch.first) out.push_back(column(begin - 1, begin));
+  const std::size_t snap = snap_for((end - begin) / static_cast<std::size_t>(n_columns));
   const bool each_point = end - begin <= static_cast<std::size_t>(n_columns);
   std::size_t i = begin;
   for (int c = 0; i < end; ++c) {
@@ -146,7 +171,10 @@ std::vector<Column> Series::columns(const Stretch& stretch, double x0, double x1
       while (next < end && steps_[next] == steps_[i]) ++next;
     } else {
       const double edge = x0 + (x1 - x0) * static_cast<double>(c + 1) / n_columns;
-      next = c + 1 >= n_columns ? end : std::min(end, lower_bound({i, end}, edge));
+      const auto left = static_cast<std::size_t>(std::max(n_columns - c, 1));
+      next = c + 1 >= n_columns ? end : bound_near(i, end, i + (end - i) / left, edge);
+      next = next == end ? end : next / snap * snap;  // whole buckets only: no walk over points
+      if (next < i) next = i;
       if (next == i) continue;  // no point in this column
     }
     out.push_back(column(i, next));

@@ -68,7 +68,8 @@ class Series {
   // The points of one stretch with step in [x0, x1], at most one column for each of n_columns equal
   // parts of [x0, x1]; parts without points give no column. When there are fewer points than
   // columns, one column a point (repeated steps share one). One point beyond each side is included
-  // so that a line enters and leaves the plot. Costs O(n_columns log n).
+  // so that a line enters and leaves the plot. From 64 points a column up, a column may begin up to
+  // a quarter of its width early, on a bucket of the pyramid; no point is left out or shown twice.
   [[nodiscard]] std::vector<Column> columns(const Stretch& stretch, double x0, double x1,
                                             int n_columns) const;
 
@@ -78,8 +79,10 @@ class Series {
     float hi;
   };
   void grow(std::size_t i);
-  void merge(std::size_t level, std::size_t bucket, float lo, float hi, Extent& out) const;
   [[nodiscard]] std::size_t lower_bound(const Stretch& stretch, double x) const;
+  [[nodiscard]] std::size_t bound_near(std::size_t lo, std::size_t hi, std::size_t guess,
+                                       double x) const;
+  [[nodiscard]] static std::size_t snap_for(std::size_t points);
   [[nodiscard]] Column column(std::size_t first, std::size_t last) const;
 
   std::vector<std::int64_t> steps_;
