@@ -47,7 +47,7 @@ say "daemon: phaseguardd enforcing $policy"
 "$bin/phaseguardd" --policy "$policy" --runs-dir "$out" --endpoint-dir "$sockets" 2>"$out/phaseguardd.log" &
 daemon_pid=$!
 for _ in $(seq 100); do
-  "$bin/phaseguard" runs --endpoint-dir "$sockets" >/dev/null 2>&1 && break
+  "$bin/phaseguard" status --endpoint-dir "$sockets" >/dev/null 2>&1 && break
   kill -0 "$daemon_pid" 2>/dev/null || { cat "$out/phaseguardd.log" >&2; die "the daemon did not start"; }
   sleep 0.05
 done

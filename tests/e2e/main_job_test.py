@@ -112,9 +112,16 @@ def operator_forces_kl_on(place):
     assert knob["cause"].startswith("operator:"), knob
     print(f"operator: 0.75 applied at step {knob['applied_step']}")
     place.ctl("release", "--run", "forced-1", check=0)
-    status = json.loads(place.ctl("status", "--json", "--run", "forced-1", check=0).stdout)
-    assert status["runs"][0]["knobs"][0]["applied"] == 0.0, status["runs"][0]["knobs"]
+    for _ in range(200):
+        knob = json.loads(place.ctl("status", "--json", "--run", "forced-1", check=0).stdout)["runs"][0]["knobs"][0]
+        if knob["applied"] < 0.75:
+            break
+        time.sleep(0.05)
+    assert knob["applied"] < 0.75 and knob["cause"] == "base", knob
     place.finish(trainer)
+    applied = [k["value"] for r in place.records("forced-1") if r["kind"] == "applied" for k in r["knobs"]]
+    after = applied[applied.index(0.75):]
+    assert all(a >= b for a, b in zip(after, after[1:])) and after[-1] == 0.0, f"release: expected a descent to 0, found {after}"
 
 
 def trip_survives_kill_9(place):
