@@ -41,8 +41,15 @@ class Runs {
     }
     const float bottom = y_.px(v.lo);
     const float top = std::min(y_.px(v.hi), bottom - style_.thickness);
-    if (!points_.empty()) points_.push_back({px, std::clamp(points_.back().y, top, bottom)});
+    const bool touches = after_bar_ && points_.size() == 1 && top <= bar_bottom_ && bottom >= bar_top_;
+    if (touches) {
+      points_.clear();  // neighbouring bars overlap: nothing to join
+    } else if (!points_.empty()) {
+      points_.push_back({px, std::clamp(points_.back().y, top, bottom)});
+    }
     flush();
+    bar_top_ = top;
+    bar_bottom_ = bottom;
     const float half = 0.5F * style_.thickness;
     draw_.AddRectFilled({px - half, top}, {px + half, bottom}, style_.colour);
     points_.push_back({px, 0.5F * (top + bottom)});  // the next value is joined to this bar
@@ -74,6 +81,8 @@ class Runs {
   const LineStyle& style_;
   std::vector<ImVec2> points_;
   bool after_bar_ = false;
+  float bar_top_ = 0.0F;
+  float bar_bottom_ = 0.0F;
 };
 
 }  // namespace
