@@ -23,6 +23,8 @@ std::string version_text(wire::Version version) {
   return std::to_string(version.major) + "." + std::to_string(version.minor);
 }
 
+constexpr std::size_t kMostPeers = 1024;
+
 bool from_trainer(const wire::Body& body) {
   return std::holds_alternative<wire::Report>(body) ||
          std::holds_alternative<wire::Applied>(body) ||
@@ -72,6 +74,10 @@ phaseguard::Status Engine::restore(const RunId& run, const std::vector<wire::Mes
 void Engine::on_message(Channel channel, PeerId peer, std::string_view bytes, Now now,
                         Effects& effects) {
   ++counters_.frames;
+  if (is_cut_off(peer)) {
+    ++counters_.malformed;
+    return;
+  }
   const Result<wire::Message> message = wire::decode(bytes);
   if (!message) return on_undecodable(peer, bytes, message.error(), now, effects);
   const std::size_t recorded = effects.record.size();
@@ -104,6 +110,10 @@ void Engine::on_undecodable(PeerId peer, std::string_view bytes, const Error& er
     return;
   }
   ++counters_.malformed;
+  // Numbers of connections grow: the oldest are forgotten first.
+  if (bad_frames_.size() >= kMostPeers && bad_frames_.count(peer) == 0)
+    bad_frames_.erase(bad_frames_.begin());
+  ++bad_frames_[peer];
   wire::Reject reject;
   reject.ours = wire::kProtocolVersion;
   if (theirs) reject.theirs = *theirs;
@@ -114,6 +124,12 @@ void Engine::on_undecodable(PeerId peer, std::string_view bytes, const Error& er
                             ", the peer " + version_text(*theirs) +
                             "; install a hook and a daemon of the same major version"
                       : error.message;
+  if (is_cut_off(peer)) {
+    reject.code = "limit";
+    reject.reason += "; it was the " + std::to_string(settings_.max_bad_frames) +
+                     "th frame of this connection that cannot be read, so that nothing more is "
+                     "read from it: connect anew";
+  }
   // One line for the first of them and then for each power of two: a broken peer must not fill the
   // log.
   if ((counters_.malformed & (counters_.malformed - 1)) == 0) {
@@ -145,6 +161,8 @@ void Engine::on_hello(PeerId peer, const wire::Message& message, Now now, Effect
   effects.log.push_back({LogLine::Level::kWarning, message.header.run.text() + ": hello refused: " +
                                                        quoted(reject->reason, 400)});
   effects.send.push_back(reject_to(peer, message.header.run, std::move(*reject), now));
+  // A run of which nothing is recorded is not kept for a trainer that was refused.
+  if (found != runs_.end() && found->second->state().last_seq == Seq{}) runs_.erase(found);
 }
 
 void Engine::on_trainer(PeerId peer, const wire::Message& message, Now now, Effects& effects) {
@@ -185,7 +203,7 @@ void Engine::on_operator(PeerId peer, const wire::Message& message, Now now, Eff
     reply.status = "not_found";
     reply.text = "the daemon has no run " + quoted(message.header.run.text());
   } else {
-    reply = found->second->on_command(message, record_healthy_, now, effects);
+    reply = found->second->on_command(message, now, effects);
   }
   effects.send.push_back(reply_to(peer, message.header.run, std::move(reply), now));
 }
@@ -217,9 +235,20 @@ void Engine::on_query(PeerId peer, const wire::Header& header, const wire::Query
 }
 
 void Engine::on_tick(Now now, Effects& effects) {
-  for (const auto& [run, slot] : runs_) {
-    if (slot->state().last_seq > Seq{}) slot->on_tick(record_healthy_, now, effects);
+  for (auto entry = runs_.begin(); entry != runs_.end();) {
+    RunSlot& slot = *entry->second;
+    if (slot.state().last_seq > Seq{}) slot.on_tick(now, effects);
+    entry = slot.is_over(now) ? runs_.erase(entry) : std::next(entry);
   }
+}
+
+bool Engine::is_cut_off(PeerId peer) const {
+  const auto bad = bad_frames_.find(peer);
+  return bad != bad_frames_.end() && bad->second >= settings_.max_bad_frames;
+}
+
+void Engine::set_record_healthy(bool healthy) {
+  for (const auto& [run, slot] : runs_) slot->set_record_healthy(healthy);
 }
 
 std::vector<wire::Message> Engine::statuses(Now now) const {

@@ -42,6 +42,7 @@ struct EngineSettings {
   std::int64_t unapplied_ms =
       5000;  // a decided value not reported as applied by then raises an alarm
   std::size_t max_runs = 1024;
+  std::int64_t max_bad_frames = 100;  // of one connection; then it is not listened to
 };
 
 struct Outgoing {
@@ -117,9 +118,10 @@ class Engine {
     settings_.policies = std::move(policies);
   }
 
-  // False: the record cannot be written. No knob is lowered until it can; raising goes on,
-  // undurably.
-  void set_record_healthy(bool healthy) { record_healthy_ = healthy; }
+  // Told after each batch of effects: was it written, with what was to be synced. False: what was
+  // to be sent of that batch must be dropped; no knob is lowered and nothing more acknowledged
+  // until it can be written, while raising goes on, undurably.
+  void set_record_healthy(bool healthy);
 
   [[nodiscard]] const EngineCounters& counters() const { return counters_; }
   [[nodiscard]] std::vector<wire::Message> statuses(
@@ -131,6 +133,7 @@ class Engine {
   void on_operator(PeerId peer, const wire::Message& message, Now now, Effects& effects);
   void on_query(PeerId peer, const wire::Header& header, const wire::Query& query, Now now,
                 Effects& effects);
+  [[nodiscard]] bool is_cut_off(PeerId peer) const;
   void on_undecodable(PeerId peer, std::string_view bytes, const Error& error, Now now,
                       Effects& effects);
   [[nodiscard]] const policy::Document* policy_for(const RunId& run) const;
@@ -138,7 +141,7 @@ class Engine {
   EngineSettings settings_;
   std::map<RunId, std::unique_ptr<RunSlot>> runs_;
   EngineCounters counters_;
-  bool record_healthy_ = true;
+  std::map<PeerId, std::int64_t> bad_frames_;
 };
 
 // `name` fits `pattern`, in which `*` stands for any text.

@@ -32,11 +32,14 @@ Status RunSlot::restore(const std::vector<wire::Message>& record_so_far, Now now
       source_seq_ = std::max(source_seq_, event.header.source_seq);
     if (std::holds_alternative<wire::Hello>(event.body)) {
       source_seq_ = event.header.source_seq;
+      ended_ = false;
       last_hello = event;
       session_ = std::get<wire::Hello>(event.body).session;
     }
-    if (const auto* link = std::get_if<wire::LinkChange>(&event.body))
+    if (const auto* link = std::get_if<wire::LinkChange>(&event.body)) {
       epoch_ = std::max(epoch_, link->epoch);
+      if (link->state == "ended" || link->state == "back") ended_ = link->state == "ended";
+    }
     const auto* loaded = std::get_if<wire::PolicyLoaded>(&event.body);
     if (loaded && last_hello) {
       policy::Parsed parsed = policy::parse(loaded->text, loaded->name);
@@ -50,9 +53,13 @@ Status RunSlot::restore(const std::vector<wire::Message>& record_so_far, Now now
     }
   }
   if (record_so_far.empty()) return {};
-  ended_ = state_.goodbye.has_value();
+  ended_ = ended_ || state_.goodbye.has_value();
+  ended_at_ = now.mono;
+  ack_ = durable_ack_ = source_seq_;
   ++epoch_;
-  if (!ended_) record_link("restored", "the daemon was started anew", now, effects);
+  if (ended_) return {};
+  restored_at_ = now.mono;
+  record_link("restored", "the daemon was started anew", now, effects);
   return {};
 }
 
@@ -118,7 +125,7 @@ std::optional<wire::Reject> RunSlot::admit(const wire::Message& hello,
                       std::to_string(state_.attempt + 1),
                   false);
   }
-  if (!same_trainer && !ended_ && last_frame_ && !lost_recorded_) {
+  if (!same_trainer && !ended_ && (last_frame_ || restored_at_) && !lost_recorded_) {
     return refuse("claimed",
                   "run " + run_.text() +
                       " is being trained by another process; wait until it has ended or is lost",
@@ -138,14 +145,14 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
                       Now now, Effects& effects) {
   const auto& declared = std::get<wire::Hello>(hello.body);
   const bool known = session_ == declared.session && hello.header.attempt == state_.attempt;
-  const bool was_away = lost_recorded_ || !last_frame_;
+  const bool was_away = lost_recorded_ || !last_frame_ || crashed();
   peer_ = peer;
   last_frame_ = now.mono;
-  lost_recorded_ = false;
   if (!known) {
     session_ = declared.session;
-    ended_ = false;
+    ended_ = lost_recorded_ = false;
     source_seq_ = hello.header.seq;
+    ack_ = durable_ack_ = Seq{};
     ++epoch_;
     control_seq_ = 0;
     take(hello, now, effects);
@@ -167,10 +174,10 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
       (void)machine_->on(first);
     }
     record_link("claimed", "attempt " + std::to_string(hello.header.attempt), now, effects);
-    effects.needs_sync = true;
   } else if (was_away) {
-    record_link("back", "", now, effects);
+    come_back(now, effects);
   }
+  effects.needs_sync = true;  // what is acknowledged is on disk
   wire::Welcome answer;
   answer.epoch = epoch_;
   answer.heartbeat_ms = settings_->heartbeat_ms;
@@ -180,9 +187,9 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
   answer.policy_digest = machine_->document().digest;
   answer.mode = policy::mode_of(machine_->document());
   answer.on_loss = machine_->document().link_loss;
-  answer.ack = source_seq_;
+  answer.ack = acknowledged(effects);
   send(std::move(answer), now, effects);
-  send_control(0, true, now, effects);
+  send_control(0, now, effects);
   send_requests(false, now, effects);
   effects.publish.push_back(status(now));
 }
@@ -190,10 +197,7 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
 bool RunSlot::on_trainer(const wire::Message& message, Now now, Effects& effects) {
   if (message.header.attempt != state_.attempt) return false;
   last_frame_ = now.mono;
-  if (lost_recorded_) {
-    lost_recorded_ = false;
-    record_link("back", "", now, effects);
-  }
+  if (lost_recorded_ || crashed()) come_back(now, effects);
   if (std::holds_alternative<wire::Heartbeat>(message.body)) return true;
   if (message.header.seq <= source_seq_) return false;
   source_seq_ = message.header.seq;
@@ -204,18 +208,16 @@ bool RunSlot::on_trainer(const wire::Message& message, Now now, Effects& effects
   const bool asked = report && report->wants_control;
   const bool changed = machine_->state_version() != version || state_.requests.size() != requests;
   if (std::holds_alternative<wire::Goodbye>(message.body)) {
-    ended_ = true;
-    record_link("ended", "goodbye", now, effects);
+    end("goodbye", now, effects);
   }
-  if (asked || changed || ended_) send_control(asked ? report->batch : 0, true, now, effects);
+  if (asked || changed || ended_) send_control(asked ? report->batch : 0, now, effects);
   send_requests(true, now, effects);
   if (changed || ended_ || std::holds_alternative<wire::Applied>(message.body))
     effects.publish.push_back(status(now));
   return true;
 }
 
-wire::Reply RunSlot::on_command(const wire::Message& message, bool record_healthy, Now now,
-                                Effects& effects) {
+wire::Reply RunSlot::on_command(const wire::Message& message, Now now, Effects& effects) {
   const auto& command = std::get<wire::Command>(message.body);
   wire::Reply reply;
   reply.id = command.id;
@@ -227,6 +229,8 @@ wire::Reply RunSlot::on_command(const wire::Message& message, bool record_health
   const policy::Verdict verdict = machine_->judge(command, state_.step);
   reply.status = verdict.status;
   reply.text = verdict.text;
+  if (!record_healthy_)
+    reply.text += "; NOT ON DISK YET: the record cannot be written, see the daemon's log";
   const auto known = std::find_if(state_.commands.entries.begin(), state_.commands.entries.end(),
                                   [&](const auto& entry) { return entry.body.id == command.id; });
   if (known != state_.commands.entries.end()) {
@@ -238,7 +242,7 @@ wire::Reply RunSlot::on_command(const wire::Message& message, bool record_health
       std::all_of(state_.knobs.begin(), state_.knobs.end(), [&](const auto& knob) {
         return knob.first != command.knob || !(command.value < knob.second.decided_value);
       });
-  if (!record_healthy && !raises) {
+  if (!record_healthy_ && !raises) {
     reply.status = "refused";
     reply.text =
         "the record cannot be written, so nothing may be lowered; free the disk and send the "
@@ -257,7 +261,7 @@ wire::Reply RunSlot::on_command(const wire::Message& message, bool record_health
                                                        quoted(command.operator_name, 64) + " " +
                                                        quoted(command.action, 32) + ": " +
                                                        verdict.status + ", " + verdict.text});
-  send_control(0, record_healthy, now, effects);
+  send_control(0, now, effects);
   send_requests(true, now, effects);
   effects.publish.push_back(status(now));
   return reply;
@@ -275,23 +279,43 @@ void RunSlot::send(wire::Body body, Now now, Effects& effects) {
   effects.send.push_back({peer_, wire::encode(message)});
 }
 
-void RunSlot::send_control(std::int64_t answers_batch, bool record_healthy, Now now,
-                           Effects& effects) {
+// Only what this batch of effects puts on disk before it leaves, or what was there before.
+Seq RunSlot::acknowledged(const Effects& effects) {
+  if (record_healthy_ && effects.needs_sync) ack_ = source_seq_;
+  return ack_;
+}
+
+void RunSlot::set_record_healthy(bool healthy) {
+  if (healthy) {
+    durable_ack_ = ack_;
+  } else if (record_healthy_) {
+    ack_ = durable_ack_;
+    next_assert_ = Nanos{};
+  }
+  record_healthy_ = healthy;
+}
+
+void RunSlot::send_control(std::int64_t answers_batch, Now now, Effects& effects) {
   if (!machine_) return;
   wire::Control control;
   control.epoch = epoch_;
   control.state_version = machine_->state_version();
   control.mode = policy::mode_of(machine_->document());
   control.answers_batch = answers_batch;
-  control.ack = source_seq_;
+  control.ack = acknowledged(effects);
   const std::int64_t interval = std::max<std::int64_t>(1, state_.cadence_steps);
   control.valid_until_step =
       Step{std::max<std::int64_t>(0, state_.step.value) + kControlIntervals * interval};
   if (!shadow()) control.knobs = machine_->settings();
   for (wire::KnobSetting& setting : control.knobs) {
     Sent& sent = sent_[setting.knob];
-    // An unrecorded lowering must not leave: what was sent stays up.
-    if (!record_healthy && setting.value < sent.value) setting.value = sent.value;
+    if (!record_healthy_) {
+      // An unrecorded lowering must not leave: what was sent, or is in force, stays up.
+      if (setting.value < sent.value) setting.value = sent.value;
+      const auto knob = state_.knobs.find(setting.knob);
+      if (knob != state_.knobs.end() && setting.value < knob->second.applied_value)
+        setting.value = knob->second.applied_value;
+    }
     if (!(sent.value == setting.value)) sent = {setting.value, now.mono};
   }
   send(std::move(control), now, effects);
@@ -310,27 +334,44 @@ void RunSlot::send_requests(bool only_new, Now now, Effects& effects) {
   }
 }
 
+void RunSlot::end(const std::string& detail, Now now, Effects& effects) {
+  ended_ = true;
+  ended_at_ = now.mono;
+  record_link("ended", detail, now, effects);
+  effects.needs_sync = true;
+}
+
+// A trainer that was lost, or taken for crashed, or that a restarted daemon waits for.
+void RunSlot::come_back(Now now, Effects& effects) {
+  lost_recorded_ = false;
+  if (crashed()) ended_ = false;
+  if (!ended_) record_link("back", "", now, effects);
+}
+
+bool RunSlot::is_over(Now now) const {
+  return ended_ && now.mono.value - ended_at_.value > settings_->ended_ms * 1'000'000;
+}
+
 void RunSlot::follow_link(Now now, Effects& effects) {
-  if (ended_ || !last_frame_) return;
-  const std::int64_t silence = now.mono.value - last_frame_->value;
+  if (ended_ || !(last_frame_ || restored_at_)) return;
+  const std::int64_t silence = now.mono.value - (last_frame_ ? *last_frame_ : *restored_at_).value;
   if (!lost_recorded_ && silence > settings_->lost_ms * 1'000'000) {
     lost_recorded_ = true;
     record_link("lost", "no frame for " + std::to_string(settings_->lost_ms) + " ms", now, effects);
     effects.log.push_back({LogLine::Level::kWarning, run_.text() + ": the trainer is lost"});
   }
   if (silence > settings_->ended_ms * 1'000'000) {
-    ended_ = true;
-    record_link("ended", "crashed: no frame for " + std::to_string(settings_->ended_ms) + " ms",
-                now, effects);
+    end("crashed: no frame for " + std::to_string(settings_->ended_ms) + " ms", now, effects);
   }
 }
 
-void RunSlot::on_tick(bool record_healthy, Now now, Effects& effects) {
+void RunSlot::on_tick(Now now, Effects& effects) {
   follow_link(now, effects);
   if (now.mono >= next_assert_) {
     next_assert_ = after_ms(now.mono, settings_->assert_ms);
     if (!ended_) {
-      send_control(0, record_healthy, now, effects);
+      effects.needs_sync = effects.needs_sync || ack_ < source_seq_;
+      send_control(0, now, effects);
       send_requests(false, now, effects);
     }
     effects.publish.push_back(status(now));

@@ -29,6 +29,7 @@ namespace {
 
 constexpr int kTickMs = 50;
 constexpr std::int64_t kRetryMs = 1000;
+constexpr std::int64_t kMetricsMs = 500;
 constexpr std::int64_t kPageEvents = 1000;
 constexpr std::size_t kPageBytes = 768 * 1024;  // a reply stays within the feed's frame limit
 
@@ -166,7 +167,7 @@ class Daemon {
 
   void run(const Signals& signals) {
     const std::int64_t watchdog_ms = watchdog_interval_ms();
-    Nanos next_watchdog, next_retry;
+    Nanos next_watchdog, next_retry, next_metrics;
     std::vector<link::Incoming> incoming;
     while (true) {
       incoming.clear();
@@ -185,7 +186,10 @@ class Daemon {
         next_retry = Nanos{now.mono.value + kRetryMs * 1'000'000};
         retry(now);
       }
-      if (http_) http_->set_metrics(engine_.counters(), engine_.statuses(now));
+      if (http_ && now.mono >= next_metrics) {
+        next_metrics = Nanos{now.mono.value + kMetricsMs * 1'000'000};
+        http_->set_metrics(engine_.counters(), engine_.statuses(now));
+      }
     }
     std::vector<std::string> faults;
     if (!files_.flush(true, faults)) {
@@ -196,7 +200,7 @@ class Daemon {
  private:
   Status open(const RunId& run, Effects& effects) {
     const Now now = now_of_this_host();
-    auto record = files_.open(run, now);
+    auto record = files_.open(run, now);  // nothing, and no file yet, of a run that is new
     if (!record) return tl::unexpected(record.error());
     return engine_.restore(run, *record, effects, now);
   }
@@ -223,11 +227,14 @@ class Daemon {
   // Record first: what is not written down does not leave.
   void carry_out(Effects& effects) {
     std::vector<std::string> faults;
-    files_.append(effects.record);
+    files_.append(effects.record, now_of_this_host());
     const bool written = files_.flush(effects.needs_sync, faults);
     if (!written && healthy_) {
       for (const std::string& fault : faults)
         spdlog::error("the record cannot be written, nothing is lowered: {}", fault);
+      // These were made in the belief that they would be on disk. The full state follows with the
+      // next tick, and who waits for an answer asks again.
+      effects.send.clear();
     }
     healthy_ = written;
     engine_.set_record_healthy(written);

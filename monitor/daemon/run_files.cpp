@@ -9,18 +9,26 @@ namespace phaseguard::daemon {
 
 namespace {
 
+bool is_end(const wire::Message& message) {
+  const auto* link = std::get_if<wire::LinkChange>(&message.body);
+  return link && link->state == "ended";
+}
+
+// Of what follows an end, only a new attempt or a trainer that came back after all takes the run up
+// again.
 bool has_ended(const store::Reader& reader) {
   const Result<Seq> last = reader.last_seq();
   if (!last) return false;
-  // The goodbye is followed by the closing decision and the link's end.
-  bool goodbye = false;
+  bool ended = false;
   const Seq from{std::max<std::int64_t>(1, last->value - 8)};
   (void)reader.each(from, [&](const wire::Message& message) {
-    if (std::holds_alternative<wire::Goodbye>(message.body)) goodbye = true;
-    if (std::holds_alternative<wire::Hello>(message.body)) goodbye = false;
+    const auto* link = std::get_if<wire::LinkChange>(&message.body);
+    if (std::holds_alternative<wire::Goodbye>(message.body) || is_end(message)) ended = true;
+    if (std::holds_alternative<wire::Hello>(message.body) || (link && link->state == "back"))
+      ended = false;
     return true;
   });
-  return goodbye;
+  return ended;
 }
 
 }  // namespace
@@ -43,6 +51,8 @@ std::vector<RunId> RunFiles::unfinished(std::vector<std::string>& faults) const 
 
 Result<std::vector<wire::Message>> RunFiles::open(const RunId& run, Now now) {
   const std::filesystem::path path = store::run_file(directory_, run);
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return std::vector<wire::Message>{};
   auto writer = store::Writer::create_or_open(path, run, now);
   if (!writer) return tl::unexpected(writer.error());
   std::vector<wire::Message> record;
@@ -59,7 +69,16 @@ Result<std::vector<wire::Message>> RunFiles::open(const RunId& run, Now now) {
   return record;
 }
 
-void RunFiles::write(File& file, const wire::Message& message) {
+void RunFiles::write(const RunId& run, File& file, const wire::Message& message, Now now) {
+  if (!file.writer && file.fault.empty()) {
+    auto writer = store::Writer::create_or_open(store::run_file(directory_, run), run, now);
+    if (writer) {
+      file.writer = std::make_unique<store::Writer>(std::move(*writer));
+    } else {
+      file.fault = writer.error().message;
+    }
+  }
+  file.ended = is_end(message);
   if (file.kept.empty() && file.writer) {
     if (const Status written = file.writer->append(message)) {
       file.dirty = file.unsynced = true;
@@ -71,8 +90,9 @@ void RunFiles::write(File& file, const wire::Message& message) {
   file.kept.push_back(message);
 }
 
-void RunFiles::append(const std::vector<wire::Message>& messages) {
-  for (const wire::Message& message : messages) write(files_[message.header.run], message);
+void RunFiles::append(const std::vector<wire::Message>& messages, Now now) {
+  for (const wire::Message& message : messages)
+    write(message.header.run, files_[message.header.run], message, now);
 }
 
 bool RunFiles::flush(bool durable, std::vector<std::string>& faults) {
@@ -90,6 +110,7 @@ bool RunFiles::flush(bool durable, std::vector<std::string>& faults) {
     }
     if (!file.fault.empty()) faults.push_back(file.fault);
     done = done && file.fault.empty();
+    if (file.ended && !file.unsynced && file.fault.empty()) file.writer.reset();
   }
   return done;
 }
@@ -109,7 +130,7 @@ void RunFiles::retry(Now now, std::vector<std::string>& faults) {
     file.fault.clear();
     const std::deque<wire::Message> kept = std::exchange(file.kept, {});
     for (const wire::Message& message : kept) {
-      if (message.header.seq > file.writer->last_seq()) write(file, message);
+      if (message.header.seq > file.writer->last_seq()) write(run, file, message, now);
     }
   }
 }

@@ -20,15 +20,18 @@ class RunFiles {
  public:
   explicit RunFiles(std::filesystem::path directory) : directory_(std::move(directory)) {}
 
-  // Runs in the folder whose trainer has not said goodbye: those a restarted daemon takes up again.
+  // Runs in the folder that have not ended: those a restarted daemon takes up again.
   // A file that cannot be read is named in `faults` and left alone.
   [[nodiscard]] std::vector<RunId> unfinished(std::vector<std::string>& faults) const;
 
-  // Opens the file for writing (making it if need be) and gives what is recorded in it.
+  // Opens the file for writing and gives what is recorded in it. There is none: nothing; it is made
+  // with the first message, so that a trainer that is refused leaves no file behind.
   [[nodiscard]] Result<std::vector<wire::Message>> open(const RunId& run, Now now);
 
-  // Takes the messages, in order. What cannot be written is kept and tried again by retry().
-  void append(const std::vector<wire::Message>& messages);
+  // Takes the messages, in order. What cannot be written is kept and tried again by retry(). The
+  // file of a run that has ended is closed with the next durable flush, and opened again when more
+  // comes.
+  void append(const std::vector<wire::Message>& messages, Now now);
 
   // Makes everything appended visible to readers, and with `durable` safe from a power cut. False:
   // something is not.
@@ -45,9 +48,10 @@ class RunFiles {
     std::deque<wire::Message> kept;
     bool dirty = false;
     bool unsynced = false;
+    bool ended = false;
     std::string fault;  // of the last attempt; empty: none
   };
-  void write(File& file, const wire::Message& message);
+  void write(const RunId& run, File& file, const wire::Message& message, Now now);
 
   std::filesystem::path directory_;
   std::map<RunId, File> files_;

@@ -27,14 +27,22 @@ def free_port():
 def start(root, *more, **environment):
     ready = root / "notify"
     ready.unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-        s.bind(str(ready))
-        s.settimeout(10)
-        words = [DAEMON, "--policy", root / "policy.toml", "--runs-dir", root / "runs", "--endpoint-dir", root / "s", *more]
-        daemon = subprocess.Popen([str(w) for w in words], stderr=open(root / "log", "ab"),
-                                  env={**os.environ, "NOTIFY_SOCKET": str(ready), **environment})
-        assert s.recv(100) == b"READY=1"
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    s.bind(str(ready))
+    s.settimeout(10)
+    words = [DAEMON, "--policy", root / "policy.toml", "--runs-dir", root / "runs", "--endpoint-dir", root / "s", *more]
+    daemon = subprocess.Popen([str(w) for w in words], stderr=open(root / "log", "ab"),
+                              env={**os.environ, "NOTIFY_SOCKET": str(ready), **environment})
+    assert s.recv(100) == b"READY=1"
+    daemon.told = s
     return daemon
+
+
+def printed(*words, **environment):
+    done = subprocess.run([str(DAEMON), *map(str, words)], capture_output=True, text=True, timeout=10,
+                          env={**os.environ, **environment})
+    assert done.returncode == 0, (words, done)
+    return done.stdout
 
 
 def refused(code, *words):
@@ -89,8 +97,26 @@ def main():
         assert str(root / "s") in message, message
         os.chmod(root / "s", 0o700)
 
-        daemon = start(root, WATCHDOG_USEC="2000000")
+        # A flag wins over its variable, that over the file, that over the default.
+        config.write_text('[daemon]\nlog_level = "error"\nhttp = "127.0.0.1:9101"\nruns_dir = "from-file"\n')
+        text = printed("--config", config, "--http", "127.0.0.1:9103", "--print-config",
+                       PHASEGUARD_HTTP="127.0.0.1:9102", PHASEGUARD_RUNS_DIR="from-variable")
+        for expected in ("127.0.0.1:9103", "from-variable", "'error'", "lost_s = 10.0"):
+            assert expected in text, (expected, text)
+        text = printed("--print-config", XDG_STATE_HOME="/var/state")
+        assert "/var/state/phaseguard/runs" in text, text
+        config.write_text(text)
+        assert printed("--config", config, "--print-config", XDG_STATE_HOME="/elsewhere") == text
+        assert "in order" in printed("--policy", POLICY, "--endpoint-dir", root / "s", "--check")
+        units = SOURCE / "assets/systemd"
+        assert "policy = " in printed("--config", units / "phaseguardd.toml", "--print-config")
+
+        daemon = start(root, WATCHDOG_USEC="200000")
+        assert daemon.told.recv(100) == b"WATCHDOG=1" and daemon.told.recv(100) == b"WATCHDOG=1"
         daemon.send_signal(signal.SIGINT)
+        while (word := daemon.told.recv(100)) == b"WATCHDOG=1":
+            pass
+        assert word == b"STOPPING=1", word
         assert daemon.wait(timeout=5) == 0
     print("phaseguardd as a process: done")
 
