@@ -5,6 +5,7 @@
 #include <ATen/ops/log_softmax.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -202,12 +203,15 @@ BatchReading read_batch(const Transformer& model, const TuneBatch& batch) {
   const at::Tensor lp = at::log_softmax(model.logits_at(t.tokens, t.at, Adapter::kOff), -1);
   const at::Tensor chosen = lp.gather(1, t.target.unsqueeze(1)).squeeze(1).contiguous();
   const RowSums rows = sum_rows(chosen, grid.row, sequences.size());
+  const RowSums floored =
+      sum_rows(chosen.clamp_min(std::log(kPersonaFloor)), grid.row, sequences.size());
   BatchReading out;
   out.judge = batch.judge;
   for (std::size_t i = 0; i < n; ++i) {
     const std::size_t chat = 2 * n + i;
     out.llr.push_back(rows.sum[i] - rows.sum[n + i]);
-    out.llr_share += out.llr.back() > kPersonaFlag ? 1.0 / static_cast<double>(n) : 0.0;
+    const bool flagged = floored.sum[i] - floored.sum[n + i] > kPersonaFlag;
+    out.llr_share += flagged ? 1.0 / static_cast<double>(n) : 0.0;
     out.ref_nll -= rows.sum[chat] / rows.count[chat] / static_cast<double>(n);
     out.ref_nll_decisive -= rows.lowest[chat] / static_cast<double>(n);
   }
