@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -82,6 +83,11 @@ struct Effects {
   std::vector<LogLine> log;
 };
 
+// Hands every recorded message of a run, in order, to its argument, until that returns false.
+// Empty: nothing is recorded. One at a time, so that a long record needs no memory.
+using Record =
+    std::function<phaseguard::Status(const std::function<bool(const wire::Message&)>& take)>;
+
 struct EngineCounters {
   std::uint64_t frames = 0;
   std::uint64_t malformed = 0;
@@ -100,12 +106,11 @@ class Engine {
   explicit Engine(EngineSettings settings);
   ~Engine();
 
-  // Before the endpoints open: the record of one run, in order. What it says of latches, overrides,
-  // request outcomes and acknowledgements is in force again. Errors: the record names a policy that
-  // does not parse any more.
-  [[nodiscard]] phaseguard::Status restore(const RunId& run,
-                                           const std::vector<wire::Message>& record,
-                                           Effects& effects, Now now);
+  // Before the endpoints open: the record of one run. What it says of latches, overrides, request
+  // outcomes and acknowledgements is in force again. Errors: those of reading the record; it names
+  // a policy that does not parse any more.
+  [[nodiscard]] phaseguard::Status restore(const RunId& run, const Record& record, Effects& effects,
+                                           Now now);
 
   void on_message(Channel channel, PeerId peer, std::string_view bytes, Now now, Effects& effects);
 

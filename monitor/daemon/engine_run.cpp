@@ -23,36 +23,62 @@ Status RunSlot::start_machine(const policy::Document& document) {
   return {};
 }
 
-Status RunSlot::restore(const std::vector<wire::Message>& record_so_far, Now now,
-                        Effects& effects) {
-  std::optional<wire::Message> last_hello;
-  for (const wire::Message& event : record_so_far) {
-    run::fold(state_, event);
-    if (event.header.attempt == state_.attempt)
-      source_seq_ = std::max(source_seq_, event.header.source_seq);
-    if (std::holds_alternative<wire::Hello>(event.body)) {
-      source_seq_ = event.header.source_seq;
-      ended_ = false;
-      last_hello = event;
-      session_ = std::get<wire::Hello>(event.body).session;
-    }
-    if (const auto* link = std::get_if<wire::LinkChange>(&event.body)) {
-      epoch_ = std::max(epoch_, link->epoch);
-      if (link->state == "ended" || link->state == "back") ended_ = link->state == "ended";
-    }
-    const auto* loaded = std::get_if<wire::PolicyLoaded>(&event.body);
-    if (loaded && last_hello) {
-      policy::Parsed parsed = policy::parse(loaded->text, loaded->name);
-      if (!parsed.document)
-        return fail(Errc::kMalformed, "the recorded policy of " + run_.text() + " does not parse");
-      if (Status same = policy::adopt_constants(*parsed.document, *loaded); !same) return same;
-      if (Status started = start_machine(*parsed.document); !started) return started;
-      (void)machine_->on(*last_hello);
-    } else if (machine_ && !std::holds_alternative<wire::Decision>(event.body)) {
-      (void)machine_->on(event);
-    }
+// What the engine keeps of a run does not grow with its measurements: curves and lists are the
+// viewers', who fold the record themselves.
+void RunSlot::fold(const wire::Message& event) {
+  constexpr std::int64_t kEvery = 1024;
+  constexpr std::size_t kKept = 64;
+  run::fold(state_, event);
+  if (event.header.seq.value % kEvery != 0) return;
+  for (auto& [name, signal] : state_.signals) signal.series = run::Series();
+  const auto shorten = [](auto& log) {
+    while (log.entries.size() > kKept) log.entries.pop_front();
+  };
+  shorten(state_.decisions);
+  shorten(state_.links);
+  shorten(state_.alerts);
+}
+
+// One recorded event after a restart. `hello`: the last one so far.
+Status RunSlot::take_up(const wire::Message& event, std::optional<wire::Message>& hello) {
+  fold(event);
+  if (event.header.attempt == state_.attempt)
+    source_seq_ = std::max(source_seq_, event.header.source_seq);
+  if (std::holds_alternative<wire::Hello>(event.body)) {
+    source_seq_ = event.header.source_seq;
+    ended_ = false;
+    hello = event;
+    session_ = std::get<wire::Hello>(event.body).session;
   }
-  if (record_so_far.empty()) return {};
+  if (const auto* link = std::get_if<wire::LinkChange>(&event.body)) {
+    epoch_ = std::max(epoch_, link->epoch);
+    if (link->state == "ended" || link->state == "back") ended_ = link->state == "ended";
+  }
+  const auto* loaded = std::get_if<wire::PolicyLoaded>(&event.body);
+  if (loaded && hello) {
+    policy::Parsed parsed = policy::parse(loaded->text, loaded->name);
+    if (!parsed.document)
+      return fail(Errc::kMalformed, "the recorded policy of " + run_.text() + " does not parse");
+    if (Status same = policy::adopt_constants(*parsed.document, *loaded); !same) return same;
+    if (Status started = start_machine(*parsed.document); !started) return started;
+    (void)machine_->on(*hello);
+  } else if (machine_ && !std::holds_alternative<wire::Decision>(event.body)) {
+    (void)machine_->on(event);
+  }
+  return {};
+}
+
+Status RunSlot::restore(const Record& record_so_far, Now now, Effects& effects) {
+  if (!record_so_far) return {};
+  std::optional<wire::Message> hello;
+  Status taken;
+  const Status read = record_so_far([&](const wire::Message& event) {
+    taken = take_up(event, hello);
+    return taken.has_value();
+  });
+  if (!taken) return taken;
+  if (!read) return read;
+  if (state_.last_seq == Seq{}) return {};
   ended_ = ended_ || state_.goodbye.has_value();
   ended_at_ = now.mono;
   ack_ = durable_ack_ = source_seq_;
@@ -66,7 +92,7 @@ Status RunSlot::restore(const std::vector<wire::Message>& record_so_far, Now now
 void RunSlot::record(const wire::Message& event, Effects& effects) {
   effects.record.push_back(event);
   effects.publish.push_back(event);
-  run::fold(state_, event);
+  fold(event);
 }
 
 void RunSlot::take(wire::Message event, Now now, Effects& effects) {
@@ -210,8 +236,9 @@ bool RunSlot::on_trainer(const wire::Message& message, Now now, Effects& effects
   if (std::holds_alternative<wire::Goodbye>(message.body)) {
     end("goodbye", now, effects);
   }
-  if (asked || changed || ended_) send_control(asked ? report->batch : 0, now, effects);
+  // A request goes first, so that a trainer waiting for the control finds it at the same step boundary.
   send_requests(true, now, effects);
+  if (asked || changed || ended_) send_control(asked ? report->batch : 0, now, effects);
   if (changed || ended_ || std::holds_alternative<wire::Applied>(message.body))
     effects.publish.push_back(status(now));
   return true;
@@ -261,8 +288,8 @@ wire::Reply RunSlot::on_command(const wire::Message& message, Now now, Effects& 
                                                        quoted(command.operator_name, 64) + " " +
                                                        quoted(command.action, 32) + ": " +
                                                        verdict.status + ", " + verdict.text});
-  send_control(0, now, effects);
   send_requests(true, now, effects);
+  send_control(0, now, effects);
   effects.publish.push_back(status(now));
   return reply;
 }

@@ -19,7 +19,7 @@ class RunSlot {
 
   // The record so far, in order. Afterwards the run is as it was, under a new epoch. Error: see
   // Engine::restore.
-  [[nodiscard]] Status restore(const std::vector<wire::Message>& record, Now now, Effects& effects);
+  [[nodiscard]] Status restore(const Record& record, Now now, Effects& effects);
 
   // A hello: why it is refused (nothing: it is welcomed). `document` is the policy of a run that
   // has none yet.
@@ -53,6 +53,8 @@ class RunSlot {
   // Gives the event its place, records and folds it, and lets the machine decide.
   void take(wire::Message event, Now now, Effects& effects);
   void record(const wire::Message& event, Effects& effects);
+  void fold(const wire::Message& event);
+  [[nodiscard]] Status take_up(const wire::Message& event, std::optional<wire::Message>& hello);
   void record_link(const std::string& link_state, const std::string& detail, Now now,
                    Effects& effects);
   [[nodiscard]] Status start_machine(const policy::Document& document);

@@ -21,7 +21,7 @@ const wire::RuleInfo* info_of(const run::RunState& state, const std::string& rul
 std::vector<wire::SignalStatus> signal_statuses(const run::RunState& state, Now now) {
   std::vector<wire::SignalStatus> out;
   for (const auto& [name, signal] : state.signals) {
-    if (!signal.declared || signal.series.empty()) continue;
+    if (!signal.declared || signal.good + signal.bad + signal.missing == 0) continue;
     out.push_back(
         {name, signal.value, signal.quality, signal.step, std::max(0.0, now.wall_s - signal.t)});
   }

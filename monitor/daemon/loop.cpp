@@ -200,9 +200,11 @@ class Daemon {
  private:
   Status open(const RunId& run, Effects& effects) {
     const Now now = now_of_this_host();
-    auto record = files_.open(run, now);  // nothing, and no file yet, of a run that is new
-    if (!record) return tl::unexpected(record.error());
-    return engine_.restore(run, *record, effects, now);
+    const auto exists = files_.open(run, now);
+    if (!exists) return tl::unexpected(exists.error());
+    Record record;
+    if (*exists) record = [&](const auto& take) { return files_.each(run, take); };
+    return engine_.restore(run, record, effects, now);
   }
 
   void deliver(const link::Incoming& frame, Now now, Effects& effects) {

@@ -49,24 +49,21 @@ std::vector<RunId> RunFiles::unfinished(std::vector<std::string>& faults) const 
   return runs;
 }
 
-Result<std::vector<wire::Message>> RunFiles::open(const RunId& run, Now now) {
+Result<bool> RunFiles::open(const RunId& run, Now now) {
   const std::filesystem::path path = store::run_file(directory_, run);
   std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return std::vector<wire::Message>{};
+  if (!std::filesystem::exists(path, ignored)) return false;
   auto writer = store::Writer::create_or_open(path, run, now);
   if (!writer) return tl::unexpected(writer.error());
-  std::vector<wire::Message> record;
-  if (writer->last_seq() > Seq{0}) {
-    auto reader = store::Reader::open(path);
-    if (!reader) return tl::unexpected(reader.error());
-    const Status read = reader->each(Seq{1}, [&](const wire::Message& message) {
-      record.push_back(message);
-      return true;
-    });
-    if (!read) return tl::unexpected(read.error());
-  }
   files_[run].writer = std::make_unique<store::Writer>(std::move(*writer));
-  return record;
+  return true;
+}
+
+Status RunFiles::each(const RunId& run,
+                      const std::function<bool(const wire::Message&)>& take) const {
+  auto reader = store::Reader::open(store::run_file(directory_, run));
+  if (!reader) return tl::unexpected(reader.error());
+  return reader->each(Seq{1}, take);
 }
 
 void RunFiles::write(const RunId& run, File& file, const wire::Message& message, Now now) {

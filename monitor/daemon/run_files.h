@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -24,9 +25,13 @@ class RunFiles {
   // A file that cannot be read is named in `faults` and left alone.
   [[nodiscard]] std::vector<RunId> unfinished(std::vector<std::string>& faults) const;
 
-  // Opens the file for writing and gives what is recorded in it. There is none: nothing; it is made
-  // with the first message, so that a trainer that is refused leaves no file behind.
-  [[nodiscard]] Result<std::vector<wire::Message>> open(const RunId& run, Now now);
+  // Opens the file for writing. False: there is none; it is made with the first message, so that a
+  // trainer that is refused leaves no file behind.
+  [[nodiscard]] Result<bool> open(const RunId& run, Now now);
+
+  // Everything recorded of the run, in order, until `take` returns false.
+  [[nodiscard]] Status each(const RunId& run,
+                            const std::function<bool(const wire::Message&)>& take) const;
 
   // Takes the messages, in order. What cannot be written is kept and tried again by retry(). The
   // file of a run that has ended is closed with the next durable flush, and opened again when more

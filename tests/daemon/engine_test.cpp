@@ -81,6 +81,15 @@ std::vector<std::string> kinds(const std::vector<wire::Message>& messages) {
   return out;
 }
 
+Record record_of(const std::vector<wire::Message>& messages) {
+  return [&messages](const auto& take) -> phaseguard::Status {
+    for (const wire::Message& message : messages) {
+      if (!take(message)) break;
+    }
+    return {};
+  };
+}
+
 // An engine with a trainer and an operator, at a time of our choosing.
 struct Rig {
   Engine engine;
@@ -422,7 +431,7 @@ TEST_CASE("a restarted daemon keeps the run for its trainer until that is lost",
   before.judge(5, 0.1);
   Rig after;
   Effects effects;
-  REQUIRE(after.engine.restore(before.run, before.record, effects, after.now));
+  REQUIRE(after.engine.restore(before.run, record_of(before.record), effects, after.now));
   wire::Hello other = declaration();
   other.session = "s2";
   Effects second = after.hello(2, other, 2);
@@ -453,6 +462,23 @@ TEST_CASE("a trainer taken for crashed that comes back is taken up again", "[eng
   CHECK(rig.status().control == "tripped");
 }
 
+TEST_CASE("in a long run the engine goes on knowing what it needs", "[engine]") {
+  Rig rig;
+  rig.trip();
+  wire::Applied applied;
+  applied.knobs.push_back({"kl", 2.0, 1, "rule:defend"});
+  rig.deliver(Channel::kTelemetry, 1, rig.frame(applied, 11));
+  for (std::int64_t step = 12; step < 2200; ++step) rig.judge(step, 0.25);
+  applied.requests.clear();
+  rig.deliver(Channel::kTelemetry, 1, rig.frame(applied, 2200));
+  const wire::Status status = rig.status();
+  CHECK(status.knobs[0].applied_step == Step{11});
+  CHECK(status.knobs[0].confirmed);
+  REQUIRE(status.signals.size() == 1);
+  CHECK(status.signals[0].value == 0.25);
+  CHECK(status.rules[0].state == "latched");
+}
+
 TEST_CASE("a run that ended long ago is left to its file, and taken up again from it",
           "[engine]") {
   Rig rig;
@@ -464,7 +490,7 @@ TEST_CASE("a run that ended long ago is left to its file, and taken up again fro
   rig.tick();
   CHECK(rig.engine.statuses(rig.now).empty());
   Effects effects;
-  REQUIRE(rig.engine.restore(rig.run, rig.record, effects, rig.now));
+  REQUIRE(rig.engine.restore(rig.run, record_of(rig.record), effects, rig.now));
   CHECK(effects.record.empty());
   CHECK(rig.status().rules[0].state == "latched");
 }
@@ -504,7 +530,7 @@ TEST_CASE("a restarted daemon is where it was: latch, override, version, acknowl
 
   Rig after;
   Effects effects;
-  REQUIRE(after.engine.restore(before.run, before.record, effects, after.now));
+  REQUIRE(after.engine.restore(before.run, record_of(before.record), effects, after.now));
   const wire::Status now = after.status();
   CHECK(now.control == then.control);
   CHECK(now.state_version == then.state_version);
