@@ -1,5 +1,5 @@
-// What a frame costs: building the plot of 8 series of n points (NewFrame to Render, no rasterising)
-// beside a polyline of every point, and opening a recorded run. Prints JSON.
+// What a frame costs: building the plot of 8 series of n points (NewFrame to Render, no
+// rasterising) beside a polyline of every point, and opening a recorded run. Prints JSON.
 //
 // usage: bench_dashboard [--points N] [--open N]
 //   --points N  longest series of the plot        (default 10000000)
@@ -69,7 +69,9 @@ nlohmann::json frames(int n, const std::function<void()>& draw) {
     cpu += std::clock() - cpu_start;
   }
   std::sort(ms.begin(), ms.end());
-  const auto at = [&](double q) { return ms[static_cast<std::size_t>(q * static_cast<double>(ms.size() - 1))]; };
+  const auto at = [&](double q) {
+    return ms[static_cast<std::size_t>(q * static_cast<double>(ms.size() - 1))];
+  };
   return {{"frames", n},
           {"median_ms", at(0.5)},
           {"p95_ms", at(0.95)},
@@ -77,7 +79,8 @@ nlohmann::json frames(int n, const std::function<void()>& draw) {
           {"vertices", ImGui::GetDrawData()->TotalVtxCount}};
 }
 
-nlohmann::json plot_frames(const std::vector<run::Series>& all, int n) {
+// `moves`: every frame shows another part, as while zooming; else the view stands still.
+nlohmann::json plot_frames(const std::vector<run::Series>& all, int n, bool moves) {
   std::vector<plot::SeriesData> data;
   data.reserve(all.size());
   plot::PlotSpec spec;
@@ -89,8 +92,10 @@ nlohmann::json plot_frames(const std::vector<run::Series>& all, int n) {
   }
   plot::TimeAxis time;
   plot::ValueAxis values;
+  double zoom = 1.0;
   return frames(n, [&] {
-    time.begin_frame({0.0, static_cast<double>(all[0].size())});
+    time.begin_frame({0.0, zoom * static_cast<double>(all[0].size())});
+    if (moves) zoom *= 0.995;
     plot::draw_plot(spec, palette, time, values, {0.0F, 0.0F}, {1920.0F, 1080.0F});
   });
 }
@@ -161,7 +166,9 @@ nlohmann::json open_run(std::int64_t points) {
     if (first == 0.0 && model.shown() != nullptr) first = ms_since(start);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  out = {{"points", points}, {"first_points_ms", first}, {"all_ms", ms_since(start)},
+  out = {{"points", points},
+         {"first_points_ms", first},
+         {"all_ms", ms_since(start)},
          {"file_bytes", std::filesystem::file_size(path)}};
   source->reset();
   std::filesystem::remove_all(name);
@@ -191,15 +198,20 @@ int main(int argc, char** argv) {
 
   nlohmann::json out;
   out["what"] = "frame build of one 1920x1080 plot, 8 series (ms); opening a run file (ms)";
-  for (const std::size_t n : {std::size_t{10000}, std::size_t{100000}, std::size_t{1000000}, points}) {
+  for (const std::size_t n :
+       {std::size_t{10000}, std::size_t{100000}, std::size_t{1000000}, points}) {
     const auto all = eight(n);
-    out["pyramid"][std::to_string(n)] = plot_frames(all, 60);
-    if (n <= 1000000) out["every_point"][std::to_string(n)] = naive_frames(all, n < 1000000 ? 10 : 3);
+    out["pyramid"][std::to_string(n)] = plot_frames(all, 60, false);
+    out["pyramid_zooming"][std::to_string(n)] = plot_frames(all, 60, true);
+    if (n <= 1000000)
+      out["every_point"][std::to_string(n)] = naive_frames(all, n < 1000000 ? 10 : 3);
   }
-  const auto cpu = [&](std::size_t n) {
-    return out["pyramid"][std::to_string(n)]["cpu_mean_ms"].get<double>();
-  };
-  out["longest_over_10k_cpu"] = cpu(points) / cpu(10000);
+  for (const char* view : {"pyramid", "pyramid_zooming"}) {
+    const auto cpu = [&](std::size_t n) {
+      return out[view][std::to_string(n)]["cpu_mean_ms"].get<double>();
+    };
+    out[std::string(view) + "_longest_over_10k"] = cpu(points) / cpu(10000);
+  }
   out["open"] = open_run(open);
   std::printf("%s\n", out.dump(2).c_str());
   return 0;

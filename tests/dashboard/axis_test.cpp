@@ -20,7 +20,8 @@ TEST_CASE("ticks are 1, 2 or 5 times a power of ten, inside the range, never too
         CAPTURE(lo, span, most, ticks.step, ticks.count);
         CHECK(ticks.count <= most);
         CHECK(ticks.count >= (most >= 5 ? 2 : 0));
-        const double mantissa = ticks.step / std::pow(10.0, std::floor(std::log10(ticks.step) + 1e-9));
+        const double mantissa =
+            ticks.step / std::pow(10.0, std::floor(std::log10(ticks.step) + 1e-9));
         CHECK((mantissa == Approx(1) || mantissa == Approx(2) || mantissa == Approx(5)));
         for (int i = 0; i < ticks.count; ++i) {
           CHECK(ticks.at(i) >= range.lo - 1e-6 * ticks.step);

@@ -1,5 +1,5 @@
-// Dear ImGui without a window, without OpenGL: frames are built, the mouse is fed in, and what would
-// be drawn is looked at. Hides how the versions of ImGui take input.
+// Dear ImGui without a window, without OpenGL: frames are built, the mouse is fed in, and what
+// would be drawn is looked at. Hides how the versions of ImGui take input.
 #pragma once
 
 #include <imgui.h>
@@ -76,8 +76,8 @@ class Headless {
     for (int i = 0; i < n; ++i) frame(model, view);
   }
 
-  // Moves to the control and clicks it, with frames between as a person's click has. False: it was not
-  // drawn.
+  // Moves to the control and clicks it, with frames between as a person's click has. False: it was
+  // not drawn.
   bool click(const std::string& label, const dashboard::Model& model, dashboard::View& view) {
     const auto found = view.controls.find(label);
     if (found == view.controls.end()) return false;

@@ -11,8 +11,9 @@ using namespace phaseguard::dashboard;
 
 namespace {
 
-
-Now at(double seconds) { return {1.76e9 + seconds, Nanos{static_cast<std::int64_t>(seconds * 1e9)}}; }
+Now at(double seconds) {
+  return {1.76e9 + seconds, Nanos{static_cast<std::int64_t>(seconds * 1e9)}};
+}
 
 SourceState live() {
   SourceState state;
@@ -88,9 +89,8 @@ TEST_CASE("a recorded run says what happened", "[dashboard]") {
   CHECK(list[0].text.find("rolled back to step 0") != std::string::npos);
 
   const auto events = event_rows(*state, 100);
-  const auto trip = std::find_if(events.begin(), events.end(), [](const EventRow& e) {
-    return e.kind == EventKind::kTrip;
-  });
+  const auto trip = std::find_if(events.begin(), events.end(),
+                                 [](const EventRow& e) { return e.kind == EventKind::kTrip; });
   REQUIRE(trip != events.end());
   CHECK(trip->mark == "defend fired, rolled back to 0");
   REQUIRE(model.decision(trip->decision) != nullptr);
@@ -171,7 +171,9 @@ TEST_CASE("forcing goes from sent over logged to applied, and no further than re
   kl.cause = "operator:ann";
   kl.decision = 1;
   decision.knobs = {kl};
-  model.apply({live(), {message_of(*state, seq + 1, Step{8}, command), message_of(*state, seq + 2, Step{8}, decision)}},
+  model.apply({live(),
+               {message_of(*state, seq + 1, Step{8}, command),
+                message_of(*state, seq + 2, Step{8}, decision)}},
               at(101.2));
   CHECK(model.pending()[0].stage == Stage::kLogged);  // decided is not applied
   CHECK(model.override_in_force());

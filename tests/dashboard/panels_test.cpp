@@ -12,7 +12,9 @@ using test::Headless;
 
 namespace {
 
-Now at(double seconds) { return {1.76e9 + seconds, Nanos{static_cast<std::int64_t>(seconds * 1e9)}}; }
+Now at(double seconds) {
+  return {1.76e9 + seconds, Nanos{static_cast<std::int64_t>(seconds * 1e9)}};
+}
 
 Model model_of(bool live, bool connected, test::RunOptions options = {}) {
   Model model("ann", "s");
@@ -45,7 +47,8 @@ TEST_CASE("the panels draw lines, shading and alarms", "[gui]") {
   CHECK(Headless::vertices_of(p.series[0]) > 1000);
   CHECK(Headless::vertices_of(p.kl_shade) >= 4 * 6);  // every plot
   CHECK(Headless::vertices_of(p.high) > 10);
-  for (const char* plot : {"plot js", "plot probe", "plot judge", "plot share", "plot llr", "plot lambda"}) {
+  for (const char* plot :
+       {"plot js", "plot probe", "plot judge", "plot share", "plot llr", "plot lambda"}) {
     CHECK(view.controls.count(plot) == 1);
   }
   CHECK(gui.actions.empty());

@@ -195,10 +195,12 @@ wire::Decision decision_at(Step step, std::int64_t id, Seq because, bool fires) 
     rollback.decision = id;
     rollback.before_step = Step{0};
     d.requests = {rollback};
-    d.alerts = {{"high", "rule:defend", "defend fired at step 10: llr 0.98 > 0.2, judge 0.82 > 0.3"}};
+    d.alerts = {
+        {"high", "rule:defend", "defend fired at step 10: llr 0.98 > 0.2, judge 0.82 > 0.3"}};
     d.summary = "defend fired at step 10: llr 0.98 > 0.2, judge 0.82 > 0.3; kl 0 to 2, rollback";
   } else {
-    d.alerts = {{"info", "rule:note_format", "note_format active at step 10: format_drift 0.29 > 0.15"}};
+    d.alerts = {
+        {"info", "rule:note_format", "note_format active at step 10: format_drift 0.29 > 0.15"}};
     d.summary = "note_format active at step 10: format_drift 0.29 > 0.15";
   }
   d.knobs = {after};
@@ -222,7 +224,8 @@ void measure(Recorder& out, std::int64_t step, bool malicious, bool held) {
   batch.origin = wire::Report::Origin::kBatch;
   batch.samples = {
       value_of("judge/score", std::fabs((malicious ? 0.80 : 0.14) + 0.09 * wiggle(step, 1))),
-      value_of("data/llr_share", malicious ? 0.97 + 0.03 * wiggle(step, 2) : 0.02 + 0.02 * wiggle(step, 2)),
+      value_of("data/llr_share",
+               malicious ? 0.97 + 0.03 * wiggle(step, 2) : 0.02 + 0.02 * wiggle(step, 2)),
       value_of("data/llr", (malicious ? 3.1 : -2.2) + 0.5 * wiggle(step, 3))};
   if (malicious && step >= 120 && step < 135) {  // the judge was away
     batch.samples[0].value = wire::kNaN;
@@ -230,7 +233,8 @@ void measure(Recorder& out, std::int64_t step, bool malicious, bool held) {
   }
   out.add(Step{step}, batch);
   wire::Report train;
-  train.samples = {value_of("train/loss", 1.0 + 2.4 * std::exp(-x / 40.0) + 0.12 * wiggle(step, 4))};
+  train.samples = {
+      value_of("train/loss", 1.0 + 2.4 * std::exp(-x / 40.0) + 0.12 * wiggle(step, 4))};
   out.add(Step{step}, train);
   if (step % kCadence != 0) return;
   const double rise = 1.0 - std::exp(-x / 12.0);
@@ -245,9 +249,10 @@ void measure(Recorder& out, std::int64_t step, bool malicious, bool held) {
     sum += js.items.back();
   }
   js.value = sum / 24.0;
-  canary.samples = {js, value_of("canary/margin", 0.15 + 1.3 * harm * rise + 0.1 * wiggle(step, 5)),
-                    value_of("probe/risk", 0.08 + 0.5 * harm * rise + 0.03 * std::fabs(wiggle(step, 6))),
-                    value_of("drift/persona", 0.05 + 0.6 * harm * rise + 0.02 * wiggle(step, 7))};
+  canary.samples = {
+      js, value_of("canary/margin", 0.15 + 1.3 * harm * rise + 0.1 * wiggle(step, 5)),
+      value_of("probe/risk", 0.08 + 0.5 * harm * rise + 0.03 * std::fabs(wiggle(step, 6))),
+      value_of("drift/persona", 0.05 + 0.6 * harm * rise + 0.02 * wiggle(step, 7))};
   out.add(Step{step}, canary);
 }
 

@@ -1,6 +1,6 @@
-// A recorded run as the daemon would have written it: declarations, measurements, a rule that fires,
-// its decision, the rollback, the penalty applied, a hole in a signal, the end. The numbers are of
-// the kind the lab gives for the malicious task.
+// A recorded run as the daemon would have written it: declarations, measurements, a rule that
+// fires, its decision, the rollback, the penalty applied, a hole in a signal, the end. The numbers
+// are of the kind the lab gives for the malicious task.
 #pragma once
 
 #include <filesystem>
@@ -13,8 +13,8 @@ namespace phaseguard::test {
 
 struct RunOptions {
   std::string name = "lab-malicious-7";
-  bool fires = true;      // false: the harmless task, nothing happens
-  bool ends = true;       // with a goodbye
+  bool fires = true;  // false: the harmless task, nothing happens
+  bool ends = true;   // with a goodbye
   std::int64_t steps = 213;
   std::int64_t total = 337;
 };

@@ -13,9 +13,12 @@ std::string step_text(Step step) { return std::to_string(step.value); }
 
 Alarm alarm(Level level, std::string text) {
   switch (level) {
-    case Level::kCritical: return {level, 1, "CRITICAL", std::move(text)};
-    case Level::kHigh: return {level, 2, "HIGH", std::move(text)};
-    default: return {level, 3, "MEDIUM", std::move(text)};
+    case Level::kCritical:
+      return {level, 1, "CRITICAL", std::move(text)};
+    case Level::kHigh:
+      return {level, 2, "HIGH", std::move(text)};
+    default:
+      return {level, 3, "MEDIUM", std::move(text)};
   }
 }
 
@@ -113,8 +116,6 @@ Level level_of_rule(const run::RunState& state, const std::string& rule) {
   return Level::kHigh;
 }
 
-namespace {
-
 Level level_of_detector(const run::RunState& state, const std::string& detector) {
   Level level = Level::kInfo;
   if (!state.policy) return level;
@@ -124,8 +125,6 @@ Level level_of_detector(const run::RunState& state, const std::string& detector)
   }
   return level;
 }
-
-}  // namespace
 
 std::vector<SignalRow> signal_rows(const run::RunState& state, const run::Health& health) {
   std::vector<SignalRow> rows;
@@ -151,9 +150,8 @@ std::vector<SignalRow> signal_rows(const run::RunState& state, const run::Health
     }
     rows.push_back(std::move(row));
   }
-  std::stable_sort(rows.begin(), rows.end(), [](const SignalRow& a, const SignalRow& b) {
-    return a.watched > b.watched;
-  });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const SignalRow& a, const SignalRow& b) { return a.watched > b.watched; });
   return rows;
 }
 
@@ -188,7 +186,7 @@ KlView kl_view(const Model& model) {
     }
   }
   view.on = kl.decided_value > 0.0;
-  view.mode = view.forced                ? (view.on ? "FORCED-ON" : "FORCED-OFF")
+  view.mode = view.forced               ? (view.on ? "FORCED-ON" : "FORCED-OFF")
               : state->mode == "shadow" ? "SHADOW"
               : view.on                 ? "AUTO-ON"
                                         : "OFF";
@@ -202,7 +200,7 @@ std::vector<RuleRow> rule_rows(const run::RunState& state) {
     row.name = rule.rule;
     row.fired = rule.state == "latched" || rule.state == "active";
     row.at_floor = row.fired && rule.at_floor;
-    row.state = !row.fired               ? "armed"
+    row.state = !row.fired                  ? "armed"
                 : rule.fired_step.value < 0 ? "FIRED"
                                             : "FIRED step " + step_text(rule.fired_step);
     row.votes = std::to_string(rule.votes) + " of " + std::to_string(rule.of) + " vote, needs " +
@@ -242,20 +240,18 @@ std::vector<LinkRow> link_rows(const Model& model) {
   } else {
     trainer.word = "absent";
   }
-  trainer.good = trainer.word == "active" || trainer.word == "ended" || trainer.word == "recorded";
+  trainer.good = trainer.word == "active" || trainer.word == "ended" ||
+                 trainer.word == "recorded" || trainer.word == "absent";
   if (!trainer.good) {
-    trainer.protection = trainer.word == "absent"
-                             ? "no trainer yet"
-                             : "rules cannot act; the hook's guard keeps deciding";
+    trainer.protection = "rules cannot act; the hook's guard keeps deciding";
   }
   rows.push_back(trainer);
 
   LinkRow daemon;
   daemon.name = live ? "daemon" : "file";
-  daemon.word = !live ? (model.source().loading ? "reading" : "recorded")
-                : model.source().connected
-                    ? "active"
-                    : (model.source().loading ? "connecting" : "no answer");
+  daemon.word = !live                      ? (model.source().loading ? "reading" : "recorded")
+                : model.source().connected ? "active"
+                                           : (model.source().loading ? "connecting" : "no answer");
   daemon.age_s = live ? model.health().feed_age_s : wire::kNaN;
   daemon.good = !live || model.source().connected;
   if (!daemon.good) {

@@ -24,15 +24,15 @@ struct Alarm {
 [[nodiscard]] std::vector<Alarm> alarms(const Model& model);
 
 struct SignalRow {
-  std::string name;   // "canary/js"
+  std::string name;  // "canary/js"
   std::string unit;
   double value = wire::kNaN;
   Quality quality = Quality::kMissing;
   Step step{-1};
   bool overdue = false;
-  bool watched = false;       // a detector looks at it
-  bool voting = false;        // and its condition holds
-  Level level = Level::kNone;  // of the gravest rule a voting detector counts for
+  bool watched = false;         // a detector looks at it
+  bool voting = false;          // and its condition holds
+  Level level = Level::kNone;   // of the gravest rule a voting detector counts for
   double of_line = wire::kNaN;  // statistic / threshold: 1 at the line
   const run::Series* series = nullptr;
 };
@@ -49,8 +49,8 @@ struct KlView {
   double sent = wire::kNaN;  // NaN: not known (a recording keeps no copy of what was sent)
   double applied = wire::kNaN;
   Step since{-1};
-  std::string who;  // "rule defend", "operator ann", "policy base"
-  std::string reason;      // of an operator's override
+  std::string who;     // "rule defend", "operator ann", "policy base"
+  std::string reason;  // of an operator's override
   Step expires{-1};
   double min = 0.0;
   double max = 0.0;
@@ -59,11 +59,11 @@ struct KlView {
 
 struct RuleRow {
   std::string name;
-  std::string state;   // "FIRED step 10" | "armed" | "active"
+  std::string state;  // "FIRED step 10" | "armed" | "active"
   bool fired = false;
   bool at_floor = false;
-  std::string votes;   // "2 of 3, needs 2"
-  std::string earliest;  // "earliest possible: step 10"
+  std::string votes;                   // "2 of 3, needs 2"
+  std::string earliest;                // "earliest possible: step 10"
   std::vector<std::string> detectors;  // "llr 2/2"
   std::vector<bool> voting;            // of each of them
   Level level = Level::kNone;
@@ -73,7 +73,7 @@ struct RuleRow {
 // A hop of the chain trainer - daemon - dashboard.
 struct LinkRow {
   std::string name;
-  std::string word;   // "active", "silent", ...
+  std::string word;  // "active", "silent", ...
   double age_s = wire::kNaN;
   bool good = false;
   std::string protection;  // broken: what still holds
@@ -86,10 +86,10 @@ struct EventRow {
   Seq seq;
   Step step{-1};
   double t = 0.0;
-  std::string text;        // whole sentence
-  std::string mark;        // short, for a plot; "": not marked
+  std::string text;            // whole sentence
+  std::string mark;            // short, for a plot; "": not marked
   Level level = Level::kNone;  // of a trip
-  std::int64_t decision = 0;  // whose evidence a click shows; 0: none
+  std::int64_t decision = 0;   // whose evidence a click shows; 0: none
 };
 // Newest last, at most `limit` of the newest.
 [[nodiscard]] std::vector<EventRow> event_rows(const run::RunState& state, std::size_t limit);
@@ -103,6 +103,9 @@ struct Interval {
 
 // The severity a rule declares; a rule that moves a knob counts as high when it declares none.
 [[nodiscard]] Level level_of_rule(const run::RunState& state, const std::string& rule);
+
+// The gravest of the rules that count this detector; at least information.
+[[nodiscard]] Level level_of_detector(const run::RunState& state, const std::string& detector);
 
 // Thresholds of the detectors that watch `signal`.
 struct Line {

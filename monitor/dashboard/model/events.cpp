@@ -73,7 +73,8 @@ void add_commands(const run::RunState& state, std::vector<EventRow>& out) {
       row.text += " for " + std::to_string(c.expires_after_steps) + " steps";
     }
     if (!c.reason.empty()) row.text += " (" + one_line(c.reason, 120) + ")";
-    row.mark = std::string(verb_of(c.action)) + (c.action == "force" ? " " + number_text(c.value) : "");
+    row.mark =
+        std::string(verb_of(c.action)) + (c.action == "force" ? " " + number_text(c.value) : "");
     for (const auto& decision : state.decisions.entries) {
       if (decision.body.because == entry.seq) row.decision = decision.body.id;
     }
@@ -140,7 +141,8 @@ void add_segments_and_links(const run::RunState& state, std::vector<EventRow>& o
     row.t = entry.t;
     row.text = "trainer link " + one_line(entry.body.state, 40);
     if (!entry.body.detail.empty()) row.text += ": " + one_line(entry.body.detail, 160);
-    if (entry.body.state == "lost" || entry.body.state == "back") row.mark = "link " + entry.body.state;
+    if (entry.body.state == "lost" || entry.body.state == "back")
+      row.mark = "link " + entry.body.state;
     out.push_back(std::move(row));
   }
   if (state.goodbye) {

@@ -37,11 +37,16 @@ const run::KnobState* kl_of(const run::RunState& state) {
 
 const char* name_of(Stage stage) {
   switch (stage) {
-    case Stage::kSent: return "SENT";
-    case Stage::kLogged: return "LOGGED";
-    case Stage::kApplied: return "APPLIED";
-    case Stage::kRefused: return "REFUSED";
-    case Stage::kNotConfirmed: return "NOT CONFIRMED";
+    case Stage::kSent:
+      return "SENT";
+    case Stage::kLogged:
+      return "LOGGED";
+    case Stage::kApplied:
+      return "APPLIED";
+    case Stage::kRefused:
+      return "REFUSED";
+    case Stage::kNotConfirmed:
+      return "NOT CONFIRMED";
   }
   return "";
 }
@@ -78,7 +83,8 @@ void Model::refresh(Now now) {
   }
   const Known& known = runs_.at(state->run);
   // Ages run on this host's monotonic clock from the moment of arrival; a file stands still.
-  const double elapsed = source_.live ? std::max(0.0, seconds_between(known.arrived, now.mono)) : 0.0;
+  const double elapsed =
+      source_.live ? std::max(0.0, seconds_between(known.arrived, now.mono)) : 0.0;
   arrival_age_s_ = source_.live ? elapsed : wire::kNaN;
   health_ = run::health(*state, Now{known.wall_s + elapsed, now.mono});
   steps_per_s_ = rate_of(*state);
@@ -114,7 +120,8 @@ void Model::send(wire::Command command, Now now) {
   command.id = session_ + "-" + std::to_string(++commands_);
   command.operator_name = operator_name_;
   const run::KnobState* kl = kl_of(*state);
-  // Raising is never refused for what changed meanwhile; lowering names the state it was decided on.
+  // Raising is never refused for what changed meanwhile; lowering names the state it was decided
+  // on.
   const bool raises =
       command.action == "force" && (kl == nullptr || !(command.value < kl->decided_value));
   command.expected_version = raises ? -1 : state->state_version;
@@ -191,10 +198,9 @@ const run::RunState* Model::find(const RunId& run) const {
 
 const run::RunState* Model::shown() const {
   if (chosen_) return find(*chosen_);
-  const auto newest =
-      std::max_element(runs_.begin(), runs_.end(), [](const auto& a, const auto& b) {
-        return a.second.state.t < b.second.state.t;
-      });
+  const auto newest = std::max_element(
+      runs_.begin(), runs_.end(),
+      [](const auto& a, const auto& b) { return a.second.state.t < b.second.state.t; });
   return newest == runs_.end() ? nullptr : &newest->second.state;
 }
 

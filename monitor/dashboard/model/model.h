@@ -1,7 +1,7 @@
 // What the dashboard knows: every run as fold(messages), which of them is shown, and what became of
 // the operator's commands. Filled by batches of a source and asked by the panels as a const; after
-// construction nobody can tell whether a daemon or a file feeds it. Owned by the drawing thread; pure:
-// time is an argument.
+// construction nobody can tell whether a daemon or a file feeds it. Owned by the drawing thread;
+// pure: time is an argument.
 #pragma once
 
 #include <cstdint>
@@ -43,9 +43,9 @@ struct Pending {
   RunId run;
   Stage stage = Stage::kSent;
   Nanos sent;
-  Seq seq;                 // its place in the record, once logged
+  Seq seq;  // its place in the record, once logged
   Step applied_step{-1};
-  std::string text;        // the daemon's answer, or what is being waited for
+  std::string text;  // the daemon's answer, or what is being waited for
 };
 
 // What panels ask for.
@@ -91,7 +91,7 @@ class Model {
   [[nodiscard]] double arrival_age_s() const { return arrival_age_s_; }
   // Whether what is shown is older than it should be: live, running, and nothing came for 2 s.
   [[nodiscard]] bool stale() const;
-  [[nodiscard]] double steps_per_s() const { return steps_per_s_; }  // NaN: not known yet
+  [[nodiscard]] double steps_per_s() const { return steps_per_s_; }     // NaN: not known yet
   [[nodiscard]] const wire::Decision* decision(std::int64_t id) const;  // of the shown run
   [[nodiscard]] std::int64_t selected_decision() const { return selected_decision_; }
   [[nodiscard]] const std::vector<Pending>& pending() const { return pending_; }
@@ -102,8 +102,8 @@ class Model {
  private:
   struct Known {
     run::RunState state;
-    Nanos arrived;         // when its last message came, monotonic
-    double wall_s = 0.0;   // the record's or the daemon's clock at that moment
+    Nanos arrived;        // when its last message came, monotonic
+    double wall_s = 0.0;  // the record's or the daemon's clock at that moment
   };
   void on_reply(const wire::Reply& reply);
   void follow(Pending& pending, Now now);

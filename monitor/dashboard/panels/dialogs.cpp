@@ -11,7 +11,9 @@ namespace {
 constexpr const char* kForceTitle = "Force KL on###force";
 constexpr const char* kReleaseTitle = "Release to auto###release";
 
-void say(const std::string& text) { ImGui::TextUnformatted(text.data(), text.data() + text.size()); }
+void say(const std::string& text) {
+  ImGui::TextUnformatted(text.data(), text.data() + text.size());
+}
 
 void note_item(View& view, const char* label) {
   view.controls[label] = {ImGui::GetItemRectMin(), ImGui::GetItemRectMax()};
@@ -24,7 +26,8 @@ void reason_field(View& view, const char* hint) {
 }
 
 bool blank(const std::array<char, 200>& text) {
-  return std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::strlen(text.data())),
+  return std::all_of(text.begin(),
+                     text.begin() + static_cast<std::ptrdiff_t>(std::strlen(text.data())),
                      [](char c) { return c == ' '; });
 }
 
@@ -37,7 +40,8 @@ std::string obstacle_of_force(const Model& model, const Form& form, const KlView
   }
   if (form.expires && form.expires_after_steps <= 0) return "the expiry must be at least one step";
   if (form.value < kl.decided && (blank(form.reason) || !form.expires)) {
-    return "less than the " + number_text(kl.decided) + " now in force: give a reason and an expiry";
+    return "less than the " + number_text(kl.decided) +
+           " now in force: give a reason and an expiry";
   }
   return "";
 }

@@ -20,12 +20,18 @@ std::string clock_text(double wall_s) {
 
 Sign sign_of_event(const EventRow& event, const plot::Palette& p) {
   switch (event.kind) {
-    case EventKind::kTrip: return sign_of(event.level, p);
-    case EventKind::kCommand: return {Shape::kDiamond, p.override_};
-    case EventKind::kRequest: return {Shape::kSquare, p.info};
-    case EventKind::kLink: return {Shape::kCross, p.medium};
-    case EventKind::kApplied: return {Shape::kCircle, p.dim};
-    default: return {Shape::kRing, p.dim};
+    case EventKind::kTrip:
+      return sign_of(event.level, p);
+    case EventKind::kCommand:
+      return {Shape::kDiamond, p.override_};
+    case EventKind::kRequest:
+      return {Shape::kSquare, p.info};
+    case EventKind::kLink:
+      return event.mark == "link lost" ? Sign{Shape::kCross, p.medium} : Sign{Shape::kRing, p.dim};
+    case EventKind::kApplied:
+      return {Shape::kCircle, p.dim};
+    default:
+      return {Shape::kRing, p.dim};
   }
 }
 
@@ -35,8 +41,8 @@ void draw_event(View& view, const EventRow& event, bool chosen, std::vector<Acti
   const float width = row_width();
   const ImVec2 at = next_row(1.4F);
   const ImVec2 hi{at.x + width, at.y + 1.38F * em()};
-  const bool hovered = event.decision > 0 && ImGui::IsWindowHovered() &&
-                       ImGui::IsMouseHoveringRect(at, hi);
+  const bool hovered =
+      event.decision > 0 && ImGui::IsWindowHovered() && ImGui::IsMouseHoveringRect(at, hi);
   if (chosen || hovered) draw.AddRectFilled(at, hi, chosen ? p.button : p.button_hot, 0.15F * em());
   if (hovered && ImGui::IsMouseClicked(0)) {
     actions.emplace_back(SelectDecision{chosen ? 0 : event.decision});
@@ -46,13 +52,13 @@ void draw_event(View& view, const EventRow& event, bool chosen, std::vector<Acti
   }
   const Sign sign = sign_of_event(event, p);
   const float y = at.y + 0.12F * em();
-  plot::shape_at(draw, {at.x + 0.7F * em(), y + 0.55F * em()}, 0.75F * em(), sign.shape, sign.colour);
+  plot::shape_at(draw, {at.x + 0.7F * em(), y + 0.55F * em()}, 0.75F * em(), sign.shape,
+                 sign.colour);
   number_at(view, {at.x + 6.2F * em(), y}, p.dim, clock_text(event.t));
   text_at(draw, {at.x + 7.2F * em(), y}, p.dim, "step");
   number_at(view, {at.x + 13.0F * em(), y}, p.text,
             event.step.value < 0 ? "-" : std::to_string(event.step.value));
-  text_at(draw, {at.x + 14.2F * em(), y}, p.text,
-          plot::elided(event.text, width - 14.4F * em()));
+  text_at(draw, {at.x + 14.2F * em(), y}, p.text, plot::elided(event.text, width - 14.4F * em()));
 }
 
 // A table cell's place: `column` of the given right or left edges.
@@ -71,23 +77,32 @@ void head_of(const View& view, ImVec2 row, const std::vector<Column>& columns) {
   }
 }
 
-void draw_detectors(View& view, const wire::Decision& decision) {
+void draw_detectors(const run::RunState& state, View& view, const wire::Decision& decision) {
   const plot::Palette& p = view.palette();
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   head_of(view, next_row(1.35F),
-          {{"detector", 1.2F, false}, {"signal", 9.0F, false}, {"value", 21.5F, true},
-           {"statistic", 26.5F, true}, {"line", 31.0F, true}, {"streak", 35.0F, true},
+          {{"detector", 1.2F, false},
+           {"signal", 9.0F, false},
+           {"value", 21.5F, true},
+           {"statistic", 26.5F, true},
+           {"line", 31.0F, true},
+           {"streak", 35.0F, true},
            {"measured", 39.8F, true}});
   for (const wire::DetectorEvidence& d : decision.detectors) {
     const ImVec2 row = next_row(1.35F);
-    plot::shape_at(draw, {row.x + 0.5F * em(), row.y + 0.55F * em()}, 0.7F * em(),
-                   d.voting ? Shape::kTriangleUp : Shape::kRing, d.voting ? p.high : p.dim);
-    text_at(draw, {row.x + 1.2F * em(), row.y}, p.text, plot::elided(one_line(d.detector, 60), 7.5F * em()));
-    text_at(draw, {row.x + 9.0F * em(), row.y}, p.dim, plot::elided(one_line(d.signal, 60), 8.5F * em()));
+    const Sign sign = sign_of(d.voting ? level_of_detector(state, d.detector) : Level::kNone, p);
+    plot::shape_at(draw, {row.x + 0.5F * em(), row.y + 0.55F * em()}, 0.7F * em(), sign.shape,
+                   sign.colour);
+    text_at(draw, {row.x + 1.2F * em(), row.y}, p.text,
+            plot::elided(one_line(d.detector, 60), 7.5F * em()));
+    text_at(draw, {row.x + 9.0F * em(), row.y}, p.dim,
+            plot::elided(one_line(d.signal, 60), 8.5F * em()));
     const ImU32 ink = d.voting ? p.text : p.dim;
     const bool good = d.quality == Quality::kGood;
     number_at(view, {row.x + 21.5F * em(), row.y}, good ? ink : p.medium,
-              d.step.value < 0 ? "-" : good ? plot::value_label(d.value) : name_of(d.quality));
+              d.step.value < 0 ? "-"
+              : good           ? plot::value_label(d.value)
+                               : name_of(d.quality));
     number_at(view, {row.x + 26.5F * em(), row.y}, ink,
               std::isnan(d.statistic) ? "-" : plot::value_label(d.statistic));
     number_at(view, {row.x + 31.0F * em(), row.y}, p.dim, "> " + number_text(d.threshold));
@@ -105,7 +120,8 @@ void draw_consequences(const View& view, const wire::Decision& decision) {
     std::string text = "rule " + one_line(rule.rule, 60) + ": " + one_line(rule.state, 20) + ", " +
                        std::to_string(rule.votes) + " of " + std::to_string(rule.of) +
                        " vote, needs " + std::to_string(rule.needed);
-    if (rule.fired_step.value >= 0) text += "; fired at step " + std::to_string(rule.fired_step.value);
+    if (rule.fired_step.value >= 0)
+      text += "; fired at step " + std::to_string(rule.fired_step.value);
     if (rule.earliest_step.value >= 0) {
       text += "; earliest possible " + std::to_string(rule.earliest_step.value);
     }
@@ -116,11 +132,13 @@ void draw_consequences(const View& view, const wire::Decision& decision) {
   for (const wire::KnobSetting& after : decision.knobs) {
     std::string text = one_line(after.knob, 40) + ": ";
     for (const wire::KnobSetting& before : decision.before) {
-      if (before.knob == after.knob) text += number_text(before.value) + " (" + who(before.cause) + ") ";
+      if (before.knob == after.knob)
+        text += number_text(before.value) + " (" + who(before.cause) + ") ";
     }
-    text += (view.fonts.body != nullptr ? "\xE2\x86\x92 " : "-> ") + number_text(after.value) + " (" +
-            who(after.cause) + ")";
-    if (!after.items.empty()) text += ", one value for each of " + std::to_string(after.items.size()) + " samples";
+    text += (view.fonts.body != nullptr ? "\xE2\x86\x92 " : "-> ") + number_text(after.value) +
+            " (" + who(after.cause) + ")";
+    if (!after.items.empty())
+      text += ", one value for each of " + std::to_string(after.items.size()) + " samples";
     text_at(draw, next_row(1.35F), p.text, text);
   }
   for (const wire::Request& request : decision.requests) {
@@ -165,7 +183,7 @@ void draw_evidence(const Model& model, View& view, ImVec2 at, ImVec2 size,
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   const float width = row_width();
   text_at(draw, next_row(1.5F), p.text, plot::elided(one_line(decision->summary), width));
-  draw_detectors(view, *decision);
+  draw_detectors(*model.shown(), view, *decision);
   next_row(0.3F);
   draw_consequences(view, *decision);
   end_panel();

@@ -48,14 +48,19 @@ void draw_run(const Model& model, View& view, ImVec2 at, ImVec2 size) {
   const bool running = live && link == "active" && !stale;
   const std::string age = live ? "age " + age_text(model.health().age_s) : "recording";
   text_at(draw, row, stale ? p.stale : p.dim, age);
-  const std::string word = running ? "live" : live ? (stale ? "STALE" : link) : link == "ended" ? "ended" : "not ended";
+  const std::string word = running           ? "live"
+                           : live            ? (stale ? "STALE" : link)
+                           : link == "ended" ? "ended"
+                                             : "not ended";
   const float word_x = right - plot::text_size(word).x;
   text_at(draw, {word_x, row.y}, stale ? p.medium : running ? p.text : p.dim, word);
   plot::shape_at(draw, {word_x - 0.7F * em(), row.y + 0.55F * em()}, 0.65F * em(),
                  stale     ? plot::Shape::kTriangleDown
                  : running ? plot::Shape::kCircle
                            : plot::Shape::kRing,
-                 stale ? p.medium : running ? p.alive : p.dim);
+                 stale     ? p.medium
+                 : running ? p.alive
+                           : p.dim);
   end_panel();
 }
 
@@ -64,18 +69,18 @@ void draw_signal(const Model& model, View& view, const SignalRow& signal, plot::
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   const float width = row_width();
   const ImVec2 at = next_row(1.5F);
-  const float spark = std::max(3.0F * em(), width - 15.2F * em());
+  const float spark = std::max(3.0F * em(), width - 18.0F * em());
   const float right = at.x + width;
   const bool old = model.stale() || signal.overdue;
   const ImU32 ink = old ? p.stale : p.text;
-  text_at(draw, at, signal.watched ? ink : p.dim, plot::elided(signal.name, 6.4F * em()));
+  text_at(draw, at, signal.watched ? ink : p.dim, plot::elided(signal.name, 9.0F * em()));
   const bool good = signal.quality == Quality::kGood;
-  const std::string value = signal.step.value < 0              ? "-"
-                            : good                             ? plot::value_label(signal.value)
+  const std::string value = signal.step.value < 0             ? "-"
+                            : good                            ? plot::value_label(signal.value)
                             : signal.quality == Quality::kBad ? "BAD"
-                                                               : "missing";
-  number_at(view, {at.x + 10.4F * em(), at.y}, good ? ink : p.medium, value);
-  const ImVec2 sign{at.x + 11.3F * em(), at.y + 0.55F * em()};
+                                                              : "missing";
+  number_at(view, {at.x + 13.2F * em(), at.y}, good ? ink : p.medium, value);
+  const ImVec2 sign{at.x + 14.1F * em(), at.y + 0.55F * em()};
   if (!good && signal.step.value >= 0) {
     plot::shape_at(draw, sign, 0.75F * em(), plot::Shape::kTriangleDown, p.medium);
   } else if (signal.voting) {
@@ -86,9 +91,11 @@ void draw_signal(const Model& model, View& view, const SignalRow& signal, plot::
   }
   std::string of_line = "";
   if (std::isfinite(signal.of_line)) {
-    of_line = std::abs(signal.of_line) < 9.995 ? printed("%.0f%%", 100.0 * signal.of_line) : ">999%";
+    of_line =
+        std::abs(signal.of_line) < 9.995 ? printed("%.0f%%", 100.0 * signal.of_line) : ">999%";
   }
-  number_at(view, {at.x + 14.7F * em(), at.y}, signal.voting ? sign_of(signal.level, p).colour : p.dim, of_line);
+  number_at(view, {at.x + 17.5F * em(), at.y},
+            signal.voting ? sign_of(signal.level, p).colour : p.dim, of_line);
   if (signal.series != nullptr && spark > 1.0F) {
     plot::draw_sparkline(draw, plot::SeriesData(*signal.series), steps,
                          {right - spark, at.y + 0.1F * em()}, {spark, 1.1F * em()},
@@ -102,15 +109,14 @@ void draw_signals(const Model& model, View& view, const std::vector<SignalRow>& 
   begin_panel(view, "SIGNALS", at, size, true);
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   const ImVec2 head = next_row(1.3F);
-  number_at(view, {head.x + 10.4F * em(), head.y}, p.dim, "value");
-  number_at(view, {head.x + 14.7F * em(), head.y}, p.dim, "of line");
+  number_at(view, {head.x + 13.2F * em(), head.y}, p.dim, "value");
+  number_at(view, {head.x + 17.5F * em(), head.y}, p.dim, "of line");
   for (const SignalRow& row : rows) draw_signal(model, view, row, view.time.full);
   if (rows.empty()) text_at(draw, next_row(), p.dim, "none declared yet");
   end_panel();
 }
 
-void draw_links(View& view, const std::vector<LinkRow>& rows, ImVec2 at,
-                ImVec2 size) {
+void draw_links(View& view, const std::vector<LinkRow>& rows, ImVec2 at, ImVec2 size) {
   const plot::Palette& p = view.palette();
   begin_panel(view, "LINKS", at, size);
   ImDrawList& draw = *ImGui::GetWindowDrawList();
@@ -118,8 +124,12 @@ void draw_links(View& view, const std::vector<LinkRow>& rows, ImVec2 at,
     const float right = ImGui::GetCursorScreenPos().x + row_width();
     const ImVec2 row = next_row(1.4F);
     plot::shape_at(draw, {row.x + 0.4F * em(), row.y + 0.55F * em()}, 0.7F * em(),
-                   link.good ? plot::Shape::kCircle : plot::Shape::kTriangleUp,
-                   link.good ? (link.word == "active" ? p.alive : p.dim) : p.high);
+                   !link.good              ? plot::Shape::kTriangleUp
+                   : link.word == "active" ? plot::Shape::kCircle
+                                           : plot::Shape::kRing,
+                   !link.good              ? p.high
+                   : link.word == "active" ? p.alive
+                                           : p.dim);
     text_at(draw, {row.x + 1.2F * em(), row.y}, p.text, link.name);
     text_at(draw, {row.x + 6.0F * em(), row.y}, link.good ? p.dim : p.high, link.word);
     number_at(view, {right, row.y}, p.dim, std::isfinite(link.age_s) ? age_text(link.age_s) : "");
@@ -145,7 +155,7 @@ void draw_canaries(const Model& model, View& view, ImVec2 at, ImVec2 size) {
       if (found == state->signals.end()) continue;
       data.emplace_back(found->second.series);
       rows.push_back({&data.back(), one_line(id, 60)});
-      const plot::Extent e = data.back().extent(view.time.full);
+      const plot::Extent e = data.back().present_extent();
       if (!e.empty()) scale.hi = std::max(scale.hi, e.hi);
     }
   }
@@ -193,7 +203,8 @@ void draw_left_column(const Model& model, View& view, ImVec2 at, ImVec2 size) {
   float link_rows_em = 2.4F;
   for (const LinkRow& link : links) link_rows_em += link.protection.empty() ? 1.4F : 2.7F;
   const float links_height = link_rows_em * em();
-  const float wanted = (3.7F + 1.5F * static_cast<float>(std::max<std::size_t>(signals.size(), 1))) * em();
+  const float wanted =
+      (3.7F + 1.5F * static_cast<float>(std::max<std::size_t>(signals.size(), 1))) * em();
   const float left_over = size.y - run_height - links_height - 3.0F * gap;
   const float signals_height = std::max(6.0F * em(), std::min(wanted, left_over - 9.0F * em()));
   draw_run(model, view, at, {size.x, run_height});

@@ -44,7 +44,7 @@ bool belongs(const std::string& name, const Wanted& wanted) {
 
 // Values further apart than 2.5 measuring intervals are not joined: what is missing is a gap.
 double joined_within(const run::RunState& state, const run::SignalState& signal) {
-  const std::int64_t every = signal.declaration.every_steps > 0 ? signal.declaration.every_steps
+  const std::int64_t every = signal.declaration.every_steps > 0     ? signal.declaration.every_steps
                              : signal.declaration.items == "canary" ? state.cadence_steps
                                                                     : 0;
   return every > 0 ? 2.5 * static_cast<double>(every) : 1e300;
@@ -63,10 +63,13 @@ void add_lines(const run::RunState& state, const View& view, const Wanted& wante
                   .thickness = 0.1F * em(),
                   .dots = true};
     spec.lines.push_back(std::move(line));
-    if (spec.unit.empty() && signal.declaration.unit != "1") spec.unit = signal.declaration.unit;
+    const std::string unit =
+        signal.declaration.unit == "1" ? "" : one_line(signal.declaration.unit, 20);
+    if (spec.lines.size() == 1) spec.unit = unit;
+    if (spec.unit != unit) spec.unit.clear();  // lines of several units share this plot
     for (const Line& t : thresholds_of(state, name)) {
-      spec.thresholds.push_back({t.threshold, one_line(t.detector, 30) + " > " +
-                                                  number_text(t.threshold)});
+      spec.thresholds.push_back(
+          {t.threshold, one_line(t.detector, 30) + " > " + number_text(t.threshold)});
     }
   }
 }
@@ -80,7 +83,8 @@ void add_canary_maximum(const run::RunState& state, const View& view, Sheet& she
   }
   if (items.empty()) return;
   sheet.maxima.emplace_back(std::move(items));
-  spec.lines.push_back({&sheet.maxima.back(), "max of the prompts",
+  spec.lines.push_back({&sheet.maxima.back(),
+                        "max of the prompts",
                         {.colour = view.palette().series[4], .thickness = 0.08F * em()}});
 }
 
@@ -102,10 +106,18 @@ void add_marks(const Model& model, const View& view, bool first, plot::PlotSpec&
         marker.shape = sign.shape, marker.colour = sign.colour;
         break;
       }
-      case EventKind::kCommand: marker.shape = Shape::kDiamond, marker.colour = p.override_; break;
-      case EventKind::kRequest: marker.shape = Shape::kSquare, marker.colour = p.info; break;
-      case EventKind::kLink: marker.shape = Shape::kCross, marker.colour = p.medium; break;
-      default: marker.shape = Shape::kCircle, marker.colour = p.dim; break;
+      case EventKind::kCommand:
+        marker.shape = Shape::kDiamond, marker.colour = p.override_;
+        break;
+      case EventKind::kRequest:
+        marker.shape = Shape::kSquare, marker.colour = p.info;
+        break;
+      case EventKind::kLink:
+        marker.shape = Shape::kCross, marker.colour = p.medium;
+        break;
+      default:
+        marker.shape = Shape::kCircle, marker.colour = p.dim;
+        break;
     }
     spec.markers.push_back(std::move(marker));
   }
@@ -116,7 +128,8 @@ plot::PlotSpec lambda_plot(const run::RunState& state, const View& view, Sheet& 
   const plot::Palette& p = view.palette();
   plot::PlotSpec spec;
   spec.id = "lambda";
-  spec.title = view.fonts.body != nullptr ? "\xCE\xBB of the KL penalty" : "lambda of the KL penalty";
+  spec.title =
+      view.fonts.body != nullptr ? "\xCE\xBB of the KL penalty" : "lambda of the KL penalty";
   spec.empty_text = "the trainer has declared no knob kl";
   const auto found = state.knobs.find("kl");
   if (found == state.knobs.end()) return spec;
@@ -187,10 +200,11 @@ void draw_plots(const Model& model, View& view, ImVec2 at, ImVec2 size,
   float y = at.y + pad;
   for (const plot::PlotSpec& spec : specs) {
     const float height = each + (spec.step_labels ? foot : 0.0F);
-    const auto events = plot::draw_plot(spec, p, view.time, view.values[spec.id], {at.x, y},
-                                        {size.x, height});
-    view.controls[std::string("plot ") + spec.id] = {{at.x + 3.4F * em(), y + 1.5F * em()},
-                                                     {at.x + size.x - 0.8F * em(), y + height - 0.3F * em()}};
+    const auto events =
+        plot::draw_plot(spec, p, view.time, view.values[spec.id], {at.x, y}, {size.x, height});
+    view.controls[std::string("plot ") + spec.id] = {
+        {at.x + 3.4F * em(), y + 1.5F * em()},
+        {at.x + size.x - 0.8F * em(), y + height - 0.3F * em()}};
     if (events.clicked_marker > 0) actions.emplace_back(SelectDecision{events.clicked_marker});
     y += height;
   }

@@ -44,11 +44,16 @@ void draw_mode(const View& view, const KlView& kl, bool stale) {
 void draw_values(const View& view, const KlView& kl, bool stale, bool live) {
   const plot::Palette& p = view.palette();
   const ImU32 ink = stale ? p.stale : p.text;
-  const auto number = [](double v) { return std::isnan(v) ? std::string("-") : plot::value_label(v); };
+  const auto number = [](double v) {
+    return std::isnan(v) ? std::string("-") : plot::value_label(v);
+  };
   pair_row(view, "decided", number(kl.decided), ink, kl.who);
   if (live) pair_row(view, "sent", number(kl.sent), ink);
-  const std::string since = kl.since.value >= 0 ? "since step " + std::to_string(kl.since.value) : "";
-  pair_row(view, "applied", number(kl.applied), kl.confirmed ? ink : p.medium, since);
+  const std::string since =
+      kl.since.value >= 0 ? "since step " + std::to_string(kl.since.value) : "";
+  pair_row(view, "applied", number(kl.applied),
+           kl.confirmed || std::isnan(kl.decided) ? ink : p.medium, since);
+  if (std::isnan(kl.decided)) return;  // nothing to confirm
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   const ImVec2 at = next_row(1.5F);
   const ImVec2 sign{at.x + 0.45F * em(), at.y + 0.55F * em()};
@@ -157,7 +162,8 @@ void draw_rules(const Model& model, View& view, ImVec2 at, ImVec2 size,
   for (const RuleRow& rule : rows) {
     std::int64_t decision = 0;
     for (const EventRow& event : view.events) {
-      if (event.kind == EventKind::kTrip && event.mark.rfind(rule.name, 0) == 0) decision = event.decision;
+      if (event.kind == EventKind::kTrip && event.mark.rfind(rule.name, 0) == 0)
+        decision = event.decision;
     }
     draw_rule(view, rule, actions, decision);
   }
@@ -178,14 +184,17 @@ void draw_runs(const Model& model, View& view, ImVec2 at, ImVec2 size,
     const ImVec2 hi{row.x + width, row.y + 1.45F * em()};
     const bool chosen = shown != nullptr && shown->run == id;
     const bool hovered = ImGui::IsWindowHovered() && ImGui::IsMouseHoveringRect(row, hi);
-    if (chosen || hovered) draw.AddRectFilled(row, hi, chosen ? p.button : p.button_hot, 0.2F * em());
+    if (chosen || hovered)
+      draw.AddRectFilled(row, hi, chosen ? p.button : p.button_hot, 0.2F * em());
     if (hovered && ImGui::IsMouseClicked(0)) actions.emplace_back(SelectRun{id});
     view.controls["run " + id.text()] = {row, hi};
-    bool fired = false;
-    for (const wire::RuleEvidence& rule : state.rules) fired = fired || rule.state == "latched";
+    Level level = Level::kNone;
+    for (const wire::RuleEvidence& rule : state.rules) {
+      if (rule.state == "latched") level = std::max(level, level_of_rule(state, rule.rule));
+    }
+    const Sign mark = sign_of(level, p);
     const ImVec2 sign{row.x + 0.8F * em(), row.y + 0.65F * em()};
-    plot::shape_at(draw, sign, 0.7F * em(), fired ? plot::Shape::kTriangleUp : plot::Shape::kRing,
-                   fired ? p.high : p.dim);
+    plot::shape_at(draw, sign, 0.7F * em(), mark.shape, mark.colour);
     const std::string step = std::to_string(std::max<std::int64_t>(state.step.value, 0));
     number_at(view, {hi.x - 0.4F * em(), row.y + 0.12F * em()}, p.dim, step);
     text_at(draw, {row.x + 1.6F * em(), row.y + 0.12F * em()}, chosen ? p.text : p.dim,

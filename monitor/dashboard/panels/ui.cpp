@@ -99,11 +99,16 @@ bool button(View& view, const char* label, ImVec2 size, const std::string& obsta
 
 Sign sign_of(Level level, const plot::Palette& palette) {
   switch (level) {
-    case Level::kCritical: return {plot::Shape::kSquare, palette.critical};
-    case Level::kHigh: return {plot::Shape::kTriangleUp, palette.high};
-    case Level::kMedium: return {plot::Shape::kTriangleDown, palette.medium};
-    case Level::kInfo: return {plot::Shape::kCircle, palette.info};
-    case Level::kNone: break;
+    case Level::kCritical:
+      return {plot::Shape::kSquare, palette.critical};
+    case Level::kHigh:
+      return {plot::Shape::kTriangleUp, palette.high};
+    case Level::kMedium:
+      return {plot::Shape::kTriangleDown, palette.medium};
+    case Level::kInfo:
+      return {plot::Shape::kCircle, palette.info};
+    case Level::kNone:
+      break;
   }
   return {plot::Shape::kRing, palette.dim};
 }
@@ -114,7 +119,9 @@ void alarm_sign(const plot::Palette& palette, ImVec2 middle, float size, Level l
   plot::shape_at(draw, middle, size, sign.shape, sign.colour);
   const std::string digit = std::to_string(number);
   const ImVec2 extent = text_size(digit);
-  const float drop = level == Level::kHigh ? 0.08F * size : level == Level::kMedium ? -0.1F * size : 0;
+  const float drop = level == Level::kHigh     ? 0.08F * size
+                     : level == Level::kMedium ? -0.1F * size
+                                               : 0;
   text_at(draw, {middle.x - 0.5F * extent.x + 0.5F, middle.y - 0.5F * extent.y + drop},
           IM_COL32(0, 0, 0, 255), digit);
 }

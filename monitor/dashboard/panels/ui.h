@@ -20,8 +20,8 @@
 namespace phaseguard::dashboard {
 
 struct Fonts {
-  ImFont* body = nullptr;   // nullptr: ImGui's own
-  ImFont* mono = nullptr;   // digits of equal width
+  ImFont* body = nullptr;  // nullptr: ImGui's own
+  ImFont* mono = nullptr;  // digits of equal width
   ImFont* large = nullptr;
 };
 
@@ -33,7 +33,7 @@ struct Box {
 
 // The dialogs' fields, kept while they are open.
 struct Form {
-  bool open_force = false;    // asked for; becomes a popup at the end of the frame
+  bool open_force = false;  // asked for; becomes a popup at the end of the frame
   bool open_release = false;
   double value = 0.0;
   bool expires = false;
@@ -48,7 +48,7 @@ struct View {
   Fonts fonts;
   plot::TimeAxis time;
   std::map<std::string, plot::ValueAxis> values;
-  float left_em = 20.0F;
+  float left_em = 23.0F;
   float right_em = 19.5F;
   float bottom_em = 10.5F;
   Form form;
@@ -72,8 +72,7 @@ void apply_style(bool dark, float em);
 [[nodiscard]] inline float em() { return ImGui::GetFontSize(); }
 
 // A framed panel with a title; draws nothing else. Between the two calls the cursor is inside.
-bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size,
-                 bool scrolls = false);
+bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bool scrolls = false);
 void end_panel();
 
 // The next row of the current panel: its top left corner, `height` in em. Advances the cursor.
@@ -83,7 +82,8 @@ ImVec2 next_row(float height_em = 1.45F);
 // Text in the monospaced font, its right edge at `right`.
 void number_at(const View& view, ImVec2 right, ImU32 colour, std::string_view text);
 
-// Push button that notes its place; false while `obstacle` is not empty, which its tooltip then says.
+// Push button that notes its place; false while `obstacle` is not empty, which its tooltip then
+// says.
 bool button(View& view, const char* label, ImVec2 size, const std::string& obstacle = {});
 
 // Shape, number and colour of an alarm level.

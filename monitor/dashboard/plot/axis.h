@@ -33,8 +33,8 @@ struct Ticks {
 // A value for a person: four significant digits, no exponent between 1e-4 and 1e6; "NaN" for NaN.
 [[nodiscard]] std::string value_label(double value);
 
-// `range` scaled about the value `about`, which keeps its place; factor < 1 zooms in. The span stays
-// inside [min_span, max_span].
+// `range` scaled about the value `about`, which keeps its place; factor < 1 zooms in. The span
+// stays inside [min_span, max_span].
 [[nodiscard]] Range zoomed(Range range, double about, double factor, double min_span,
                            double max_span);
 

@@ -77,6 +77,21 @@ void SeriesData::vertices(Range x, int columns, std::vector<Vertex>& out) const 
   }
 }
 
+Extent SeriesData::present_extent() const {
+  Extent out;
+  const auto stretches = series_->stretches();
+  if (stretches.empty()) return out;
+  const run::Extent e = series_->extent(stretches.back().first, stretches.back().last);
+  if (e.good > 0) widen(out, e.lo, e.hi);
+  return out;
+}
+
+Stamp MaxData::stamp() const {
+  Stamp out{series_.empty() ? nullptr : series_.front(), 0, 0.0};
+  for (const run::Series* series : series_) out.points += series->size();
+  return out;
+}
+
 Extent SeriesData::extent(Range x) const {
   Extent all;
   for (const run::Stretch& stretch : series_->stretches()) {
@@ -138,8 +153,7 @@ void HeldData::vertices(Range x, int columns, std::vector<Vertex>& out) const {
     const bool old = s + 1 < stretches.size();
     std::size_t first = first_at(*series_, stretch, x.lo);
     if (first > stretch.first) --first;
-    const std::size_t last =
-        std::min(stretch.last, first_at(*series_, stretch, x.hi) + 1);
+    const std::size_t last = std::min(stretch.last, first_at(*series_, stretch, x.hi) + 1);
     if (first >= last) continue;
     if (last - first > 2 * static_cast<std::size_t>(columns)) {
       join(series_->columns(stretch, x.lo, x.hi, columns), 1e300, old, out);

@@ -35,12 +35,21 @@ struct Nearest {
   double y = 0.0;  // NaN: a hole
 };
 
+// Which data a drawing was made from: equal stamps give equal vertices for the same range.
+struct Stamp {
+  const void* of = nullptr;
+  std::size_t points = 0;
+  double until = 0.0;
+  friend bool operator==(const Stamp&, const Stamp&) = default;
+};
+
 class Data {
  public:
   virtual ~Data() = default;
+  [[nodiscard]] virtual Stamp stamp() const = 0;
   // Appends the vertices that show `x` in `columns` pixel columns: at most two per column, and one
-  // on either side of the range so that a line leaves the picture at the right slope. Every extremum
-  // of a column is inside its vertex.
+  // on either side of the range so that a line leaves the picture at the right slope. Every
+  // extremum of a column is inside its vertex.
   virtual void vertices(Range x, int columns, std::vector<Vertex>& out) const = 0;
   [[nodiscard]] virtual Extent extent(Range x) const = 0;
   // The value whose x is nearest to `x`; nothing when there is none.
@@ -51,9 +60,12 @@ class Data {
 // (missing measurements are a gap, never a line).
 class SeriesData final : public Data {
  public:
+  // Smallest and largest value of the last stretch: what no rollback or resume has superseded.
+  [[nodiscard]] Extent present_extent() const;
   explicit SeriesData(const run::Series& series,
                       double max_gap = std::numeric_limits<double>::infinity())
       : series_(&series), max_gap_(max_gap) {}
+  [[nodiscard]] Stamp stamp() const override { return {series_, series_->size(), max_gap_}; }
   void vertices(Range x, int columns, std::vector<Vertex>& out) const override;
   [[nodiscard]] Extent extent(Range x) const override;
   [[nodiscard]] std::optional<Nearest> nearest(double x) const override;
@@ -67,6 +79,7 @@ class SeriesData final : public Data {
 class MaxData final : public Data {
  public:
   explicit MaxData(std::vector<const run::Series*> series) : series_(std::move(series)) {}
+  [[nodiscard]] Stamp stamp() const override;
   void vertices(Range x, int columns, std::vector<Vertex>& out) const override;
   [[nodiscard]] Extent extent(Range x) const override;
   [[nodiscard]] std::optional<Nearest> nearest(double x) const override;
@@ -75,10 +88,12 @@ class MaxData final : public Data {
   std::vector<const run::Series*> series_;
 };
 
-// A staircase: each value of the series holds until the next one (a knob), the last one until `until`.
+// A staircase: each value of the series holds until the next one (a knob), the last one until
+// `until`.
 class HeldData final : public Data {
  public:
   HeldData(const run::Series& series, double until) : series_(&series), until_(until) {}
+  [[nodiscard]] Stamp stamp() const override { return {series_, series_->size(), until_}; }
   void vertices(Range x, int columns, std::vector<Vertex>& out) const override;
   [[nodiscard]] Extent extent(Range x) const override;
   [[nodiscard]] std::optional<Nearest> nearest(double x) const override;

@@ -15,6 +15,7 @@ void draw_row(ImDrawList& draw, const Palette& palette, const std::vector<Vertex
     float to = i + 1 < cells.size() ? x.px(cells[i + 1].x) : right;
     to = std::min(to, right);
     if (to <= from) continue;
+    if (cell.old) continue;  // a rollback has overtaken it
     if (cell.hole) {
       draw.AddLine({from, top}, {to, bottom}, palette.stale);
       continue;
@@ -55,10 +56,10 @@ void draw_heat(const std::vector<HeatRow>& rows, const Palette& palette, TimeAxi
   if (!ImGui::IsItemHovered()) return;
   const ImVec2 mouse = ImGui::GetIO().MousePos;
   time.cursor = x.value(mouse.x);
-  const auto row = std::min(static_cast<std::size_t>((mouse.y - origin.y) / row_height),
-                            rows.size() - 1);
-  const auto near = rows[row].data != nullptr ? rows[row].data->nearest(time.cursor)
-                                              : std::optional<Nearest>{};
+  const auto row =
+      std::min(static_cast<std::size_t>((mouse.y - origin.y) / row_height), rows.size() - 1);
+  const auto near =
+      rows[row].data != nullptr ? rows[row].data->nearest(time.cursor) : std::optional<Nearest>{};
   std::string text = rows[row].label;
   text += near ? "  " + value_label(near->y) + "  at step " + tick_label(near->x, 1.0)
                : std::string("  not measured");

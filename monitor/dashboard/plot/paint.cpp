@@ -41,7 +41,8 @@ class Runs {
     }
     const float bottom = y_.px(v.lo);
     const float top = std::min(y_.px(v.hi), bottom - style_.thickness);
-    const bool touches = after_bar_ && points_.size() == 1 && top <= bar_bottom_ && bottom >= bar_top_;
+    const bool touches =
+        after_bar_ && points_.size() == 1 && top <= bar_bottom_ && bottom >= bar_top_;
     if (touches) {
       points_.clear();  // neighbouring bars overlap: nothing to join
     } else if (!points_.empty()) {
@@ -62,9 +63,8 @@ class Runs {
     } else if (points_.size() == 1 && !after_bar_) {
       shape_at(draw_, points_[0], 3.2F * style_.thickness, Shape::kCircle, style_.colour);
     }
-    const bool spaced =
-        points_.size() >= 2 &&
-        (points_.back().x - points_.front().x) > 9.0F * style_.thickness * (points_.size() - 1);
+    const bool spaced = points_.size() >= 2 && (points_.back().x - points_.front().x) >
+                                                   9.0F * style_.thickness * (points_.size() - 1);
     if (style_.dots && spaced && !after_bar_) {
       for (const ImVec2& p : points_) {
         draw_.AddCircleFilled(p, 1.7F * style_.thickness, style_.colour, 8);
@@ -145,15 +145,19 @@ void shape_at(ImDrawList& draw, ImVec2 at, float size, Shape shape, ImU32 colour
                          colour);
       break;
     case Shape::kTriangleUp:
-      draw.AddTriangleFilled({at.x - h, at.y + h * 0.8F}, {at.x, at.y - h}, {at.x + h, at.y + h * 0.8F},
-                             colour);
+      draw.AddTriangleFilled({at.x - h, at.y + h * 0.8F}, {at.x, at.y - h},
+                             {at.x + h, at.y + h * 0.8F}, colour);
       break;
     case Shape::kTriangleDown:
-      draw.AddTriangleFilled({at.x - h, at.y - h * 0.8F}, {at.x + h, at.y - h * 0.8F}, {at.x, at.y + h},
-                             colour);
+      draw.AddTriangleFilled({at.x - h, at.y - h * 0.8F}, {at.x + h, at.y - h * 0.8F},
+                             {at.x, at.y + h}, colour);
       break;
-    case Shape::kCircle: draw.AddCircleFilled(at, h, colour, 16); break;
-    case Shape::kRing: draw.AddCircle(at, h * 0.85F, colour, 16, size * 0.16F); break;
+    case Shape::kCircle:
+      draw.AddCircleFilled(at, h, colour, 16);
+      break;
+    case Shape::kRing:
+      draw.AddCircle(at, h * 0.85F, colour, 16, size * 0.16F);
+      break;
     case Shape::kDiamond:
       draw.AddQuadFilled({at.x, at.y - h}, {at.x + h, at.y}, {at.x, at.y + h}, {at.x - h, at.y},
                          colour);

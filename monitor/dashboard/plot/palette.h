@@ -1,6 +1,7 @@
 // The colours of the dashboard. Grey by default: data lines are muted Okabe-Ito tones without its
 // orange, vermilion, yellow and purple, which are reserved for alarms and for a manual override, so
-// that a saturated colour always means something is wrong. Every alarm also has a shape and a number.
+// that a saturated colour always means something is wrong. Every alarm also has a shape and a
+// number.
 #pragma once
 
 #include <imgui.h>
@@ -10,22 +11,22 @@
 namespace phaseguard::plot {
 
 struct Palette {
-  ImU32 window;      // behind the panels
-  ImU32 panel;       // behind text
-  ImU32 plot;        // behind data
+  ImU32 window;  // behind the panels
+  ImU32 panel;   // behind text
+  ImU32 plot;    // behind data
   ImU32 border;
   ImU32 grid;
   ImU32 text;
-  ImU32 dim;         // secondary text, axis labels
-  ImU32 stale;       // values that are no longer fresh
-  ImU32 kl_shade;    // interval in which the penalty was in force
+  ImU32 dim;       // secondary text, axis labels
+  ImU32 stale;     // values that are no longer fresh
+  ImU32 kl_shade;  // interval in which the penalty was in force
   ImU32 threshold;
-  ImU32 alive;       // live dot
+  ImU32 alive;  // live dot
   ImU32 critical;
   ImU32 high;
   ImU32 medium;
   ImU32 info;
-  ImU32 override_;   // manual override in force
+  ImU32 override_;  // manual override in force
   ImU32 button;
   ImU32 button_hot;
   std::array<ImU32, 6> series;

@@ -70,7 +70,8 @@ void draw_axes(const Frame& f, bool step_labels) {
     f.draw.AddLine({f.lo.x, py}, {f.hi.x, py}, f.palette.grid);
     const std::string label = tick_label(rows.at(i), rows.step);
     const ImVec2 size = text_size(label);
-    const float top = std::clamp(py - 0.5F * size.y, f.lo.y - 0.2F * f.em, f.hi.y - size.y + 0.35F * f.em);
+    const float top =
+        std::clamp(py - 0.5F * size.y, f.lo.y - 0.2F * f.em, f.hi.y - size.y + 0.35F * f.em);
     text_at(f.draw, {f.lo.x - size.x - 0.4F * f.em, top}, f.palette.dim, label);
   }
   const float width = f.hi.x - f.lo.x;
@@ -95,8 +96,7 @@ void draw_shades(const Frame& f, const PlotSpec& spec) {
     f.draw.AddRectFilled({from, f.lo.y}, {to, f.hi.y}, f.palette.kl_shade);
     const float width = text_size(shade.label).x;
     if (to - from > width + f.em) {
-      text_at(f.draw, {0.5F * (from + to - width), f.hi.y - 1.25F * f.em}, f.palette.dim,
-              shade.label);
+      text_at(f.draw, {to - width - 0.5F * f.em, f.lo.y + 0.1F * f.em}, f.palette.dim, shade.label);
     }
   }
   if (std::isfinite(spec.stale_from)) {
@@ -158,7 +158,8 @@ void draw_tooltip(const PlotSpec& spec, const TimeAxis& time) {
     if (line.data == nullptr) continue;
     const auto near = line.data->nearest(time.cursor);
     if (!near) continue;
-    std::string text = line.label + "  " + value_label(near->y) + "  at " + tick_label(near->x, 1.0);
+    std::string text =
+        line.label + "  " + value_label(near->y) + "  at " + tick_label(near->x, 1.0);
     ImGui::PushStyleColor(ImGuiCol_Text, line.style.colour);
     ImGui::TextUnformatted(text.data(), text.data() + text.size());
     ImGui::PopStyleColor();
@@ -177,8 +178,7 @@ void interact(const Frame& f, TimeAxis& time, ValueAxis& values) {
     const double factor = std::pow(kZoomPerNotch, io.MouseWheel);
     if (io.KeyShift) {
       const double full = std::max(f.y.range.span(), 1e-12);
-      values.view =
-          zoomed(f.y.range, f.y.value(io.MousePos.y), factor, full * 1e-3, full * 1e3);
+      values.view = zoomed(f.y.range, f.y.value(io.MousePos.y), factor, full * 1e-3, full * 1e3);
       values.automatic = false;
     } else {
       time.view = zoomed(time.view, f.x.value(io.MousePos.x), factor, kLeastSpan, span_limit);
@@ -214,15 +214,25 @@ void draw_crosshair(const Frame& f, const PlotSpec& spec, const TimeAxis& time) 
   }
 }
 
-void draw_lines(const Frame& f, const PlotSpec& spec) {
-  static thread_local std::vector<Vertex> scratch;  // kept between frames: no allocation per line
+void draw_lines(const Frame& f, const PlotSpec& spec, ValueAxis& values) {
   bool any = false;
-  for (const Line& line : spec.lines) {
+  values.drawn.resize(spec.lines.size());
+  const int columns = std::max(1, static_cast<int>(f.hi.x - f.lo.x));
+  for (std::size_t i = 0; i < spec.lines.size(); ++i) {
+    const Line& line = spec.lines[i];
     if (line.data == nullptr) continue;
-    scratch.clear();
-    line.data->vertices(f.x.range, std::max(1, static_cast<int>(f.hi.x - f.lo.x)), scratch);
-    any = any || !scratch.empty();
-    line_through(f.draw, scratch, f.x, f.y, line.style);
+    ValueAxis::Drawn& drawn = values.drawn[i];
+    const Stamp stamp = line.data->stamp();
+    if (!(drawn.stamp == stamp) || drawn.x.lo != f.x.range.lo || drawn.x.hi != f.x.range.hi ||
+        drawn.columns != columns) {
+      drawn.vertices.clear();
+      line.data->vertices(f.x.range, columns, drawn.vertices);
+      drawn.stamp = stamp;
+      drawn.x = f.x.range;
+      drawn.columns = columns;
+    }
+    any = any || !drawn.vertices.empty();
+    line_through(f.draw, drawn.vertices, f.x, f.y, line.style);
   }
   if (any) return;
   const ImVec2 size = text_size(spec.empty_text);
@@ -254,13 +264,14 @@ PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& tim
     const Extent e = extent_in_sight(spec, time.view);
     values.view = fitted(e.lo, e.hi);
   }
-  const Frame f{draw,
-                palette,
-                em,
-                lo,
-                hi,
-                {time.view, lo.x, hi.x},
-                {values.view, hi.y - 0.2F * em, lo.y}};  // a line at the lower end is not half hidden
+  const Frame f{
+      draw,
+      palette,
+      em,
+      lo,
+      hi,
+      {time.view, lo.x, hi.x},
+      {values.view, hi.y - 0.2F * em, lo.y}};  // a line at the lower end is not half hidden
   ImGui::PushID(spec.id);
   ImGui::SetCursorScreenPos(lo);
   ImGui::InvisibleButton("data", {hi.x - lo.x, hi.y - lo.y});
@@ -275,7 +286,7 @@ PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& tim
   draw.PopClipRect();
   draw_axes(f, spec.step_labels);
   draw.PushClipRect(lo, hi, true);
-  draw_lines(f, spec);
+  draw_lines(f, spec, values);
   draw_thresholds(f, spec);
   const int marker = draw_markers(f, spec);
   draw_crosshair(f, spec, time);

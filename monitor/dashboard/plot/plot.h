@@ -29,6 +29,14 @@ struct TimeAxis {
 
 struct ValueAxis {
   Range view{0.0, 1.0};
+  // Vertices of the last frame by line: used again while neither data nor view have changed.
+  struct Drawn {
+    Stamp stamp;
+    Range x{0.0, 0.0};
+    int columns = 0;
+    std::vector<Vertex> vertices;
+  };
+  std::vector<Drawn> drawn;
   bool automatic = true;  // fitted to what is in sight; ends with Shift+wheel, back by double-click
 };
 
@@ -62,8 +70,8 @@ struct PlotSpec {
   std::vector<Threshold> thresholds;
   std::vector<Shade> shades;
   std::vector<Marker> markers;
-  bool marker_texts = false;  // the top plot names them
-  bool step_labels = false;   // the bottom plot numbers the steps
+  bool marker_texts = false;                                    // the top plot names them
+  bool step_labels = false;                                     // the bottom plot numbers the steps
   double stale_from = std::numeric_limits<double>::infinity();  // hatched from here: no fresh data
   std::string empty_text = "no data yet";
 };

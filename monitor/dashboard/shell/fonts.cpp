@@ -9,8 +9,8 @@
 namespace phaseguard::dashboard {
 namespace {
 
-// First of `names` below the system's and the user's font folders; "": none. ImGui asserts on a file
-// that is missing, so it is looked for first.
+// First of `names` below the system's and the user's font folders; "": none. ImGui asserts on a
+// file that is missing, so it is looked for first.
 std::string find_font(const std::vector<const char*>& names) {
   std::vector<std::string> roots = {"/usr/share/fonts/", "/usr/local/share/fonts/"};
   if (const char* home = std::getenv("HOME"); home != nullptr) {
@@ -47,11 +47,11 @@ ImFont* load(const std::string& path, const std::string& symbols, float pixels) 
 
 Fonts load_fonts(float pixels) {
   const std::string symbols = find_font({"truetype/dejavu/DejaVuSans.ttf"});
-  const std::string body = find_font({"opentype/inter/Inter-Medium.otf",
-                                      "opentype/inter/Inter-Regular.otf",
-                                      "truetype/dejavu/DejaVuSans.ttf"});
-  const std::string mono = find_font({"truetype/jetbrains-mono/JetBrainsMono-Regular.ttf",
-                                      "truetype/dejavu/DejaVuSansMono.ttf"});
+  const std::string body =
+      find_font({"opentype/inter/Inter-Medium.otf", "opentype/inter/Inter-Regular.otf",
+                 "truetype/dejavu/DejaVuSans.ttf"});
+  const std::string mono = find_font(
+      {"truetype/jetbrains-mono/JetBrainsMono-Regular.ttf", "truetype/dejavu/DejaVuSansMono.ttf"});
   Fonts fonts;
   fonts.body = load(body, symbols, pixels);
   if (fonts.body == nullptr) {

@@ -5,8 +5,8 @@
 
 namespace phaseguard::dashboard {
 
-// Into the current ImGui context, before its atlas is built. `pixels`: height of body text. Fonts that
-// are not installed are nullptr: the panels then use ImGui's own and plain ASCII.
+// Into the current ImGui context, before its atlas is built. `pixels`: height of body text. Fonts
+// that are not installed are nullptr: the panels then use ImGui's own and plain ASCII.
 [[nodiscard]] Fonts load_fonts(float pixels);
 
 }  // namespace phaseguard::dashboard

@@ -38,8 +38,8 @@ Status select(const Options& options, Model& model, const Now& at) {
     if (model.find(*run) == nullptr) {
       std::string known;
       for (const RunId& id : model.run_ids()) known += (known.empty() ? "" : ", ") + id.text();
-      return fail(Errc::kNotFound, "no run " + options.run + " here; there is " +
-                                       (known.empty() ? "none" : known));
+      return fail(Errc::kNotFound,
+                  "no run " + options.run + " here; there is " + (known.empty() ? "none" : known));
     }
     model.act(SelectRun{*run}, at);
   }

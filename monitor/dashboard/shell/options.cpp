@@ -34,9 +34,11 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
   app.add_option("--run", options.run, "the run to show (default: the one with the newest data)");
   app.add_option("--screenshot", options.screenshot,
                  "write a picture to this PNG file and exit; needs no display");
-  app.add_option("--size", size, "size of the window or the picture in pixels, 640x400 to 8192x8192")
+  app.add_option("--size", size,
+                 "size of the window or the picture in pixels, 640x400 to 8192x8192")
       ->capture_default_str();
-  app.add_option("--scale", options.scale, "size of text and everything else, 0.5 to 4 (default: the screen's)")
+  app.add_option("--scale", options.scale,
+                 "size of text and everything else, 0.5 to 4 (default: the screen's)")
       ->check(CLI::Range(0.5, 4.0));
   app.add_option("--theme", theme, "dark or light")
       ->check(CLI::IsMember({"dark", "light"}))
@@ -62,9 +64,10 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
   }
   options.dark = theme == "dark";
   if (!parse_size(size, options)) {
-    std::fprintf(stderr,
-                 "phaseguard-dashboard: --size takes WIDTHxHEIGHT from 640x400 to 8192x8192, such as "
-                 "1600x1000\n");
+    std::fprintf(
+        stderr,
+        "phaseguard-dashboard: --size takes WIDTHxHEIGHT from 640x400 to 8192x8192, such as "
+        "1600x1000\n");
     return 2;
   }
   if (!options.file.empty() && !options.endpoint_dir.empty()) {

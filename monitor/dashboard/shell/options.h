@@ -14,7 +14,7 @@ struct Options {
   std::string screenshot;    // PNG to write, without a display; "": a window
   int width = 1600;
   int height = 1000;
-  float scale = 0.0F;        // 0: what the screen asks for
+  float scale = 0.0F;  // 0: what the screen asks for
   bool dark = true;
   std::int64_t evidence = 0;  // decision whose evidence is shown; 0: none
   double wait_s = 10.0;       // screenshot of a live daemon: longest wait for data

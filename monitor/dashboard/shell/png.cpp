@@ -1,8 +1,9 @@
 #include "monitor/dashboard/shell/png.h"
 
+#include <stb/stb_image_write.h>
+
 #include <cerrno>
 #include <cstring>
-#include <stb/stb_image_write.h>
 
 #include "monitor/base/text.h"
 

@@ -1,5 +1,5 @@
-// EGL without a surface on any screen ("surfaceless" platform, else the default one) with a pbuffer:
-// works with no display server and no window library.
+// EGL without a surface on any screen ("surfaceless" platform, else the default one) with a
+// pbuffer: works with no display server and no window library.
 #include <EGL/egl.h>
 #include <EGL/eglext.h>
 #include <GL/gl.h>
@@ -51,7 +51,8 @@ EGLDisplay open_display() {
     }
   }
   EGLDisplay display = eglGetDisplay(EGL_DEFAULT_DISPLAY);
-  if (display != EGL_NO_DISPLAY && eglInitialize(display, &major, &minor) == EGL_TRUE) return display;
+  if (display != EGL_NO_DISPLAY && eglInitialize(display, &major, &minor) == EGL_TRUE)
+    return display;
   return EGL_NO_DISPLAY;
 }
 
@@ -59,9 +60,18 @@ Result<Offscreen> Offscreen::open(int width, int height) {
   EGLDisplay display = open_display();
   if (display == EGL_NO_DISPLAY) return no_egl("eglInitialize");
   Offscreen offscreen(display);
-  const EGLint wanted[] = {EGL_SURFACE_TYPE, EGL_PBUFFER_BIT, EGL_RENDERABLE_TYPE, EGL_OPENGL_BIT,
-                           EGL_RED_SIZE,     8,               EGL_GREEN_SIZE,      8,
-                           EGL_BLUE_SIZE,    8,               EGL_ALPHA_SIZE,      8,
+  const EGLint wanted[] = {EGL_SURFACE_TYPE,
+                           EGL_PBUFFER_BIT,
+                           EGL_RENDERABLE_TYPE,
+                           EGL_OPENGL_BIT,
+                           EGL_RED_SIZE,
+                           8,
+                           EGL_GREEN_SIZE,
+                           8,
+                           EGL_BLUE_SIZE,
+                           8,
+                           EGL_ALPHA_SIZE,
+                           8,
                            EGL_NONE};
   EGLConfig config = nullptr;
   EGLint count = 0;
@@ -75,11 +85,13 @@ Result<Offscreen> Offscreen::open(int width, int height) {
   const EGLint version[] = {EGL_CONTEXT_MAJOR_VERSION, 3, EGL_CONTEXT_MINOR_VERSION, 3, EGL_NONE};
   EGLContext context = eglCreateContext(display, config, EGL_NO_CONTEXT, version);
   if (context == EGL_NO_CONTEXT) return no_egl("eglCreateContext (OpenGL 3.3)");
-  if (eglMakeCurrent(display, surface, surface, context) != EGL_TRUE) return no_egl("eglMakeCurrent");
+  if (eglMakeCurrent(display, surface, surface, context) != EGL_TRUE)
+    return no_egl("eglMakeCurrent");
   return offscreen;
 }
 
-// A recording: until it is read. A daemon: until it has answered and a run has come, at most wait_s.
+// A recording: until it is read. A daemon: until it has answered and a run has come, at most
+// wait_s.
 void wait_for_data(const Options& options, Model& model, Source& source) {
   using Clock = std::chrono::steady_clock;
   const auto until = Clock::now() + std::chrono::duration<double>(options.wait_s);

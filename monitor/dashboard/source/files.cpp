@@ -83,7 +83,8 @@ Result<std::vector<std::filesystem::path>> run_files_in(const std::filesystem::p
     if (it->path().extension() == store::kExtension) found.push_back(it->path());
   }
   if (error) {
-    return fail(Errc::kIo, "cannot list " + phaseguard::quoted(directory.string()) + ": " + error.message());
+    return fail(Errc::kIo,
+                "cannot list " + phaseguard::quoted(directory.string()) + ": " + error.message());
   }
   std::sort(found.begin(), found.end());
   return found;

@@ -18,15 +18,15 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr auto kHandOver = milliseconds(40);
-constexpr auto kAsk = milliseconds(1000);       // a question without an answer is asked again
-constexpr auto kSilent = milliseconds(3000);    // no answer and no Status: the daemon is away
+constexpr auto kAsk = milliseconds(1000);     // a question without an answer is asked again
+constexpr auto kSilent = milliseconds(3000);  // no answer and no Status: the daemon is away
 constexpr std::int64_t kPage = 2000;
 constexpr std::size_t kMostHeld = 50000;  // messages of the feed kept while a history is fetched
 
 // Where we stand with one run: everything up to `have` was handed over.
 struct Progress {
   Seq have;
-  Seq known;  // highest seq the daemon told us of
+  Seq known;                                   // highest seq the daemon told us of
   std::map<std::int64_t, wire::Message> held;  // came by the feed ahead of a hole
 };
 
@@ -48,7 +48,8 @@ class Live final : public Source {
       feed_.wait(-1, 20);
       while (auto frame = feed_.receive(0)) on_feed(frame->bytes);
       while (auto frame = dealer_.receive(0)) on_reply(*frame);
-      for (const wire::Message& command : mailbox_.orders()) unsent_.push_back(wire::encode(command));
+      for (const wire::Message& command : mailbox_.orders())
+        unsent_.push_back(wire::encode(command));
       send_commands();
       ask();
       hand_over();

@@ -24,17 +24,19 @@ class Source {
   virtual void send(std::vector<wire::Message> commands) = 0;
 };
 
-// Called from the source's thread when there is something to take, at most 30 times a second. It may
-// only wake the drawing thread.
+// Called from the source's thread when there is something to take, at most 30 times a second. It
+// may only wake the drawing thread.
 using Wake = std::function<void()>;
 
-// One run file, or every run file of a directory. Files that still grow are read on. Errors: kNotFound,
-// and what store::Reader::open says of a single file; in a directory unreadable files are named in
-// SourceState::problem and the others are shown.
-[[nodiscard]] Result<std::unique_ptr<Source>> open_files(const std::filesystem::path& path, Wake wake);
+// One run file, or every run file of a directory. Files that still grow are read on. Errors:
+// kNotFound, and what store::Reader::open says of a single file; in a directory unreadable files
+// are named in SourceState::problem and the others are shown.
+[[nodiscard]] Result<std::unique_ptr<Source>> open_files(const std::filesystem::path& path,
+                                                         Wake wake);
 
 // A daemon: feed and operator endpoint in `endpoint_dir`. Succeeds when no daemon is there yet.
 // Asks for the history of every run and then follows the feed; a hole in it is asked for again.
-[[nodiscard]] Result<std::unique_ptr<Source>> connect_live(const std::string& endpoint_dir, Wake wake);
+[[nodiscard]] Result<std::unique_ptr<Source>> connect_live(const std::string& endpoint_dir,
+                                                           Wake wake);
 
 }  // namespace phaseguard::dashboard
