@@ -207,7 +207,7 @@ class Trainer {
 
   // The welcome; an answer to a batch that asked; or a control that acknowledges `ack`.
   void wait_for(std::int64_t ack, bool welcome) {
-    for (int tries = 0; tries < 60; ++tries) {
+    for (const std::int64_t until = now_ns() + 60'000'000'000; now_ns() < until;) {
       const auto frame = dealer_->receive(1000);
       if (!frame) continue;
       const auto message = wire::decode(*frame, wire::kFeedLimits);

@@ -229,7 +229,7 @@ class Daemon {
   // Record first: what is not written down does not leave.
   void carry_out(Effects& effects) {
     std::vector<std::string> faults;
-    files_.append(effects.record, now_of_this_host());
+    files_.append(std::move(effects.record), now_of_this_host());
     const bool written = files_.flush(effects.needs_sync, faults);
     if (!written && healthy_) {
       for (const std::string& fault : faults)
@@ -283,7 +283,7 @@ class Daemon {
 
   void retry(Now now) {
     std::vector<std::string> faults;
-    files_.retry(now, faults);
+    files_.retry(now);
     if (files_.flush(true, faults)) {
       spdlog::warn("the record can be written again; nothing was lost");
       healthy_ = true;

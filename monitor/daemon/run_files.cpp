@@ -53,9 +53,10 @@ Result<bool> RunFiles::open(const RunId& run, Now now) {
   const std::filesystem::path path = store::run_file(directory_, run);
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return false;
-  auto writer = store::Writer::create_or_open(path, run, now);
-  if (!writer) return tl::unexpected(writer.error());
-  files_[run].writer = std::make_unique<store::Writer>(std::move(*writer));
+  File file;
+  open_writer(run, file, now);
+  if (!file.fault.empty()) return fail(Errc::kIo, file.fault);
+  files_[run] = std::move(file);
   return true;
 }
 
@@ -66,40 +67,44 @@ Status RunFiles::each(const RunId& run,
   return reader->each(Seq{1}, take);
 }
 
-void RunFiles::write(const RunId& run, File& file, const wire::Message& message, Now now) {
-  if (!file.writer && file.fault.empty()) {
-    auto writer = store::Writer::create_or_open(store::run_file(directory_, run), run, now);
-    if (writer) {
-      file.writer = std::make_unique<store::Writer>(std::move(*writer));
-    } else {
-      file.fault = writer.error().message;
-    }
+void RunFiles::open_writer(const RunId& run, File& file, Now now) {
+  auto writer = store::Writer::create_or_open(store::run_file(directory_, run), run, now);
+  if (writer) {
+    file.writer = std::make_unique<store::Writer>(std::move(*writer));
+  } else {
+    file.fault = writer.error().message;
   }
-  file.ended = is_end(message);
-  if (file.kept.empty() && file.writer) {
-    if (const Status written = file.writer->append(message)) {
-      file.dirty = file.unsynced = true;
-      return;
-    } else {
-      file.fault = written.error().message;
-    }
-  }
-  file.kept.push_back(message);
 }
 
-void RunFiles::append(const std::vector<wire::Message>& messages, Now now) {
-  for (const wire::Message& message : messages)
-    write(message.header.run, files_[message.header.run], message, now);
+void RunFiles::write(File& file, const wire::Message& message) {
+  if (!file.fault.empty()) return;
+  if (const Status written = file.writer->append(message); written) {
+    file.unsynced = true;
+  } else {
+    file.fault = written.error().message;
+  }
+}
+
+void RunFiles::append(std::vector<wire::Message>&& messages, Now now) {
+  for (wire::Message& message : messages) {
+    const RunId run = message.header.run;
+    File& file = files_[run];
+    if (!file.writer && file.fault.empty()) open_writer(run, file, now);
+    file.ended = is_end(message);
+    file.pending.push_back(std::move(message));
+    write(file, file.pending.back());
+  }
+  messages.clear();
 }
 
 bool RunFiles::flush(bool durable, std::vector<std::string>& faults) {
   bool done = true;
   for (auto& [run, file] : files_) {
-    const bool wanted = durable ? file.unsynced : file.dirty;
-    if (wanted && file.writer) {
+    const bool wanted = durable ? file.unsynced : !file.pending.empty();
+    if (wanted && file.fault.empty()) {
       const Status status = durable ? file.writer->sync() : file.writer->commit();
       if (status) {
-        file.dirty = false;
+        file.pending.clear();
         if (durable) file.unsynced = false;
       } else {
         file.fault = status.error().message;
@@ -112,22 +117,16 @@ bool RunFiles::flush(bool durable, std::vector<std::string>& faults) {
   return done;
 }
 
-void RunFiles::retry(Now now, std::vector<std::string>& faults) {
+void RunFiles::retry(Now now) {
   for (auto& [run, file] : files_) {
     if (file.fault.empty()) continue;
     // After a failed write nothing is known of the connection: the file is opened anew, and what it
     // lacks is written.
     file.writer.reset();
-    auto writer = store::Writer::create_or_open(store::run_file(directory_, run), run, now);
-    if (!writer) {
-      faults.push_back(writer.error().message);
-      continue;
-    }
-    file.writer = std::make_unique<store::Writer>(std::move(*writer));
     file.fault.clear();
-    const std::deque<wire::Message> kept = std::exchange(file.kept, {});
-    for (const wire::Message& message : kept) {
-      if (message.header.seq > file.writer->last_seq()) write(run, file, message, now);
+    open_writer(run, file, now);
+    for (const wire::Message& message : file.pending) {
+      if (file.fault.empty() && message.header.seq > file.writer->last_seq()) write(file, message);
     }
   }
 }

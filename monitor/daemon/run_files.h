@@ -33,30 +33,30 @@ class RunFiles {
   [[nodiscard]] Status each(const RunId& run,
                             const std::function<bool(const wire::Message&)>& take) const;
 
-  // Takes the messages, in order. What cannot be written is kept and tried again by retry(). The
+  // Takes the messages, in order. What is not committed is kept and tried again by retry(). The
   // file of a run that has ended is closed with the next durable flush, and opened again when more
   // comes.
-  void append(const std::vector<wire::Message>& messages, Now now);
+  void append(std::vector<wire::Message>&& messages, Now now);
 
   // Makes everything appended visible to readers, and with `durable` safe from a power cut. False:
   // something is not.
   [[nodiscard]] bool flush(bool durable, std::vector<std::string>& faults);
 
-  // Tries to write what was kept. Called every second while flush() fails.
-  void retry(Now now, std::vector<std::string>& faults);
+  // Tries to write what was kept; flush() tells how that went. Called every second while it fails.
+  void retry(Now now);
 
   [[nodiscard]] bool healthy() const;
 
  private:
   struct File {
     std::unique_ptr<store::Writer> writer;
-    std::deque<wire::Message> kept;
-    bool dirty = false;
+    std::deque<wire::Message> pending;  // since the last commit: a failed one takes them all back
     bool unsynced = false;
     bool ended = false;
     std::string fault;  // of the last attempt; empty: none
   };
-  void write(const RunId& run, File& file, const wire::Message& message, Now now);
+  void open_writer(const RunId& run, File& file, Now now);
+  static void write(File& file, const wire::Message& message);
 
   std::filesystem::path directory_;
   std::map<RunId, File> files_;

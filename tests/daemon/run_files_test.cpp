@@ -1,0 +1,136 @@
+// The daemon's run files on a real disk that is full for a while.
+#include "monitor/daemon/run_files.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include <csignal>
+
+#include "monitor/store/reader.h"
+#include "tests/support/catch.h"
+
+using namespace phaseguard;
+using namespace phaseguard::daemon;
+
+namespace {
+
+class Folder {
+ public:
+  Folder() {
+    std::string path = (std::filesystem::temp_directory_path() / "pgd-XXXXXX").string();
+    REQUIRE(::mkdtemp(path.data()) != nullptr);
+    path_ = path;
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// No file of this process grows beyond `bytes`: the disk is full.
+void limit_files(rlim_t bytes) {
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit) == 0);
+  limit.rlim_cur = bytes;
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+const RunId kRun = *RunId::parse("run-1");
+const Now kNow{1000.0, Nanos{1}};
+
+wire::Message report(std::int64_t seq) {
+  wire::Message message;
+  message.header.run = kRun;
+  message.header.seq = Seq{seq};
+  message.header.step = Step{seq};
+  message.header.attempt = 1;
+  message.header.source_seq = Seq{seq};
+  wire::Report body;
+  for (int i = 0; i < 20; ++i)
+    body.samples.push_back({"bench/s" + std::to_string(i), 0.5, false, {}, wire::kNaN, wire::kNaN});
+  message.body = std::move(body);
+  return message;
+}
+
+std::vector<wire::Message> reports(std::int64_t from, std::int64_t to) {
+  std::vector<wire::Message> out;
+  for (std::int64_t seq = from; seq <= to; ++seq) out.push_back(report(seq));
+  return out;
+}
+
+std::vector<std::int64_t> recorded(const RunFiles& files) {
+  std::vector<std::int64_t> seqs;
+  const Status read = files.each(kRun, [&](const wire::Message& message) {
+    seqs.push_back(message.header.seq.value);
+    return true;
+  });
+  CHECK(read);
+  return seqs;
+}
+
+}  // namespace
+
+TEST_CASE("a disk that is full for a while costs no record", "[daemon][fault]") {
+  const Folder folder;
+  RunFiles files(folder.path());
+  std::vector<std::string> faults;
+  files.append(reports(1, 50), kNow);
+  REQUIRE(files.flush(true, faults));
+
+  limit_files(256 * 1024);
+  std::int64_t seq = 50;
+  bool written = true;
+  while (written && seq < 100'000) {
+    files.append(reports(seq + 1, seq + 100), kNow);
+    seq += 100;
+    written = files.flush(seq % 300 == 0, faults);
+  }
+  REQUIRE_FALSE(written);
+  CHECK_FALSE(files.healthy());
+  files.append(reports(seq + 1, seq + 100), kNow);
+  seq += 100;
+  CHECK_FALSE(files.flush(true, faults));
+  limit_files(16 * 1024);
+  files.retry(kNow);  // fuller still
+  CHECK_FALSE(files.flush(true, faults));
+
+  limit_files(RLIM_INFINITY);
+  faults.clear();
+  files.retry(kNow);
+  CHECK(files.flush(true, faults));
+  CHECK(faults.empty());
+  files.append(reports(seq + 1, seq + 10), kNow);
+  CHECK(files.flush(true, faults));
+  const std::vector<std::int64_t> seqs = recorded(files);
+  REQUIRE(seqs.size() == static_cast<std::size_t>(seq + 10));
+  for (std::size_t i = 0; i < seqs.size(); ++i)
+    REQUIRE(seqs[i] == static_cast<std::int64_t>(i) + 1);
+}
+
+TEST_CASE("an ended run's file is closed, and opened again when more comes", "[daemon]") {
+  const Folder folder;
+  RunFiles files(folder.path());
+  std::vector<std::string> faults;
+  wire::Message end = report(3);
+  end.body = wire::LinkChange{"ended", "goodbye", 1};
+  std::vector<wire::Message> first = reports(1, 2);
+  first.push_back(end);
+  files.append(std::move(first), kNow);
+  REQUIRE(files.flush(true, faults));
+  CHECK(files.unfinished(faults).empty());
+  // Nobody holds the file: another process could write it.
+  CHECK(store::Writer::create_or_open(store::run_file(folder.path(), kRun), kRun, kNow));
+
+  wire::Message back = report(4);
+  back.body = wire::LinkChange{"back", "", 1};
+  files.append({back}, kNow);
+  REQUIRE(files.flush(true, faults));
+  CHECK_FALSE(store::Writer::create_or_open(store::run_file(folder.path(), kRun), kRun, kNow));
+  CHECK(recorded(files).size() == 4);
+  CHECK(files.unfinished(faults) == std::vector<RunId>{kRun});
+  CHECK(faults.empty());
+}
