@@ -55,6 +55,7 @@ void add_alerts(const Model& model, const run::RunState& state, std::vector<Alar
   for (const wire::Alert& a : raised) {
     const Level level = level_of(a.severity);
     if (level < Level::kMedium) continue;
+    if (a.source == "link" && model.source().live) continue;  // said with its age and what holds
     if (std::find(seen.begin(), seen.end(), a.source) != seen.end()) continue;
     seen.push_back(a.source);
     out.push_back(alarm(level, one_line(with_consequence(state, a))));
@@ -90,9 +91,12 @@ std::vector<Alarm> alarms(const Model& model) {
   if (state != nullptr) {
     add_alerts(model, *state, out);
     if (live && (model.health().link == "silent" || model.health().link == "lost")) {
-      out.push_back(alarm(Level::kHigh, "trainer " + model.health().link + " for " +
-                                            age_text(model.health().age_s) +
-                                            ": the hook's own guard holds its last decision"));
+      const Level level = model.health().link == "silent" ? Level::kMedium
+                          : model.health().kl.on          ? Level::kCritical
+                                                          : Level::kHigh;
+      out.push_back(alarm(level, "trainer " + model.health().link + " for " +
+                                     age_text(model.health().age_s) +
+                                     ": rules cannot act; the hook's guard keeps deciding"));
     }
     if (live) {
       for (const run::StaleSignal& s : model.health().stale) {

@@ -166,7 +166,7 @@ std::vector<plot::PlotSpec> specs_of(const Model& model, const View& view, Sheet
     if (std::string_view(wanted.id) == "js") add_canary_maximum(state, view, sheet, spec);
     if (!spec.lines.empty()) specs.push_back(std::move(spec));
   }
-  specs.push_back(lambda_plot(state, view, sheet, view.time.full.hi));
+  specs.push_back(lambda_plot(state, view, sheet, steps_of(state).hi));
   const bool stale = model.stale();
   for (plot::PlotSpec& spec : specs) {
     add_marks(model, view, &spec == &specs.front(), spec);
@@ -191,7 +191,9 @@ void draw_plots(const Model& model, View& view, ImVec2 at, ImVec2 size,
     plot::text_at(draw, {at.x + 0.5F * (size.x - extent.x), at.y + 0.5F * size.y}, p.dim, text);
     return;
   }
-  view.time.begin_frame(steps_of(*model.shown()));
+  plot::Range steps = steps_of(*model.shown());
+  if (model.stale()) steps.hi += std::max(2.0, 0.05 * steps.span());  // room for the hatch
+  view.time.begin_frame(steps);
   Sheet sheet;
   const auto specs = specs_of(model, view, sheet);
   const float pad = 0.4F * em();

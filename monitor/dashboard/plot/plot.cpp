@@ -101,10 +101,20 @@ void draw_shades(const Frame& f, const PlotSpec& spec) {
   }
   if (std::isfinite(spec.stale_from)) {
     const float from = std::max(f.x.px(spec.stale_from), f.lo.x);
+    f.draw.PushClipRect({from, f.lo.y}, f.hi, true);
     for (float at = from; at < f.hi.x + (f.hi.y - f.lo.y); at += 0.6F * f.em) {
       f.draw.AddLine({at, f.lo.y}, {at - (f.hi.y - f.lo.y), f.hi.y}, faded(f.palette.stale, 0.35F));
     }
+    f.draw.PopClipRect();
   }
+}
+
+// Text on the data: what is behind it shows through a little.
+void label_at(const Frame& f, ImVec2 at, ImU32 colour, const std::string& text) {
+  const ImVec2 size = text_size(text);
+  f.draw.AddRectFilled({at.x - 2.0F, at.y}, {at.x + size.x + 2.0F, at.y + size.y},
+                       faded(f.palette.plot, 0.75F));
+  text_at(f.draw, at, colour, text);
 }
 
 void draw_thresholds(const Frame& f, const PlotSpec& spec) {
@@ -119,9 +129,7 @@ void draw_thresholds(const Frame& f, const PlotSpec& spec) {
     if (std::abs(top - last_label_y) < size.y) continue;
     last_label_y = top;
     const ImVec2 at{f.hi.x - size.x - 0.4F * f.em, top};
-    f.draw.AddRectFilled({at.x - 2.0F, at.y}, {at.x + size.x + 2.0F, at.y + size.y},
-                         faded(f.palette.plot, 0.75F));
-    text_at(f.draw, at, f.palette.threshold, t.label);
+    label_at(f, at, f.palette.threshold, t.label);
   }
 }
 
@@ -144,7 +152,7 @@ int draw_markers(const Frame& f, const PlotSpec& spec) {
     float left = px + 0.4F * f.em;
     if (left + width > f.hi.x) left = px - 0.4F * f.em - width;
     if (left < text_from) continue;
-    text_at(f.draw, {left, f.lo.y + 0.1F * f.em}, f.palette.text, marker.text);
+    label_at(f, {left, f.lo.y + 0.1F * f.em}, f.palette.text, marker.text);
     text_from = left + width + 0.5F * f.em;
   }
   return under_mouse;

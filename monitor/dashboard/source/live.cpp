@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <random>
 #include <stop_token>
 #include <thread>
@@ -20,11 +21,13 @@ using std::chrono::milliseconds;
 constexpr auto kHandOver = milliseconds(40);
 constexpr auto kAsk = milliseconds(1000);     // a question without an answer is asked again
 constexpr auto kSilent = milliseconds(3000);  // no answer and no Status: the daemon is away
+constexpr auto kConnect = milliseconds(200);  // given to a connection before the next question
 constexpr std::int64_t kPage = 2000;
 constexpr std::size_t kMostHeld = 50000;  // messages of the feed kept while a history is fetched
 
 // Where we stand with one run: everything up to `have` was handed over.
 struct Progress {
+  std::optional<wire::Message> status;  // newest one; waits for the record it sums up
   Seq have;
   Seq known;                                   // highest seq the daemon told us of
   std::map<std::int64_t, wire::Message> held;  // came by the feed ahead of a hole
@@ -75,7 +78,7 @@ class Live final : public Source {
     Progress& progress = runs_[message.header.run];
     if (const auto* status = std::get_if<wire::Status>(&message.body)) {
       progress.known = std::max(progress.known, status->last_seq);
-      batch_.push_back(std::move(message));
+      progress.status = std::move(message);
       return;
     }
     const Seq seq = message.header.seq;
@@ -131,11 +134,17 @@ class Live final : public Source {
   // One question at a time: which runs are there, then what is missing of each.
   void ask() {
     const auto now = Clock::now();
-    if (!asked_.empty() && now - asked_at_ < kAsk) return;
-    if (!asked_.empty()) dealer_.reopen();  // a hung or restarted daemon is not retried by itself
+    if (now < not_before_ || (!asked_.empty() && now - asked_at_ < kAsk)) return;
+    if (!asked_.empty()) {  // a daemon that hangs is not tried again by the socket itself
+      asked_.clear();
+      listed_ = {};
+      not_before_ = now + kConnect;
+      dealer_.reopen();
+      return;
+    }
     wire::Query query;
     RunId run;
-    const bool list_due = !answered_ || now - listed_ > kAsk * 2 || !asked_.empty();
+    const bool list_due = !answered_ || now - listed_ > kAsk * 2;
     if (list_due) {
       query.what = "runs";
     } else {
@@ -156,14 +165,28 @@ class Live final : public Source {
     wire::Message message;
     message.header.run = run;
     message.header.seq = Seq{questions_};
-    asked_ = query.id;
+    const std::string id = query.id;
+    message.body = std::move(query);
+    if (!dealer_.send(wire::encode(message))) {  // nobody is connected yet
+      not_before_ = now + kConnect;
+      return;
+    }
+    asked_ = id;
     asking_ = run;
     asked_at_ = now;
-    message.body = std::move(query);
-    if (!dealer_.send(wire::encode(message))) asked_at_ = now - kAsk + milliseconds(200);
+  }
+
+  // A Status tells of the newest decision: folded before older ones it would be undone by them.
+  void release_statuses() {
+    for (auto& [run, progress] : runs_) {
+      if (!progress.status || progress.have < progress.known) continue;
+      batch_.push_back(std::move(*progress.status));
+      progress.status.reset();
+    }
   }
 
   void hand_over() {
+    release_statuses();
     const auto now = Clock::now();
     const bool connected = answered_ && now - heard_ < kSilent;
     const bool loading = !complete_ && now - started_ < kSilent;
@@ -192,7 +215,7 @@ class Live final : public Source {
   std::int64_t questions_ = 0;
   std::string asked_;  // id of the open question; "": none
   RunId asking_;       // whose history; empty: the list of runs
-  Clock::time_point asked_at_, heard_, listed_, handed_over_, started_;
+  Clock::time_point not_before_, asked_at_, heard_, listed_, handed_over_, started_;
   bool answered_ = false;
   bool complete_ = false;
   Mailbox mailbox_;
