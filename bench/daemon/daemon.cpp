@@ -29,7 +29,7 @@ using bench::now_ns;
 namespace fs = std::filesystem;
 
 constexpr int kStarts = 30;
-constexpr int kSamplesPerReport = 32;
+constexpr std::int64_t kSamplesPerReport = 32;
 constexpr std::size_t kWindow = 200;  // reports on their way, so that no queue overflows
 
 constexpr const char* kPolicy = R"(version = 1
@@ -150,7 +150,7 @@ wire::Hello declaration() {
   kl.name = "kl";
   kl.max = 4.0;
   hello.knobs = {kl};
-  for (int i = 0; i < kSamplesPerReport; ++i) {
+  for (std::int64_t i = 0; i < kSamplesPerReport; ++i) {
     wire::SignalDecl signal;
     signal.name = "bench/s" + std::to_string(i);
     signal.min = 0.0;
@@ -177,7 +177,7 @@ class Trainer {
     const std::int64_t begin = now_ns();
     for (std::int64_t step = 1; step <= reports; ++step) {
       wire::Report report;
-      for (int i = 0; i < kSamplesPerReport; ++i) {
+      for (std::int64_t i = 0; i < kSamplesPerReport; ++i) {
         const double value = static_cast<double>((step * 31 + i * 17) % 89) / 100.0;
         report.samples.push_back(
             {"bench/s" + std::to_string(i), value, false, {}, wire::kNaN, wire::kNaN});

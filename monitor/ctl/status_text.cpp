@@ -1,5 +1,6 @@
 #include "monitor/ctl/status_text.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -29,7 +30,7 @@ std::string plain(const std::string& text) {
 }
 
 std::string padded(std::string text, std::size_t width) {
-  if (text.size() < width) text.resize(width, ' ');
+  text.resize(std::max(width, text.size() + 1), ' ');
   return text;
 }
 

@@ -5,6 +5,13 @@
 
 namespace phaseguard::daemon {
 
+namespace {
+
+constexpr std::int64_t kEvery = 1024;  // events between two clearings
+constexpr std::size_t kKept = 64;      // newest entries of a list
+
+}  // namespace
+
 Status RunSlot::start_machine(const policy::Document& document) {
   auto machine = policy::Machine::create(document, *state_.hello);
   if (!machine) return tl::unexpected(machine.error());
@@ -15,8 +22,6 @@ Status RunSlot::start_machine(const policy::Document& document) {
 // What the engine keeps of a run does not grow with its measurements: curves and lists are the
 // viewers', who fold the record themselves.
 void RunSlot::fold(const wire::Message& event) {
-  constexpr std::int64_t kEvery = 1024;
-  constexpr std::size_t kKept = 64;
   run::fold(state_, event);
   if (event.header.seq.value % kEvery != 0) return;
   for (auto& [name, signal] : state_.signals) signal.series = run::Series();
@@ -61,7 +66,7 @@ Status RunSlot::restore(const Record& record_so_far, Now now, Effects& effects) 
   if (!record_so_far) return {};
   std::optional<wire::Message> hello;
   Status taken;
-  const Status read = record_so_far([&](const wire::Message& event) {
+  Status read = record_so_far([&](const wire::Message& event) {
     taken = take_up(event, hello);
     return taken.has_value();
   });

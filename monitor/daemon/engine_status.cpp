@@ -20,10 +20,15 @@ const wire::RuleInfo* info_of(const run::RunState& state, const std::string& rul
 
 std::vector<wire::SignalStatus> signal_statuses(const run::RunState& state, Now now) {
   std::vector<wire::SignalStatus> out;
-  for (const auto& [name, signal] : state.signals) {
-    if (!signal.declared || signal.good + signal.bad + signal.missing == 0) continue;
-    out.push_back(
-        {name, signal.value, signal.quality, signal.step, std::max(0.0, now.wall_s - signal.t)});
+  if (!state.hello) return out;
+  // As declared: the series of single canaries are the viewers' own.
+  for (const wire::SignalDecl& declared : state.hello->signals) {
+    const auto found = state.signals.find(declared.name);
+    if (found == state.signals.end()) continue;
+    const run::SignalState& signal = found->second;
+    if (signal.good + signal.bad + signal.missing == 0) continue;
+    out.push_back({declared.name, signal.value, signal.quality, signal.step,
+                   std::max(0.0, now.wall_s - signal.t)});
   }
   return out;
 }

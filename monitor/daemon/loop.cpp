@@ -31,7 +31,8 @@ constexpr int kTickMs = 50;
 constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kMetricsMs = 500;
 constexpr std::int64_t kPageEvents = 1000;
-constexpr std::size_t kPageBytes = 768 * 1024;  // a reply stays within the feed's frame limit
+constexpr std::size_t kPageBytes =
+    std::size_t{768} * 1024;  // a reply stays within the feed's frame limit
 
 Now now_of_this_host() {
   using namespace std::chrono;
