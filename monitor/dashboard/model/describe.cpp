@@ -130,6 +130,18 @@ Level level_of_detector(const run::RunState& state, const std::string& detector)
   return level;
 }
 
+namespace {
+
+std::string type_of_detector(const run::RunState& state, const std::string& detector) {
+  if (!state.policy) return {};
+  for (const wire::DetectorInfo& info : state.policy->detectors) {
+    if (info.name == detector) return info.type;
+  }
+  return {};
+}
+
+}  // namespace
+
 std::vector<SignalRow> signal_rows(const run::RunState& state, const run::Health& health) {
   std::vector<SignalRow> rows;
   for (const auto& [name, signal] : state.signals) {
@@ -147,8 +159,12 @@ std::vector<SignalRow> signal_rows(const run::RunState& state, const run::Health
       row.watched = true;
       row.voting = row.voting || d.voting;
       if (d.voting) row.level = std::max(row.level, level_of_detector(state, d.detector));
-      if (d.threshold > 0.0 && std::isfinite(d.statistic)) {
-        const double fraction = d.statistic / d.threshold;
+      // A recording has the evidence of its decisions only; a level is the value itself.
+      const bool level = type_of_detector(state, d.detector) == "level";
+      const double statistic =
+          level && signal.quality == Quality::kGood ? signal.value : d.statistic;
+      if (d.threshold > 0.0 && std::isfinite(statistic)) {
+        const double fraction = statistic / d.threshold;
         row.of_line = std::isnan(row.of_line) ? fraction : std::max(row.of_line, fraction);
       }
     }

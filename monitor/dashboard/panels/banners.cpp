@@ -40,7 +40,7 @@ void draw_banners(const Model& model, View& view, ImVec2 at, float width) {
     text_at(draw, {word_x, text_y}, sign.colour, a.word);
     std::string text = a.text;
     if (i + 1 == kMostBanners && list.size() > kMostBanners) {
-      text = "+" + std::to_string(list.size() - kMostBanners) + " more in Alarms;  " + text;
+      text.insert(0, "+" + std::to_string(list.size() - kMostBanners) + " more in Alarms;  ");
     }
     const float text_x = word_x + 5.2F * em();
     text_at(draw, {text_x, text_y}, p.text, plot::elided(text, at.x + width - text_x - em()));

@@ -129,7 +129,7 @@ void draw_dashboard(const Model& model, View& view, std::vector<Action>& actions
   const float top = menu + banners;
   const bool evidence = model.decision(model.selected_decision()) != nullptr;
   const float bottom_em = evidence ? std::max(view.bottom_em, 16.0F) : view.bottom_em;
-  const float bottom = std::min(bottom_em * em(), 0.4F * display.y);
+  const float bottom = std::min(bottom_em * em(), 0.33F * display.y);
   const float middle = display.y - top - bottom - 2.0F * gap;
   const double cursor = view.time.cursor;
   draw_columns(model, view, {gap, top}, {width, middle}, actions);

@@ -33,7 +33,7 @@ bool blank(const std::array<char, 200>& text) {
 
 // Why this value cannot be applied as it stands; "" when it can.
 std::string obstacle_of_force(const Model& model, const Form& form, const KlView& kl) {
-  const std::string general = model.command_obstacle();
+  std::string general = model.command_obstacle();
   if (!general.empty()) return general;
   if (!std::isfinite(form.value) || form.value < kl.min || form.value > kl.max) {
     return "the trainer takes values from " + number_text(kl.min) + " to " + number_text(kl.max);

@@ -18,14 +18,14 @@ struct Wanted {
 };
 
 const std::vector<Wanted>& wanted_plots() {
-  static const std::vector<Wanted> kWanted = {
+  static const std::vector<Wanted> all = {
       {"js", "JS divergence of the canaries", {"canary/js"}},
       {"probe", "Probe risk / persona drift", {"probe/", "drift/"}},
       {"judge", "Judge score per batch", {"judge/"}},
       {"share", "Persona LLR: share of the batch flagged", {"data/llr_share"}},
       {"llr", "Persona LLR / canary margin", {"data/llr", "canary/margin"}},
   };
-  return kWanted;
+  return all;
 }
 
 // What the plots of one frame draw from: kept together so that their addresses hold.
@@ -91,7 +91,8 @@ void add_canary_maximum(const run::RunState& state, const View& view, Sheet& she
 void add_marks(const Model& model, const View& view, bool first, plot::PlotSpec& spec) {
   const plot::Palette& p = view.palette();
   const run::RunState& state = *model.shown();
-  for (const Interval& on : kl_intervals(state, std::max<double>(state.step.value, 0))) {
+  for (const Interval& on :
+       kl_intervals(state, static_cast<double>(std::max<std::int64_t>(state.step.value, 0)))) {
     spec.shades.push_back({on.from, on.to, first ? "KL on" : ""});
   }
   for (const EventRow& event : view.events) {
@@ -172,9 +173,20 @@ std::vector<plot::PlotSpec> specs_of(const Model& model, const View& view, Sheet
     add_marks(model, view, &spec == &specs.front(), spec);
     if (stale) spec.stale_from = static_cast<double>(std::max<std::int64_t>(state.step.value, 0));
   }
-  specs.front().marker_texts = true;
   specs.back().step_labels = true;
   return specs;
+}
+
+// A plot needs some height to be read. Takes out of the middle what does not fit: JS and lambda
+// stay.
+std::size_t keep_what_fits(float height, std::vector<plot::PlotSpec>& specs) {
+  std::size_t hidden = 0;
+  const auto fit = static_cast<std::size_t>(std::max(height / (4.2F * em()) - 0.5F, 1.0F));
+  for (; specs.size() > fit; ++hidden) {
+    specs.erase(specs.end() - static_cast<std::ptrdiff_t>(specs.size() > 1 ? 2 : 1));
+  }
+  specs.front().marker_texts = true;
+  return hidden;
 }
 
 }  // namespace
@@ -195,8 +207,15 @@ void draw_plots(const Model& model, View& view, ImVec2 at, ImVec2 size,
   if (model.stale()) steps.hi += std::max(2.0, 0.05 * steps.span());  // room for the hatch
   view.time.begin_frame(steps);
   Sheet sheet;
-  const auto specs = specs_of(model, view, sheet);
+  auto specs = specs_of(model, view, sheet);
+  const std::size_t hidden = keep_what_fits(size.y, specs);
   const float pad = 0.4F * em();
+  if (hidden > 0) {  // what is hidden must say so
+    plot::text_at(draw, {at.x + 3.4F * em(), at.y + pad}, p.medium,
+                  std::to_string(hidden) + " plots hidden: make the window larger");
+    at.y += 1.5F * em();
+    size.y -= 1.5F * em();
+  }
   const float foot = plot::step_labels_height() - 0.3F * em();  // extra of the bottom plot
   const float each = (size.y - 2.0F * pad - foot) / static_cast<float>(specs.size());
   float y = at.y + pad;

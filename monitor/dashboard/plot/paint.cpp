@@ -63,8 +63,9 @@ class Runs {
     } else if (points_.size() == 1 && !after_bar_) {
       shape_at(draw_, points_[0], 3.2F * style_.thickness, Shape::kCircle, style_.colour);
     }
-    const bool spaced = points_.size() >= 2 && (points_.back().x - points_.front().x) >
-                                                   9.0F * style_.thickness * (points_.size() - 1);
+    const bool spaced =
+        points_.size() >= 2 && (points_.back().x - points_.front().x) >
+                                   9.0F * style_.thickness * static_cast<float>(points_.size() - 1);
     if (style_.dots && spaced && !after_bar_) {
       for (const ImVec2& p : points_) {
         draw_.AddCircleFilled(p, 1.7F * style_.thickness, style_.colour, 8);
@@ -123,12 +124,14 @@ void dashed_line(ImDrawList& draw, ImVec2 from, ImVec2 to, ImU32 colour, float t
   const float dy = to.y - from.y;
   const float length = std::sqrt(dx * dx + dy * dy);
   if (length <= 0.0F) return;
-  constexpr int kMostDashes = 2000;
-  dash = std::max(dash, length / kMostDashes);
+  constexpr int most_dashes = 2000;
+  dash = std::max(dash, length / most_dashes);
   // Dashes are placed on a fixed raster, so that the pieces of a long line look like one.
   const bool flat = std::abs(dx) >= std::abs(dy);
-  float at = -std::fmod(flat ? from.x : from.y, 2.0F * dash);
-  for (; at < length; at += 2.0F * dash) {
+  const float start = -std::fmod(flat ? from.x : from.y, 2.0F * dash);
+  const int dashes = static_cast<int>(std::ceil((length - start) / (2.0F * dash)));
+  for (int i = 0; i < dashes; ++i) {
+    const float at = start + 2.0F * dash * static_cast<float>(i);
     const float a = std::clamp(at, 0.0F, length) / length;
     const float b = std::clamp(at + dash, 0.0F, length) / length;
     if (b <= a) continue;

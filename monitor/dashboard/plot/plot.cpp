@@ -102,8 +102,11 @@ void draw_shades(const Frame& f, const PlotSpec& spec) {
   if (std::isfinite(spec.stale_from)) {
     const float from = std::max(f.x.px(spec.stale_from), f.lo.x);
     f.draw.PushClipRect({from, f.lo.y}, f.hi, true);
-    for (float at = from; at < f.hi.x + (f.hi.y - f.lo.y); at += 0.6F * f.em) {
-      f.draw.AddLine({at, f.lo.y}, {at - (f.hi.y - f.lo.y), f.hi.y}, faded(f.palette.stale, 0.35F));
+    const float height = f.hi.y - f.lo.y;
+    const int lines = static_cast<int>((f.hi.x + height - from) / (0.6F * f.em));
+    for (int i = 0; i < lines; ++i) {
+      const float at = from + 0.6F * f.em * static_cast<float>(i);
+      f.draw.AddLine({at, f.lo.y}, {at - height, f.hi.y}, faded(f.palette.stale, 0.35F));
     }
     f.draw.PopClipRect();
   }
