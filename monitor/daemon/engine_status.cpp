@@ -33,8 +33,9 @@ std::vector<wire::SignalStatus> signal_statuses(const run::RunState& state, Now 
   return out;
 }
 
+constexpr std::size_t kMost = 16;  // newest requests shown
+
 std::vector<wire::RequestStatus> request_statuses(const run::RunState& state) {
-  constexpr std::size_t kMost = 16;
   std::vector<wire::RequestStatus> out;
   const std::size_t first = state.requests.size() > kMost ? state.requests.size() - kMost : 0;
   for (std::size_t i = first; i < state.requests.size(); ++i) {

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 
 #include "monitor/daemon/config.h"
 #include "monitor/daemon/loop.h"
@@ -116,13 +117,10 @@ int run(const Flags& flags) {
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int parse_and_run(int argc, char** argv) {
   CLI::App app{
       "The PhaseGuard daemon: takes in a trainer's signals, decides by declared policy, records "
-      "everything, sends the "
-      "KL weight back and publishes to viewers.",
+      "everything, sends the KL weight back and publishes to viewers.",
       "phaseguardd"};
   Flags flags;
   flags.values.log_level.clear();
@@ -133,4 +131,15 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   return run(flags);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "phaseguardd: %s\n", error.what());
+    return 1;
+  }
 }

@@ -17,7 +17,7 @@ void notify(std::string_view state) {
   if (!path || (*path != '/' && *path != '@') || std::strlen(path) >= sizeof address.sun_path)
     return;
   address.sun_family = AF_UNIX;
-  std::strcpy(address.sun_path, path);
+  std::memcpy(address.sun_path, path, std::strlen(path));
   if (*path == '@') address.sun_path[0] = '\0';  // abstract name
   const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return;
