@@ -69,7 +69,7 @@ void draw_signal(const Model& model, View& view, const SignalRow& signal, plot::
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   const float width = row_width();
   const ImVec2 at = next_row(1.5F);
-  const float spark = std::max(3.0F * em(), width - 18.0F * em());
+  const float spark = width - 18.0F * em();
   const float right = at.x + width;
   const bool old = model.stale() || signal.overdue;
   const ImU32 ink = old ? p.stale : p.text;
@@ -96,7 +96,7 @@ void draw_signal(const Model& model, View& view, const SignalRow& signal, plot::
   }
   number_at(view, {at.x + 17.5F * em(), at.y},
             signal.voting ? sign_of(signal.level, p).colour : p.dim, of_line);
-  if (signal.series != nullptr && spark > 1.0F) {
+  if (signal.series != nullptr && spark > 2.0F * em()) {
     plot::draw_sparkline(draw, plot::SeriesData(*signal.series), steps,
                          {right - spark, at.y + 0.1F * em()}, {spark, 1.1F * em()},
                          old ? p.stale : p.series[0]);
