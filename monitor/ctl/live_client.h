@@ -50,6 +50,7 @@ class LiveClient {
   LiveClient(LiveOptions options, link::DealerClient dealer);
   [[nodiscard]] Result<wire::Reply> ask(wire::Message message, const std::string& id);
   [[nodiscard]] Error nobody() const;
+  [[nodiscard]] double answer_s() const;  // how long to wait for the daemon itself
 
   LiveOptions options_;
   link::DealerClient dealer_;

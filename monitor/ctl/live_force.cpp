@@ -36,6 +36,14 @@ struct OperatorOptions {
   }
 };
 
+// CLI11's own ranges let NaN pass, since every comparison with it is false.
+std::string finite_weight(const std::string& text) {
+  double value = wire::kNaN;
+  const bool read = CLI::detail::lexical_cast(text, value);
+  if (read && std::isfinite(value) && value >= 0.0) return "";
+  return "expected a finite KL weight >= 0, found " + quoted(text, 40);
+}
+
 const wire::KnobStatus* knob_of(const LiveRun& run) {
   for (const wire::KnobStatus& knob : run.status.knobs) {
     if (knob.name == kKnob) return &knob;
@@ -149,7 +157,7 @@ void add_force_kl(CLI::App& app, Context& context) {
   options->add_to(*command);
   command->add_option("--lambda", options->lambda, "KL weight, within the knob's declared range")
       ->required()
-      ->check(CLI::NonNegativeNumber);
+      ->check(finite_weight);
   command->add_option("--reason", options->reason, "Why, for the record");
   command
       ->add_option("--for-steps", options->for_steps,

@@ -15,14 +15,15 @@ constexpr const char* kStyle = R"(
 max-width:1560px;margin:2em auto;padding:0 1.5em}h1{font-size:1.6em;margin:.2em 0}h2{font-size:1.25em;margin:2em 0 .3em;
 border-top:1px solid #cfd6de;padding-top:1em}h3{font-size:1em;margin:1.2em 0 .3em}p.lead{color:#45505e;max-width:75em}
 table{border-collapse:collapse;margin:.6em 0}td,th{padding:.3em .8em;border-bottom:1px solid #e3e8ee;text-align:left;
-vertical-align:top}th{font-weight:600;background:#f5f7f9}td.n{font-variant-numeric:tabular-nums;white-space:nowrap}
+vertical-align:top}th{font-weight:600;background:#f5f7f9}th{white-space:nowrap}
+td.n{font-variant-numeric:tabular-nums;white-space:nowrap}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(520px,1fr));gap:.6em 1.2em}svg{width:100%;height:auto}
 svg text{font:11px Inter,system-ui,sans-serif;fill:#45505e}svg .title{font-weight:600;font-size:12px;fill:#1d2530}
 svg .end{text-anchor:end}svg .mid{text-anchor:middle}svg .hole{text-anchor:middle;fill:#b00020}.grid{stroke:#e8ecf0}
 .axis{stroke:#8793a1}.level{stroke:#8a5a00;stroke-dasharray:6 4}text.level{fill:#8a5a00;stroke:none}.mark{stroke-width:1.2}
 .on{fill:#0b7285;opacity:.10}.bad{color:#b00020;font-weight:600}.good{color:#1b6e3c;font-weight:600}.none{color:#8793a1}
-img{max-width:100%;border:1px solid #cfd6de;border-radius:4px}.bar{display:inline-block;width:150px;height:10px;
-background:#eef1f4;position:relative;vertical-align:middle;margin-right:.6em}.bar i{position:absolute;top:0;bottom:0;
+img{max-width:100%;border:1px solid #cfd6de;border-radius:4px}.bar{display:block;width:180px;height:10px;
+background:#eef1f4;position:relative;margin:.45em 0 .3em}.bar i{position:absolute;top:0;bottom:0;
 background:#9db4c8}.bar b{position:absolute;top:-2px;bottom:-2px;width:2px;background:#1d2530}code{font-size:.9em}
 @media print{body{margin:0}.plots{grid-template-columns:1fr 1fr}h2{break-before:page}}
 )";
@@ -30,6 +31,12 @@ background:#9db4c8}.bar b{position:absolute;top:-2px;bottom:-2px;width:2px;backg
 std::string percent(double rate) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.1f", 100.0 * rate);
+  return text.data();
+}
+
+std::string short_number(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.4g", value);
   return text.data();
 }
 
@@ -164,8 +171,8 @@ std::string voters(const wire::Decision& decision) {
   for (const wire::DetectorEvidence& d : decision.detectors) {
     if (!d.voting) continue;
     out += (out.empty() ? "" : "<br>") +
-           html(d.detector + ": " + d.signal + " " + number_text(d.statistic) + " > " +
-                number_text(d.threshold) + ", " + std::to_string(d.streak) + " of " +
+           html(d.detector + ": " + d.signal + " " + short_number(d.statistic) + " > " +
+                short_number(d.threshold) + ", " + std::to_string(d.streak) + " of " +
                 std::to_string(d.needed) + " in a row at step " + std::to_string(d.step.value));
   }
   return out;
