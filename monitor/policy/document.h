@@ -13,11 +13,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "monitor/base/result.h"
 #include "monitor/base/types.h"
+#include "monitor/policy/detector_spec.h"
+#include "monitor/policy/place.h"
+#include "monitor/policy/rule_spec.h"
 #include "monitor/wire/messages.h"
 
 namespace phaseguard::policy {
@@ -25,13 +27,6 @@ namespace phaseguard::policy {
 inline constexpr std::size_t kMaxPolicyBytes = 65536;
 
 enum class Severity : std::uint8_t { kError, kWarning };
-
-// Where in the file, from 1; what concerns the file as a whole is at 1:1. Columns count code
-// points.
-struct Place {
-  std::uint32_t line = 0;
-  std::uint32_t column = 0;
-};
 
 // One finding: what was expected, what was found, what to do.
 struct Diagnostic {
@@ -43,66 +38,6 @@ struct Diagnostic {
 
 // "hybrid.toml:12:9: error: ...", the form compilers use.
 [[nodiscard]] std::string to_text(const Diagnostic& diagnostic, std::string_view file_name);
-
-// How a BAD or MISSING measurement counts (SCIENCE.md section 3).
-enum class BadSignal : std::uint8_t {
-  kAlarm,  // breaks the streak, is not counted
-  kVote    // is counted as if it were above the threshold
-};
-
-struct LevelLaw {};       // the measured value itself
-struct EwmaLaw {          // y_1 = x_1; y += alpha (x - y)
-  double halflife = 1.0;  // in measurements
-  double alpha = 0.5;     // 1 - 2^(-1/halflife), computed once by libm when the policy is read
-};
-using DetectorLaw = std::variant<LevelLaw, EwmaLaw>;
-
-// Defaults are those of the file: `consecutive` 1, `warmup` 0, `bad` as [on] bad_signal.
-struct DetectorSpec {
-  std::string name;
-  std::string signal;
-  std::string variant;  // of a divergence, must equal the declared one; "": any
-  DetectorLaw law;
-  double above = 0.0;            // strict: value > above
-  std::int64_t consecutive = 1;  // measurements in a row
-  std::int64_t warmup = 0;       // holds only after more than so many counted measurements
-  BadSignal bad = BadSignal::kAlarm;
-  Place place;
-};
-
-struct ConstantController {
-  double value = 0.0;
-};
-using Controller = std::variant<ConstantController>;
-
-struct KnobSpec {
-  std::string name;
-  double base = 0.0;
-  double min = 0.0;
-  double max = 0.0;
-  std::optional<double> slew_per_step;  // bound on moves that are not a trip's; none: at once
-  std::optional<double> substitute;     // for link_loss = "substitute"
-  Place place;
-};
-
-struct KnobAction {
-  std::size_t knob = 0;  // index into Document::knobs
-  Controller controller;
-};
-
-enum class Gate : std::uint8_t { kAll, kAny, kCount };
-
-struct RuleSpec {
-  std::string name;
-  Gate gate = Gate::kAll;
-  std::int64_t needed = 1;      // votes; all: every detector, any: 1
-  std::vector<std::size_t> of;  // indices into Document::detectors, no duplicates, not empty
-  bool latch = false;
-  std::vector<KnobAction> sets;
-  std::vector<std::string> requests;  // "rollback" | "checkpoint" | "pause" | "stop"
-  std::string alert;                  // "info" | "medium" | "high" | "critical" | ""
-  Place place;
-};
 
 struct Document {
   std::string text;    // the file, byte for byte
