@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "monitor/store/database.h"
 #include "monitor/store/rows.h"
@@ -10,19 +11,23 @@
 namespace phaseguard::store {
 
 // Reports with seq > `after`, each with its points, ascending. Two statements side by side instead
-// of a join, so that a report's columns are read once.
+// of a join, so that a report's columns are read once. `run` is what the messages will be of.
 class ReportCursor {
  public:
-  [[nodiscard]] static Result<ReportCursor> open(const Database& db, Seq after);
+  [[nodiscard]] static Result<ReportCursor> open(const Database& db, Seq after,
+                                                 const RunId& run = {});
   // false: no more. Error kMalformed when points and reports do not belong together.
   [[nodiscard]] Result<bool> next();
+  // The present one, overwritten by the next.
   [[nodiscard]] const ReportRow& row() const { return row_; }
 
  private:
+  Status read_names(const Database& db);
   Status advance_points();
+  Status read_points(std::int64_t seq);
   Statement reports_;
   Statement points_;
-  std::map<std::int64_t, std::string> names_;
+  std::vector<std::string> names_;  // by id; "": none
   std::string path_;
   bool point_waits_ = false;
   ReportRow row_;
@@ -39,10 +44,11 @@ struct EventRow {
   std::string chain;
 };
 
-// Events with seq > `after`, ascending.
+// Events with seq > `after`, ascending; those of the kind "decision" can be left out.
 class EventCursor {
  public:
-  [[nodiscard]] static Result<EventCursor> open(const Database& db, Seq after);
+  [[nodiscard]] static Result<EventCursor> open(const Database& db, Seq after,
+                                                bool decisions = true);
   [[nodiscard]] Result<bool> next();
   [[nodiscard]] const EventRow& row() const { return row_; }
 

@@ -46,17 +46,6 @@ Result<wire::Message> message_of(const std::string& path, Seq seq, const std::st
   return message;
 }
 
-Result<wire::Message> message_of(const std::string& path, const RunId& run, const ReportRow& row) {
-  if (!row.exact.empty()) return message_of(path, row.header.seq, row.exact);
-  wire::Message out;
-  out.header = row.header;
-  out.header.run = run;
-  wire::Report report = row.report;
-  for (const Point& point : row.points) report.samples.push_back(point.sample);
-  out.body = std::move(report);
-  return out;
-}
-
 }  // namespace
 
 Reader::Reader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -88,13 +77,13 @@ Result<Seq> Reader::last_seq() const {
 }
 
 phaseguard::Status Reader::each(Seq from, const std::function<bool(const wire::Message&)>& visit,
-                                std::int64_t limit) const {
+                                std::int64_t limit, Decisions decisions) const {
   const Snapshot snapshot(*impl_->db);
   const Seq after{from.value - 1};
   const std::string path = impl_->path.string();
-  auto events = EventCursor::open(*impl_->db, after);
+  auto events = EventCursor::open(*impl_->db, after, decisions == Decisions::kRead);
   if (!events) return tl::unexpected(events.error());
-  auto reports = ReportCursor::open(*impl_->db, after);
+  auto reports = ReportCursor::open(*impl_->db, after, impl_->run);
   if (!reports) return tl::unexpected(reports.error());
   auto has_event = events->next();
   auto has_report = reports->next();
@@ -103,11 +92,16 @@ phaseguard::Status Reader::each(Seq from, const std::function<bool(const wire::M
     if (!has_report) return tl::unexpected(has_report.error());
     if (!*has_event && !*has_report) return {};
     const bool event_first =
-        *has_event && (!*has_report || events->row().seq < reports->row().header.seq);
-    auto message = event_first ? message_of(path, events->row().seq, events->row().body)
-                               : message_of(path, impl_->run, reports->row());
-    if (!message) return tl::unexpected(message.error());
-    if (!visit(*message)) return {};
+        *has_event && (!*has_report || events->row().seq < reports->row().header().seq);
+    const ReportRow& row = reports->row();
+    if (event_first || !row.exact.empty()) {
+      auto message = event_first ? message_of(path, events->row().seq, events->row().body)
+                                 : message_of(path, row.header().seq, row.exact);
+      if (!message) return tl::unexpected(message.error());
+      if (!visit(*message)) return {};
+    } else if (!visit(row.message)) {
+      return {};
+    }
     (event_first ? has_event : has_report) = event_first ? events->next() : reports->next();
   }
   return {};

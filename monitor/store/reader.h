@@ -41,10 +41,13 @@ class Reader {
   [[nodiscard]] Result<Seq> last_seq() const;
 
   // Calls `visit` for every message with seq >= `from`, in order, as of one moment of the file,
-  // until it returns false or `limit` messages were visited (0: no limit). Error kMalformed names
-  // the seq whose bytes cannot be read.
+  // until it returns false or `limit` messages were visited (0: no limit). A message lives until
+  // `visit` returns: its place is used for the next one. `decisions`: whether recorded decisions,
+  // the largest of records, are read at all; who recomputes them has no need. Error kMalformed
+  // names the seq whose bytes cannot be read.
+  enum class Decisions { kRead, kSkip };
   [[nodiscard]] Status each(Seq from, const std::function<bool(const wire::Message&)>& visit,
-                            std::int64_t limit = 0) const;
+                            std::int64_t limit = 0, Decisions decisions = Decisions::kRead) const;
 
   // The same as a list: for pages of a history.
   [[nodiscard]] Result<std::vector<wire::Message>> page(Seq from, std::int64_t limit) const;

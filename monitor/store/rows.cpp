@@ -55,17 +55,16 @@ Quality quality_of(const Declared& declared, const wire::Sample& sample) {
   return wire::assess(found == declared.end() ? wire::SignalDecl{} : found->second, sample.value);
 }
 
-void bind_point(Statement& insert, const Point& point, std::string& items) {
-  const wire::Sample& sample = point.sample;
-  if (point.quality == Quality::kGood) {
+void bind_point(Statement& insert, const wire::Sample& sample, Quality quality,
+                std::string& items) {
+  if (quality == Quality::kGood) {
     insert.bind(4, sample.value);
   } else {
     insert.bind_null(4);
   }
-  insert.bind(5, static_cast<std::int64_t>(point.quality));
-  const bool told_by_value = point.quality == Quality::kGood && survives(sample.value);
-  const bool plain_nan =
-      point.quality != Quality::kGood && bits_of(sample.value) == bits_of(wire::kNaN);
+  insert.bind(5, static_cast<std::int64_t>(quality));
+  const bool told_by_value = quality == Quality::kGood && survives(sample.value);
+  const bool plain_nan = quality != Quality::kGood && bits_of(sample.value) == bits_of(wire::kNaN);
   if (told_by_value || plain_nan) {
     insert.bind_null(6);
   } else {
@@ -82,24 +81,24 @@ void bind_point(Statement& insert, const Point& point, std::string& items) {
   }
 }
 
-Point read_point(const Statement& row, int first, std::string signal) {
-  Point out;
-  out.sample.signal = std::move(signal);
-  out.quality = static_cast<Quality>(row.integer(first + 1));
-  out.sample.missing = out.quality == Quality::kMissing;
+Quality read_point(const Statement& row, int first, wire::Sample& out) {
+  const auto quality = static_cast<Quality>(row.integer(first + 1));
+  out.missing = quality == Quality::kMissing;
   if (!row.is_null(first + 2)) {
-    out.sample.value = std::bit_cast<double>(row.integer(first + 2));
-  } else if (!row.is_null(first)) {
-    out.sample.value = row.real(first);
+    out.value = std::bit_cast<double>(row.integer(first + 2));
+  } else {
+    out.value = row.is_null(first) ? wire::kNaN : row.real(first);
   }
-  out.sample.lower = read_bound(row, first + 3);
-  out.sample.upper = read_bound(row, first + 4);
+  out.lower = read_bound(row, first + 3);
+  out.upper = read_bound(row, first + 4);
+  out.items.clear();
+  if (row.is_null(first + 5)) return quality;
   const std::string_view items = row.bytes(first + 5);
-  out.sample.items.resize(items.size() / sizeof(double));
-  if (!items.empty()) {
-    std::memcpy(out.sample.items.data(), items.data(), out.sample.items.size() * sizeof(double));
+  out.items.resize(items.size() / sizeof(double));
+  if (!out.items.empty()) {
+    std::memcpy(out.items.data(), items.data(), out.items.size() * sizeof(double));
   }
-  return out;
+  return quality;
 }
 
 bool needs_exact(const wire::Message& message) {
@@ -111,24 +110,27 @@ bool needs_exact(const wire::Message& message) {
 
 std::string chained_bytes(const ReportRow& row) {
   std::string out;
-  put(out, row.header.seq.value);
-  put(out, row.header.step.value);
-  put(out, row.exact.empty() ? row.header.t : 0.0);
-  put(out, row.header.attempt);
-  put(out, row.header.source_seq.value);
-  put(out, static_cast<std::int64_t>(row.report.origin));
-  put(out, row.report.batch);
-  put(out, static_cast<std::int64_t>(row.report.wants_control));
+  const wire::Header& header = row.header();
+  const wire::Report& report = row.report();
+  put(out, header.seq.value);
+  put(out, header.step.value);
+  put(out, row.exact.empty() ? header.t : 0.0);
+  put(out, header.attempt);
+  put(out, header.source_seq.value);
+  put(out, static_cast<std::int64_t>(report.origin));
+  put(out, report.batch);
+  put(out, static_cast<std::int64_t>(report.wants_control));
   put(out, row.exact);
-  put(out, static_cast<std::int64_t>(row.points.size()));
-  for (const Point& point : row.points) {
-    put(out, point.sample.signal);
-    put(out, point.sample.value);
-    put(out, static_cast<std::int64_t>(point.quality));
-    put(out, point.sample.lower);
-    put(out, point.sample.upper);
-    put(out, std::string_view(reinterpret_cast<const char*>(point.sample.items.data()),
-                              point.sample.items.size() * sizeof(double)));
+  put(out, static_cast<std::int64_t>(report.samples.size()));
+  for (std::size_t i = 0; i < report.samples.size(); ++i) {
+    const wire::Sample& sample = report.samples[i];
+    put(out, sample.signal);
+    put(out, sample.value);
+    put(out, static_cast<std::int64_t>(row.qualities[i]));
+    put(out, sample.lower);
+    put(out, sample.upper);
+    put(out, std::string_view(reinterpret_cast<const char*>(sample.items.data()),
+                              sample.items.size() * sizeof(double)));
   }
   return out;
 }

@@ -17,26 +17,28 @@ using Declared = std::map<std::string, wire::SignalDecl>;  // of the last Hello
 // GOOD, BAD or MISSING by the declaration in force when the sample was recorded.
 [[nodiscard]] Quality quality_of(const Declared& declared, const wire::Sample& sample);
 
-// One row of `points` with its signal's name.
-struct Point {
-  wire::Sample sample;
-  Quality quality = Quality::kGood;
-};
-
 // Row of `reports` with its points. `exact` holds the encoded message when the columns cannot: a
-// time that is not a number, another protocol version.
+// time that is not a number, another protocol version. Made for being filled again and again: a
+// cursor keeps one, so that reading a long record allocates next to nothing.
 struct ReportRow {
-  wire::Header header;  // run left empty
-  wire::Report report;  // samples without those of `points`
+  ReportRow() { message.body.emplace<wire::Report>(); }
+  wire::Message message;           // body: a Report, always
+  std::vector<Quality> qualities;  // one per sample
   std::string exact;
-  std::vector<Point> points;
+
+  [[nodiscard]] const wire::Header& header() const { return message.header; }
+  [[nodiscard]] wire::Report& report() { return *std::get_if<wire::Report>(&message.body); }
+  [[nodiscard]] const wire::Report& report() const {
+    return *std::get_if<wire::Report>(&message.body);
+  }
 };
 
 // Places 1..8 of INSERT INTO points(seq, position, signal_id, value, quality, bits, lower, upper,
 // items): all but the first three, which the caller binds. `items` must outlive the insert.
-void bind_point(Statement& insert, const Point& point, std::string& items);
-// From columns `first`.. in the order value, quality, bits, lower, upper, items.
-[[nodiscard]] Point read_point(const Statement& row, int first, std::string signal);
+void bind_point(Statement& insert, const wire::Sample& sample, Quality quality, std::string& items);
+// From columns `first`.. in the order value, quality, bits, lower, upper, items, over whatever
+// `out` held; its signal is left alone.
+[[nodiscard]] Quality read_point(const Statement& row, int first, wire::Sample& out);
 
 [[nodiscard]] bool needs_exact(const wire::Message& message);
 

@@ -21,7 +21,7 @@ class Checker {
       : run_(run), out_(out), told_(chain_start(run)), found_(told_) {}
 
   void on_report(const ReportRow& row) {
-    place(row.header.seq);
+    place(row.header().seq);
     const std::string bytes = chained_bytes(row);
     told_ = chain_next(told_, bytes);
     found_ = chain_next(found_, bytes);
@@ -139,7 +139,7 @@ Result<ChainReport> verify_chain(const Database& db, const RunId& run) {
   auto has_event = events->next();
   auto has_report = reports->next();
   while (has_event && has_report && (*has_event || *has_report)) {
-    if (*has_event && (!*has_report || events->row().seq < reports->row().header.seq)) {
+    if (*has_event && (!*has_report || events->row().seq < reports->row().header().seq)) {
       checker.on_event(events->row());
       has_event = events->next();
     } else {

@@ -141,7 +141,7 @@ Status Writer::Impl::chain_reports_after(Seq last_event) {
     auto more = cursor->next();
     if (!more) return tl::unexpected(more.error());
     if (!*more) return {};
-    now.seq = cursor->row().header.seq;
+    now.seq = cursor->row().header().seq;
     now.chain = chain_next(now.chain, chained_bytes(cursor->row()));
   }
 }
@@ -207,13 +207,10 @@ Status Writer::Impl::append_event(const wire::Message& message) {
 
 Status Writer::Impl::append_report(const wire::Message& message, const wire::Report& report) {
   ReportRow row;
-  row.header = message.header;
-  row.report.origin = report.origin;
-  row.report.batch = report.batch;
-  row.report.wants_control = report.wants_control;
+  row.message = message;
   if (needs_exact(message)) row.exact = wire::encode(message);
   for (const auto& sample : report.samples) {
-    row.points.push_back({sample, quality_of(now.declared, sample)});
+    row.qualities.push_back(quality_of(now.declared, sample));
   }
   insert_report->bind(1, message.header.seq.value);
   if (row.exact.empty()) {
@@ -236,13 +233,13 @@ Status Writer::Impl::append_report(const wire::Message& message, const wire::Rep
 
 Status Writer::Impl::append_points(const ReportRow& row) {
   std::int64_t position = 0;
-  for (const Point& point : row.points) {
-    auto id = signal_id(point.sample.signal);
+  for (const wire::Sample& sample : row.report().samples) {
+    auto id = signal_id(sample.signal);
     if (!id) return tl::unexpected(id.error());
-    insert_point->bind(1, row.header.seq.value);
-    insert_point->bind(2, position++);
+    insert_point->bind(1, row.header().seq.value);
+    insert_point->bind(2, position);
     insert_point->bind(3, *id);
-    bind_point(*insert_point, point, items);
+    bind_point(*insert_point, sample, row.qualities[static_cast<std::size_t>(position++)], items);
     if (auto inserted = insert_point->run(); !inserted) return inserted;
   }
   return {};
