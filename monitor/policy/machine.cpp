@@ -288,6 +288,11 @@ std::vector<wire::DetectorEvidence> Machine::detector_evidence() const {
   return evidence_of_detectors(*state_);
 }
 
+DetectorReading Machine::reading(std::size_t detector) const {
+  const DetectorState& found = state_->detectors[detector];
+  return {found.n, found.statistic, found.n > state_->document.detectors[detector].warmup};
+}
+
 std::vector<wire::RuleEvidence> Machine::rule_evidence() const {
   return evidence_of_rules(*state_);
 }

@@ -37,6 +37,13 @@ struct Verdict {
   std::string text;    // for a person: what happens, or why not and what to do
 };
 
+// One detector at a glance, for who looks after every event (backtest); detector_evidence() has all.
+struct DetectorReading {
+  std::int64_t n = 0;             // counted measurements
+  double statistic = wire::kNaN;  // what is compared; NaN: none yet
+  bool past_warmup = false;       // n > warmup
+};
+
 class Machine {
  public:
   // Errors: the policy does not fit the declaration (check_fit); the message names every misfit.
@@ -67,6 +74,8 @@ class Machine {
   // Decided values now, one per knob of the policy, in its order.
   [[nodiscard]] std::vector<wire::KnobSetting> settings() const;
   [[nodiscard]] std::vector<wire::DetectorEvidence> detector_evidence() const;
+  // `detector`: its place in document().detectors.
+  [[nodiscard]] DetectorReading reading(std::size_t detector) const;
   [[nodiscard]] std::vector<wire::RuleEvidence> rule_evidence() const;
   [[nodiscard]] wire::OverrideStatus override_status() const;  // of the first knob that has one
   // Grows by one with each decision that changed a knob, a rule's state or an override.
