@@ -26,12 +26,32 @@ tl::unexpected<Error> broken(std::string_view source, const std::string& what) {
                                     "; the file is damaged or of another format: make it again");
 }
 
+struct DtypeRow {
+  Dtype dtype;
+  const char* name;
+  std::size_t bytes;
+};
+constexpr DtypeRow kDtypes[] = {{Dtype::kF16, "F16", 2}, {Dtype::kF32, "F32", 4},
+                                {Dtype::kF64, "F64", 8}, {Dtype::kBf16, "BF16", 2},
+                                {Dtype::kI64, "I64", 8}, {Dtype::kI32, "I32", 4},
+                                {Dtype::kU8, "U8", 1},   {Dtype::kBool, "BOOL", 1}};
+
+const DtypeRow& row_of(Dtype dtype) {
+  for (const DtypeRow& row : kDtypes) {
+    if (row.dtype == dtype) return row;
+  }
+  PHASEGUARD_CHECK(false);
+  return kDtypes[0];
+}
+
 Result<Dtype> dtype_of(const std::string& name) {
-  if (name == "F16") return Dtype::kF16;
-  if (name == "F32") return Dtype::kF32;
-  if (name == "F64") return Dtype::kF64;
+  std::string spoken;
+  for (const DtypeRow& row : kDtypes) {
+    if (name == row.name) return row.dtype;
+    spoken += (spoken.empty() ? "" : ", ") + std::string(row.name);
+  }
   return fail(Errc::kUnsupported,
-              "dtype " + phaseguard::quoted(name, 20) + "; expected F16, F32 or F64");
+              "dtype " + phaseguard::quoted(name, 20) + "; expected one of " + spoken);
 }
 
 // product(shape), or nothing when it overflows or a dimension is negative.
@@ -147,22 +167,58 @@ T element(const std::string& bytes, std::size_t i) {
 
 template <class Out>
 std::vector<Out> converted(const TensorRecord& record) {
-  const std::size_t n = record.count();
-  std::vector<Out> out(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    switch (record.dtype) {
-      case Dtype::kF16:
-        out[i] = static_cast<Out>(float_from_half(element<std::uint16_t>(record.bytes, i)));
-        break;
-      case Dtype::kF32:
-        out[i] = static_cast<Out>(element<float>(record.bytes, i));
-        break;
-      case Dtype::kF64:
-        out[i] = static_cast<Out>(element<double>(record.bytes, i));
-        break;
-    }
+  const auto all = [&](auto value_at) {
+    std::vector<Out> out(record.count());
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<Out>(value_at(i));
+    return out;
+  };
+  const std::string& bytes = record.bytes;
+  switch (record.dtype) {
+    case Dtype::kF16:
+      return all([&](std::size_t i) { return float_from_half(element<std::uint16_t>(bytes, i)); });
+    case Dtype::kBf16:
+      return all(
+          [&](std::size_t i) { return float_from_bfloat16(element<std::uint16_t>(bytes, i)); });
+    case Dtype::kF32:
+      return all([&](std::size_t i) { return element<float>(bytes, i); });
+    case Dtype::kF64:
+      return all([&](std::size_t i) { return element<double>(bytes, i); });
+    case Dtype::kI64:
+      return all([&](std::size_t i) { return element<std::int64_t>(bytes, i); });
+    case Dtype::kI32:
+      return all([&](std::size_t i) { return element<std::int32_t>(bytes, i); });
+    case Dtype::kU8:
+    case Dtype::kBool:
+      return all([&](std::size_t i) { return element<std::uint8_t>(bytes, i); });
   }
-  return out;
+  return {};
+}
+
+template <class As, class In>
+void put_element(std::string& bytes, In value) {
+  const auto stored = static_cast<As>(value);
+  bytes.append(reinterpret_cast<const char*>(&stored), sizeof stored);
+}
+
+template <class In>
+void put_value(std::string& bytes, In value, Dtype as) {
+  switch (as) {
+    case Dtype::kF16:
+      return put_element<std::uint16_t>(bytes, half_from_float(static_cast<float>(value)));
+    case Dtype::kBf16:
+      return put_element<std::uint16_t>(bytes, bfloat16_from_float(static_cast<float>(value)));
+    case Dtype::kF32:
+      return put_element<float>(bytes, value);
+    case Dtype::kF64:
+      return put_element<double>(bytes, value);
+    case Dtype::kI64:
+      return put_element<std::int64_t>(bytes, value);
+    case Dtype::kI32:
+      return put_element<std::int32_t>(bytes, value);
+    case Dtype::kU8:
+    case Dtype::kBool:
+      return put_element<std::uint8_t>(bytes, value);
+  }
 }
 
 template <class In>
@@ -171,31 +227,16 @@ TensorRecord stored(Span<In> values, std::vector<std::int64_t> shape, Dtype as) 
   record.dtype = as;
   record.shape = std::move(shape);
   PHASEGUARD_CHECK(record.count() == values.size());
-  record.bytes.resize(values.size() * size_of(as));
-  char* out = record.bytes.data();
-  for (In value : values) {
-    if (as == Dtype::kF16) {
-      const std::uint16_t half = half_from_float(static_cast<float>(value));
-      std::memcpy(out, &half, sizeof half);
-    } else if (as == Dtype::kF32) {
-      const auto single = static_cast<float>(value);
-      std::memcpy(out, &single, sizeof single);
-    } else {
-      const auto wide = static_cast<double>(value);
-      std::memcpy(out, &wide, sizeof wide);
-    }
-    out += size_of(as);
-  }
+  record.bytes.reserve(values.size() * size_of(as));
+  for (In value : values) put_value(record.bytes, value, as);
   return record;
 }
 
 }  // namespace
 
-std::size_t size_of(Dtype dtype) { return dtype == Dtype::kF16 ? 2 : dtype == Dtype::kF32 ? 4 : 8; }
+std::size_t size_of(Dtype dtype) { return row_of(dtype).bytes; }
 
-const char* name_of(Dtype dtype) {
-  return dtype == Dtype::kF16 ? "F16" : dtype == Dtype::kF32 ? "F32" : "F64";
-}
+const char* name_of(Dtype dtype) { return row_of(dtype).name; }
 
 std::size_t TensorRecord::count() const {
   std::size_t n = 1;
@@ -229,6 +270,11 @@ Result<const TensorRecord*> TensorFile::find(const std::string& name,
   return fail(Errc::kNotFound, std::string(source) + ": expected a tensor named " +
                                    phaseguard::quoted(name) +
                                    ", the file holds: " + (held.empty() ? "none" : held));
+}
+
+TensorRecord TensorRecord::of(Span<const std::int64_t> values, std::vector<std::int64_t> shape,
+                              Dtype as) {
+  return stored(values, std::move(shape), as);
 }
 
 Result<TensorFile> decode_safetensors(std::string_view bytes, std::string_view source,

@@ -17,13 +17,16 @@
 
 namespace phaseguard::probe {
 
-enum class Dtype { kF16, kF32, kF64 };
+enum class Dtype { kF16, kF32, kF64, kBf16, kI64, kI32, kU8, kBool };
 [[nodiscard]] std::size_t size_of(Dtype dtype);  // bytes of one element
-[[nodiscard]] const char* name_of(Dtype dtype);  // "F16", "F32", "F64"
+[[nodiscard]] const char* name_of(Dtype dtype);  // "F16", "F32", "F64", "BF16", "I64", "I32", ...
 
 // IEEE 754 binary16: round to nearest, ties to even; overflow gives infinity; NaN stays NaN.
 [[nodiscard]] std::uint16_t half_from_float(float value);
 [[nodiscard]] float float_from_half(std::uint16_t bits);
+// The upper half of a float32: round to nearest, ties to even.
+[[nodiscard]] std::uint16_t bfloat16_from_float(float value);
+[[nodiscard]] float float_from_bfloat16(std::uint16_t bits);
 
 struct TensorRecord {
   Dtype dtype = Dtype::kF32;
@@ -32,12 +35,15 @@ struct TensorRecord {
 
   [[nodiscard]] std::size_t count() const;  // product(shape)
   [[nodiscard]] std::vector<float> to_float() const;
-  [[nodiscard]] std::vector<double> to_double() const;
+  [[nodiscard]] std::vector<double> to_double() const;  // of whole numbers too; exact below 2^53
   // `values` row-major, as many as product(shape); stored in `as`.
   [[nodiscard]] static TensorRecord of(Span<const float> values, std::vector<std::int64_t> shape,
                                        Dtype as = Dtype::kF32);
   [[nodiscard]] static TensorRecord of(Span<const double> values, std::vector<std::int64_t> shape,
                                        Dtype as = Dtype::kF64);
+  // Whole numbers: ids, labels. A value outside `as` is our bug.
+  [[nodiscard]] static TensorRecord of(Span<const std::int64_t> values,
+                                       std::vector<std::int64_t> shape, Dtype as = Dtype::kI64);
 };
 
 struct TensorFile {

@@ -72,6 +72,29 @@ TEST_CASE("half precision is the nearest of all halves", "[probe][property]") {
   }
 }
 
+TEST_CASE("bfloat16 rounds to nearest, ties to even", "[probe]") {
+  CHECK(bfloat16_from_float(1.0f) == 0x3f80);
+  CHECK(bfloat16_from_float(1.0f + 1.0f / 256) == 0x3f80);  // tie to even
+  CHECK(bfloat16_from_float(1.0f + 3.0f / 256) == 0x3f82);
+  CHECK(std::isinf(float_from_bfloat16(bfloat16_from_float(3.4e38f))));
+  CHECK(std::isnan(float_from_bfloat16(bfloat16_from_float(std::nanf("")))));
+  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+    const float value = float_from_bfloat16(static_cast<std::uint16_t>(bits));
+    if (!std::isnan(value)) REQUIRE(bfloat16_from_float(value) == bits);
+  }
+}
+
+TEST_CASE("labels and ids read back from every whole-number type", "[probe]") {
+  const std::vector<std::int64_t> ids = {0, 1, 7, 1};
+  for (Dtype as : {Dtype::kI64, Dtype::kI32, Dtype::kU8, Dtype::kBf16}) {
+    TensorFile file;
+    file.tensors["labels"] = TensorRecord::of(Span<const std::int64_t>(ids), {4}, as);
+    const auto back = decode_safetensors(encode_safetensors(file), "x");
+    REQUIRE(back);
+    CHECK(back->tensors.at("labels").to_double() == std::vector<double>{0, 1, 7, 1});
+  }
+}
+
 TEST_CASE("a file reads back as it was written", "[probe]") {
   const TensorFile file = sample();
   const std::string bytes = encode_safetensors(file);
@@ -115,7 +138,7 @@ TEST_CASE("a malformed file says what is wrong", "[probe][hostile]") {
       {raw("[]"), "not a JSON object"},
       {raw("{\"a\": "), "header:"},
       {raw("{\"a\": 7}"), "expected exactly dtype, shape and data_offsets"},
-      {raw(R"({"a": {"dtype": "I64", "shape": [1], "data_offsets": [0, 8]}})", "12345678"),
+      {raw(R"({"a": {"dtype": "C64", "shape": [1], "data_offsets": [0, 8]}})", "12345678"),
        "expected F16, F32 or F64"},
       {raw(R"({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}})", "1234"),
        "its shape needs 8 bytes"},
