@@ -1,0 +1,246 @@
+// How fast a recorded run is replayed through a policy of five detectors, beside a plain SELECT
+// over the same file in the same process. One thread. Prints JSON.
+//   bench_policy [REPORTS [ROUNDS]]      reports of 8 signals each (default 1000000, 3 rounds)
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "monitor/ctl/trace.h"
+#include "monitor/policy/document.h"
+#include "monitor/store/reader.h"
+#include "monitor/store/writer.h"
+
+namespace {
+
+using namespace phaseguard;
+namespace fs = std::filesystem;
+
+constexpr const char* kSignals[] = {"judge/score", "data/llr_share", "canary/margin", "canary/js",
+                                    "probe/risk",  "train/loss",     "train/grad",    "drift/l2"};
+
+constexpr const char* kPolicy = R"(version = 1
+name = "bench"
+mode = "enforce"
+[knob.kl]
+base = 0.0
+min = 0.0
+max = 4.0
+[detector.judge]
+signal = "judge/score"
+type = "ewma"
+above = 0.30
+halflife = 2
+consecutive = 2
+[detector.llr]
+signal = "data/llr_share"
+type = "ewma"
+above = 0.20
+halflife = 8
+consecutive = 2
+[detector.margin]
+signal = "canary/margin"
+type = "level"
+above = 1.5
+consecutive = 2
+[detector.js]
+signal = "canary/js"
+type = "level"
+above = 0.5
+consecutive = 2
+warmup = 3
+[detector.risk]
+signal = "probe/risk"
+type = "level"
+above = 0.95
+consecutive = 3
+[rule.defend]
+when = "2_of_n"
+of = ["judge", "llr", "margin", "js", "risk"]
+latch = true
+set.kl = 2.0
+alert = "critical"
+)";
+
+[[noreturn]] void die(const std::string& text) {
+  std::fprintf(stderr, "bench_policy: %s\n", text.c_str());
+  std::exit(1);
+}
+
+wire::Hello declaration() {
+  wire::Hello hello;
+  hello.session = "bench";
+  hello.label = "harmless";
+  hello.cadence_steps = 1;
+  hello.knobs.emplace_back();
+  hello.knobs.back().name = "kl";
+  hello.knobs.back().max = 4.0;
+  for (const char* name : kSignals) {
+    wire::SignalDecl signal;
+    signal.name = name;
+    signal.min = -1e9;
+    signal.max = 1e9;
+    signal.every_steps = 1;
+    hello.signals.push_back(signal);
+  }
+  return hello;
+}
+
+void write_run(const fs::path& file, std::int64_t reports) {
+  const RunId run = *RunId::parse("bench");
+  auto writer = store::Writer::create_or_open(file, run, Now{1.75e9, Nanos{}});
+  if (!writer) die(writer.error().message);
+  wire::Message message;
+  message.header.run = run;
+  message.header.attempt = 1;
+  std::uint64_t noise = 1;
+  for (std::int64_t i = 0; i <= reports; ++i) {
+    message.header.seq = message.header.source_seq = Seq{i + 1};
+    message.header.step = Step{i};
+    message.header.t = 1.75e9 + static_cast<double>(i);
+    if (i == 0) {
+      message.body = declaration();
+    } else {
+      wire::Report report;
+      for (const char* name : kSignals) {
+        noise = noise * 6364136223846793005ULL + 1442695040888963407ULL;
+        wire::Sample sample;
+        sample.signal = name;
+        sample.value = 0.15 * static_cast<double>(noise >> 11) * 0x1p-53;
+        report.samples.push_back(std::move(sample));
+      }
+      message.body = std::move(report);
+    }
+    if (auto done = writer->append(message); !done) die(done.error().message);
+    if (i % 10000 == 0) (void)writer->commit();
+  }
+  if (auto done = writer->sync(); !done) die(done.error().message);
+}
+
+// Every row stepped and three columns read: what any reader of the table pays at least.
+std::int64_t select_all(const fs::path& file, const char* sql, int columns) {
+  sqlite3* db = nullptr;
+  sqlite3_stmt* rows = nullptr;
+  if (sqlite3_open_v2(file.c_str(), &db, SQLITE_OPEN_READONLY, nullptr) != SQLITE_OK ||
+      sqlite3_prepare_v2(db, sql, -1, &rows, nullptr) != SQLITE_OK) {
+    die("the run file cannot be read with SQLite");
+  }
+  std::int64_t n = 0;
+  double sum = 0.0;
+  while (sqlite3_step(rows) == SQLITE_ROW) {
+    for (int c = 0; c < columns; ++c) sum += sqlite3_column_double(rows, c);
+    ++n;
+  }
+  sqlite3_finalize(rows);
+  sqlite3_close(db);
+  if (sum == 0.5) std::abort();  // keeps the reads from being optimised away
+  return n;
+}
+
+template <class F>
+double best_seconds(int rounds, const F& call) {
+  double best = 1e300;
+  for (int i = 0; i < rounds; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    call();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    best = std::min(best, took.count());
+  }
+  return best;
+}
+
+nlohmann::json figure(double seconds, std::int64_t samples) {
+  return {{"seconds", seconds},
+          {"samples_per_s", static_cast<double>(samples) / seconds},
+          {"ns_per_sample", 1e9 * seconds / static_cast<double>(samples)}};
+}
+
+nlohmann::json measure(const fs::path& file, std::int64_t reports, int rounds) {
+  const std::int64_t samples = reports * static_cast<std::int64_t>(std::size(kSignals));
+  const auto parsed = policy::parse(kPolicy, "bench.toml");
+  if (!parsed.document) die(policy::to_text(parsed.diagnostics.front(), "bench.toml"));
+  auto reader = store::Reader::open(file);
+  if (!reader) die(reader.error().message);
+  const auto expect = [&](std::int64_t found) {
+    if (found != samples)
+      die("expected " + std::to_string(samples) + " samples, found " + std::to_string(found));
+  };
+  nlohmann::json out;
+  out["reports"] = reports;
+  out["signals"] = std::size(kSignals);
+  out["detectors"] = parsed.document->detectors.size();
+  out["file_mib"] = static_cast<double>(fs::file_size(file)) / 1048576.0;
+  out["select_three_columns"] =
+      figure(best_seconds(
+                 rounds,
+                 [&] {
+                   expect(select_all(
+                       file, "SELECT seq, signal_id, value FROM points ORDER BY seq, position", 3));
+                 }),
+             samples);
+  out["select_all_columns"] = figure(
+      best_seconds(rounds,
+                   [&] {
+                     expect(select_all(
+                         file,
+                         "SELECT seq, signal_id, value, quality, bits, lower, upper, items FROM "
+                         "points ORDER BY seq, position",
+                         8));
+                   }),
+      samples);
+  out["read_messages"] =
+      figure(best_seconds(rounds,
+                          [&] {
+                            std::int64_t n = 0;
+                            (void)reader->each(Seq{1}, [&n](const wire::Message& message) {
+                              const auto* report = std::get_if<wire::Report>(&message.body);
+                              if (report != nullptr)
+                                n += static_cast<std::int64_t>(report->samples.size());
+                              return true;
+                            });
+                            expect(n);
+                          }),
+             samples);
+  out["replay"] = figure(best_seconds(rounds,
+                                      [&] {
+                                        auto traced = ctl::trace(*reader, {*parsed.document}, {});
+                                        if (!traced) die(traced.error().message);
+                                        if (!traced->traces.front())
+                                          die(traced->traces.front().error().message);
+                                        expect(traced->samples);
+                                      }),
+                         samples);
+  const double replay = out["replay"]["seconds"].get<double>();
+  out["replay_over_select"] = replay / out["select_three_columns"]["seconds"].get<double>();
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  out["peak_rss_mib"] = static_cast<double>(usage.ru_maxrss) / 1024.0;
+  return out;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::int64_t reports = argc > 1 ? std::atoll(argv[1]) : 1'000'000;
+  const int rounds = argc > 2 ? std::atoi(argv[2]) : 3;
+  if (argc > 3 || reports < 1 || rounds < 1) {
+    std::fprintf(stderr, "usage: bench_policy [REPORTS [ROUNDS]]\n");
+    return 2;
+  }
+  std::string folder = (fs::temp_directory_path() / "phaseguard-bench-XXXXXX").string();
+  if (mkdtemp(folder.data()) == nullptr) die("no temporary folder");
+  const fs::path file = fs::path(folder) / "bench.phaseguard";
+  write_run(file, reports);
+  std::printf("%s\n", measure(file, reports, rounds).dump(2).c_str());
+  std::error_code ignored;
+  fs::remove_all(folder, ignored);
+  return 0;
+}
