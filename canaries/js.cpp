@@ -51,7 +51,10 @@ Status check_call(std::size_t model, std::size_t reference, JsVariant variant, s
 }
 
 detail::RowKernel row_kernel() {
-#if defined(PHASEGUARD_JS_AVX2)
+#if defined(PHASEGUARD_JS_X86)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
+    return detail::js_row_avx512;
+  }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return detail::js_row_avx2;
 #endif
   return detail::js_row_portable;
@@ -93,12 +96,10 @@ JsValue value_in_double(Span<const double> model, Span<const double> reference, 
 }
 
 JsValue value_in_float(Span<const float> model, Span<const float> reference, JsVariant variant,
-                       std::size_t k, std::vector<float>& scratch) {
+                       std::size_t k, detail::Scratch& scratch) {
   if (variant == JsVariant::kFull) {
-    scratch.resize(2 * detail::scratch_floats(model.size()));
     static const detail::RowKernel kKernel = row_kernel();
-    const detail::RowResult row =
-        kKernel(model.data(), reference.data(), model.size(), scratch.data());
+    const detail::RowResult row = kKernel(model.data(), reference.data(), model.size(), scratch);
     if (row.bad) return kBadValue;
     if (!std::isnan(row.js)) {
       const double js = detail::clamped(row.js);
@@ -137,7 +138,7 @@ Result<JsValue> js_divergence(Span<const float> model, Span<const float> referen
   if (auto ok = check_call(model.size(), reference.size(), variant, k); !ok) {
     return tl::unexpected<Error>(ok.error());
   }
-  std::vector<float> scratch;
+  detail::Scratch scratch;
   return value_in_float(model, reference, variant, k, scratch);
 }
 
@@ -163,7 +164,7 @@ Result<std::vector<JsValue>> js_divergence_rows(Span<const float> model,
   if (auto ok = check_call(width, width, variant, k); !ok) {
     return tl::unexpected<Error>(ok.error());
   }
-  std::vector<float> scratch;
+  detail::Scratch scratch;
   std::vector<JsValue> values;
   values.reserve(rows);
   for (std::size_t i = 0; i < rows; ++i) {
@@ -199,7 +200,7 @@ Result<JsAnalysis> js_analysis(Span<const float> model, Span<const float> refere
   auto analysis =
       js_analysis(Span<const double>(wide_model), Span<const double>(wide_reference), ks);
   if (!analysis || analysis->quality != Quality::kGood) return analysis;
-  std::vector<float> scratch;
+  detail::Scratch scratch;
   analysis->full = value_in_float(model, reference, JsVariant::kFull, 0, scratch).value;
   return analysis;
 }

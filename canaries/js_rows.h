@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 namespace phaseguard::canaries::detail {
 
@@ -11,19 +12,33 @@ struct RowResult {
   double js = 0.0;   // nats, not yet clamped to ln 2; NaN: logits beyond 1e37, use float64 instead
 };
 
-// model, reference: n logits. scratch: room for 2 * scratch_floats(n), reused between rows.
-using RowKernel = RowResult (*)(const float* model, const float* reference, std::size_t n,
-                                float* scratch);
+inline constexpr std::size_t kBlock = 128;   // floats added in float32 before float64 takes over
+inline constexpr std::size_t kChunk = 2048;  // floats of a row that stay in the first-level cache
 
-inline constexpr std::size_t kBlock = 32;
-[[nodiscard]] constexpr std::size_t scratch_floats(std::size_t n) {
-  return (n + kBlock - 1) / kBlock * kBlock;
-}
+// Memory of one row, reused between rows: the exponentials, and the largest logit of each chunk.
+struct RowScratch {
+  std::vector<float> e;
+  std::vector<float> maxima;
+
+  void resize(std::size_t n) {
+    e.resize((n + kBlock - 1) / kBlock * kBlock);
+    maxima.resize(n / kChunk + 1);
+  }
+};
+struct Scratch {
+  RowScratch model, reference;
+};
+
+// model, reference: n logits.
+using RowKernel = RowResult (*)(const float* model, const float* reference, std::size_t n,
+                                Scratch& scratch);
 
 RowResult js_row_portable(const float* model, const float* reference, std::size_t n,
-                          float* scratch);
-#if defined(PHASEGUARD_JS_AVX2)
-RowResult js_row_avx2(const float* model, const float* reference, std::size_t n, float* scratch);
+                          Scratch& scratch);
+#if defined(PHASEGUARD_JS_X86)
+RowResult js_row_avx2(const float* model, const float* reference, std::size_t n, Scratch& scratch);
+RowResult js_row_avx512(const float* model, const float* reference, std::size_t n,
+                        Scratch& scratch);
 #endif
 
 }  // namespace phaseguard::canaries::detail

@@ -1,9 +1,11 @@
-// The kernel itself, on vectors of 8 floats (compiler vectors: one AVX2 register, or two SSE or
-// NEON registers). Compiled twice; PHASEGUARD_JS_ROW names the function. Everything here is local
-// to the file that includes it, so that no AVX2 code can be chosen for a processor without it.
+// The kernel itself, on compiler vectors of PHASEGUARD_JS_LANES floats: 16 is one AVX-512 register,
+// 8 one AVX2 register or two of SSE or NEON. Compiled once for each; PHASEGUARD_JS_ROW names the
+// function. Everything here is local to the file that includes it, so that no code can be chosen
+// for a processor that cannot run it.
 //
-// Three passes over two rows that stay in cache: maxima, exponentials and their sums, shares. Per
-// token, with d = ln p - ln q, a = |d|, s = min(p, q) / max(p, q), m = (p + q) / 2:
+// Two passes over each pair of rows. First, chunk by chunk in the first-level cache: the chunk's
+// maximum, exponentials relative to it and their sum. Then, with both rows normalised, the shares.
+// Per token, with d = ln p - ln q, a = |d|, s = min(p, q) / max(p, q), m = (p + q) / 2:
 //   a < 2:  share = m d^2 G(d^2)                               no cancellation near d = 0
 //   a >= 2: share = m (ln 2 - ln(1 + s)) - a min(p, q) / 2     the same function, rearranged
 // The polynomials were fitted at Chebyshev nodes; their largest errors stand beside them. Groups of
@@ -14,6 +16,9 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 #include "canaries/js_rows.h"
 
@@ -21,12 +26,12 @@ namespace phaseguard::canaries::detail {
 
 namespace {
 
-using Floats = float __attribute__((vector_size(32)));
-using Ints = std::int32_t __attribute__((vector_size(32)));
-using Four = float __attribute__((vector_size(16)));
-using Doubles = double __attribute__((vector_size(32)));
+constexpr std::size_t kLanes = PHASEGUARD_JS_LANES;
+using Floats = float __attribute__((vector_size(kLanes * 4)));
+using Ints = std::int32_t __attribute__((vector_size(kLanes * 4)));
+using Half = float __attribute__((vector_size(kLanes * 2)));
+using Doubles = double __attribute__((vector_size(kLanes * 4)));
 
-constexpr std::size_t kLanes = 8;
 constexpr float kHuge = 1e37f;  // beyond it differences of logits overflow
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
@@ -39,60 +44,88 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 [[gnu::always_inline]] inline Floats all(float x) { return Floats{} + x; }
 
 [[gnu::always_inline]] inline Doubles widened(Floats v) {
-  const Four low = __builtin_shufflevector(v, v, 0, 1, 2, 3);
-  const Four high = __builtin_shufflevector(v, v, 4, 5, 6, 7);
+  Half low, high;
+  std::memcpy(&low, &v, sizeof low);
+  std::memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
   return __builtin_convertvector(low, Doubles) + __builtin_convertvector(high, Doubles);
 }
 
-// e^x for x <= 0; below -87 (and for -infinity) exactly 0. Relative error 1e-7.
-[[gnu::always_inline]] inline Floats exponential(Floats x) {
-  const Ints gone = x < all(-87.0f);
-  const Floats safe = gone ? all(0.0f) : x;
-  const Floats shifter = all(12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number
-  const Floats shifted = safe * 1.44269504088896341f + shifter;
-  const Floats whole = shifted - shifter;
-  const Floats r = (safe - whole * 0.693359375f) + whole * 2.12194440054690583e-4f;
-  Floats y = all(0.0013941108438804987f);  // 2e-9 on |r| <= ln(2)/2
-  y = y * r + 0.008375126398132253f;
-  y = y * r + 0.04166635289669687f;
-  y = y * r + 0.16666415514653618f;
-  y = y * r + 0.5000000047117784f;
-  y = y * r + 1.0f;
-  y = y * r + 1.0f;
-  // 2^n: the low bits of `shifted` are n, moved into the exponent field.
-  Ints bits;
-  std::memcpy(&bits, &shifted, sizeof bits);
-  Ints power = (bits << 23) + 0x3f800000;
-  Floats scale;
-  std::memcpy(&scale, &power, sizeof scale);
-  return gone ? all(0.0f) : y * scale;
+[[gnu::always_inline]] inline double summed(Doubles v) {
+  double sum = 0.0;
+  for (std::size_t lane = 0; lane < kLanes / 2; ++lane) sum += v[lane];
+  return sum;
 }
 
-struct Scan {
-  float max = -kInfinity;
-  bool bad = false;
-};
+// The larger, the smaller, the magnitude, and 1/x to 24 bits. Where one operand of the first two is
+// NaN the result is `b`. In a processor's own words, for compilers do not find them.
+#if defined(__AVX512F__)
+[[gnu::always_inline]] inline Floats larger(Floats a, Floats b) {
+  return (Floats)_mm512_max_ps((__m512)a, (__m512)b);
+}
+[[gnu::always_inline]] inline Floats smaller(Floats a, Floats b) {
+  return (Floats)_mm512_min_ps((__m512)a, (__m512)b);
+}
+[[gnu::always_inline]] inline Floats magnitude(Floats x) {
+  return (Floats)_mm512_abs_ps((__m512)x);
+}
+[[gnu::always_inline]] inline Floats reciprocal(Floats x) {
+  const Floats y = (Floats)_mm512_rcp14_ps((__m512)x);
+  return y * (2.0f - x * y);
+}
+#elif defined(__AVX2__)
+[[gnu::always_inline]] inline Floats larger(Floats a, Floats b) {
+  return (Floats)_mm256_max_ps((__m256)a, (__m256)b);
+}
+[[gnu::always_inline]] inline Floats smaller(Floats a, Floats b) {
+  return (Floats)_mm256_min_ps((__m256)a, (__m256)b);
+}
+[[gnu::always_inline]] inline Floats magnitude(Floats x) {
+  return (Floats)_mm256_andnot_ps(_mm256_set1_ps(-0.0f), (__m256)x);
+}
+[[gnu::always_inline]] inline Floats reciprocal(Floats x) { return 1.0f / x; }
+#else
+[[gnu::always_inline]] inline Floats larger(Floats a, Floats b) { return a > b ? a : b; }
+[[gnu::always_inline]] inline Floats smaller(Floats a, Floats b) { return a < b ? a : b; }
+[[gnu::always_inline]] inline Floats magnitude(Floats x) { return x < all(0.0f) ? -x : x; }
+[[gnu::always_inline]] inline Floats reciprocal(Floats x) { return 1.0f / x; }
+#endif
 
-Scan scan(const float* z, std::size_t n) {
-  Floats max = all(-kInfinity);
-  Ints bad{};
-  std::size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    const Floats v = load(z + i);
-    max = v > max ? v : max;
-    bad |= v != v;
-  }
-  Scan out;
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    if (max[lane] > out.max) out.max = max[lane];
-    out.bad = out.bad || bad[lane] != 0;
-  }
-  for (; i < n; ++i) {
-    if (z[i] > out.max) out.max = z[i];
-    out.bad = out.bad || z[i] != z[i];
-  }
-  out.bad = out.bad || out.max == kInfinity || out.max == -kInfinity;
-  return out;
+constexpr float kLog2e = 1.44269504088896341f;
+
+// e^(z - max) for z <= max. Below 2^-126 (2^-150 with AVX-512) exactly 0, for NaN NaN.
+[[gnu::always_inline]] inline Floats exponential(Floats z, float max) {
+#if defined(__AVX512F__)
+  constexpr float kGone = -200.0f;  // scalef makes 0 of it
+#else
+  constexpr float kGone = -126.0f;
+#endif
+  const Floats t = larger(all(kGone), (z - all(max)) * kLog2e);
+#if defined(__AVX512F__)
+  const Floats whole =
+      (Floats)_mm512_roundscale_ps((__m512)t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#else
+  const Floats shifter = all(12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number
+  const Floats shifted = t + shifter;
+  const Floats whole = shifted - shifter;
+#endif
+  const Floats r = t - whole;
+  Floats y = all(0.0013264726898983552f);  // 9e-8 on |r| <= 1/2
+  y = y * r + 0.009671512560660574f;
+  y = y * r + 0.055507337442447124f;
+  y = y * r + 0.24022242084919312f;
+  y = y * r + 0.6931469775984711f;
+  y = y * r + 1.0f;
+#if defined(__AVX512F__)
+  return (Floats)_mm512_scalef_ps((__m512)y, (__m512)whole);
+#else
+  // The low bits of `shifted` are the whole number; they go into the exponent field.
+  Ints bits;
+  std::memcpy(&bits, &shifted, sizeof bits);
+  const Ints power = (bits << 23) + 0x3f800000;
+  Floats scale;
+  std::memcpy(&scale, &power, sizeof scale);
+  return t == all(kGone) ? all(0.0f) : y * scale;
+#endif
 }
 
 // A whole block of kBlock logits: the row itself, or its end padded with -infinity (p = 0).
@@ -108,90 +141,143 @@ struct Block {
   }
 };
 
-// Writes e^(z - max) and returns the sum.
-double exponentials(const float* z, std::size_t n, float max, float* out) {
-  Doubles sum{};
+// One chunk of a row: its largest logit (at least -kHuge) and the sum of its exponentials.
+struct Chunk {
+  float max = -kHuge;
+  double sum = 0.0;
+  bool bad = false;  // a NaN or +infinity
+};
+
+// Writes e^(z - chunk.max) for n logits.
+Chunk take_chunk(const float* z, std::size_t n, float* out) {
+  Floats max = all(-kHuge);
   Block block;
+  for (std::size_t i = 0; i < n; i += kBlock) {
+    block.set(z, i, n);
+    for (std::size_t j = 0; j < kBlock; j += kLanes) max = larger(load(block.at + j), max);
+  }
+  Chunk chunk;
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    if (max[lane] > chunk.max) chunk.max = max[lane];
+  }
+  chunk.bad = chunk.max == kInfinity;
+  if (chunk.bad) return chunk;
+  Doubles sum{};
   for (std::size_t i = 0; i < n; i += kBlock) {
     block.set(z, i, n);
     Floats group{};
     for (std::size_t j = 0; j < kBlock; j += kLanes) {
-      const Floats e = exponential(load(block.at + j) - all(max));
+      const Floats e = exponential(load(block.at + j), chunk.max);
       store(out + i + j, e);
       group += e;
     }
     sum += widened(group);
   }
-  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  chunk.sum = summed(sum);
+  chunk.bad = std::isnan(chunk.sum);  // a NaN logit shows here, the maximum passes over it
+  return chunk;
+}
+
+// A whole row. The chunks' own maxima are kept, for their exponentials are relative to them.
+struct Row {
+  float max = -kHuge;
+  double sum = 0.0;  // relative to max
+  bool bad = false;  // a NaN or +infinity
+  const float* e = nullptr;
+  const float* chunk_max = nullptr;
+
+  // What the exponentials of chunk `c` have to be multiplied by.
+  [[nodiscard]] float scale(std::size_t c) const {
+    return static_cast<float>(std::exp(static_cast<double>(chunk_max[c]) - max) / sum);
+  }
+};
+
+Row take_row(const float* z, std::size_t n, RowScratch& scratch) {
+  scratch.resize(n);
+  Row row;
+  row.e = scratch.e.data();
+  row.chunk_max = scratch.maxima.data();
+  std::size_t c = 0;
+  for (std::size_t i = 0; i < n; i += kChunk, ++c) {
+    const Chunk chunk = take_chunk(z + i, n - i < kChunk ? n - i : kChunk, scratch.e.data() + i);
+    if (chunk.bad) {
+      row.bad = true;
+      return row;
+    }
+    scratch.maxima[c] = chunk.max;
+    if (chunk.max > row.max) {
+      row.sum *= std::exp(static_cast<double>(row.max) - chunk.max);
+      row.max = chunk.max;
+    }
+    row.sum += chunk.sum * std::exp(static_cast<double>(chunk.max) - row.max);
+  }
+  return row;
 }
 
 [[gnu::always_inline]] inline Floats share(Floats p, Floats q, Floats d) {
-  const Floats magnitude = d < all(0.0f) ? -d : d;
   // Also turns NaN (-infinity on both sides, where p = q = 0) into a number.
-  const Floats a = magnitude < all(100.0f) ? magnitude : all(100.0f);
-  const Floats m = (p + q) * 0.5f;
+  const Floats a = smaller(magnitude(d), all(100.0f));
+  const Floats both = p + q;  // 2 m
 
   const Floats u = a * a;
-  Floats g = all(5.8103698419658905e-08f);  // 1.2e-8 on 0..4
-  g = g * u - 1.3768699558237182e-06f;
-  g = g * u + 1.777747056287632e-05f;
-  g = g * u - 0.0001825864621140112f;
-  g = g * u + 0.0017349125975468773f;
-  g = g * u - 0.015624706652928887f;
-  g = g * u + 0.12499998807642773f;
-  const Floats near = m * u * g;
+  Floats g = all(2.9051849210829453e-08f);  // G / 2, 6e-9 on 0..4
+  g = g * u - 6.884349779118589e-07f;
+  g = g * u + 8.88873528143816e-06f;
+  g = g * u - 9.12932310560705e-05f;
+  g = g * u + 0.00086745627748843865f;
+  g = g * u - 0.0078123533264639435f;
+  g = g * u + 0.062499994038213865f;
+  const Floats near = both * u * g;
 
-  const Floats low = p < q ? p : q;
-  const Floats high = p < q ? q : p;
-  const Floats s = low / (high + 1e-37f);
-  Floats l = all(-0.11952958181597956f);  // ln(1 + s) / s, 3e-10 on 0..e^-2
-  l = l * s + 0.1933143234220708f;
-  l = l * s - 0.24954620942242373f;
-  l = l * s + 0.3333191869986994f;
-  l = l * s - 0.49999983726108255f;
-  l = l * s + 0.9999999996945758f;
-  const Floats far = m * (0.693147180559945309f - l * s) - a * low * 0.5f;
+  const Floats low = smaller(p, q);
+  const Floats s = low * reciprocal(larger(p, q) + 1e-37f);
+  Floats l = all(-0.059764790907989785f);  // ln(1 + s) / 2s, 2e-10 on 0..e^-2
+  l = l * s + 0.0966571612110336f;
+  l = l * s - 0.12477310471121187f;
+  l = l * s + 0.1666595934993497f;
+  l = l * s - 0.24999991863054129f;
+  l = l * s + 0.49999999984728715f;
+  const Floats far = both * (0.346573590279972655f - l * s) - a * low * 0.5f;
   return a < all(2.0f) ? near : far;
 }
 
 }  // namespace
 
 RowResult PHASEGUARD_JS_ROW(const float* model, const float* reference, std::size_t n,
-                            float* scratch) {
-  const Scan model_scan = scan(model, n);
-  const Scan reference_scan = scan(reference, n);
-  if (model_scan.bad || reference_scan.bad) return {true, 0.0};
-  if (std::fabs(model_scan.max) > kHuge || std::fabs(reference_scan.max) > kHuge) {
+                            Scratch& scratch) {
+  const Row p_row = take_row(model, n, scratch.model);
+  if (p_row.bad) return {true, 0.0};
+  const Row q_row = take_row(reference, n, scratch.reference);
+  if (q_row.bad) return {true, 0.0};
+  // Logits beyond +-kHuge, or no finite one at all: float64 finds out.
+  if (!(std::fabs(p_row.max) < kHuge && std::fabs(q_row.max) < kHuge)) {
     return {false, std::numeric_limits<double>::quiet_NaN()};
   }
-  float* e_model = scratch;
-  float* e_reference = scratch + scratch_floats(n);
-  const double sum_model = exponentials(model, n, model_scan.max, e_model);
-  const double sum_reference = exponentials(reference, n, reference_scan.max, e_reference);
-
   // d = (z_p - z_q) - shift, the shift in two parts so that near-identical rows keep their digits.
-  const double shift = (static_cast<double>(model_scan.max) - reference_scan.max) +
-                       (std::log(sum_model) - std::log(sum_reference));
+  const double shift =
+      (static_cast<double>(p_row.max) - q_row.max) + (std::log(p_row.sum) - std::log(q_row.sum));
   const auto shift_high = static_cast<float>(shift);
   const Floats high = all(shift_high);
   const Floats low = all(static_cast<float>(shift - shift_high));
-  const Floats scale_model = all(static_cast<float>(1.0 / sum_model));
-  const Floats scale_reference = all(static_cast<float>(1.0 / sum_reference));
 
   Doubles total{};
   Block p_block, q_block;
-  for (std::size_t i = 0; i < n; i += kBlock) {
-    p_block.set(model, i, n);
-    q_block.set(reference, i, n);
-    Floats group{};
-    for (std::size_t j = 0; j < kBlock; j += kLanes) {
-      const Floats d = ((load(p_block.at + j) - load(q_block.at + j)) - high) - low;
-      group += share(load(e_model + i + j) * scale_model,
-                     load(e_reference + i + j) * scale_reference, d);
+  for (std::size_t c = 0, begin = 0; begin < n; ++c, begin += kChunk) {
+    const std::size_t end = n - begin < kChunk ? n : begin + kChunk;
+    const Floats p_scale = all(p_row.scale(c));
+    const Floats q_scale = all(q_row.scale(c));
+    for (std::size_t i = begin; i < end; i += kBlock) {
+      p_block.set(model, i, n);
+      q_block.set(reference, i, n);
+      Floats group{};
+      for (std::size_t j = 0; j < kBlock; j += kLanes) {
+        const Floats d = ((load(p_block.at + j) - load(q_block.at + j)) - high) - low;
+        group += share(load(p_row.e + i + j) * p_scale, load(q_row.e + i + j) * q_scale, d);
+      }
+      total += widened(group);
     }
-    total += widened(group);
   }
-  return {false, (total[0] + total[1]) + (total[2] + total[3])};
+  return {false, summed(total)};
 }
 
 }  // namespace phaseguard::canaries::detail

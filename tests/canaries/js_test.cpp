@@ -109,6 +109,20 @@ TEST_CASE("S = V leaves nothing outside: every variant equals the full value", "
   }
 }
 
+// Every build of the kernel that this processor can run, not only the one that is chosen.
+std::vector<detail::RowKernel> runnable_kernels() {
+  std::vector<detail::RowKernel> kernels{detail::js_row_portable};
+#if defined(PHASEGUARD_JS_X86)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    kernels.push_back(detail::js_row_avx2);
+  }
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
+    kernels.push_back(detail::js_row_avx512);
+  }
+#endif
+  return kernels;
+}
+
 TEST_CASE("float32 rows agree with float64 within 2e-7, on every kernel", "[canaries][property]") {
   std::mt19937 random(13);
   for (int round = 0; round < 400; ++round) {
@@ -120,11 +134,32 @@ TEST_CASE("float32 rows agree with float64 within 2e-7, on every kernel", "[cana
         std::fabs(
             js_divergence(Span<const float>(rows.model), Span<const float>(rows.reference))->value -
             wanted) <= 2e-7);
-    const std::size_t n = rows.model.size();
-    std::vector<float> scratch(2 * detail::scratch_floats(n));
-    const auto portable =
-        detail::js_row_portable(rows.model.data(), rows.reference.data(), n, scratch.data());
-    CHECK(std::fabs(portable.js - wanted) <= 2e-7);
+    detail::Scratch scratch;
+    for (const detail::RowKernel kernel : runnable_kernels()) {
+      const auto row = kernel(rows.model.data(), rows.reference.data(), rows.model.size(), scratch);
+      CHECK(std::fabs(row.js - wanted) <= 2e-7);
+    }
+  }
+}
+
+TEST_CASE("long rows far from zero keep their digits on every kernel", "[canaries]") {
+  // Several chunks, each with its own largest logit, all far away from zero.
+  std::mt19937 random(17);
+  std::normal_distribution<float> normal;
+  for (const float offset : {0.0f, 30.0f, -700.0f, 12000.0f}) {
+    std::vector<float> p(3 * detail::kChunk + 77), q(p.size());
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      q[i] = offset + 3.0f * normal(random) + static_cast<float>(i / detail::kChunk);
+      p[i] = q[i] + 0.5f * normal(random);
+    }
+    const std::vector<double> wide_p = wide(p), wide_q = wide(q);
+    const double wanted =
+        js_divergence(Span<const double>(wide_p), Span<const double>(wide_q))->value;
+    detail::Scratch scratch;
+    for (const detail::RowKernel kernel : runnable_kernels()) {
+      CHECK(std::fabs(kernel(p.data(), q.data(), p.size(), scratch).js - wanted) <= 2e-7);
+      CHECK(kernel(q.data(), q.data(), q.size(), scratch).js == 0.0);
+    }
   }
 }
 
