@@ -12,7 +12,7 @@ namespace phaseguard::probe {
 
 namespace {
 
-constexpr std::size_t kMaxWidth = 8192;  // the Hessian is width^2 doubles: 512 MiB there
+constexpr std::size_t kMaxWidth = 65536;
 
 struct Counts {
   std::size_t positive = 0, negative = 0;
@@ -121,6 +121,7 @@ Result<LogisticFit> fit_logistic(const Features& x, Span<const std::uint8_t> y, 
   fit.objective = minimum->objective;
   fit.gradient_max = minimum->gradient_max;
   fit.iterations = minimum->iterations;
+  fit.trace = std::move(minimum->trace);
   return fit;
 }
 

@@ -8,6 +8,7 @@
 #include "monitor/base/result.h"
 #include "monitor/base/span.h"
 #include "probe/features.h"
+#include "probe/newton.h"
 
 namespace phaseguard::probe {
 
@@ -24,14 +25,15 @@ struct LogisticFit {
   double objective = 0.0;     // (1/n) sum log(1 + exp(-y (w.x + b))) + l2/2 |w|^2 at the optimum
   double gradient_max = 0.0;  // infinity norm there: <= 1e-8 or the fit is an Error
   int iterations = 0;
+  std::vector<TracePoint> trace;  // iterations + 1 entries, the last one is the optimum
 };
 
 // w.x + b of one row of raw (not standardised) features; row: [H].
 [[nodiscard]] double logit(const LogisticModel& model, Span<const double> row);
 
 // y: 0 or 1 per row. l2 > 0 makes the optimum unique even for separable data. Errors: sizes differ,
-// a value not finite, one class only, l2 not > 0, H above 8192, or the gradient does not reach
-// 1e-8.
+// a value not finite, one class only, l2 not > 0, H above 65536, or the gradient does not reach
+// 1e-8. Newton's method; above 512 columns its steps come from conjugate gradients.
 [[nodiscard]] Result<LogisticFit> fit_logistic(const Features& x, Span<const std::uint8_t> y,
                                                double l2);
 

@@ -18,8 +18,15 @@ struct SoftProblem {
   std::size_t penalised = 0;
 };
 
+// Where the solver stood before its first step, and after each.
+struct TracePoint {
+  double objective = 0.0;
+  double gradient_max = 0.0;  // infinity norm
+};
+
 struct Minimum {
   std::vector<double> w;
+  std::vector<TracePoint> trace;
   double objective = 0.0;
   double gradient_max = 0.0;  // infinity norm
   int iterations = 0;
@@ -27,8 +34,13 @@ struct Minimum {
 
 inline constexpr double kGradientTolerance = 1e-8;
 
+// Up to this many unknowns the Newton equations are solved by a Cholesky factor of the Hessian,
+// above it by conjugate gradients on products with it, which need no matrix.
+inline constexpr std::size_t kMaxFactorised = 512;
+
 // From w = 0, until the gradient no longer shrinks. Error: it stays above kGradientTolerance (the
 // minimum is at infinity, or the problem is too badly conditioned for float64).
-[[nodiscard]] Result<Minimum> minimise(const SoftProblem& problem);
+[[nodiscard]] Result<Minimum> minimise(const SoftProblem& problem,
+                                       std::size_t max_factorised = kMaxFactorised);
 
 }  // namespace phaseguard::probe

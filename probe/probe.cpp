@@ -19,20 +19,6 @@ Status width_fits(const Site& site, std::size_t cols, const std::string& what) {
                                           ", these features have width " + std::to_string(cols));
 }
 
-std::string data_digest(const Features& x, Span<const std::uint8_t> y) {
-  std::string bytes(x.values.size() * sizeof(double), '\0');
-  std::memcpy(bytes.data(), x.values.data(), bytes.size());
-  bytes.append(y.begin(), y.end());
-  return hex(sha256(bytes));
-}
-
-bool finite_row(Span<const double> row) {
-  for (double v : row) {
-    if (!std::isfinite(v)) return false;
-  }
-  return true;
-}
-
 tl::unexpected<Error> passed_on(const Error& error) { return tl::unexpected<Error>(error); }
 
 }  // namespace
@@ -63,6 +49,41 @@ Status same_site(const Site& saved, const Site& here, const std::string& what) {
   return {};
 }
 
+const char* name_of(CalibrationMethod method) {
+  return method == CalibrationMethod::kPlatt ? "platt" : "temperature";
+}
+
+Result<CalibrationMethod> parse_calibration(const std::string& name) {
+  for (const auto method : {CalibrationMethod::kPlatt, CalibrationMethod::kTemperature}) {
+    if (name == name_of(method)) return method;
+  }
+  return fail(Errc::kInvalidArgument,
+              "calibration is " + phaseguard::quoted(name, 40) + ", expected platt or temperature");
+}
+
+std::string data_digest(const Features& x, Span<const std::uint8_t> labels) {
+  std::string bytes(x.values.size() * sizeof(double), '\0');
+  std::memcpy(bytes.data(), x.values.data(), bytes.size());
+  bytes.append(labels.begin(), labels.end());
+  return hex(sha256(bytes));
+}
+
+namespace {
+
+Result<Calibration> calibrated(CalibrationMethod method, const std::vector<double>& logits,
+                               Span<const std::uint8_t> y) {
+  if (method == CalibrationMethod::kTemperature) {
+    const auto fit = fit_temperature(logits, y);
+    if (!fit) return passed_on(fit.error());
+    return Calibration{method, fit->inverse_temperature, 0.0};
+  }
+  const auto fit = fit_platt(logits, y);
+  if (!fit) return passed_on(fit.error());
+  return Calibration{method, fit->slope, fit->intercept};
+}
+
+}  // namespace
+
 Result<ActivationProbe> ActivationProbe::fit(const Features& x, Span<const std::uint8_t> y,
                                              const Features& held_x,
                                              Span<const std::uint8_t> held_y, Site site,
@@ -78,51 +99,83 @@ Result<ActivationProbe> ActivationProbe::fit(const Features& x, Span<const std::
   ActivationProbe probe;
   probe.site_ = std::move(site);
   probe.model_ = std::move(fitted->model);
-  probe.gradient_max_ = fitted->gradient_max;
-  probe.l2_ = options.l2;
-  probe.seed_ = options.seed;
-  probe.date_ = options.date;
+  probe.folded_ = fold(probe.model_);
   probe.false_alarm_rate_ = options.false_alarm_rate;
-  probe.data_sha256_ = data_digest(x, y);
-  for (std::uint8_t label : y) (label != 0 ? probe.n_positive_ : probe.n_negative_) += 1;
+  FitRecord& record = probe.record_;
+  record.l2 = options.l2;
+  record.gradient_max = fitted->gradient_max;
+  record.iterations = fitted->iterations;
+  record.seed = options.seed;
+  record.date = options.date;
+  record.data_sha256 = data_digest(x, y);
+  record.trace = std::move(fitted->trace);
+  for (std::uint8_t label : y) (label != 0 ? record.n_positive : record.n_negative) += 1;
+  if (auto ok = probe.hold_out(held_x, held_y, options); !ok) return passed_on(ok.error());
+  return probe;
+}
 
-  std::vector<double> logits, risks, negatives;
-  for (std::size_t i = 0; i < held_x.rows; ++i)
-    logits.push_back(logit(probe.model_, held_x.row(i)));
-  const auto platt = fit_platt(logits, held_y);
-  if (!platt) return passed_on(platt.error());
-  probe.calibration_ = *platt;
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    risks.push_back(sigmoid(platt->slope * logits[i] + platt->intercept));
-    if (held_y[i] == 0) negatives.push_back(risks.back());
+Status ActivationProbe::hold_out(const Features& x, Span<const std::uint8_t> y,
+                                 const ProbeOptions& options) {
+  held_out_.data_sha256 = data_digest(x, y);
+  if (held_out_.data_sha256 == record_.data_sha256) {
+    return fail(Errc::kInvalidArgument,
+                "probe: the held-out data are the fitting data; calibrate and judge a probe on "
+                "samples it has not seen");
   }
-  const auto ranking = rank_scores(risks, held_y);
+  std::vector<double> logits, risks, negatives;
+  for (std::size_t i = 0; i < x.rows; ++i) logits.push_back(logit(folded_, x.row(i).data()));
+  const auto calibration = calibrated(options.calibration, logits, y);
+  if (!calibration) return passed_on(calibration.error());
+  calibration_ = *calibration;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    risks.push_back(risk_of(logits[i]));
+    if (y[i] == 0) negatives.push_back(risks.back());
+  }
+  const auto ranking = rank_scores(risks, y);
   if (!ranking) return passed_on(ranking.error());
-  const auto interval = bootstrap_auroc(risks, held_y, options.bootstrap, options.seed);
-  if (!interval) return passed_on(interval.error());
+  const auto spread = bootstrap(risks, y, options.bootstrap, options.seed);
+  if (!spread) return passed_on(spread.error());
   const auto alarm = threshold_for_false_alarm_rate(negatives, options.false_alarm_rate);
   if (!alarm) return passed_on(alarm.error());
-  probe.threshold_ = alarm->threshold;
-  probe.held_out_ = {ranking->auroc, interval->lower,     interval->upper,
-                     ranking->auprc, ranking->n_positive, ranking->n_negative};
-  return probe;
+  threshold_ = alarm->threshold;
+  held_out_.false_alarms = alarm->false_alarms;
+  held_out_.auroc = ranking->auroc;
+  held_out_.auroc_lower = spread->auroc.lower;
+  held_out_.auroc_upper = spread->auroc.upper;
+  held_out_.auprc = ranking->auprc;
+  held_out_.auprc_lower = spread->auprc.lower;
+  held_out_.auprc_upper = spread->auprc.upper;
+  held_out_.resamples = spread->resamples;
+  held_out_.n_positive = ranking->n_positive;
+  held_out_.n_negative = ranking->n_negative;
+  return {};
+}
+
+double ActivationProbe::risk_of(double logit) const {
+  // A sum of finite terms that overflows is no risk of 0 or 1 either.
+  if (!std::isfinite(logit)) return std::numeric_limits<double>::quiet_NaN();
+  return sigmoid(calibration_.slope * logit + calibration_.intercept);
 }
 
 Result<std::vector<double>> ActivationProbe::score(const Features& h) const {
   if (auto ok = width_fits(site_, h.cols, "probe"); !ok) return passed_on(ok.error());
+  if (h.rows == 0) return fail(Errc::kInvalidArgument, "probe: no row to score");
   std::vector<double> risks(h.rows);
-  for (std::size_t i = 0; i < h.rows; ++i) {
-    const double t = logit(model_, h.row(i));
-    risks[i] = finite_row(h.row(i)) ? sigmoid(calibration_.slope * t + calibration_.intercept)
-                                    : std::numeric_limits<double>::quiet_NaN();
-  }
+  for (std::size_t i = 0; i < h.rows; ++i) risks[i] = risk_of(logit(folded_, h.row(i).data()));
   return risks;
 }
 
 Result<std::vector<double>> ActivationProbe::score(Span<const float> h, std::size_t rows) const {
-  const auto features = make_features(h, rows, static_cast<std::size_t>(site_.width));
-  if (!features) return passed_on(features.error());
-  return score(*features);
+  const auto width = static_cast<std::size_t>(site_.width);
+  if (rows == 0 || h.size() / width != rows || h.size() % width != 0) {
+    return fail(Errc::kInvalidArgument,
+                "probe: expected " + std::to_string(rows) + " rows (at least one) of width " +
+                    std::to_string(width) + " of layer " + phaseguard::quoted(site_.layer, 60) +
+                    ", found " + std::to_string(h.size()) + " values");
+  }
+  std::vector<double> risks(rows);
+  for (std::size_t i = 0; i < rows; ++i) risks[i] = risk_of(logit(folded_, h.data() + i * width));
+  return risks;
 }
 
 Result<double> ActivationProbe::staleness_of(const Features& now) const {
@@ -153,6 +206,19 @@ Result<TraitDirection> TraitDirection::fit(const Features& trait, const Features
 
 Result<Drift> TraitDirection::drift(const Features& reference, const Features& model) const {
   return drift_along(direction_.unit, reference, model);
+}
+
+Result<TraitDirection> TraitDirection::from_raw(std::vector<double> raw, std::string trait_name,
+                                                Site site, std::size_t n_trait,
+                                                std::size_t n_other) {
+  const std::size_t width = raw.size();
+  const Features trait{1, width, std::move(raw)};
+  const Features origin{1, width, std::vector<double>(width, 0.0)};
+  auto out = fit(trait, origin, std::move(trait_name), std::move(site));
+  if (!out) return passed_on(out.error());
+  out->n_trait_ = n_trait;
+  out->n_other_ = n_other;
+  return out;
 }
 
 }  // namespace phaseguard::probe

@@ -1,7 +1,7 @@
 // The two instruments fitted on hidden states, with where they may be used: ActivationProbe (risk
-// of a sample) and TraitDirection (drift of a model). Saved as safetensors; a file of another
-// layer, width or model is refused. No LibTorch: probe_tensor.h has the tensor calls. Immutable
-// once made; any thread. C++17-clean.
+// of a sample) and TraitDirection (drift of a model). A probe is saved as safetensors, directions
+// several to a file (direction_set.h); a file of another layer, width or model is refused. No
+// LibTorch: probe_tensor.h has the tensor calls. Immutable once made; any thread. C++17-clean.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 #include "probe/logistic.h"
 #include "probe/ranking.h"
 #include "probe/safetensors.h"
+#include "probe/scoring.h"
 
 namespace phaseguard::probe {
 
@@ -33,25 +34,54 @@ struct Site {
 // Ok, or an Error naming the first field that differs, with both values.
 [[nodiscard]] Status same_site(const Site& saved, const Site& here, const std::string& what);
 
+enum class CalibrationMethod { kPlatt, kTemperature };
+
 struct ProbeOptions {
   double l2 = 1e-2;
+  CalibrationMethod calibration = CalibrationMethod::kPlatt;
   double false_alarm_rate = 0.05;  // target of the saved threshold
   std::size_t bootstrap = 1000;
   std::uint64_t seed = 0;
   std::string date;  // as the caller writes it; "" = not recorded
 };
 
+// risk = sigma(slope * logit + intercept). Temperature: slope = 1 / T, intercept = 0.
+struct Calibration {
+  CalibrationMethod method = CalibrationMethod::kPlatt;
+  double slope = 1.0, intercept = 0.0;
+};
+[[nodiscard]] const char* name_of(CalibrationMethod method);  // "platt" | "temperature"
+[[nodiscard]] Result<CalibrationMethod> parse_calibration(const std::string& name);
+
+// How the fit ended, and on what.
+struct FitRecord {
+  double l2 = 0.0;
+  double gradient_max = 0.0;  // infinity norm at the optimum, <= 1e-8
+  int iterations = 0;         // Newton steps
+  std::size_t n_positive = 0, n_negative = 0;
+  std::uint64_t seed = 0;  // of the bootstrap, and of a split that the caller made
+  std::string date, data_sha256;
+  std::vector<TracePoint> trace;  // not saved
+};
+
 // A probe's quality on data it was not fitted on.
 struct HeldOut {
   double auroc = 0.0, auroc_lower = 0.0, auroc_upper = 0.0;  // bootstrap 95 %
-  double auprc = 0.0;
+  double auprc = 0.0, auprc_lower = 0.0, auprc_upper = 0.0;
+  std::size_t resamples = 0;
   std::size_t n_positive = 0, n_negative = 0;
+  std::size_t false_alarms = 0;  // negatives above the threshold, which was chosen on them
+  std::string data_sha256;
 };
+
+// SHA-256 of features and labels: which data a probe was fitted or calibrated on.
+[[nodiscard]] std::string data_digest(const Features& x, Span<const std::uint8_t> labels);
 
 class ActivationProbe {
  public:
-  // Fits on (x, y), calibrates (Platt) and chooses the threshold on (held_x, held_y). Errors: as
-  // fit_logistic, fit_platt and rank_scores; widths that differ from site.width.
+  // Fits on (x, y), calibrates and chooses the threshold on (held_x, held_y). Errors: as
+  // fit_logistic, fit_platt and rank_scores; widths that differ from site.width; held-out data that
+  // are the fitting data.
   [[nodiscard]] static Result<ActivationProbe> fit(const Features& x, Span<const std::uint8_t> y,
                                                    const Features& held_x,
                                                    Span<const std::uint8_t> held_y, Site site,
@@ -67,10 +97,15 @@ class ActivationProbe {
 
   [[nodiscard]] const Site& site() const { return site_; }
   [[nodiscard]] const LogisticModel& model() const { return model_; }
-  [[nodiscard]] const PlattFit& calibration() const { return calibration_; }
+  [[nodiscard]] const Calibration& calibration() const { return calibration_; }
   [[nodiscard]] double threshold() const { return threshold_; }  // on the calibrated risk, strict
   [[nodiscard]] double false_alarm_rate() const { return false_alarm_rate_; }
   [[nodiscard]] const HeldOut& held_out() const { return held_out_; }
+  [[nodiscard]] const FitRecord& record() const { return record_; }
+  // Folded weights and bias: logit = weights . h + bias, risk = sigma(slope logit + intercept).
+  [[nodiscard]] const FoldedModel& folded() const { return folded_; }
+  // NaN in, NaN out.
+  [[nodiscard]] double risk_of(double logit) const;
 
   [[nodiscard]] Status save(const std::filesystem::path& file) const;
   // Refuses a file fitted for another site than `here`.
@@ -82,15 +117,15 @@ class ActivationProbe {
                                                          const std::string& source);
 
  private:
+  Status hold_out(const Features& x, Span<const std::uint8_t> y, const ProbeOptions& options);
+
   Site site_;
   LogisticModel model_;
-  PlattFit calibration_;
+  FoldedModel folded_;
+  Calibration calibration_;
   HeldOut held_out_;
+  FitRecord record_;
   double threshold_ = 0.5, false_alarm_rate_ = 0.05;
-  double l2_ = 0.0, gradient_max_ = 0.0;
-  std::size_t n_positive_ = 0, n_negative_ = 0;
-  std::uint64_t seed_ = 0;
-  std::string date_, data_sha256_;
 };
 
 class TraitDirection {
@@ -105,13 +140,13 @@ class TraitDirection {
   [[nodiscard]] const std::string& trait() const { return trait_; }  // signal drift/<trait>
   [[nodiscard]] const Site& site() const { return site_; }
   [[nodiscard]] const Direction& direction() const { return direction_; }
+  [[nodiscard]] std::size_t n_trait() const { return n_trait_; }
+  [[nodiscard]] std::size_t n_other() const { return n_other_; }
 
-  [[nodiscard]] Status save(const std::filesystem::path& file) const;
-  [[nodiscard]] static Result<TraitDirection> load(const std::filesystem::path& file,
-                                                   const Site& here);
-  [[nodiscard]] TensorFile to_file() const;
-  [[nodiscard]] static Result<TraitDirection> from_file(const TensorFile& file,
-                                                        const std::string& source);
+  // From a saved direction (direction_set.h). Error: zero or not finite.
+  [[nodiscard]] static Result<TraitDirection> from_raw(std::vector<double> raw,
+                                                       std::string trait_name, Site site,
+                                                       std::size_t n_trait, std::size_t n_other);
 
  private:
   std::string trait_;

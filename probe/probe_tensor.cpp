@@ -1,8 +1,11 @@
 #include "probe/probe_tensor.h"
 
+#include <ATen/ops/tensor.h>
 #include <c10/util/Exception.h>
 
 #include <sstream>
+
+#include "monitor/base/text.h"
 
 namespace phaseguard::probe {
 
@@ -37,6 +40,17 @@ auto guarded(F&& body) -> decltype(body()) {
   }
 }
 
+// Only [B] logits leave the device.
+std::vector<double> score_on_device(const ActivationProbe& probe, const at::Tensor& hidden) {
+  const FoldedModel& folded = probe.folded();
+  const at::Tensor weights =
+      at::tensor(at::ArrayRef<double>(folded.weights), at::kDouble).to(hidden.device());
+  const at::Tensor logits = hidden.detach().to(at::kDouble).mv(weights).to(at::kCPU).contiguous();
+  std::vector<double> risks(logits.data_ptr<double>(), logits.data_ptr<double>() + logits.numel());
+  for (double& value : risks) value = probe.risk_of(value + folded.bias);
+  return risks;
+}
+
 }  // namespace
 
 Result<Features> features_of(const at::Tensor& hidden) {
@@ -53,9 +67,27 @@ Result<Features> features_of(const at::Tensor& hidden) {
 }
 
 Result<std::vector<double>> score(const ActivationProbe& probe, const at::Tensor& hidden) {
-  const auto features = features_of(hidden);
-  if (!features) return tl::unexpected<Error>(features.error());
-  return probe.score(*features);
+  const auto width = probe.site().width;
+  if (!hidden.defined() || hidden.dim() != 2 || !hidden.is_floating_point() ||
+      hidden.size(0) == 0 || hidden.size(1) != width) {
+    return fail(Errc::kInvalidArgument,
+                "probe: expected a floating tensor [B, " + std::to_string(width) +
+                    "] with at least one row, of layer " +
+                    phaseguard::quoted(probe.site().layer, 60) + ", found " + shape_text(hidden));
+  }
+  return guarded([&]() -> Result<std::vector<double>> {
+    if (!hidden.is_cpu()) return score_on_device(probe, hidden);
+    if (hidden.scalar_type() == at::kDouble) {
+      const auto features = features_of(hidden);
+      if (!features) return tl::unexpected<Error>(features.error());
+      return probe.score(*features);
+    }
+    // float16 and bfloat16 are exact in float32.
+    const at::Tensor single = hidden.detach().to(at::kFloat).contiguous();
+    return probe.score(
+        Span<const float>(single.data_ptr<float>(), static_cast<std::size_t>(single.numel())),
+        static_cast<std::size_t>(single.size(0)));
+  });
 }
 
 Result<Drift> drift(const TraitDirection& direction, const at::Tensor& reference,

@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <numeric>
 #include <vector>
 
 #include "monitor/base/text.h"
+#include "probe/random.h"
 
 namespace phaseguard::probe {
 
 namespace {
+
+constexpr std::size_t kMaxResamples = 1000000;
 
 // P(a positive's score is above a negative's) + half of the ties; both sorted ascending.
 double pairwise_auroc(const std::vector<double>& positive, const std::vector<double>& negative) {
@@ -24,20 +26,19 @@ double pairwise_auroc(const std::vector<double>& positive, const std::vector<dou
   return won / (static_cast<double>(positive.size()) * static_cast<double>(negative.size()));
 }
 
-double average_precision(Span<const double> scores, Span<const std::uint8_t> y, double positives) {
-  std::vector<std::size_t> order(scores.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
-  double sum = 0.0, found = 0.0;
-  for (std::size_t i = 0; i < order.size();) {
-    const double threshold = scores[order[i]];
-    double at_threshold = 0.0;
-    for (; i < order.size() && scores[order[i]] == threshold; ++i) {
-      at_threshold += y[order[i]] != 0 ? 1.0 : 0.0;
-    }
-    found += at_threshold;
-    sum += at_threshold / positives * (found / static_cast<double>(i));
+// Average precision over the distinct thresholds; both sorted ascending.
+double average_precision(const std::vector<double>& positive, const std::vector<double>& negative) {
+  const auto positives = static_cast<double>(positive.size());
+  double sum = 0.0;
+  std::size_t p = positive.size(), n = negative.size();  // those below the threshold
+  while (p > 0) {
+    const double threshold = positive[p - 1];
+    const std::size_t before = p;
+    while (p > 0 && positive[p - 1] == threshold) --p;
+    while (n > 0 && negative[n - 1] >= threshold) --n;
+    const auto found = static_cast<double>(positive.size() - p);
+    const auto alarms = static_cast<double>(negative.size() - n);
+    sum += static_cast<double>(before - p) / positives * (found / (found + alarms));
   }
   return sum;
 }
@@ -69,22 +70,6 @@ Result<Classes> split(Span<const double> scores, Span<const std::uint8_t> y) {
   return classes;
 }
 
-// SplitMix64: a small generator whose numbers are the same with every compiler and library.
-class SplitMix {
- public:
-  explicit SplitMix(std::uint64_t seed) : state_(seed) {}
-  std::size_t below(std::size_t n) {
-    state_ += 0x9e3779b97f4a7c15ull;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-    return static_cast<std::size_t>((z ^ (z >> 31)) % n);
-  }
-
- private:
-  std::uint64_t state_;
-};
-
 std::vector<double> resampled(const std::vector<double>& values, SplitMix& random) {
   std::vector<double> drawn(values.size());
   for (double& value : drawn) value = values[random.below(values.size())];
@@ -101,30 +86,37 @@ Result<Ranking> rank_scores(Span<const double> scores, Span<const std::uint8_t> 
   ranking.n_positive = classes->positive.size();
   ranking.n_negative = classes->negative.size();
   ranking.auroc = pairwise_auroc(classes->positive, classes->negative);
-  ranking.auprc = average_precision(scores, y, static_cast<double>(ranking.n_positive));
+  ranking.auprc = average_precision(classes->positive, classes->negative);
   return ranking;
 }
 
-Result<Interval> bootstrap_auroc(Span<const double> scores, Span<const std::uint8_t> y,
-                                 std::size_t resamples, std::uint64_t seed, double level) {
-  if (resamples == 0 || !(level > 0.0 && level < 1.0)) {
+Result<RankingIntervals> bootstrap(Span<const double> scores, Span<const std::uint8_t> y,
+                                   std::size_t resamples, std::uint64_t seed, double level) {
+  if (resamples == 0 || resamples > kMaxResamples || !(level > 0.0 && level < 1.0)) {
     return fail(Errc::kInvalidArgument,
-                "bootstrap: expected at least one resample and a level between 0 and 1");
+                "bootstrap: expected 1 to " + std::to_string(kMaxResamples) +
+                    " resamples and a level between 0 and 1, found " + std::to_string(resamples) +
+                    " and " + number_text(level));
   }
   const auto classes = split(scores, y);
   if (!classes) return tl::unexpected<Error>(classes.error());
   SplitMix random(seed);
-  std::vector<double> values(resamples);
-  for (double& value : values) {
+  std::vector<double> auroc(resamples), auprc(resamples);
+  for (std::size_t i = 0; i < resamples; ++i) {
     const auto positive = resampled(classes->positive, random);
-    value = pairwise_auroc(positive, resampled(classes->negative, random));
+    const auto negative = resampled(classes->negative, random);
+    auroc[i] = pairwise_auroc(positive, negative);
+    auprc[i] = average_precision(positive, negative);
   }
-  std::sort(values.begin(), values.end());
-  const auto at = [&](double share) {
-    const double place = share * static_cast<double>(resamples - 1);
-    return values[static_cast<std::size_t>(std::lround(place))];
+  const auto interval = [&](std::vector<double>& values) {
+    std::sort(values.begin(), values.end());
+    const auto at = [&](double share) {
+      const double place = share * static_cast<double>(resamples - 1);
+      return values[static_cast<std::size_t>(std::lround(place))];
+    };
+    return Interval{at((1.0 - level) / 2.0), at((1.0 + level) / 2.0)};
   };
-  return Interval{at((1.0 - level) / 2.0), at((1.0 + level) / 2.0)};
+  return RankingIntervals{interval(auroc), interval(auprc), resamples};
 }
 
 Result<AlarmThreshold> threshold_for_false_alarm_rate(Span<const double> negatives, double rate) {

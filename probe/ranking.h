@@ -21,11 +21,15 @@ struct Ranking {
 struct Interval {
   double lower = 0.0, upper = 0.0;
 };
-// Percentile interval of the AUROC: `resamples` draws within each class from a generator seeded
-// with `seed`; `level` in (0, 1), such as 0.95.
-[[nodiscard]] Result<Interval> bootstrap_auroc(Span<const double> scores,
-                                               Span<const std::uint8_t> y, std::size_t resamples,
-                                               std::uint64_t seed, double level = 0.95);
+struct RankingIntervals {
+  Interval auroc, auprc;
+  std::size_t resamples = 0;
+};
+// Percentile intervals: `resamples` (1..1e6) draws within each class from a generator seeded with
+// `seed`; `level` in (0, 1), such as 0.95. The same seed gives the same intervals everywhere.
+[[nodiscard]] Result<RankingIntervals> bootstrap(Span<const double> scores,
+                                                 Span<const std::uint8_t> y, std::size_t resamples,
+                                                 std::uint64_t seed, double level = 0.95);
 
 // Fire when score > threshold, strict: the smallest observed negative score that at most rate * n
 // negatives exceed. Never to be chosen on the data it is then evaluated on.

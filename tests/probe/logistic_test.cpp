@@ -5,6 +5,7 @@
 
 #include "probe/direction.h"
 #include "probe/ranking.h"
+#include "probe/scoring.h"
 #include "tests/support/catch.h"
 
 using namespace phaseguard;
@@ -112,13 +113,18 @@ TEST_CASE("ranking: perfect, reversed, all tied", "[probe]") {
   CHECK(rank_scores(tied, y)->auprc == 0.5);
   const std::vector<double> broken = {1, std::nan(""), 3, 4};
   CHECK_FALSE(rank_scores(broken, y));
-  const auto interval = bootstrap_auroc(up, y, 200, 1);
-  CHECK(interval->lower == 1.0);
-  CHECK(interval->upper == 1.0);
-  const auto a = bootstrap_auroc(std::vector<double>{1, 3, 2, 4}, y, 500, 9),
-             b = bootstrap_auroc(std::vector<double>{1, 3, 2, 4}, y, 500, 9);
-  CHECK(a->lower == b->lower);
-  CHECK(a->lower < a->upper);
+  const auto interval = bootstrap(up, y, 200, 1);
+  CHECK(interval->auroc.lower == 1.0);
+  CHECK(interval->auprc.upper == 1.0);
+  CHECK(interval->resamples == 200);
+  CHECK_FALSE(bootstrap(up, y, 0, 1));
+  CHECK_FALSE(bootstrap(up, y, 200, 1, 1.0));
+  const auto a = bootstrap(std::vector<double>{1, 3, 2, 4}, y, 500, 9),
+             b = bootstrap(std::vector<double>{1, 3, 2, 4}, y, 500, 9);
+  CHECK(a->auroc.lower == b->auroc.lower);
+  CHECK(a->auroc.lower < a->auroc.upper);
+  CHECK(a->auprc.lower == b->auprc.lower);
+  CHECK(a->auprc.lower < a->auprc.upper);
 }
 
 TEST_CASE("the threshold keeps the false alarms within their rate", "[probe][property]") {
@@ -146,4 +152,54 @@ TEST_CASE("movement across a direction is no drift along it", "[probe]") {
   CHECK_FALSE(drift_along(direction->unit, before, trait));
   const Features flat{2, 2, {1, 0, 1, 0}};
   CHECK_FALSE(drift_along(direction->unit, flat, after)->drift_in_sd);
+}
+
+TEST_CASE("conjugate gradients and Cholesky reach the same optimum", "[probe][property]") {
+  for (unsigned seed : {5U, 6U}) {
+    const Data data = clusters(50, 20, 1.0, seed);
+    SoftProblem problem;
+    problem.rows = data.x.rows;
+    problem.cols = data.x.cols;
+    problem.x = data.x.values;
+    problem.targets.assign(data.y.begin(), data.y.end());
+    problem.l2 = 0.02;
+    problem.penalised = data.x.cols;
+    const auto factorised = minimise(problem), iterated = minimise(problem, 0);
+    REQUIRE(factorised);
+    REQUIRE(iterated);
+    CHECK(iterated->gradient_max <= kGradientTolerance);
+    for (std::size_t j = 0; j < problem.cols; ++j) {
+      CHECK(iterated->w[j] == Approx(factorised->w[j]).margin(1e-8));
+    }
+  }
+}
+
+TEST_CASE("the trace ends at the optimum and its objective never rises", "[probe][property]") {
+  const Data data = clusters(80, 6, 1.5, 7);
+  const auto fit = fit_logistic(data.x, data.y, 0.01);
+  REQUIRE(fit);
+  REQUIRE(fit->trace.size() == static_cast<std::size_t>(fit->iterations) + 1);
+  CHECK(fit->trace.front().objective == Approx(std::log(2.0)));
+  CHECK(fit->trace.back().gradient_max == fit->gradient_max);
+  for (std::size_t i = 1; i < fit->trace.size(); ++i)
+    CHECK(fit->trace[i].objective <= fit->trace[i - 1].objective + 1e-15);
+}
+
+TEST_CASE("a folded model scores as the model does", "[probe][property]") {
+  const Data data = clusters(60, 37, 1.0, 8);
+  Features far = data.x;
+  for (double& v : far.values) v = 3.0 * v + 500.0;
+  const auto fit = fit_logistic(far, data.y, 0.01);
+  REQUIRE(fit);
+  const FoldedModel folded = fold(fit->model);
+  for (std::size_t i = 0; i < far.rows; ++i) {
+    CHECK(logit(folded, far.row(i).data()) == Approx(logit(fit->model, far.row(i))).margin(1e-9));
+  }
+}
+
+TEST_CASE("a wide fit needs no square matrix", "[probe]") {
+  const Data data = clusters(40, 1500, 2.0, 9);
+  const auto fit = fit_logistic(data.x, data.y, 0.01);
+  REQUIRE(fit);
+  CHECK(fit->gradient_max <= kGradientTolerance);
 }

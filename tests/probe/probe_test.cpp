@@ -7,6 +7,7 @@
 #include <fstream>
 #include <random>
 
+#include "probe/direction_set.h"
 #include "tests/support/catch.h"
 
 using namespace phaseguard;
@@ -145,19 +146,60 @@ TEST_CASE("a corrupt probe file gets one clear message", "[probe][hostile]") {
              Catch::Contains("not a valid safetensors file"));
 }
 
-TEST_CASE("a trait direction measures drift and survives the disk", "[probe]") {
+TEST_CASE("several directions measure drift at once and survive the disk", "[probe]") {
   const Features trait{1, kWidth, {3, 0, 4, 0, 0}}, other{1, kWidth, {0, 0, 0, 0, 0}};
-  auto direction = TraitDirection::fit(trait, other, "misaligned", site());
-  REQUIRE(direction);
+  const Features second{1, kWidth, {0, 2, 0, 0, 0}};
+  auto misaligned = TraitDirection::fit(trait, other, "misaligned", site());
+  auto verbose = TraitDirection::fit(second, other, "verbose", site());
+  REQUIRE(misaligned);
+  REQUIRE(verbose);
+  const auto set = DirectionSet::make({*misaligned, *verbose});
+  REQUIRE(set);
+  CHECK(set->cosine(0, 1) == Approx(0.0));
+  CHECK(set->cosine(0, 0) == Approx(1.0));
   const Scratch file;
-  REQUIRE(direction->save(file.path));
-  const auto back = TraitDirection::load(file.path, site());
+  REQUIRE(set->save(file.path));
+  const auto back = DirectionSet::load(file.path, site());
   REQUIRE(back);
-  CHECK(back->trait() == "misaligned");
   const Features before{2, kWidth, {0, 0, 0, 0, 0, 6, 0, 8, 0, 0}},
       now{2, kWidth, {3, 7, 4, 0, 0, 9, 7, 12, 0, 0}};
-  CHECK(back->drift(before, now)->drift == Approx(5.0));
-  CHECK(*back->drift(before, now)->drift_in_sd == Approx(1.0));
+  const auto drift = back->drift(before, now);
+  REQUIRE(drift);
+  REQUIRE(drift->size() == 2);
+  CHECK((*drift)[0].trait == "misaligned");
+  CHECK((*drift)[0].drift.drift == Approx(5.0));
+  CHECK(*(*drift)[0].drift.drift_in_sd == Approx(1.0));
+  CHECK((*drift)[1].drift.drift == Approx(7.0));
+  CHECK_FALSE((*drift)[1].drift.drift_in_sd);  // the reference does not vary along it
+  Features broken = now;
+  broken.values[1] = std::nan("");
+  CHECK((*back->drift(before, broken))[1].drift.quality == Quality::kBad);
   CHECK_FALSE(TraitDirection::fit(trait, trait, "none", site()));
-  CHECK_FALSE(ActivationProbe::load(file.path, site()));  // a direction is not a probe
+  CHECK_FALSE(DirectionSet::make({*misaligned, *misaligned}));
+  CHECK_FALSE(DirectionSet::make({}));
+  CHECK_FALSE(ActivationProbe::load(file.path, site()));  // directions are not a probe
+  Site elsewhere = site();
+  elsewhere.layer = "block0";
+  CHECK_THAT(DirectionSet::load(file.path, elsewhere).error().message, Catch::Contains("layer"));
+}
+
+TEST_CASE("calibration by temperature, refused held-out data, bad rows", "[probe]") {
+  const Data train = data(1), held = data(2);
+  ProbeOptions options;
+  options.calibration = CalibrationMethod::kTemperature;
+  const auto probe = ActivationProbe::fit(train.x, train.y, held.x, held.y, site(), options);
+  REQUIRE(probe);
+  CHECK(probe->calibration().intercept == 0.0);
+  CHECK(probe->calibration().slope > 0.0);
+  CHECK(probe->held_out().resamples == 1000);
+  CHECK(probe->held_out().auprc_lower <= probe->held_out().auprc);
+  const auto back = ActivationProbe::from_file(probe->to_file(), "x");
+  REQUIRE(back);
+  CHECK(back->calibration().method == CalibrationMethod::kTemperature);
+  CHECK(back->to_file().metadata == probe->to_file().metadata);
+  CHECK_THAT(
+      ActivationProbe::fit(train.x, train.y, train.x, train.y, site(), options).error().message,
+      Catch::Contains("held-out data are the fitting data"));
+  CHECK_FALSE(probe->score(Features{0, kWidth, {}}));
+  CHECK_FALSE(probe->score(Span<const float>(), 0));
 }

@@ -139,7 +139,7 @@ TEST_CASE("a malformed file says what is wrong", "[probe][hostile]") {
       {raw("{\"a\": "), "header:"},
       {raw("{\"a\": 7}"), "expected exactly dtype, shape and data_offsets"},
       {raw(R"({"a": {"dtype": "C64", "shape": [1], "data_offsets": [0, 8]}})", "12345678"),
-       "expected F16, F32 or F64"},
+       "expected one of F16, F32, F64"},
       {raw(R"({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}})", "1234"),
        "its shape needs 8 bytes"},
       {raw(R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}})", "1234"),

@@ -1,0 +1,27 @@
+// Random numbers that are the same with every compiler and library: bootstrap and splits.
+// C++17-clean.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace phaseguard::probe {
+
+// SplitMix64. One generator belongs to one thread.
+class SplitMix {
+ public:
+  explicit SplitMix(std::uint64_t seed) : state_(seed) {}
+  // 0..n-1, n > 0; biased by less than n / 2^64.
+  std::size_t below(std::size_t n) {
+    state_ += 0x9e3779b97f4a7c15ull;
+    std::uint64_t z = state_;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return static_cast<std::size_t>((z ^ (z >> 31)) % n);
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+}  // namespace phaseguard::probe
