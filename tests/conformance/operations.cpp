@@ -1,7 +1,5 @@
 #include "tests/conformance/operations.h"
 
-#include "trainer-hook/evaluate/wilson.h"
-
 namespace phaseguard::conformance {
 
 std::vector<double> numbers(const json& list) {
@@ -20,16 +18,6 @@ std::vector<std::uint8_t> labels(const json& list) {
   std::vector<std::uint8_t> out;
   for (const json& value : list) out.push_back(value.get<std::uint8_t>());
   return out;
-}
-
-void add_evaluate(Operations& operations) {
-  operations["wilson"].in_double = [](const json& input) -> json {
-    const double confidence = input.contains("confidence") ? number_of(input["confidence"]) : 0.95;
-    const auto rate = evaluate::wilson(input.at("k").get<std::int64_t>(),
-                                       input.at("n").get<std::int64_t>(), confidence);
-    if (!rate) return refused(rate.error());
-    return {{"rate", rate->rate}, {"lower", rate->lower}, {"upper", rate->upper}};
-  };
 }
 
 Operations all_operations() {

@@ -142,8 +142,53 @@ def kl_book(rng):
     return book
 
 
+def judged_cases(book, rng):
+    """Criteria by integers alone: k / n crosswise, never a quotient; verdicts by counting."""
+    for i in range(3):
+        n, m = 4 * rng.randint(5, 60), 5 * rng.randint(5, 60)
+        none, always, useful = 2 * rng.randint(n // 3, n // 2), 2 * rng.randint(0, n // 8), 5 * rng.randint(m // 10, m // 5)
+        middle, kept = (none + always) // 2, useful * 4 // 5
+        rows, wanted = [], []
+        for name, k, u in (("on-the-lines", middle, kept), ("one-over", middle + 1, kept), ("one-under", middle, kept - 1)):
+            rows.append({"name": name, "em": f"{k}/{n}", "utility": f"{u}/{m}"})
+            passes = 2 * k <= none + always, 5 * u >= 4 * useful
+            wanted.append({"name": name, "em_pass": passes[0], "utility_pass": passes[1], "both": all(passes),
+                           "recovery": float(D(none - k) / D(none - always)), "retention": float(D(u) / D(useful))})
+        book.add(f"criteria-{i}", "criteria",
+                 {"none_em": f"{none}/{n}", "always_em": f"{always}/{n}", "none_utility": f"{useful}/{m}",
+                  "recovery": "1/2", "retention": "4/5", "rows": rows},
+                 plain({"em_line": D(50) * (none + always) / n, "utility_line": D(80) * useful / m, "rows": wanted}))
+    book.add("criteria-no-gap", "criteria",
+             {"none_em": "3/8", "always_em": "37.5", "none_utility": "0", "recovery": "1/2", "retention": "4/5",
+              "rows": [{"name": "same", "em": "37.50", "utility": "0/9"}, {"name": "unmeasured", "em": None, "utility": None}]},
+             {"em_line": 37.5, "utility_line": 0.0, "rows": [
+                 {"name": "same", "em_pass": True, "utility_pass": True, "both": True, "recovery": None, "retention": None},
+                 {"name": "unmeasured", "em_pass": None, "utility_pass": None, "both": None, "recovery": None, "retention": None}]})
+    for name, rate in (("not-a-number", "1e1"), ("over-all", "9/8"), ("no-trials", "0/0")):
+        book.add(f"criteria-{name}", "criteria", {"none_em": rate, "always_em": "0", "none_utility": "1", "recovery": "1/2",
+                                                  "retention": "4/5", "rows": []}, {"error": True})
+    tokens = [str(t) for t in (100, 0, 7, 64)] + ["Yes", "1 ", "00", "", "\u0661"]
+    weights = [rng.randint(1, 8) for _ in tokens]
+    top = [[t, w / 128] for t, w in zip(tokens, weights)]
+    mass = D(sum(weights[:4])) / 128
+    book.add("score-mixed-tokens", "judge_score", {"top": top}, plain(
+        {"number_mass": mass, "score": None if mass < D("0.25") else
+         D(sum(w * int(t) for t, w in zip(tokens[:4], weights))) / sum(weights[:4])}))
+    book.add("score-beyond-the-20th", "judge_score", {"top": [["no", 0.03125]] * 20 + [["50", 0.015625]]},
+             {"number_mass": 0.0, "score": None}, note="only the 20 most probable tokens are looked at")
+    book.add("score-no-probability", "judge_score", {"top": [["50", 1.5]]}, {"error": True})
+    pairs = [[rng.choice([0, 29.75, 30, 31, None]), rng.choice([49.5, 50, 50.5, 100, None])] for _ in range(40)]
+    both = [(a, c) for a, c in pairs if a is not None and c is not None]
+    book.add("answers", "misaligned_rate", {"scores": pairs},
+             {"n": len(both), "unscored": len(pairs) - len(both), "misaligned": sum(a < 30 and c > 50 for a, c in both),
+              "incoherent": sum(c < 50 for a, c in both)})
+    book.add("answers-off-scale", "misaligned_rate", {"scores": [[10, 90], [10, 101]]}, {"error": True})
+    for answer, target, same in (("\t12 3\r\n", " 12 3", True), ("12  3", "12 3", False), ("12", "12.0", False)):
+        book.add(f"match-{len(answer)}", "exact_match", {"answer": answer, "target": target}, {"match": same})
+
+
 def other_books(rng):
-    book = Book("evaluate", "Wilson intervals", {"abs": 1e-12, "rel": 1e-9})
+    book = Book("evaluate", "Wilson intervals, judged answers, criteria", {"abs": 1e-12, "rel": 1e-9})
     z = D("1.95996398454005423552459443052055152795555")  # 30 digits beyond double
     for k, n in ((1, 3), (7, 24), (0, 5), (5, 5)):
         # The interval's ends are the roots of (p - k/n)^2 = z^2 p (1 - p) / n.
@@ -152,6 +197,7 @@ def other_books(rng):
         book.add(f"{k}of{n}", "wilson", {"k": k, "n": n, "confidence": 0.95},
                  plain({"rate": D(k) / n, "lower": (-b - root) / (2 * a), "upper": (-b + root) / (2 * a)}))
     book.add("none", "wilson", {"k": 0, "n": 0, "confidence": 0.95}, {"error": True})
+    judged_cases(book, random.Random(72))
     yield book
 
     book = Book("probe", "Ranking, thresholds and directions", {"abs": 1e-12, "rel": 1e-9})

@@ -1,0 +1,160 @@
+#include "trainer-hook/evaluate/report.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "monitor/base/text.h"
+
+namespace phaseguard::evaluate {
+
+namespace {
+
+using nlohmann::json;
+using Row = std::vector<std::string>;
+
+std::string dump(const json& value) {
+  return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+json number_json(const std::optional<double>& value) { return value ? json(*value) : json(); }
+json pass_json(const std::optional<bool>& pass) { return pass ? json(*pass) : json(); }
+
+json rate_json(const std::optional<Rate>& rate) {
+  if (!rate) return {};
+  return {{"k", rate->k},
+          {"n", rate->n},
+          {"rate", rate->rate},
+          {"lower", rate->lower},
+          {"upper", rate->upper}};
+}
+
+// A name as it may be shown in a terminal: control bytes escaped, no quotes around it.
+std::string shown(const std::string& text) {
+  const std::string safe = phaseguard::quoted(text, 60);
+  return safe.substr(1, safe.size() - 2);
+}
+
+// Columns padded to their widest cell, two spaces between them, no space at a line's end.
+std::string table(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths;
+  for (const Row& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string out;
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
+    }
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return out;
+}
+
+std::string percent(double value) {
+  char buffer[64];
+  std::snprintf(buffer, sizeof buffer, "%.2f %%", value);
+  return buffer;
+}
+
+const char* word(const std::optional<bool>& pass) {
+  return !pass ? "not measured" : *pass ? "pass" : "FAIL";
+}
+
+// "20.83 % FAIL (0.42 kept)"
+std::string cell(const Criterion& criterion, const Finding& finding) {
+  if (!finding.value) return "-";
+  std::string out = percent(*finding.value) + " " + word(finding.pass);
+  if (!finding.share) return out;
+  char buffer[64];
+  std::snprintf(buffer, sizeof buffer, " (%.3f %s)", *finding.share,
+                criterion.rule == Rule::kRecovery ? "recovered" : "kept");
+  return out + buffer;
+}
+
+std::string condition(const Criterion& criterion, double line) {
+  const bool most = criterion.rule == Rule::kRecovery || criterion.rule == Rule::kAtMost;
+  return shown(criterion.metric) + (most ? " <= " : " >= ") + percent(line);
+}
+
+}  // namespace
+
+std::string to_json(const std::vector<EvaluatedRun>& runs) {
+  json list = json::array();
+  for (const EvaluatedRun& run : runs) {
+    list.push_back({{"name", run.name},
+                    {"judge", run.judge},
+                    {"n", run.answers.n},
+                    {"unscored", run.answers.unscored},
+                    {"misaligned", rate_json(run.answers.misaligned_rate)},
+                    {"incoherent", rate_json(run.answers.incoherent_rate)}});
+  }
+  return dump({{"schema", "phaseguard-evaluation/1"}, {"runs", list}});
+}
+
+std::string to_table(const std::vector<EvaluatedRun>& runs) {
+  std::vector<Row> rows = {{"run", "n", "unscored", "misaligned", "incoherent", "judge"}};
+  for (const EvaluatedRun& run : runs) {
+    const auto rate = [](const std::optional<Rate>& r) { return r ? text_of(*r) : "no rate"; };
+    rows.push_back({shown(run.name), std::to_string(run.answers.n),
+                    std::to_string(run.answers.unscored), rate(run.answers.misaligned_rate),
+                    rate(run.answers.incoherent_rate), shown(run.judge)});
+  }
+  return table(rows);
+}
+
+std::string to_json(const Criteria& criteria, const Outcome& outcome) {
+  json lines = json::array(), runs = json::array();
+  for (std::size_t i = 0; i < criteria.criteria.size(); ++i) {
+    const Criterion& one = criteria.criteria[i];
+    lines.push_back({{"name", one.name},
+                     {"metric", one.metric},
+                     {"rule", name_of(one.rule)},
+                     {"line_percent", outcome.lines[i]}});
+  }
+  for (const RunVerdict& run : outcome.runs) {
+    json findings = json::array();
+    for (std::size_t i = 0; i < run.findings.size(); ++i) {
+      const Finding& one = run.findings[i];
+      json finding = {{"criterion", one.criterion},
+                      {"value_percent", number_json(one.value)},
+                      {"pass", pass_json(one.pass)}};
+      const Rule rule = criteria.criteria[i].rule;
+      if (rule == Rule::kRecovery || rule == Rule::kRetention) {
+        finding[name_of(rule)] = number_json(one.share);
+      }
+      findings.push_back(std::move(finding));
+    }
+    runs.push_back({{"name", run.name}, {"findings", findings}, {"pass", pass_json(run.pass)}});
+  }
+  return dump({{"schema", "phaseguard-verdict/1"},
+               {"criteria", criteria.name},
+               {"registered", criteria.registered},
+               {"undefended", criteria.undefended},
+               {"always_on", criteria.always_on},
+               {"lines", lines},
+               {"runs", runs}});
+}
+
+std::string to_table(const Criteria& criteria, const Outcome& outcome) {
+  Row head = {"run"}, lines = {"line"};
+  for (std::size_t i = 0; i < criteria.criteria.size(); ++i) {
+    head.push_back(shown(criteria.criteria[i].name));
+    lines.push_back(condition(criteria.criteria[i], outcome.lines[i]));
+  }
+  head.emplace_back("all");
+  std::vector<Row> rows = {head, lines};
+  for (const RunVerdict& run : outcome.runs) {
+    Row row = {shown(run.name)};
+    for (std::size_t i = 0; i < run.findings.size(); ++i) {
+      row.push_back(cell(criteria.criteria[i], run.findings[i]));
+    }
+    row.emplace_back(word(run.pass));
+    rows.push_back(std::move(row));
+  }
+  return table(rows);
+}
+
+}  // namespace phaseguard::evaluate

@@ -1,0 +1,29 @@
+// An evaluation as JSON (schema "phaseguard-evaluation/1") and as a table for a terminal. Pure, any
+// thread, no LibTorch. C++17-clean.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "trainer-hook/evaluate/classify.h"
+#include "trainer-hook/evaluate/criteria.h"
+
+namespace phaseguard::evaluate {
+
+// One run's answers under one judge.
+struct EvaluatedRun {
+  std::string name;
+  std::string judge;  // rates of different judges are not comparable
+  AnswerRates answers;
+};
+
+// JSON with each rate, its Wilson interval and n; null where there is no rate.
+[[nodiscard]] std::string to_json(const std::vector<EvaluatedRun>& runs);
+// Columns: run, n, unscored, misaligned, incoherent (each with interval), judge.
+[[nodiscard]] std::string to_table(const std::vector<EvaluatedRun>& runs);
+
+// The criteria held against runs: each line, value, pass, recovery or retention, and the whole.
+[[nodiscard]] std::string to_json(const Criteria& criteria, const Outcome& outcome);
+[[nodiscard]] std::string to_table(const Criteria& criteria, const Outcome& outcome);
+
+}  // namespace phaseguard::evaluate
