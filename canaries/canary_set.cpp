@@ -17,33 +17,6 @@ namespace {
 
 using nlohmann::json;
 
-// Offset of the first byte that is not well-formed UTF-8 (no surrogates, no overlong forms), or
-// text.size().
-std::size_t first_bad_utf8(std::string_view text) {
-  const auto byte = [&](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
-  for (std::size_t i = 0; i < text.size();) {
-    const unsigned lead = byte(i);
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    const std::size_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    if (lead < 0xc2 || lead > 0xf4) return i;
-    for (std::size_t j = 1; j <= more; ++j) {
-      if ((byte(i + j) & 0xc0u) != 0x80u) return i;
-    }
-    const unsigned second = byte(i + 1);
-    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
-        (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) {
-      return i;
-    }
-    i += more + 1;
-  }
-  return text.size();
-}
-
 tl::unexpected<Error> wrong(const std::string& what) { return fail(Errc::kMalformed, what); }
 
 Result<std::string> text_of(const json& value, const std::string& key, std::size_t max_bytes) {

@@ -17,6 +17,10 @@ namespace phaseguard {
 [[nodiscard]] std::string nearest(std::string_view word,
                                   const std::vector<std::string>& candidates);
 
+// Offset of the first byte that is not well-formed UTF-8 (no surrogates, no overlong forms), or
+// text.size().
+[[nodiscard]] std::size_t first_bad_utf8(std::string_view text);
+
 // Shortest decimal text that reads back as the same double; "NaN", "Infinity", "-Infinity" for the
 // others.
 [[nodiscard]] std::string number_text(double value);
