@@ -59,6 +59,7 @@ void fields(V& v, T& x) {
   v("variant", x.variant, kOptional);
   v("items", x.items, kOptional);
   v("every_steps", x.every_steps, kOptional);
+  v("columns", x.columns, kOptional);
 }
 
 template <class V, Fields<Sample> T>

@@ -49,9 +49,11 @@ struct SignalDecl {
   std::string unit;  // "nats", "1", ...
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
-  std::string variant;           // of a divergence: "full", "union_topk_tail", ...
-  std::string items;             // "canary" (Hello::canary_ids order) | "sample" (batch order) | ""
+  std::string variant;  // of a divergence: "full", "union_topk_tail", ...
+  std::string items;    // "canary" (Hello::canary_ids order) | "sample" (batch order) |
+                        // "distribution" (rows of `columns` probabilities, one row per canary) | ""
   std::int64_t every_steps = 0;  // measured every n steps; 0 = no fixed cadence
+  std::int64_t columns = 0;      // of items = "distribution": outcomes of a row; else 0
 };
 
 // GOOD when finite and inside the declared range, else BAD (SCIENCE.md section 1). -0.0 and

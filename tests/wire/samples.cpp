@@ -51,7 +51,8 @@ Hello hello() {
   h.knobs = {{"kl", "1", 0.0, 4.0, 0.25, "batch", "model_ref", "answer", "token_mean_step",
               "additive", "theta0-5c", true}};
   h.signals = {{"canary/js", "nats", 0.0, 0.693148180559945, "full", "canary", 5},
-               {"train/loss", "nats", -kInf, kInf, "", "", 1}};
+               {"train/loss", "nats", -kInf, kInf, "", "", 1},
+               {"canary/first_token", "1", 0.0, 1.0, "union_topk_tail", "distribution", 5, 257}};
   h.requests = {"rollback", "checkpoint"};
   return h;
 }
