@@ -1,36 +1,112 @@
-// What the file says about one detector. Part of document.h.
+// What the file says about one detector. Part of document.h; docs/POLICY.md explains each type.
+//
+// x is a counted GOOD measurement, n counts them. "Streak" laws compare each measurement and want
+// `consecutive` in a row; the others carry evidence from one measurement to the next and vote as
+// long as it stays above its limit. Comparisons are strict (>) but for eprocess (>=).
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
 #include "monitor/policy/place.h"
+#include "monitor/policy/source_spec.h"
+#include "monitor/policy/span.h"
 
 namespace phaseguard::policy {
 
-// How a BAD or MISSING measurement counts (SCIENCE.md section 3).
+// How a BAD or MISSING measurement counts (SCIENCE.md sections 3 and 10).
 enum class BadSignal : std::uint8_t {
-  kAlarm,  // breaks the streak, is not counted
-  kVote    // is counted as if it were above the threshold
+  kAlarm,  // breaks a streak, is not counted; evidence of a law without streak is kept
+  kVote    // is counted as above the threshold; without streak: three in a row vote
 };
 
-struct LevelLaw {};       // the measured value itself
-struct EwmaLaw {          // y_1 = x_1; y += alpha (x - y)
+// ---- streak laws: threshold DetectorSpec::above, hysteresis DetectorSpec::clear
+
+// The measured value, in the signal's unit. No null hypothesis, no error rate.
+struct LevelLaw {};
+// y_1 = x_1; y += alpha (x - y), in the signal's unit.
+struct EwmaLaw {
   double halflife = 1.0;  // in measurements
   double alpha = 0.5;     // 1 - 2^(-1/halflife), computed once by libm when the policy is read
 };
-using DetectorLaw = std::variant<LevelLaw, EwmaLaw>;
+// Least-squares slope over the last `window` measurements, in the signal's unit per step.
+struct RateLaw {
+  std::int64_t window = 2;  // 2..4096
+};
+// (x - mean) / sd of the `window` measurements before this one, population sd; sd 0: no value.
+struct ZscoreLaw {
+  std::int64_t window = 2;  // 2..4096
+};
+// Increment of an exponential average against the first increments: E_1 = x_1,
+// E_i = keep E_{i-1} + (1 - keep) x_i, Delta_i = E_i - E_{i-1}; the first `calibrate` of them give
+// median and MAD; above: Delta > median + mads MAD. DetectorSpec::warmup is 1 + calibrate.
+struct MadShiftLaw {
+  double keep = 0.9;           // (0, 1)
+  std::int64_t calibrate = 5;  // 1..4096
+  double mads = 3.0;           // >= 0
+};
 
-// Defaults are those of the file: `consecutive` 1, `warmup` 0, `bad` as [on] bad_signal.
+// ---- laws without streak
+
+// S_0 = 0; S = max(0, S + x - mean - slack); S > limit. Null: independent with mean <= `mean`.
+struct CusumLaw {
+  double mean = 0.0;
+  double slack = 0.0;  // >= 0
+  double limit = 0.0;  // > 0
+};
+// m += x - running mean - delta; m - min m > limit. Null: the mean does not grow.
+struct PageHinkleyLaw {
+  double delta = 0.0;  // >= 0
+  double limit = 0.0;  // > 0
+};
+// Jensen-Shannon divergence, in nats, of the mean distributions of the `window` measurements left
+// and right of a candidate, mean over rows; decided `window` measurements after it.
+struct WindowJsLaw {
+  std::int64_t window = 1;  // 1..32
+};
+// A wealth process over x in [0, 1] (outside: BAD for this detector). Null: the conditional mean is
+// at most null_mean. Gain G = 1 + bet (x - null_mean), bet in 0..1/null_mean; votes at
+// M >= 1/alpha.
+enum class EForm : std::uint8_t {
+  kVille,  // M_0 = 1; M = M G: P(a false alarm ever) <= alpha
+  kEsr,    // M_0 = 0; M = (M + 1) G: average run length >= 1/alpha
+  kEcusum  // M_0 = 1; M = max(M, 1) G: average run length >= 1/alpha
+};
+struct EprocessLaw {
+  EForm form = EForm::kVille;
+  double null_mean = 0.5;  // (0, 1)
+  double bet = 0.0;
+  double alpha = 0.05;  // (0, 1)
+};
+// No GOOD measurement for longer than `after`.
+struct StaleLaw {
+  Span after;  // intervals, steps or seconds
+};
+
+using DetectorLaw = std::variant<LevelLaw, EwmaLaw, RateLaw, ZscoreLaw, MadShiftLaw, CusumLaw,
+                                 PageHinkleyLaw, WindowJsLaw, EprocessLaw, StaleLaw>;
+
+// The word of `type = ...`.
+[[nodiscard]] const char* name_of(const DetectorLaw& law);
+[[nodiscard]] const char* name_of(EForm form);
+
+// Level, ewma, rate, zscore and mad_shift: `consecutive` means something.
+[[nodiscard]] bool has_streak(const DetectorLaw& law);
+
+// Defaults are those of the file: `consecutive` 1 (mad_shift: 2), `warmup` 0, `bad` as
+// [on] bad_signal, no hysteresis.
 struct DetectorSpec {
   std::string name;
-  std::string signal;
+  SourceSpec source;
   std::string variant;  // of a divergence, must equal the declared one; "": any
   DetectorLaw law;
-  double above = 0.0;            // strict: value > above
-  std::int64_t consecutive = 1;  // measurements in a row
-  std::int64_t warmup = 0;       // holds only after more than so many counted measurements
+  double above = 0.0;  // of level, ewma, rate, zscore and window_js: strict
+  std::int64_t consecutive = 1;
+  std::int64_t warmup = 0;             // holds only after more than so many counted measurements
+  std::optional<double> clear;         // <= above: once voting, votes on until ...
+  std::int64_t clear_consecutive = 1;  // ... so many counted measurements in a row are <= clear
   BadSignal bad = BadSignal::kAlarm;
   Place place;
 };

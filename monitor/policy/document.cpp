@@ -3,6 +3,8 @@
 #include <cmath>
 #include <string>
 
+#include "monitor/policy/laws.h"
+
 namespace phaseguard::policy {
 
 namespace {
@@ -10,13 +12,12 @@ namespace {
 wire::DetectorInfo info_of(const DetectorSpec& spec) {
   wire::DetectorInfo info;
   info.name = spec.name;
-  info.signal = spec.signal;
-  info.type = "level";
-  info.threshold = spec.above;
+  info.signal = to_text(spec.source);
+  info.type = name_of(spec.law);
+  info.threshold = threshold_of(spec, LawState{});
   info.needed = spec.consecutive;
   info.warmup = spec.warmup;
   if (const auto* ewma = std::get_if<EwmaLaw>(&spec.law)) {
-    info.type = "ewma";
     info.constants = {ewma->alpha};
   }
   return info;

@@ -26,14 +26,39 @@ const char* state_text(RuleMode mode) {
   return mode == RuleMode::kActive ? "active" : "quiet";
 }
 
+std::string times(std::int64_t count, std::int64_t needed) {
+  return " (" + std::to_string(count) + "/" + std::to_string(needed) + ")";
+}
+
+std::string stale_text(const MachineState& state, std::size_t index, const Span& after) {
+  const DetectorSpec& spec = state.document.detectors[index];
+  const Span passed{state.detectors[index].statistic, after.unit};
+  return spec.name + " no good " + to_text(spec.source) + " for " + rounded(passed.count) +
+         to_text(passed).substr(number_text(passed.count).size());
+}
+
 std::string vote_text(const MachineState& state, std::size_t index) {
   const DetectorSpec& spec = state.document.detectors[index];
   const DetectorState& detector = state.detectors[index];
-  const std::string count =
-      " (" + std::to_string(detector.streak) + "/" + std::to_string(spec.consecutive) + ")";
-  if (detector.quality != Quality::kGood)
+  const bool streak = has_streak(spec.law);
+  if (const auto* stale = std::get_if<StaleLaw>(&spec.law)) {
+    return stale_text(state, index, stale->after);
+  }
+  if (detector.quality != Quality::kGood && (streak || detector.faults >= kFaultsToVote)) {
+    const std::string count = streak ? times(detector.streak, spec.consecutive)
+                                     : " " + std::to_string(detector.faults) + " times in a row";
     return spec.name + " " + name_of(detector.quality) + count;
-  return spec.name + " " + rounded(detector.statistic) + " > " + number_text(spec.above) + count;
+  }
+  std::string text = spec.name + " " + rounded(detector.statistic);
+  if (detector.held && detector.streak < spec.consecutive) {
+    return text + " not yet <= " + number_text(*spec.clear) +
+           times(detector.clear_streak, spec.clear_consecutive);
+  }
+  text += std::holds_alternative<EprocessLaw>(spec.law) ? " >= " : " > ";
+  const double threshold = threshold_of(spec, detector.law);
+  text +=
+      std::holds_alternative<MadShiftLaw>(spec.law) ? rounded(threshold) : number_text(threshold);
+  return streak ? text + times(detector.streak, spec.consecutive) : text;
 }
 
 }  // namespace
@@ -45,12 +70,12 @@ std::vector<wire::DetectorEvidence> evidence_of_detectors(const MachineState& st
     const DetectorState& detector = state.detectors[i];
     wire::DetectorEvidence evidence;
     evidence.detector = spec.name;
-    evidence.signal = spec.signal;
+    evidence.signal = to_text(spec.source);
     evidence.step = detector.step;
     evidence.quality = detector.quality;
     evidence.value = detector.value;
     evidence.statistic = detector.statistic;
-    evidence.threshold = spec.above;
+    evidence.threshold = threshold_of(spec, detector.law);
     evidence.streak = detector.streak;
     evidence.needed = spec.consecutive;
     evidence.n = detector.n;

@@ -5,7 +5,7 @@
 
 #include "monitor/base/text.h"
 #include "monitor/policy/document.h"
-#include "monitor/policy/tracker.h"
+#include "monitor/policy/fit_parts.h"
 
 namespace phaseguard::policy {
 
@@ -42,38 +42,9 @@ struct Fit {
             ", which the trainer did not declare (declared: " + or_none(declared) + ")" +
             (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
   }
-  void check_detector(const DetectorSpec& spec);
   void check_knob(std::size_t index);
   void check_rule(const RuleSpec& rule);
 };
-
-void Fit::check_detector(const DetectorSpec& spec) {
-  std::int64_t item = -1;
-  const wire::SignalDecl* declared = find_declared(hello, spec.signal, item);
-  const std::string where = "[detector." + spec.name + "]";
-  if (declared == nullptr) {
-    undeclared(spec.place, "signal", spec.signal, names_of(hello.signals));
-    return;
-  }
-  if (!spec.variant.empty() && spec.variant != declared->variant) {
-    add(Severity::kError, spec.place,
-        where + " has a threshold for the variant " + quoted(spec.variant, 60) + " of " +
-            spec.signal + "; the trainer measures " + quoted(declared->variant, 60) +
-            ": calibrate the threshold anew for it");
-  }
-  if (spec.above >= declared->max) {
-    add(Severity::kWarning, spec.place,
-        where + " never holds: " + spec.signal + " is declared up to " +
-            number_text(declared->max) + " and the threshold is " + number_text(spec.above));
-  }
-  const bool by_cadence = declared->every_steps == 0 && hello.cadence_steps > 0 &&
-                          declared->name.rfind("canary/", 0) == 0;
-  if (declared->every_steps <= 0 && !by_cadence) {
-    add(Severity::kWarning, spec.place,
-        where + ": the trainer declares no cadence for " + spec.signal +
-            ", so the earliest firing step is not known and missing values are not noticed");
-  }
-}
 
 void Fit::check_knob(std::size_t index) {
   const KnobSpec& spec = document.knobs[index];
@@ -116,7 +87,7 @@ void Fit::check_rule(const RuleSpec& rule) {
 std::vector<Diagnostic> check_fit(const Document& document, const wire::Hello& hello) {
   Fit fit{document, hello, {}};
   for (std::size_t i = 0; i < document.knobs.size(); ++i) fit.check_knob(i);
-  for (const DetectorSpec& spec : document.detectors) fit.check_detector(spec);
+  for (const DetectorSpec& spec : document.detectors) check_detector_fit(spec, hello, fit.out);
   for (const RuleSpec& rule : document.rules) fit.check_rule(rule);
   std::stable_sort(fit.out.begin(), fit.out.end(), [](const Diagnostic& a, const Diagnostic& b) {
     return a.line != b.line ? a.line < b.line : a.column < b.column;
@@ -126,10 +97,8 @@ std::vector<Diagnostic> check_fit(const Document& document, const wire::Hello& h
 
 wire::PolicyLoaded describe(const Document& document, const wire::Hello& hello) {
   wire::PolicyLoaded loaded = describe(document);
-  for (wire::DetectorInfo& info : loaded.detectors) {
-    std::int64_t item = -1;
-    const wire::SignalDecl* declared = find_declared(hello, info.signal, item);
-    if (declared != nullptr) info.unit = declared->unit;
+  for (std::size_t i = 0; i < document.detectors.size(); ++i) {
+    loaded.detectors[i].unit = unit_of(document.detectors[i], hello);
   }
   return loaded;
 }

@@ -107,6 +107,7 @@ void Turn::operator()(const wire::Report& report) {
   take_samples(state_, report, header_.step, faulty);
   state_.step = std::max(state_.step, header_.step);
   infer_missing(state_, state_.step, faulty);
+  observe(state_, header_.step, header_.t);
   report_faults(faulty);
   settle();
 }

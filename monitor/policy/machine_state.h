@@ -1,6 +1,7 @@
 // What a Machine knows, as plain data: all of it is in a snapshot. Private to the policy room.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -14,20 +15,56 @@
 
 namespace phaseguard::policy {
 
-// One declared signal, or one item of it that a detector watches (canary/js/<canary id>).
+// How a track's measurement comes about.
+enum class TrackForm : std::uint8_t {
+  kValue,      // Sample::value of the declared signal
+  kItem,       // one of its items
+  kItemsMax,   // the largest of its items
+  kItemsMean,  // their mean, summed in order
+  kRows,       // its items are distributions; the value is carried for show
+  kMax,        // of several tracks, as kMean, kDifference and kRatio: a measurement at each step at
+  kMean,       // which every member has one of that same step; a BAD member makes it BAD, else a
+  kDifference,  // MISSING one MISSING
+  kRatio        // BAD where the second is 0
+};
+
+// What came so far of one step of a track that joins others.
+struct PartialJoin {
+  Step step{-1};  // -1: unused
+  std::int64_t arrived = 0;
+  std::vector<Quality> qualities;  // by member; only of those that arrived
+  std::vector<double> values;
+  std::vector<std::uint8_t> present;
+};
+
+// One series that detectors and controllers look at: a declared signal, an item or group of it, or
+// a series derived from others.
 struct SignalTrack {
-  std::string name;
-  std::string declared;  // name in the declaration
+  std::string name;      // to_text of its source
+  std::string declared;  // name in the declaration; "" of a track that joins others
   std::string unit;
-  std::int64_t item = -1;  // index into Sample::items; -1: Sample::value
+  TrackForm form = TrackForm::kValue;
+  std::int64_t item = -1;  // kItem: index into Sample::items
   bool runs_over_canaries = false;
-  double min = 0.0;  // GOOD range
+  bool keeps_items = false;  // `items` below is wanted
+  std::int64_t columns = 0;  // kRows: probabilities of one row
+  double min = 0.0;          // GOOD range
   double max = 0.0;
-  std::int64_t every_steps = 0;  // 0: no fixed cadence, never inferred to be MISSING
-  bool watched = false;          // by a detector
-  Step last{-1};                 // newest measurement, inferred ones included; -1: none yet
-  Step covered{0};               // as `last`, or where the attempt began: gaps start here
-  std::int64_t faults = 0;       // BAD or MISSING in a row
+  std::int64_t every_steps = 0;        // 0: no fixed cadence, never inferred to be MISSING
+  bool watched = false;                // by a detector, a controller or a join
+  std::vector<std::int64_t> watchers;  // detectors that look at it
+  std::vector<std::int64_t> joins;     // tracks of which it is a member
+  std::vector<std::int64_t> members;   // of a track that joins others, in the order of its source
+
+  // The newest measurement, inferred ones and the baseline included.
+  Step last{-1};  // -1: none yet
+  Quality quality = Quality::kMissing;
+  double value = wire::kNaN;          // raw
+  std::vector<double> items;          // per sample or canary, where keeps_items; empty: none
+  std::int64_t measured = 0;          // grows by one with each measurement of the run
+  Step covered{0};                    // as `last`, or where the attempt began: gaps start here
+  std::int64_t faults = 0;            // BAD or MISSING in a row
+  std::vector<PartialJoin> partials;  // of a join: steps of which not every member is there yet
 };
 
 struct Override {
@@ -72,15 +109,23 @@ struct HandledCommand {
   Verdict verdict;
 };
 
+// The tracks that a sample of one declared signal feeds.
+struct DeclaredTracks {
+  std::string name;
+  std::vector<std::size_t> tracks;
+};
+
 struct MachineState {
   Document document;
   std::vector<SignalTrack> tracks;
-  std::vector<std::int64_t> track_of;  // by detector: index into tracks
+  std::vector<std::int64_t> track_of;      // by detector: index into tracks; -1: not declared
+  std::vector<std::int64_t> least_points;  // by detector, see laws.h; -1: it can never vote
   std::int64_t n_canaries = 0;
   std::int64_t attempt = 0;
   std::int64_t segment = 0;
-  Step start_step;  // of the attempt or segment
-  Step step;        // newest seen in it
+  Step start_step;           // of the attempt or segment
+  Step step;                 // newest seen in it
+  double time = wire::kNaN;  // newest header.t of the attempt's own events; NaN: none yet
   std::int64_t decisions = 0;
   std::int64_t firings = 0;
   std::int64_t version = 0;
@@ -90,6 +135,11 @@ struct MachineState {
   std::vector<KnobState> knobs;
   std::vector<IssuedRequest> requests;
   std::vector<HandledCommand> commands;  // newest last, at most kMaxCommands
+
+  // Only to find things faster: not in a snapshot, and nothing is decided by it. Tracks that read
+  // one declared signal, and the order of the samples in the last report of each origin.
+  std::vector<DeclaredTracks> declared;
+  std::array<std::vector<std::size_t>, 3> sample_order;  // indices into `declared`
 };
 
 inline constexpr std::size_t kMaxCommands = 4096;

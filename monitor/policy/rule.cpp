@@ -12,10 +12,6 @@ bool votes(const MachineState& state, std::size_t detector) {
   return is_voting(state.document.detectors[detector], state.detectors[detector]);
 }
 
-bool is_calm(const DetectorState& detector) {
-  return detector.n > 0 && detector.quality == Quality::kGood && detector.streak == 0;
-}
-
 // Votes, with those that were cast since the rule fired and not yet taken back by evidence.
 std::int64_t standing_votes(const MachineState& state, const RuleSpec& rule, RuleState& run) {
   run.voters.resize(rule.of.size(), 0);
@@ -91,7 +87,7 @@ Step newest_quiet_step(const MachineState& state, const RuleSpec& rule) {
   Step newest = state.step;
   for (const std::size_t index : rule.of) {
     const DetectorState& detector = state.detectors[index];
-    if (detector.streak > 0) newest = std::min(newest, std::max(detector.quiet_step, Step{0}));
+    if (is_raised(detector)) newest = std::min(newest, std::max(detector.quiet_step, Step{0}));
   }
   return newest;
 }

@@ -1,15 +1,18 @@
 #include "monitor/policy/snapshot.h"
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
 #include "monitor/base/sha256.h"
+#include "monitor/policy/joins.h"
+#include "monitor/policy/tracker.h"
 
 namespace phaseguard::policy {
 
 namespace {
 
-constexpr std::string_view kMagic = "phaseguard-machine 1\n";
+constexpr std::string_view kMagic = "phaseguard-machine 2\n";
 
 class Writer {
  public:
@@ -88,11 +91,16 @@ void visit(A& a, std::uint8_t& value) {
   a.word(bits);
   value = static_cast<std::uint8_t>(bits);
 }
+// The last enumerator: a larger number in the bytes is read as the first one.
+template <class E>
+constexpr std::uint64_t kLast = 2;
+template <>
+constexpr std::uint64_t kLast<TrackForm> = static_cast<std::uint64_t>(TrackForm::kRatio);
 template <class A, class E, class = std::enable_if_t<std::is_enum_v<E>>>
 void visit(A& a, E& value) {
   auto bits = static_cast<std::uint64_t>(value);
   a.word(bits);
-  value = bits <= 2 ? static_cast<E>(bits) : E{};
+  value = bits <= kLast<E> ? static_cast<E>(bits) : E{};
 }
 template <class A>
 void visit(A& a, std::string& text) {
@@ -100,17 +108,34 @@ void visit(A& a, std::string& text) {
   a.word(size);
   a.bytes(text, size);
 }
+template <class A, class T>
+void visit(A& a, std::vector<T>& list);
+template <class A>
+void visit(A& a, LawState& s) {
+  visit(a, s.y), visit(a, s.low), visit(a, s.sum), visit(a, s.threshold), visit(a, s.values);
+  visit(a, s.steps), visit(a, s.next), visit(a, s.columns), visit(a, s.peak);
+  visit(a, s.peak_step), visit(a, s.good), visit(a, s.since), visit(a, s.fresh);
+}
 template <class A>
 void visit(A& a, DetectorState& s) {
   visit(a, s.n), visit(a, s.streak), visit(a, s.statistic), visit(a, s.step);
   visit(a, s.quality), visit(a, s.value), visit(a, s.quiet_step), visit(a, s.first_vote);
-  visit(a, s.ignored);
+  visit(a, s.ignored), visit(a, s.faults), visit(a, s.held), visit(a, s.clear_streak);
+  visit(a, s.n_at_start), visit(a, s.law);
+}
+template <class A>
+void visit(A& a, PartialJoin& s) {
+  visit(a, s.step), visit(a, s.arrived), visit(a, s.qualities), visit(a, s.values);
+  visit(a, s.present);
 }
 template <class A>
 void visit(A& a, SignalTrack& s) {
-  visit(a, s.name), visit(a, s.declared), visit(a, s.unit), visit(a, s.item);
-  visit(a, s.runs_over_canaries), visit(a, s.min), visit(a, s.max), visit(a, s.every_steps);
-  visit(a, s.watched), visit(a, s.last), visit(a, s.covered), visit(a, s.faults);
+  visit(a, s.name), visit(a, s.declared), visit(a, s.unit), visit(a, s.form), visit(a, s.item);
+  visit(a, s.runs_over_canaries), visit(a, s.keeps_items), visit(a, s.columns), visit(a, s.min);
+  visit(a, s.max), visit(a, s.every_steps), visit(a, s.watched), visit(a, s.watchers);
+  visit(a, s.joins), visit(a, s.members), visit(a, s.last), visit(a, s.quality);
+  visit(a, s.value), visit(a, s.items), visit(a, s.measured), visit(a, s.covered);
+  visit(a, s.faults), visit(a, s.partials);
 }
 template <class A>
 void visit(A& a, KnobState& s) {
@@ -128,8 +153,6 @@ template <class A>
 void visit(A& a, HandledCommand& s) {
   visit(a, s.id), visit(a, s.verdict.status), visit(a, s.verdict.text);
 }
-template <class A, class T>
-void visit(A& a, std::vector<T>& list);
 template <class A>
 void visit(A& a, RuleState& s) {
   visit(a, s.mode), visit(a, s.armed), visit(a, s.fired), visit(a, s.at_floor), visit(a, s.order);
@@ -145,10 +168,36 @@ void visit(A& a, std::vector<T>& list) {
 }
 template <class A>
 void visit(A& a, MachineState& s) {
-  visit(a, s.tracks), visit(a, s.track_of), visit(a, s.n_canaries), visit(a, s.attempt);
-  visit(a, s.segment), visit(a, s.start_step), visit(a, s.step), visit(a, s.decisions);
+  visit(a, s.tracks), visit(a, s.track_of), visit(a, s.least_points), visit(a, s.n_canaries);
+  visit(a, s.attempt), visit(a, s.segment), visit(a, s.start_step), visit(a, s.step);
+  visit(a, s.time), visit(a, s.decisions);
   visit(a, s.firings), visit(a, s.version), visit(a, s.steady_version), visit(a, s.detectors);
   visit(a, s.rules), visit(a, s.knobs), visit(a, s.requests), visit(a, s.commands);
+}
+
+bool are_below(const std::vector<std::int64_t>& indices, std::size_t limit) {
+  return std::all_of(indices.begin(), indices.end(), [&](std::int64_t i) {
+    return i >= 0 && i < static_cast<std::int64_t>(limit);
+  });
+}
+
+bool has_sound_tracks(const MachineState& state) {
+  for (const SignalTrack& track : state.tracks) {
+    const std::size_t members = track.members.size();
+    const bool sound = are_below(track.watchers, state.detectors.size()) &&
+                       are_below(track.joins, state.tracks.size()) &&
+                       are_below(track.members, state.tracks.size()) &&
+                       (members == 0 || track.partials.size() == kMaxPartials);
+    if (!sound) return false;
+    for (const PartialJoin& partial : track.partials) {
+      const bool used = partial.step.value >= 0;
+      if (used && (partial.qualities.size() != members || partial.values.size() != members ||
+                   partial.present.size() != members)) {
+        return false;
+      }
+    }
+  }
+  return true;
 }
 
 bool has_right_sizes(const MachineState& state) {
@@ -156,6 +205,9 @@ bool has_right_sizes(const MachineState& state) {
   if (state.detectors.size() != document.detectors.size() ||
       state.track_of.size() != document.detectors.size() ||
       state.rules.size() != document.rules.size() || state.knobs.size() != document.knobs.size()) {
+    return false;
+  }
+  if (state.least_points.size() != document.detectors.size() || !has_sound_tracks(state)) {
     return false;
   }
   for (const std::int64_t track : state.track_of) {
@@ -179,7 +231,7 @@ phaseguard::Status decode_state(std::string_view bytes, MachineState& state) {
   const std::string_view body = bytes.substr(0, bytes.size() < kHex ? 0 : bytes.size() - kHex);
   if (body.substr(0, kMagic.size()) != kMagic || hex(sha256(body)) != bytes.substr(body.size())) {
     return fail(Errc::kMalformed,
-                "expected a snapshot of a policy machine, version 1, found bytes that are cut, "
+                "expected a snapshot of a policy machine, version 2, found bytes that are cut, "
                 "damaged or something else; fold the record instead");
   }
   const std::string_view digest = body.substr(kMagic.size(), kHex);
@@ -193,6 +245,7 @@ phaseguard::Status decode_state(std::string_view bytes, MachineState& state) {
   if (!reader.done() || !has_right_sizes(read)) {
     return fail(Errc::kMalformed, "the snapshot does not hold this policy's state");
   }
+  index_samples(read);
   state = std::move(read);
   return {};
 }

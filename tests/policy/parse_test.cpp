@@ -104,27 +104,28 @@ TEST_CASE("bad input: knobs", "[policy][hostile]") {
 }
 
 TEST_CASE("bad input: detectors", "[policy][hostile]") {
-  check({{"above = 0.15", "above = nan", 12, 9, "finite number"},
-         {"above = 0.15", "above = -inf", 12, 9, "finite number"},
-         {"above = 0.15", "above = \"0.15\"", 12, 9, "expected a number, found the string"},
-         {"above = 0.15", "abov = 0.15\nabove = 0.15", 12, 1, "did you mean \"above\"?"},
-         {"above = 0.15\n", "", 9, 11, "[detector.js] has no \"above\""},
-         {"signal = \"canary/js\"\n", "", 9, 11, "has no \"signal\""},
-         {"signal = \"canary/js\"", "signal = \"js\"", 10, 10, "group/name"},
-         {"type = \"level\"\n", "", 9, 11, "has no \"type\""},
-         {"type = \"level\"", "type = \"levle\"", 11, 8, "did you mean \"level\"?"},
-         {"type = \"level\"", "type = \"cusum\"", 11, 8, "not supported in this version"},
-         {"type = \"level\"", "type = 1", 11, 8, "found the integer 1"},
-         {"above = 0.15", "above = 0.15\nconsecutive = 0", 13, 15, "from 1 to 1000000"},
-         {"above = 0.15", "above = 0.15\nconsecutive = 2.0", 13, 15, "a whole number"},
-         {"above = 0.15", "above = 0.15\nwarmup = -1", 13, 10, "found the integer -1"},
-         {"above = 0.15", "above = 0.15\nbad = \"ignore\"", 13, 7, "\"alarm\", \"vote\""},
-         {"above = 0.15", "above = 0.15\nclear = 0.1", 13, 1, "not supported in this version"},
-         {"above = 0.15", "above = 0.15\nhalflife = 2", 13, 12, "belongs to type = \"ewma\""},
-         {"halflife = 2\n", "", 14, 11, "has no \"halflife\""},
-         {"halflife = 2", "halflife = 0", 18, 12, "from 0.01"},
-         {"halflife = 2", "halflife = nan", 18, 12, "finite number"}},
-        Severity::kError);
+  check(
+      {{"above = 0.15", "above = nan", 12, 9, "finite number"},
+       {"above = 0.15", "above = -inf", 12, 9, "finite number"},
+       {"above = 0.15", "above = \"0.15\"", 12, 9, "expected a number, found the string"},
+       {"above = 0.15", "abov = 0.15\nabove = 0.15", 12, 1, "did you mean \"above\"?"},
+       {"above = 0.15\n", "", 9, 11, "[detector.js] has no \"above\""},
+       {"signal = \"canary/js\"\n", "", 9, 11, "has no \"signal\""},
+       {"signal = \"canary/js\"", "signal = \"js\"", 10, 10, "group/name"},
+       {"type = \"level\"\n", "", 9, 11, "has no \"type\""},
+       {"type = \"level\"", "type = \"levle\"", 11, 8, "did you mean \"level\"?"},
+       {"type = \"level\"", "type = \"mad_shift\"", 12, 9, "belongs to type = \"level\" or"},
+       {"type = \"level\"", "type = 1", 11, 8, "found the integer 1"},
+       {"above = 0.15", "above = 0.15\nconsecutive = 0", 13, 15, "from 1 to 1000000"},
+       {"above = 0.15", "above = 0.15\nconsecutive = 2.0", 13, 15, "a whole number"},
+       {"above = 0.15", "above = 0.15\nwarmup = -1", 13, 10, "found the integer -1"},
+       {"above = 0.15", "above = 0.15\nbad = \"ignore\"", 13, 7, "\"alarm\", \"vote\""},
+       {"above = 0.15", "above = 0.15\nclear = 0.2", 13, 9, "expected a number up to above = 0.15"},
+       {"above = 0.15", "above = 0.15\nhalflife = 2", 13, 12, "belongs to type = \"ewma\""},
+       {"halflife = 2\n", "", 14, 11, "has no \"halflife\""},
+       {"halflife = 2", "halflife = 0", 18, 12, "from 0.01"},
+       {"halflife = 2", "halflife = nan", 18, 12, "finite number"}},
+      Severity::kError);
 }
 
 TEST_CASE("bad input: rules and [on]", "[policy][hostile]") {

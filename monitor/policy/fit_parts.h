@@ -1,0 +1,20 @@
+// The parts of check_fit. Private to the policy room.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "monitor/policy/document.h"
+#include "monitor/wire/messages.h"
+
+namespace phaseguard::policy {
+
+// One detector against the declaration: its source, variant, range, cadence, and whether it can
+// hold at all.
+void check_detector_fit(const DetectorSpec& spec, const wire::Hello& hello,
+                        std::vector<Diagnostic>& out);
+
+// The unit in which a detector's statistic and threshold are; "": the signal's is not known.
+[[nodiscard]] std::string unit_of(const DetectorSpec& spec, const wire::Hello& hello);
+
+}  // namespace phaseguard::policy
