@@ -39,12 +39,6 @@ Status check_rows(std::size_t model, std::size_t reference) {
                   std::to_string(model) + " and " + std::to_string(reference));
 }
 
-Status check_k(std::size_t k, std::size_t vocabulary) {
-  if (k >= 1 && k <= vocabulary) return {};
-  return fail(Errc::kInvalidArgument, "divergence: expected k in 1.." + std::to_string(vocabulary) +
-                                          ", found " + std::to_string(k));
-}
-
 Status check_call(std::size_t model, std::size_t reference, JsVariant variant, std::size_t k) {
   if (auto ok = check_rows(model, reference); !ok) return ok;
   return needs_k(variant) ? check_k(k, model) : Status{};
@@ -223,6 +217,37 @@ Result<JsSummary> summarise(std::vector<JsValue> per_canary) {
   }
   summary.per_canary = std::move(per_canary);
   return summary;
+}
+
+Status check_k(std::size_t k, std::size_t vocabulary) {
+  if (k >= 1 && k <= vocabulary) return {};
+  return fail(Errc::kInvalidArgument, "divergence: expected k in 1.." + std::to_string(vocabulary) +
+                                          ", found " + std::to_string(k));
+}
+
+Result<JsSummary> first_k_mean(const std::vector<JsValue>& per_position, std::size_t positions) {
+  if (positions == 0 || per_position.size() % positions != 0) {
+    return fail(Errc::kInvalidArgument,
+                "divergence over first positions: expected a multiple of the number of positions, "
+                "found " +
+                    std::to_string(per_position.size()) + " values for " +
+                    std::to_string(positions) + " positions");
+  }
+  const auto count = static_cast<double>(positions);
+  std::vector<JsValue> means(per_position.size() / positions);
+  for (std::size_t i = 0; i < per_position.size(); ++i) {
+    JsValue& mean = means[i / positions];
+    const JsValue& one = per_position[i];
+    mean.value += one.value / count;
+    mean.lower += one.lower / count;
+    mean.upper += one.upper / count;
+    if (one.quality != Quality::kGood) mean.quality = Quality::kBad;
+  }
+  return summarise(std::move(means));
+}
+
+std::string first_k_name(JsVariant variant, std::size_t positions) {
+  return std::string(name_of(variant)) + "_first" + std::to_string(positions);
 }
 
 }  // namespace phaseguard::canaries

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -93,5 +94,16 @@ struct JsSummary {
 };
 // Error: no canary.
 [[nodiscard]] Result<JsSummary> summarise(std::vector<JsValue> per_canary);
+
+// First-k mode: `per_position` holds P * positions values, canary by canary; each canary's value
+// and interval become the means over its positions, BAD when one of them is. Error: positions = 0,
+// or not a divisor of the count.
+[[nodiscard]] Result<JsSummary> first_k_mean(const std::vector<JsValue>& per_position,
+                                             std::size_t positions);
+// The variant such a value is declared under: "full_first4", "union_topk_tail_first4".
+[[nodiscard]] std::string first_k_name(JsVariant variant, std::size_t positions);
+
+// 1 <= k <= vocabulary, or an error that says so.
+[[nodiscard]] Status check_k(std::size_t k, std::size_t vocabulary);
 
 }  // namespace phaseguard::canaries

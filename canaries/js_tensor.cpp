@@ -6,9 +6,10 @@
 #include <utility>
 #include <vector>
 
-namespace phaseguard::canaries {
+#include "canaries/js_device.h"
+#include "canaries/tensor_checks.h"
 
-namespace {
+namespace phaseguard::canaries {
 
 std::string shape_text(const at::Tensor& tensor) {
   if (!tensor.defined()) return "an undefined tensor";
@@ -30,6 +31,8 @@ Status check_logits(const at::Tensor& model, const at::Tensor& reference) {
               "divergence: expected floating logits [P, V] of one shape, found " +
                   shape_text(model) + " and " + shape_text(reference));
 }
+
+namespace {
 
 std::vector<JsValue> rows_in_double(const at::Tensor& model, const at::Tensor& reference,
                                     JsVariant variant, std::size_t k, Status& status) {
@@ -56,7 +59,8 @@ Result<JsSummary> js_divergence(const at::Tensor& model, const at::Tensor& refer
                                 JsVariant variant, std::size_t k) {
   try {
     if (auto ok = check_logits(model, reference); !ok) return tl::unexpected<Error>(ok.error());
-    const at::Tensor a = model.detach(), b = reference.detach();
+    if (!model.device().is_cpu()) return js_divergence_aten(model, reference, variant, k);
+    const at::Tensor a = model.detach(), b = reference.detach().to(at::kCPU);
     if (a.scalar_type() == at::kDouble || b.scalar_type() == at::kDouble) {
       Status status;
       std::vector<JsValue> values = rows_in_double(a, b, variant, k, status);
@@ -74,6 +78,20 @@ Result<JsSummary> js_divergence(const at::Tensor& model, const at::Tensor& refer
   } catch (const c10::Error& error) {
     return from_torch(error);
   }
+}
+
+Result<JsSummary> js_divergence_first_k(const at::Tensor& model, const at::Tensor& reference,
+                                        JsVariant variant, std::size_t k) {
+  if (!model.defined() || !reference.defined() || model.dim() != 3 ||
+      model.sizes() != reference.sizes() || model.size(1) == 0) {
+    return fail(Errc::kInvalidArgument,
+                "divergence over first positions: expected floating logits [P, K, V] of one shape, "
+                "found " +
+                    shape_text(model) + " and " + shape_text(reference));
+  }
+  auto rows = js_divergence(model.flatten(0, 1), reference.flatten(0, 1), variant, k);
+  if (!rows) return rows;
+  return first_k_mean(rows->per_canary, static_cast<std::size_t>(model.size(1)));
 }
 
 Result<at::Tensor> last_unmasked(const at::Tensor& logits, const at::Tensor& attention) {
