@@ -23,23 +23,20 @@ wire::DetectorInfo info_of(const DetectorSpec& spec) {
   return info;
 }
 
-std::string when_of(const RuleSpec& rule) {
-  if (rule.gate == Gate::kAll) return "all";
-  if (rule.gate == Gate::kAny) return "any";
-  return std::to_string(rule.needed) + "_of_n";
-}
-
 wire::RuleInfo info_of(const Document& document, const RuleSpec& rule) {
   wire::RuleInfo info;
   info.name = rule.name;
   info.when = when_of(rule);
-  for (const std::size_t index : rule.of) info.of.push_back(document.detectors[index].name);
+  for (const Term& term : rule.of) {
+    info.of.push_back(term.is_rule ? "rule." + document.rules[term.index].name
+                                   : document.detectors[term.index].name);
+  }
   info.latch = rule.latch;
   info.alert = rule.alert;
   for (const KnobAction& action : rule.sets) {
     wire::KnobSetting setting;
     setting.knob = document.knobs[action.knob].name;
-    setting.value = std::get<ConstantController>(action.controller).value;
+    setting.value = reach_of(action.controller, document.knobs[action.knob].base).max;
     setting.cause = "rule:" + rule.name;
     info.sets.push_back(std::move(setting));
   }

@@ -120,9 +120,12 @@ std::string firing_text(const MachineState& state, std::size_t rule) {
   std::string text = spec.name + " fired at step " + std::to_string(run.fired.value);
   if (run.at_floor) text += ", the earliest it could";
   std::string votes;
-  for (const std::size_t index : spec.of) {
-    if (!is_voting(state.document.detectors[index], state.detectors[index])) continue;
-    votes += (votes.empty() ? ": " : ", ") + vote_text(state, index);
+  for (const Term& term : spec.of) {
+    if (term.is_rule ||
+        !is_voting(state.document.detectors[term.index], state.detectors[term.index])) {
+      continue;
+    }
+    votes += (votes.empty() ? ": " : ", ") + vote_text(state, term.index);
   }
   return text + votes;
 }

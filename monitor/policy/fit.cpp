@@ -67,7 +67,7 @@ void Fit::check_knob(std::size_t index) {
     for (const KnobAction& action : rule.sets) {
       if (action.knob != index) continue;
       check(rule.place, "[rule." + rule.name + "] set." + spec.name,
-            std::get<ConstantController>(action.controller).value);
+            reach_of(action.controller, spec.base).max);
     }
   }
 }

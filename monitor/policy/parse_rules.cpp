@@ -58,7 +58,7 @@ void RuleReader::parse_of() {
     }
     seen.push_back(name);
     if (const auto index = index_of(document.detectors, name)) {
-      rule.of.push_back(*index);
+      rule.of.push_back({false, *index});
     } else if (!holds(names.detectors, name)) {
       const std::string near = suggestion(name, names.detectors);
       reader.error(place, reader.where() + " names the detector " + quoted(name, 60) +
@@ -154,7 +154,7 @@ void RuleReader::parse_setting(const TableReader& set, const std::string& knob) 
                            " is below the base of " + number_text(spec.base) +
                            ": the rule would lower the knob when it fires");
   }
-  rule.sets.push_back({*index, ConstantController{*value}});
+  rule.sets.push_back({*index, ConstantController{*value}, place});
 }
 
 void RuleReader::parse_set() {
@@ -241,7 +241,7 @@ void parse_rules(const toml::table& root, Document& document, const NamesInFile&
     parts.warn();
     if (rule.gate == Gate::kAll) rule.needed = static_cast<std::int64_t>(rule.of.size());
     Words of;
-    for (const std::size_t index : rule.of) of.push_back(document.detectors[index].name);
+    for (const Term& term : rule.of) of.push_back(document.detectors[term.index].name);
     used.push_back(std::move(of));
     document.rules.push_back(std::move(rule));
   }

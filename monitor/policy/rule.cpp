@@ -8,8 +8,14 @@ namespace phaseguard::policy {
 
 namespace {
 
-bool votes(const MachineState& state, std::size_t detector) {
-  return is_voting(state.document.detectors[detector], state.detectors[detector]);
+bool votes(const MachineState& state, const Term& term) {
+  if (term.is_rule) return state.rules[term.index].mode != RuleMode::kQuiet;
+  return is_voting(state.document.detectors[term.index], state.detectors[term.index]);
+}
+
+// Evidence that it does not vote.
+bool is_calm(const MachineState& state, const Term& term) {
+  return term.is_rule || is_calm(state.detectors[term.index]);
 }
 
 // Votes, with those that were cast since the rule fired and not yet taken back by evidence.
@@ -19,7 +25,7 @@ std::int64_t standing_votes(const MachineState& state, const RuleSpec& rule, Rul
   for (std::size_t i = 0; i < rule.of.size(); ++i) {
     const bool now = votes(state, rule.of[i]);
     if (now) run.voters[i] = 1;
-    if (now || (run.voters[i] != 0 && !is_calm(state.detectors[rule.of[i]]))) ++count;
+    if (now || (run.voters[i] != 0 && !is_calm(state, rule.of[i]))) ++count;
   }
   return count;
 }
@@ -28,13 +34,14 @@ std::int64_t standing_votes(const MachineState& state, const RuleSpec& rule, Rul
 
 std::int64_t count_votes(const MachineState& state, const RuleSpec& rule) {
   return std::count_if(rule.of.begin(), rule.of.end(),
-                       [&](std::size_t detector) { return votes(state, detector); });
+                       [&](const Term& term) { return votes(state, term); });
 }
 
 Step earliest_step_of(const MachineState& state, const RuleSpec& rule) {
   std::vector<std::int64_t> steps;
-  for (const std::size_t detector : rule.of) {
-    const Step earliest = earliest_step_of(state, detector);
+  for (const Term& term : rule.of) {
+    const Step earliest = term.is_rule ? earliest_step_of(state, state.document.rules[term.index])
+                                       : earliest_step_of(state, term.index);
     if (earliest.value < 0) return earliest;
     steps.push_back(earliest.value);
   }
@@ -85,8 +92,12 @@ std::int64_t first_out_of(const MachineState& state) {
 
 Step newest_quiet_step(const MachineState& state, const RuleSpec& rule) {
   Step newest = state.step;
-  for (const std::size_t index : rule.of) {
-    const DetectorState& detector = state.detectors[index];
+  for (const Term& term : rule.of) {
+    if (term.is_rule) {
+      newest = std::min(newest, newest_quiet_step(state, state.document.rules[term.index]));
+      continue;
+    }
+    const DetectorState& detector = state.detectors[term.index];
     if (is_raised(detector)) newest = std::min(newest, std::max(detector.quiet_step, Step{0}));
   }
   return newest;
