@@ -12,6 +12,7 @@
 #include <limits>
 
 #include "tests/support/catch.h"
+#include "trainer-hook/defenses/self_test.h"
 
 using namespace phaseguard;
 using namespace phaseguard::defenses;
@@ -228,4 +229,44 @@ TEST_CASE("wrong tensors are errors, not exceptions", "[defenses][torch][hostile
   CHECK_FALSE(sampled_kl(batch.model, batch.reference, at::zeros({3, 4})));
   CHECK_FALSE(kl_direction("forward"));
   CHECK(*kl_direction(name_of(KlDirection::kRefModel)) == KlDirection::kRefModel);
+}
+
+TEST_CASE("sampled estimators as penalties: each lowers the divergence it says, k1 none",
+          "[defenses][torch]") {
+  const at::Tensor model = leaf(at::randn({1, 1, 5}, at::kDouble));
+  const at::Tensor reference = at::randn({1, 1, 5}, at::kDouble), mask = at::ones({1, 1});
+  CHECK_FALSE(gradient_direction(KlEstimator::kK1));
+  for (const KlEstimator estimator : {KlEstimator::kK2, KlEstimator::kK3}) {
+    const KlDirection lowers = *gradient_direction(estimator);
+    const at::Tensor p = model.detach().softmax(-1);
+    at::Tensor mean = at::zeros({1, 1, 5}, at::kDouble);
+    for (std::int64_t token = 0; token < 5; ++token) {
+      const auto penalty = kl_sampled_mean(model, reference, at::full({1, 1}, token, at::kLong),
+                                           mask, estimator, lowers);
+      REQUIRE(penalty);
+      mean = mean + p[0][0][token] * gradient(penalty->value, model);
+    }
+    const auto exact = kl_token_mean(model, reference, mask, lowers);
+    CHECK(mean.allclose(gradient(exact->value, model), 1e-10, 1e-12));
+  }
+  const at::Tensor tokens = at::zeros({1, 1}, at::kLong);
+  const auto none =
+      kl_sampled_mean(model, reference, tokens, mask, KlEstimator::kK1, KlDirection::kModelRef);
+  REQUIRE_FALSE(none);
+  CHECK_THAT(none.error().message, Catch::Contains("no effect"));
+  const auto other =
+      kl_sampled_mean(model, reference, tokens, mask, KlEstimator::kK3, KlDirection::kModelRef);
+  REQUIRE_FALSE(other);
+  CHECK_THAT(other.error().message, Catch::Contains("ref_model"));
+}
+
+TEST_CASE("masks by name; replay is the answer mask of the replay batch", "[defenses][torch]") {
+  const at::Tensor labels = at::zeros({1, 3}, at::kLong);
+  for (const KlMask mask :
+       {KlMask::kAttention, KlMask::kAnswer, KlMask::kCanary, KlMask::kReplay}) {
+    CHECK(*kl_mask(name_of(mask)) == mask);
+  }
+  CHECK_FALSE(kl_mask("prompt"));
+  CHECK(mask_of(KlMask::kReplay, labels)->equal(*answer_mask(labels)));
+  CHECK(mask_of(KlMask::kCanary, at::ones({1, 3}))->sum().item<double>() == 1.0);
 }

@@ -1,36 +1,19 @@
 #include "trainer-hook/defenses/kl.h"
 
 #include <ATen/TensorOperators.h>
-#include <c10/util/Exception.h>
 
 #include <limits>
-#include <sstream>
 #include <string>
 #include <utility>
 
 #include "monitor/base/text.h"
+#include "trainer-hook/defenses/tensor_guard.h"
 
 namespace phaseguard::defenses {
 
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-std::string shape_text(const at::Tensor& tensor) {
-  if (!tensor.defined()) return "an undefined tensor";
-  std::ostringstream out;
-  out << tensor.sizes() << " of " << tensor.scalar_type();
-  return out.str();
-}
-
-template <class F>
-auto guarded(F&& body) -> decltype(body()) {
-  try {
-    return body();
-  } catch (const c10::Error& error) {
-    return fail(Errc::kInvalidArgument, std::string("LibTorch: ") + error.what_without_backtrace());
-  }
-}
 
 Status check_logits(const at::Tensor& model, const at::Tensor& reference) {
   const bool fits = model.defined() && reference.defined() && model.dim() >= 1 &&
@@ -87,10 +70,12 @@ KlPenalty bad(std::int64_t n_positions) {
   return penalty;
 }
 
-// weights: [B] or undefined for 1.
+// weights: [B] or undefined for 1. divergence(): [B, T] nats, called when there is something to
+// count.
+template <class Divergence>
 Result<KlPenalty> penalty_of(const at::Tensor& model, const at::Tensor& reference,
-                             const at::Tensor& mask, const at::Tensor& weights,
-                             KlDirection direction, std::int64_t n_step) {
+                             const at::Tensor& mask, const at::Tensor& weights, std::int64_t n_step,
+                             Divergence&& divergence) {
   if (auto ok = check_logits(model, reference); !ok) return tl::unexpected<Error>(ok.error());
   if (auto ok = check_batch(model, mask, n_step); !ok) return tl::unexpected<Error>(ok.error());
   const at::Tensor counted = mask.detach().ne(0);
@@ -101,8 +86,7 @@ Result<KlPenalty> penalty_of(const at::Tensor& model, const at::Tensor& referenc
                                             std::to_string(n_step));
   }
   if (n == 0) return bad(0);
-  const at::Tensor kl = positions(model, reference, direction);
-  const at::Tensor kept = kl.masked_fill(counted.logical_not(), 0.0);
+  const at::Tensor kept = divergence().masked_fill(counted.logical_not(), 0.0);
   at::Tensor by_sample = kept.sum(1) / static_cast<double>(n_step == 0 ? n : n_step);
   if (weights.defined()) by_sample = by_sample * weights.detach().to(by_sample.options());
   if (!by_sample.detach().isfinite().all().item<bool>()) return bad(n);
@@ -140,7 +124,8 @@ Result<KlPenalty> kl_token_mean(const at::Tensor& model, const at::Tensor& refer
                                 const at::Tensor& mask, KlDirection direction,
                                 std::int64_t n_step) {
   return guarded([&]() -> Result<KlPenalty> {
-    return penalty_of(model, reference, mask, {}, direction, n_step);
+    return penalty_of(model, reference, mask, {}, n_step,
+                      [&] { return positions(model, reference, direction); });
   });
 }
 
@@ -155,7 +140,8 @@ Result<KlPenalty> kl_weighted(const at::Tensor& model, const at::Tensor& referen
                   "KL: expected one finite weight >= 0 for each sample, found " +
                       shape_text(weights) + " for " + shape_text(model));
     }
-    return penalty_of(model, reference, mask, weights, direction, n_step);
+    return penalty_of(model, reference, mask, weights, n_step,
+                      [&] { return positions(model, reference, direction); });
   });
 }
 
@@ -163,9 +149,11 @@ Result<SampledKl> sampled_kl(const at::Tensor& model, const at::Tensor& referenc
                              const at::Tensor& tokens) {
   return guarded([&]() -> Result<SampledKl> {
     if (auto ok = check_logits(model, reference); !ok) return tl::unexpected<Error>(ok.error());
-    if (!tokens.defined() || tokens.scalar_type() != at::kLong || tokens.dim() != model.dim() - 1) {
-      return fail(Errc::kInvalidArgument,
-                  "sampled KL: expected int64 tokens [..], found " + shape_text(tokens));
+    const bool fits = tokens.defined() && tokens.scalar_type() == at::kLong &&
+                      tokens.sizes() == model.sizes().slice(0, model.dim() - 1);
+    if (!fits) {
+      return fail(Errc::kInvalidArgument, "sampled KL: expected int64 tokens [..] for " +
+                                              shape_text(model) + ", found " + shape_text(tokens));
     }
     const at::Tensor index = tokens.unsqueeze(-1);
     const at::Tensor lp = log_probs(model).gather(-1, index).squeeze(-1);
@@ -176,6 +164,38 @@ Result<SampledKl> sampled_kl(const at::Tensor& model, const at::Tensor& referenc
     out.k2 = log_ratio * log_ratio * 0.5;
     out.k3 = log_ratio.expm1() - log_ratio;
     return out;
+  });
+}
+
+const char* name_of(KlEstimator estimator) {
+  if (estimator == KlEstimator::kK1) return "k1";
+  return estimator == KlEstimator::kK2 ? "k2" : "k3";
+}
+
+Result<KlDirection> gradient_direction(KlEstimator estimator) {
+  if (estimator == KlEstimator::kK2) return KlDirection::kModelRef;
+  if (estimator == KlEstimator::kK3) return KlDirection::kRefModel;
+  return fail(Errc::kRefused,
+              "k1 as a penalty has no effect: its gradient is 0 in expectation; use exact KL, or "
+              "k2 for model_ref");
+}
+
+Result<KlPenalty> kl_sampled_mean(const at::Tensor& model, const at::Tensor& reference,
+                                  const at::Tensor& tokens, const at::Tensor& mask,
+                                  KlEstimator estimator, KlDirection direction,
+                                  std::int64_t n_step) {
+  const auto lowered = gradient_direction(estimator);
+  if (!lowered) return tl::unexpected<Error>(lowered.error());
+  if (*lowered != direction) {
+    return fail(Errc::kRefused, std::string(name_of(estimator)) + " as a penalty lowers " +
+                                    name_of(*lowered) + ", not " + name_of(direction) + ": say " +
+                                    name_of(*lowered) + ", or use exact KL");
+  }
+  return guarded([&]() -> Result<KlPenalty> {
+    const auto sampled = sampled_kl(model, reference, tokens);
+    if (!sampled) return tl::unexpected<Error>(sampled.error());
+    return penalty_of(model, reference, mask, {}, n_step,
+                      [&] { return estimator == KlEstimator::kK2 ? sampled->k2 : sampled->k3; });
   });
 }
 

@@ -19,7 +19,7 @@
 
 namespace phaseguard::defenses {
 
-enum class KlDirection { kModelRef, kRefModel };
+enum class KlDirection : std::uint8_t { kModelRef, kRefModel };
 [[nodiscard]] const char* name_of(KlDirection direction);  // "model_ref", "ref_model"
 [[nodiscard]] Result<KlDirection> kl_direction(std::string_view name);
 
@@ -53,6 +53,12 @@ struct KlPenalty {
 
 // Masks, [B, T] float 0/1. `answer`: positions whose next token has a label (labels: [B, T], -100 =
 // none). `attention`: every position that is not padding. `canary`: the last unmasked position.
+// `replay` is the answer mask on a batch of theta0's own answers to neutral prompts.
+enum class KlMask : std::uint8_t { kAttention, kAnswer, kCanary, kReplay };
+[[nodiscard]] const char* name_of(KlMask mask);  // "attention", "answer", "canary", "replay"
+[[nodiscard]] Result<KlMask> kl_mask(std::string_view name);
+// table: labels for kAnswer and kReplay, the attention mask for kAttention and kCanary.
+[[nodiscard]] Result<at::Tensor> mask_of(KlMask mask, const at::Tensor& table);
 [[nodiscard]] Result<at::Tensor> answer_mask(const at::Tensor& labels);
 [[nodiscard]] Result<at::Tensor> attention_mask(const at::Tensor& attention);
 [[nodiscard]] Result<at::Tensor> canary_mask(const at::Tensor& attention);
@@ -64,7 +70,14 @@ struct KlPenalty {
 [[nodiscard]] Result<double> beta_of_lambda(double lambda);  // lambda >= 0, finite
 
 // Estimators from tokens x drawn from the model: k1 = -ln r, k2 = (ln r)^2 / 2, k3 = r - 1 - ln r
-// with r = q(x)/p(x). Values by k1 or k3, gradients by k2; on tokens of data they estimate nothing.
+// with r = q(x)/p(x). On tokens of data they estimate nothing.
+//
+//   | estimator | mean over x ~ p   | gradient through the sampled value, mean over x ~ p |
+//   | k1        | KL(theta||theta0) | 0: no effect at all; refused as a penalty           |
+//   | k2        | not a KL          | that of KL(theta||theta0), "model_ref"              |
+//   | k3        | KL(theta||theta0) | that of KL(theta0||theta), "ref_model"              |
+//
+// So: values by k1 or k3, gradients by k2, and exact wherever the logits are at hand.
 struct SampledKl {
   at::Tensor k1, k2, k3;  // [..] nats, each with gradient through ln p(x), x fixed
 };
@@ -72,13 +85,19 @@ struct SampledKl {
 [[nodiscard]] Result<SampledKl> sampled_kl(const at::Tensor& model, const at::Tensor& reference,
                                            const at::Tensor& tokens);
 
-// Self-tests for the start of a run. At step 0 (dropout off) model and reference agree: the largest
-// KL over the positions; Error above `tolerance` says what is usually wrong.
-[[nodiscard]] Result<double> check_reference(const at::Tensor& model, const at::Tensor& reference,
-                                             double tolerance = 1e-4);
-// After a small perturbation of theta the penalty has a gradient: the largest |d value / d
-// parameter|. Error when it is 0, not finite, or when `parameter` is not part of the graph
-// (detached features, no-grad, adapter off in both passes).
-[[nodiscard]] Result<double> check_gradient(const at::Tensor& penalty, const at::Tensor& parameter);
+enum class KlEstimator : std::uint8_t { kK1, kK2, kK3 };
+[[nodiscard]] const char* name_of(KlEstimator estimator);  // "k1", "k2", "k3"
+// Which divergence its gradient lowers: k2 model_ref, k3 ref_model; k1 none: an error.
+[[nodiscard]] Result<KlDirection> gradient_direction(KlEstimator estimator);
+
+// kl_token_mean with an estimator in place of the exact divergence: a penalty for trainers whose
+// samples come from theta. tokens: [B, T] int64, the token sampled at each position (read where
+// masked). `direction` is the divergence wanted: Error when the estimator's gradient lowers another
+// one (k1: none). `measured` is the estimator's mean, for k2 not a KL.
+[[nodiscard]] Result<KlPenalty> kl_sampled_mean(const at::Tensor& model,
+                                                const at::Tensor& reference,
+                                                const at::Tensor& tokens, const at::Tensor& mask,
+                                                KlEstimator estimator, KlDirection direction,
+                                                std::int64_t n_step = 0);
 
 }  // namespace phaseguard::defenses

@@ -39,6 +39,27 @@ Result<at::Tensor> built(const at::Tensor& table, const char* what, F&& body) {
 
 }  // namespace
 
+const char* name_of(KlMask mask) {
+  if (mask == KlMask::kAttention) return "attention";
+  if (mask == KlMask::kAnswer) return "answer";
+  return mask == KlMask::kCanary ? "canary" : "replay";
+}
+
+Result<KlMask> kl_mask(std::string_view name) {
+  for (const KlMask mask :
+       {KlMask::kAttention, KlMask::kAnswer, KlMask::kCanary, KlMask::kReplay}) {
+    if (name == name_of(mask)) return mask;
+  }
+  return fail(
+      Errc::kInvalidArgument,
+      "KL mask: expected attention, answer, canary or replay, found " + phaseguard::quoted(name));
+}
+
+Result<at::Tensor> mask_of(KlMask mask, const at::Tensor& table) {
+  if (mask == KlMask::kAttention) return attention_mask(table);
+  return mask == KlMask::kCanary ? canary_mask(table) : answer_mask(table);
+}
+
 Result<at::Tensor> answer_mask(const at::Tensor& labels) {
   return built(labels, "answer mask from labels", [&]() -> Result<at::Tensor> {
     // Position t predicts the token at t + 1; the last position predicts nothing we have.
