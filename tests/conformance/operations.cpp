@@ -26,8 +26,10 @@ Operations all_operations() {
   add_policy(operations);
   add_probe(operations);
   add_evaluate(operations);
+  add_defense_rules(operations);
 #if defined(PHASEGUARD_HAVE_TORCH)
   add_kl(operations);
+  add_features(operations);
 #endif
   return operations;
 }

@@ -24,11 +24,14 @@ void add_js(Operations& operations);
 void add_policy(Operations& operations);
 void add_probe(Operations& operations);
 void add_evaluate(Operations& operations);
+void add_defense_rules(Operations& operations);
 #if defined(PHASEGUARD_HAVE_TORCH)
 void add_kl(Operations& operations);
+void add_features(Operations& operations);
 #endif
 
-// Everything this build can run. Without LibTorch the kl_* operations are not known, and so fail.
+// Everything this build can run. Without LibTorch the operations on tensors (kl_*, ldifs_*,
+// safelora_*) are not known, and so fail.
 [[nodiscard]] Operations all_operations();
 
 [[nodiscard]] inline json refused(const Error& error) {

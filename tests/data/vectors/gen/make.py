@@ -198,6 +198,13 @@ def other_books(rng):
                  plain({"rate": D(k) / n, "lower": (-b - root) / (2 * a), "upper": (-b + root) / (2 * a)}))
     book.add("none", "wilson", {"k": 0, "n": 0, "confidence": 0.95}, {"error": True})
     judged_cases(book, random.Random(72))
+    answers = [[-0.5, -0.25, -1.0], [-1.75], [-0.5] * 4]
+    book.add("best-tie-in-sum", "best_of_n", {"token_logprobs": answers},
+             {"sum": [-1.75, -1.75, -2.0], "mean": [-1.75 / 3, -1.75, -0.5], "chosen": 0, "chosen_by_mean": 2},
+             note="ties: the first; the mean prefers the long answer")
+    book.add("best-empty-answer", "best_of_n", {"token_logprobs": [[], [-3.0]]},
+             {"sum": [None, -3.0], "mean": [None, -3.0], "chosen": 1, "chosen_by_mean": 1}, note="no token: no likelihood")
+    book.add("best-none", "best_of_n", {"token_logprobs": [[], ["NaN"]]}, {"error": True})
     yield book
 
     book = Book("probe", "Ranking, thresholds and directions", {"abs": 1e-12, "rel": 1e-9})
@@ -241,12 +248,79 @@ def other_books(rng):
     yield book
 
 
+def safelora_book(rng):
+    """C formed in full; its norm from the characteristic polynomial of the 2 x 2 matrix; c from the products' entries."""
+    book = Book("safelora", "SafeLoRA: C = V V^T / ||V||, B' = C B", {"abs": 1e-10, "rel": 1e-8, "abs_float32": 1e-4})
+    times = lambda x, y: [[sum(a * b for a, b in zip(row, col)) for col in zip(*y)] for row in x]
+    norm = lambda m: sum(v * v for row in m for v in row).sqrt()
+    rows = lambda r, c: [[grid(rng, -1, 1) for _ in range(c)] for _ in range(r)]
+    exact = lambda m: [[D(v) for v in row] for row in m]
+    cosines = []
+    for i, (n, r) in enumerate(((3, 1), (5, 2), (2, 2))):
+        aligned, base, a, b = rows(2, n), rows(2, n), rows(r, n), rows(2, r)
+        v = [[D(x) - D(y) for x, y in zip(p, q)] for p, q in zip(aligned, base)]
+        c = [[x / norm(v) for x in row] for row in times(v, list(map(list, zip(*v))))]
+        half, root = (c[0][0] + c[1][1]) / 2, (((c[0][0] - c[1][1]) / 2) ** 2 + c[0][1] ** 2).sqrt()
+        projected = times(c, exact(b))
+        before, after = times(exact(b), exact(a)), times(projected, exact(a))
+        dot = sum(x * y for p, q in zip(before, after) for x, y in zip(p, q))
+        cosines.append(dot / norm(before) / norm(after))
+        book.add(f"two-rows-{i}", "safelora_layer", {"aligned": aligned, "base": base, "A": a, "B": b, "scale": 4.0}, plain(
+            {"V_norm": norm(v), "C": c, "C_spectral_norm": half + root, "B_projected": projected, "norm_ratio": norm(after) / norm(before),
+             "update_before": [[4 * x for x in row] for row in before], "update_after": [[4 * x for x in row] for row in after],
+             "cosine": cosines[-1]}))
+    book.add("no-alignment", "safelora_layer", {"aligned": [[1.0]], "base": [[1.0]], "A": [[1.0]], "B": [[1.0]], "scale": 1.0}, {"quality": "BAD"})
+    given = plain(cosines) + [None]
+    order = sorted(range(3), key=lambda i: cosines[i])
+    for n in (1, 2, 3, 4):
+        book.add(f"number-{n}", "safelora_select", {"cosines": given, "mode": "number", "value": n},
+                 {"project": [i in order[:n] for i in range(3)] + [False], "cut": given[order[min(n, 3) - 1]]})
+    book.add("threshold", "safelora_select", {"cosines": [0.25, 0.5, None, 0.75], "mode": "threshold", "value": 0.5},
+             {"project": [True, True, False, False], "cut": 0.5})
+    book.add("number-of-none", "safelora_select", {"cosines": [None], "mode": "number", "value": 1}, {"error": True})
+    book.add("number-zero", "safelora_select", {"cosines": [0.5], "mode": "number", "value": 0}, {"error": True})
+    return book
+
+
+def ldifs_book(rng):
+    """||u - v||^2 = 2 - 2 u.v of unit vectors; its gradient -2 (v - (u.v) u) / (||x|| B)."""
+    book = Book("ldifs", "Distance of normalised features", {"abs": 1e-12, "rel": 1e-9, "abs_float32": 5e-6})
+    for blocks, points, indices in ((1, 5, [0]), (9, 5, [0, 2, 4, 6, 8]), (10, 4, [0, 3, 6, 9]), (4, 1, [3])):
+        book.add(f"layers-{blocks}-{points}", "ldifs_layers", {"blocks": blocks, "points": points}, {"indices": indices}, {"abs": 0, "rel": 0})
+    book.add("layers-none", "ldifs_layers", {"blocks": 0, "points": 5}, {"error": True})
+    for case, (layers, samples, tokens, width, mask) in enumerate(((1, 2, 3, 2, None), (2, 2, 3, 4, [[1, 1, 0], [0, 1, 1]]))):
+        draw = lambda: [[[[grid(rng, -2, 2) for _ in range(width)] for _ in range(tokens)] for _ in range(samples)] for _ in range(layers)]
+        model, ref = draw(), draw()
+        per, grads = [D(0)] * samples, []
+        for x, y in zip(model, ref):
+            rows = []
+            for i in range(samples):
+                keep = mask[i] if mask else [1] * tokens
+                flat = [[D(v) * k for t, k in zip(side[i], keep) for v in t] for side in (x, y)]
+                nx, ny = (sum(v * v for v in side).sqrt() for side in flat)
+                u, v = [a / nx for a in flat[0]], [b / ny for b in flat[1]]
+                dot = sum(a * b for a, b in zip(u, v))
+                per[i] += 2 - 2 * dot
+                g = [-2 * (b - dot * a) / nx / samples for a, b in zip(u, v)]
+                rows.append([[g[t * width + h] * keep[t] for h in range(width)] for t in range(tokens)])
+            grads.append(rows)
+        given = {"model": model, "ref": ref, **({"mask": mask} if mask else {})}
+        book.add(f"random-{case}", "ldifs_distance", given,
+                 plain({"value": sum(per) / samples, "per_sample": per, "grad_model_features": grads}))
+    book.add("nothing-left-by-the-mask", "ldifs_distance", {"model": [[[[1.0]]]], "ref": [[[[1.0]]]], "mask": [[0]]}, {"quality": "BAD"})
+    book.add("layers-differ", "ldifs_distance", {"model": [[[[1.0]]]], "ref": [[[[1.0]]], [[[1.0]]]]}, {"error": True})
+    return book
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parent.parent)
     out = parser.parse_args().out
     rng = random.Random(20250101)
     for book in (js_book(rng), kl_book(rng), *other_books(rng)):
+        book.write(out)
+    rng = random.Random(20250102)
+    for book in (safelora_book(rng), ldifs_book(rng)):
         book.write(out)
 
 
