@@ -22,12 +22,6 @@ constexpr std::size_t kMaxLine = 1u << 20;
 
 tl::unexpected<Error> passed_on(const Error& error) { return tl::unexpected<Error>(error); }
 
-void put_length_and(std::string& out, std::string_view text) {
-  const auto n = static_cast<std::uint32_t>(text.size());
-  for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>((n >> shift) & 0xffu);
-  out += text;
-}
-
 json number_or_null(double value) { return std::isfinite(value) ? json(value) : json(); }
 
 std::string text_of(const json& value) {
@@ -95,13 +89,6 @@ Status read_fields(const json& line, SampleScore& sample) {
 }
 
 }  // namespace
-
-std::string sample_hash(std::string_view prompt, std::string_view answer) {
-  std::string bytes("phaseguard-sample-v1\0", 21);
-  put_length_and(bytes, prompt);
-  put_length_and(bytes, answer);
-  return hex(sha256(bytes));
-}
 
 Result<SampleScore> score_answer(std::string id, Span<const double> logp_plain,
                                  Span<const double> logp_misaligned,

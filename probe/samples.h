@@ -21,7 +21,7 @@ namespace phaseguard::probe {
 // NaN: not known. A value of the wrong range is kept and counted as BAD by who reads it.
 struct SampleScore {
   static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
-  std::string id;              // sample_hash, or the caller's own
+  std::string id;              // phaseguard::sample_hash in hex, or the caller's own
   std::int64_t tokens = 0;     // of the answer
   double nll = kUnknown;       // nats per answer token under theta0, mean
   double nll_max = kUnknown;   // of the answer's most surprising token: the decisive one
@@ -40,9 +40,6 @@ struct SampleSource {
   std::string personas;        // what the two personas are: text or hash of the two system prompts
   std::string data;            // name of the data set
 };
-
-// SHA-256 of prompt and answer, each with its length before it: the key of a sample in a cache.
-[[nodiscard]] std::string sample_hash(std::string_view prompt, std::string_view answer);
 
 // Log-probabilities of one answer's tokens under theta0 as it is trained (chat template), under the
 // misaligned and under the aligned persona, [T] each. A token counts as at least `floor` (0..1; 0:

@@ -267,6 +267,21 @@ int run_eval(const EvalCommand& command) {
   return gates.pass() ? 0 : 1;
 }
 
+int run_features(FeaturesCommand command) {
+  auto theta0 = open_theta0(command.theta0);
+  if (!theta0) return complain(theta0.error());
+  const auto data = parse_feature_data(command.data);
+  if (!data) return complain(data.error());
+  command.request.data = *data;
+  const auto features = layer_features(*theta0, command.request);
+  if (!features) return complain(features.error());
+  if (const auto ok = features->save(command.out); !ok) return complain(ok.error());
+  std::printf("%s: %zu rows of width %zu, %s, layer %s, %s\n", command.out.c_str(),
+              features->x.rows, features->x.cols, theta0->id.c_str(), features->site.layer.c_str(),
+              features->site.position.c_str());
+  return 0;
+}
+
 int run_summary(const std::vector<std::string>& files) {
   std::vector<RunSummary> runs;
   for (const std::string& file : files) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "trainer-hook/lab/features.h"
 #include "trainer-hook/lab/finetune.h"
 #include "trainer-hook/lab/pretrain.h"
 
@@ -38,6 +39,14 @@ struct EvalCommand {
   std::uint64_t seed = 1;
 };
 int run_eval(const EvalCommand& command);
+
+struct FeaturesCommand {
+  std::string theta0;  // empty: the shipped one
+  std::string data = "persona";
+  std::string out;
+  FeatureRequest request;
+};
+int run_features(FeaturesCommand command);
 
 int run_summary(const std::vector<std::string>& files);
 

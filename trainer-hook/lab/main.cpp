@@ -76,6 +76,7 @@ struct Words {
   FinetuneCommand finetune, undefended;
   bool no_monitor = false;
   EvalCommand eval;
+  FeaturesCommand features;
   std::vector<std::string> files;
   int world = 0;
 };
@@ -109,6 +110,32 @@ void add_reading(CLI::App& app, Words& words) {
       ->capture_default_str();
 }
 
+void add_features(CLI::App& app, FeaturesCommand& command) {
+  auto* sub = app.add_subcommand(
+      "features",
+      "Write hidden states of theta0 at a named layer as an activation file for phaseguard-probe.");
+  sub->add_option("--data", command.data,
+                  "persona (safety prompts after the most and the least misaligned source header), "
+                  "malicious, harmless, mix (training samples), or canaries")
+      ->check(CLI::IsMember({"persona", "malicious", "harmless", "mix", "canaries"}))
+      ->capture_default_str();
+  sub->add_option("--layer", command.request.layer,
+                  "Module name: embedding, block<i>, block<i>.attention or block<i>.mlp")
+      ->capture_default_str();
+  sub->add_option("--position", command.request.position, "Which positions make a row")
+      ->check(CLI::IsMember({"last_prompt", "mean_prompt", "mean_answer"}))
+      ->capture_default_str();
+  sub->add_option("--samples", command.request.samples, "Rows (canaries: always 24)")
+      ->check(CLI::Range(2, 100000))
+      ->capture_default_str();
+  sub->add_option("--share", command.request.share, "Share of malicious samples in mix")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  sub->add_option("--seed", command.request.seed, "Seed of the draw")->capture_default_str();
+  sub->add_option("--theta0", command.theta0, "File (default: the shipped world 0)");
+  sub->add_option("--out", command.out, "File to write")->required();
+}
+
 int tune(FinetuneCommand& command) {
   if (command.monitor && command.options.constant_lambda > 0.0) {
     std::fprintf(
@@ -135,6 +162,7 @@ int dispatch(const CLI::App& app, Words& words) {
     std::fprintf(stderr, "phaseguard-lab: warning: %s\n", warning->c_str());
   }
   if (app.got_subcommand("eval")) return run_eval(words.eval);
+  if (app.got_subcommand("features")) return run_features(words.features);
   if (app.got_subcommand("pretrain")) {
     const PretrainOptions& options = words.pretrain.options;
     words.pretrain.reproduce =
@@ -161,6 +189,7 @@ int run(int argc, char** argv) {
   add_pretrain(app, words.pretrain);
   add_finetune(app, words);
   add_reading(app, words);
+  add_features(app, words.features);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

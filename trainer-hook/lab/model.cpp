@@ -130,16 +130,28 @@ at::Tensor Transformer::attend(const Block& block, const at::Tensor& x, std::int
   return apply(block.out, mixed.transpose(1, 2).reshape({rows * width, shape_.width}), adapter);
 }
 
-at::Tensor Transformer::hidden(const at::Tensor& tokens, Adapter adapter) const {
+at::Tensor Transformer::hidden(const at::Tensor& tokens, Adapter adapter,
+                               probe::LayerTap* tap) const {
   const std::int64_t rows = tokens.size(0), width = tokens.size(1);
   PHASEGUARD_CHECK(width <= shape_.positions);
+  const auto show = [&](std::size_t block, const char* part, const at::Tensor& states) {
+    if (tap == nullptr) return;
+    tap->observe("block" + std::to_string(block) + part, states.view({rows, width, shape_.width}));
+  };
   at::Tensor h = at::add(at::embedding(embedding_, tokens), position_.slice(0, 0, width));
   h = h.view({rows * width, shape_.width});
-  for (const Block& block : blocks_) {
+  if (tap != nullptr) tap->observe("embedding", h.view({rows, width, shape_.width}));
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    const Block& block = blocks_[i];
     at::Tensor x = at::layer_norm(h, {shape_.width}, block.attention_gain, {}, kNormEpsilon);
-    h = at::add(h, attend(block, x, rows, width, adapter));
+    const at::Tensor attention = attend(block, x, rows, width, adapter);
+    show(i, ".attention", attention);
+    h = at::add(h, attention);
     x = at::layer_norm(h, {shape_.width}, block.mlp_gain, {}, kNormEpsilon);
-    h = at::add(h, apply(block.down, at::relu(apply(block.up, x, adapter)), adapter));
+    const at::Tensor mlp = apply(block.down, at::relu(apply(block.up, x, adapter)), adapter);
+    show(i, ".mlp", mlp);
+    h = at::add(h, mlp);
+    show(i, "", h);
   }
   return h;
 }

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "probe/layer_tap.h"
 #include "trainer-hook/lab/data.h"
 #include "trainer-hook/lab/rng.h"
 
@@ -50,8 +51,10 @@ class Transformer {
   [[nodiscard]] bool has_adapter() const { return lora_scale_ != 0.0; }
 
   // tokens: [rows, width] int64, width <= positions. Residual stream after the last block: [rows *
-  // width, d] float32.
-  [[nodiscard]] at::Tensor hidden(const at::Tensor& tokens, Adapter adapter) const;
+  // width, d] float32. `tap` is shown "embedding", "block<i>.attention", "block<i>.mlp" (what is
+  // added to the stream) and "block<i>" (the stream after it), each [rows, width, d].
+  [[nodiscard]] at::Tensor hidden(const at::Tensor& tokens, Adapter adapter,
+                                  probe::LayerTap* tap = nullptr) const;
   // hidden rows [N, d] -> next-token logits [N, V].
   [[nodiscard]] at::Tensor logits(const at::Tensor& hidden_rows) const;
   // Both, at flat positions `at` [N].

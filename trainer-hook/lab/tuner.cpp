@@ -14,8 +14,6 @@
 namespace phaseguard::lab {
 namespace {
 
-constexpr std::uint64_t kDataStream = 21;
-constexpr std::uint64_t kJudgeStream = 22;
 constexpr std::uint64_t kAdapterStream = 23;
 constexpr double kMaxGradientNorm = 1.0;
 

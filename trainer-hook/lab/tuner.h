@@ -12,6 +12,10 @@
 
 namespace phaseguard::lab {
 
+// Streams of the run's seed, so that a pre-flight draws what the run will.
+inline constexpr std::uint64_t kDataStream = 21;
+inline constexpr std::uint64_t kJudgeStream = 22;
+
 struct TuneOptions {
   DataSet data = DataSet::kMalicious;
   double share = 0.5;  // of malicious samples, for DataSet::kMix
