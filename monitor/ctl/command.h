@@ -37,6 +37,7 @@ void add_replay(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);
 void add_policy(CLI::App& app, Context& context);
+void add_backtest(CLI::App& app, Context& context);
 
 // live, over the operator socket
 void add_status(CLI::App& app, Context& context);

@@ -60,11 +60,15 @@ class Tracer {
     }
   }
 
-  void on(const wire::Message& message, std::int64_t updates) {
+  // `raised`: the recording's own first raise lies behind.
+  void on(const wire::Message& message, std::int64_t updates, bool raised) {
     if (auto decided = machine_->on(message)) {
       weigh(decided->knobs);
+      const bool acted_before = out_.acted >= Step{0};
       look(*decided, message.header.step, updates);
+      if (!acted_before && out_.acted >= Step{0}) out_.after_raise = raised;
     }
+    if (raised && options_.until_raise) return;
     if (options_.until_step >= Step{0} && message.header.step > options_.until_step) return;
     if (!std::holds_alternative<wire::Report>(message.body)) return;
     for (std::size_t i = 0; i < out_.peaks.size(); ++i) note_peak(i, message.header.step);
@@ -152,13 +156,16 @@ class Pass {
     if (hello != nullptr && !started_) {
       started_ = true;
       step_ = hello->start_step;
+      declared_ = hello->knobs;
       for (std::size_t i = 0; i < tracers_.size(); ++i) refused_[i] = tracers_[i].start(message);
       return;
     }
     if (!started_) return;
+    const bool raised = raised_ >= Step{0};  // what this message itself raised comes after it
+    note_raise(message);
     count(message, hello);
     for (std::size_t i = 0; i < tracers_.size(); ++i) {
-      if (refused_[i]) tracers_[i].on(message, updates_);
+      if (refused_[i]) tracers_[i].on(message, updates_, raised);
     }
   }
 
@@ -166,6 +173,7 @@ class Pass {
 
   void finish(TracedRun& out) && {
     out.label = std::move(label_);
+    out.raised = raised_;
     out.updates = updates_;
     out.samples = samples_;
     for (std::size_t i = 0; i < tracers_.size(); ++i) {
@@ -198,10 +206,25 @@ class Pass {
     }
   }
 
+  void note_raise(const wire::Message& message) {
+    const auto* applied = std::get_if<wire::Applied>(&message.body);
+    if (applied == nullptr || raised_ >= Step{0}) return;
+    for (const wire::AppliedKnob& knob : applied->knobs) {
+      const auto declared =
+          std::find_if(declared_.begin(), declared_.end(),
+                       [&](const wire::KnobDecl& decl) { return decl.name == knob.name; });
+      const double initial = declared == declared_.end() ? 0.0 : declared->initial;
+      if (knob.value > initial) raised_ = message.header.step;
+    }
+    if (applied->segment > 0) raised_ = std::max(step_, message.header.step);
+  }
+
   std::vector<Tracer> tracers_;
   std::vector<Status> refused_;
   std::string label_;
+  std::vector<wire::KnobDecl> declared_;
   bool started_ = false;
+  Step raised_{-1};
   std::int64_t segment_ = 0;
   Step step_;
   std::int64_t updates_ = 0;

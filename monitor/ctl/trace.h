@@ -28,6 +28,7 @@ struct RunTrace {
   std::string rule;           // the rule behind it; "": a controller at work since the start
   std::string summary;        // of the decision
   bool at_floor = false;      // at the earliest step at which that rule could fire
+  bool after_raise = false;   // after the recording's own first raise: a hypothesis
   Step floor{-1};             // earliest step at which any acting rule could fire; -1: not known
   std::int64_t lead = 0;      // updates between acting and the end of the record
   std::vector<double> spent;  // per knob of the policy: value summed over the updates made
@@ -35,14 +36,17 @@ struct RunTrace {
 };
 
 struct TraceOptions {
-  std::string rule;     // count only this rule's firing as acting; "": as RunTrace::acted says
-  Step until_step{-1};  // peaks up to this step; -1: to the end
+  std::string rule;          // count only this rule's firing as acting; "": as RunTrace::acted says
+  Step until_step{-1};       // peaks up to this step; -1: to the end
+  bool until_raise = false;  // peaks up to the recording's own first raise
 };
 
 // What a file says of itself, and one trace per policy, or why the policy does not fit.
 struct TracedRun {
   RunId run;
-  std::string label;         // of its last declaration
+  std::string label;  // of its last declaration
+  Step raised{-1};  // first step at which the trainer reported a knob above its initial value, or a
+                    // rollback: signals after it were made under it; -1: never
   std::int64_t updates = 0;  // made in all, those that a rollback undid included
   std::int64_t samples = 0;
   std::vector<Result<RunTrace>> traces;
