@@ -101,23 +101,25 @@ constexpr float kLog2e = 1.44269504088896341f;
 #endif
   const Floats t = larger(all(kGone), (z - all(max)) * kLog2e);
 #if defined(__AVX512F__)
-  const Floats whole =
-      (Floats)_mm512_roundscale_ps((__m512)t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  // t - floor(t); scalef takes the floor itself.
+  const Floats r = (Floats)_mm512_reduce_ps((__m512)t, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+  Floats y = all(0.001867130079428683f);  // 8e-8 on 0..1
+  y = y * r + 0.009017030295895399f;
+  y = y * r + 0.05579991312985779f;
+  y = y * r + 0.24016445014454582f;
+  y = y * r + 0.6931513118060187f;
+  y = y * r + 1.0f;
+  return (Floats)_mm512_scalef_ps((__m512)y, (__m512)t);
 #else
   const Floats shifter = all(12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number
   const Floats shifted = t + shifter;
-  const Floats whole = shifted - shifter;
-#endif
-  const Floats r = t - whole;
+  const Floats r = t - (shifted - shifter);
   Floats y = all(0.0013264726898983552f);  // 9e-8 on |r| <= 1/2
   y = y * r + 0.009671512560660574f;
   y = y * r + 0.055507337442447124f;
   y = y * r + 0.24022242084919312f;
   y = y * r + 0.6931469775984711f;
   y = y * r + 1.0f;
-#if defined(__AVX512F__)
-  return (Floats)_mm512_scalef_ps((__m512)y, (__m512)whole);
-#else
   // The low bits of `shifted` are the whole number; they go into the exponent field.
   Ints bits;
   std::memcpy(&bits, &shifted, sizeof bits);
