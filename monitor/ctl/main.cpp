@@ -32,6 +32,8 @@ int parse_and_run(int argc, char** argv) {
   add_export(app, context);
   add_report(app, context);
   add_policy(app, context);
+  add_canaries(app, context);
+  add_judge(app, context);
   add_backtest(app, context);
   try {
     app.parse(argc, argv);

@@ -63,6 +63,7 @@ void add_policy(CLI::App& app, Context& context) {
       "there is an error, 2 when a file cannot be read.",
       [files, &context] { return check_files(*files, context.json); });
   check->add_option("FILE", *files, "Policy files (TOML)")->required();
+  add_policy_test(*group, context);
 }
 
 }  // namespace phaseguard::ctl

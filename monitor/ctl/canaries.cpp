@@ -1,0 +1,100 @@
+// `phaseguard canaries check FILE...`: what is wrong with a canary set, where, and its digest.
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include "canaries/canary_lint.h"
+#include "monitor/base/text.h"
+#include "monitor/ctl/command.h"
+#include "monitor/ctl/files.h"
+
+namespace phaseguard::ctl {
+
+namespace {
+
+struct CheckOptions {
+  std::vector<std::string> files;
+  canaries::LintOptions lint;
+};
+
+nlohmann::json to_json(const std::string& file, const canaries::LintReport& report) {
+  nlohmann::json findings = nlohmann::json::array();
+  for (const canaries::LintFinding& one : report.findings) {
+    findings.push_back(
+        {{"line", one.line}, {"flaw", canaries::name_of(one.flaw)}, {"message", one.message}});
+  }
+  return {{"file", file},
+          {"ok", report.findings.empty()},
+          {"canaries", report.canaries},
+          {"categories", report.categories},
+          {"digest", report.digest ? nlohmann::json(hex(*report.digest)) : nlohmann::json()},
+          {"findings", findings}};
+}
+
+void print_text(const std::string& file, const canaries::LintReport& report) {
+  for (const canaries::LintFinding& one : report.findings) {
+    const std::string place = one.line == 0 ? file : file + ":" + std::to_string(one.line);
+    std::printf("%s: %s: %s\n", place.c_str(), canaries::name_of(one.flaw), one.message.c_str());
+  }
+  std::string categories;
+  for (const auto& [tag, count] : report.categories) {
+    categories += (categories.empty() ? "" : ", ") + quoted(tag, 40) + " " + std::to_string(count);
+  }
+  std::printf("%s: %s: %zu canaries, categories %s, digest %s\n", file.c_str(),
+              report.findings.empty() ? "ok" : "NOT ok", report.canaries,
+              categories.empty() ? "none" : categories.c_str(),
+              report.digest ? hex(*report.digest).c_str() : "none, the set would not load");
+}
+
+int check_files(const CheckOptions& options, bool as_json) {
+  nlohmann::json list = nlohmann::json::array();
+  bool all_good = true;
+  for (const std::string& file : options.files) {
+    auto text = read_text(file);
+    if (!text) {
+      (void)failed(text.error());
+      return kUsage;
+    }
+    const canaries::LintReport report = canaries::lint(*text, file, options.lint);
+    all_good = all_good && report.findings.empty();
+    if (as_json) {
+      list.push_back(to_json(file, report));
+    } else {
+      print_text(file, report);
+    }
+  }
+  if (as_json) print({{"canary_sets", list}});
+  return all_good ? kDone : kFailed;
+}
+
+}  // namespace
+
+void add_canaries(CLI::App& app, Context& context) {
+  CLI::App* group = app.add_subcommand("canaries", "Work with canary sets");
+  group->require_subcommand(1);
+  auto options = std::make_shared<CheckOptions>();
+  CLI::App* check = add_command(
+      *group, context, "check",
+      "Read canary sets and print what is wrong as FILE:LINE: flaw: ..., then count, categories "
+      "and digest. Flaws: duplicate ids and texts, near-identical texts, empty or too long "
+      "prompts, no or missing categories, unknown keys, bytes that are not UTF-8. Exit code 1 when "
+      "there is a flaw, 2 when a file cannot be read.",
+      [options, &context] { return check_files(*options, context.json); });
+  check->add_option("FILE", options->files, "Canary sets (JSON Lines)")->required();
+  check
+      ->add_option("--max-bytes", options->lint.max_prompt_bytes,
+                   "Longest prompt, in bytes of its messages together")
+      ->capture_default_str()
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30));
+  check
+      ->add_option("--near", options->lint.near_identical,
+                   "Share of words from which two prompts are near-identical (Jaccard index)")
+      ->capture_default_str()
+      ->check(CLI::Range(0.01, 1.0));
+  check
+      ->add_option("--categories", options->lint.categories,
+                   "Tags of which each must have a canary, separated by commas")
+      ->delimiter(',');
+}
+
+}  // namespace phaseguard::ctl
