@@ -14,7 +14,11 @@ import json
 import math
 import pathlib
 import random
+import sys
 from decimal import Decimal as D
+
+sys.dont_write_bytecode = True
+import detectors
 
 decimal.getcontext().prec = 60
 LN2 = D(2).ln()
@@ -230,7 +234,7 @@ def other_books(rng):
              {"norm": 5.0, "unit": [0.6, 0.8], "sd_reference": 5.0, "drift": 5.0, "drift_in_sd": 1.0})
     yield book
 
-    book = Book("trigger", "Level and EWMA detectors", {"abs": 1e-12, "rel": 1e-9})
+    book = Book("trigger", "Detectors of the policy: samples in, state after each and the firing step out", {"abs": 1e-12, "rel": 1e-9})
     book.add("streak-broken-by-bad", "level",
              {"above": 1.0, "consecutive": 2, "warmup": 0, "bad": "alarm",
               "samples": [[0, 9.0], [1, 2.0], [2, "NaN"], [3, 2.0], [4, 1.0], [5, 2.0], [6, 3.0], [7, None]]},
@@ -245,6 +249,7 @@ def other_books(rng):
              {"above": 0.6, "consecutive": 1, "warmup": 0, "halflife": 1, "samples": [[i + 1, x] for i, x in enumerate(values)]},
              {"alpha": 0.5, "y": ys, "fired_at": 3})
     book.add("floor", "earliest_step", {"cadence": 7, "warmup": 1, "consecutive": 4}, {"step": 28}, {"abs": 0, "rel": 0})
+    detectors.fill(book, random.Random(20250103))
     yield book
 
 
