@@ -96,7 +96,25 @@ Status read_tags(const json& object, const SetLimits& limits, std::vector<std::s
   return {};
 }
 
-Result<Canary> read_canary(std::string_view line, const SetLimits& limits) {
+void put_count(std::string& out, std::size_t n) {
+  for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>((n >> shift) & 0xffu);
+}
+
+void put(std::string& out, const std::string& text) {
+  put_count(out, text.size());
+  out += text;
+}
+
+}  // namespace
+
+std::vector<std::string> CanarySet::ids() const {
+  std::vector<std::string> out;
+  out.reserve(canaries.size());
+  for (const Canary& canary : canaries) out.push_back(canary.id);
+  return out;
+}
+
+Result<Canary> parse_canary(std::string_view line, const SetLimits& limits) {
   if (const std::size_t at = first_bad_utf8(line); at != line.size()) {
     return wrong("byte " + std::to_string(at + 1) + " is not UTF-8");
   }
@@ -124,24 +142,6 @@ Result<Canary> read_canary(std::string_view line, const SetLimits& limits) {
   return canary;
 }
 
-void put_count(std::string& out, std::size_t n) {
-  for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>((n >> shift) & 0xffu);
-}
-
-void put(std::string& out, const std::string& text) {
-  put_count(out, text.size());
-  out += text;
-}
-
-}  // namespace
-
-std::vector<std::string> CanarySet::ids() const {
-  std::vector<std::string> out;
-  out.reserve(canaries.size());
-  for (const Canary& canary : canaries) out.push_back(canary.id);
-  return out;
-}
-
 Result<CanarySet> parse_canary_set(std::string_view jsonl, std::string_view source,
                                    const SetLimits& limits) {
   const std::string file(source);
@@ -162,7 +162,7 @@ Result<CanarySet> parse_canary_set(std::string_view jsonl, std::string_view sour
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     const std::string place = file + ":" + std::to_string(number) + ": ";
-    auto canary = read_canary(line, limits);
+    auto canary = parse_canary(line, limits);
     if (!canary) return fail(canary.error().code, place + canary.error().message);
     const auto [known, fresh] = line_of.emplace(canary->id, number);
     if (!fresh) {

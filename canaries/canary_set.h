@@ -45,6 +45,9 @@ struct SetLimits {
   std::size_t max_tags = 32;
 };
 
+// One line of a set. Errors: as parse_canary_set, without the line's number.
+[[nodiscard]] Result<Canary> parse_canary(std::string_view line, const SetLimits& limits = {});
+
 // `source` names the text in messages (a file name). Errors, each with its line: broken JSON, a
 // key missing, unknown or of another type, both "prompt" and "messages", an id used twice (both
 // lines named), bytes that are not UTF-8, a limit passed, no canary at all.

@@ -70,7 +70,7 @@ void print_text(const ScoreOptions& options, const judge::PrescoreSummary& s,
                   i + 1 < s.histogram.size() ? "," : "\n");
     }
   }
-  std::printf("%lld requests, %lld of them again; %lld from the cache, %lld from an earlier run\n",
+  std::printf("%lld requests, %lld of them retries; %lld from the cache, %lld from an earlier run\n",
               static_cast<long long>(stats.requests), static_cast<long long>(stats.retries),
               static_cast<long long>(s.cached), static_cast<long long>(s.resumed));
   for (const auto& [reason, count] : s.reasons) {

@@ -198,8 +198,7 @@ EndpointSource::~EndpointSource() {
 void EndpointSource::cancel() noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
   cancelled_ = true;
-  for (const auto& [until, connection] : due_) connection->end();
-  woken_.notify_all();
+  woken_.notify_all();  // the watcher ends what is under way
 }
 
 EndpointStats EndpointSource::stats() const noexcept {
@@ -271,6 +270,7 @@ Reply EndpointSource::exchange(const std::string& body) {
   std::multimap<Clock::time_point, Connection*>::iterator entry;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    if (cancelled_) return {Reply::End::kBroken, "cancelled", 0, "", -1.0};
     if (idle_.empty()) {
       connection = std::make_unique<Connection>(options_);
     } else {
@@ -294,18 +294,22 @@ Reply EndpointSource::exchange(const std::string& body) {
 
 void EndpointSource::watch() {
   std::unique_lock<std::mutex> lock(mutex_);
-  while (!cancelled_) {
+  while (!cancelled_ || !due_.empty()) {
     if (due_.empty()) {
       woken_.wait(lock);
       continue;
     }
-    woken_.wait_until(lock, due_.begin()->first);
-    for (auto it = due_.begin(); it != due_.end() && it->first <= Clock::now(); ++it) {
-      it->second->end();
+    bool ended = false;
+    for (const auto& [until, connection] : due_) {
+      if (!cancelled_ && until > Clock::now()) break;
+      connection->end();
+      ended = true;
     }
-    // What was ended needs a moment to leave the list; without this the loop would spin.
-    if (!due_.empty() && due_.begin()->first <= Clock::now()) {
+    // Again soon: ending a connection that is only just being made has no effect.
+    if (ended) {
       woken_.wait_for(lock, std::chrono::milliseconds(20));
+    } else {
+      woken_.wait_until(lock, due_.begin()->first);
     }
   }
 }

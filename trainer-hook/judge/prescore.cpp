@@ -29,6 +29,7 @@ struct Task {
 Status add_line(std::string_view text, const PrescoreOptions& options, Scores& scores) {
   const auto line = parse_table_line(text);
   if (!line) return tl::unexpected<Error>(line.error());
+  if (!line->score.scored()) return {};
   if (line->judge != options.judge || line->rubric != options.rubric) {
     return fail(Errc::kConflict,
                 "holds scores of judge " + phaseguard::quoted(line->judge, 60) + " with rubric " +
@@ -36,7 +37,7 @@ Status add_line(std::string_view text, const PrescoreOptions& options, Scores& s
                     "; scores of two judges or rubrics do not mix: name another file, or begin "
                     "again with --fresh");
   }
-  if (line->score.scored()) scores[line->sample] = line->score.score;
+  scores[line->sample] = line->score.score;
   return {};
 }
 
