@@ -225,10 +225,16 @@ Result<bool> take_declaration(wire::Hello& hello, const Words& words, const std:
 
 Result<wire::Hello> read_declaration(std::string_view text, const std::string& file) {
   wire::Hello hello = empty_declaration();
+  bool in_policy = false;
   for (const TextLine& line : lines_of(text)) {
     const Words words = words_of(line.text);
+    const bool fence =
+        line.text.substr(0, 3) == "\"\"\"" ||
+        (words.front() == "policy" && line.text.find("\"\"\"") != std::string_view::npos);
+    if (fence) in_policy = !in_policy;
+    if (fence || in_policy) continue;
     if (words.front() == "test") break;
-    if (words.front() == "policy") continue;
+    if (words.front() == "policy" || words.front() == "step_seconds") continue;
     const std::string where = file + ":" + std::to_string(line.number) + ": ";
     auto taken = take_declaration(hello, words, where);
     if (!taken) return tl::unexpected(taken.error());

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "monitor/ctl/files.h"
 #include "monitor/policy/machine.h"
 #include "monitor/store/export.h"
 #include "monitor/wire/codec.h"
@@ -122,7 +123,7 @@ class Comparison {
             message);  // as the daemon does: what is in force at the start is no decision
         would_ = machine_->settings();
         for (const wire::KnobDecl& knob : hello->knobs) {
-          happened_.push_back({knob.name, knob.initial, {}, "initial", 0});
+          happened_.push_back({knob.name, knob.initial, {}, "initial", 0, ""});
         }
         return {};
       }
@@ -183,6 +184,27 @@ std::string shown(const json& value) {
 }
 
 }  // namespace
+
+bool ReplayRow::differs() const {
+  const auto asked = [](const std::optional<wire::Decision>& decision) {
+    std::vector<std::string> out;
+    if (!decision) return out;
+    for (const wire::Request& r : decision->requests) {
+      out.push_back(r.type + " " + std::to_string(r.before_step.value));
+    }
+    for (const wire::Alert& alert : decision->alerts) {
+      out.push_back(alert.severity + " " + alert.source);
+    }
+    return out;
+  };
+  return knobs_text(happened_knobs) != knobs_text(would_knobs) || asked(happened) != asked(would);
+}
+
+const ReplayRow* Replay::first_difference() const {
+  const auto found =
+      std::find_if(rows.begin(), rows.end(), [](const ReplayRow& row) { return row.differs(); });
+  return found == rows.end() ? nullptr : &*found;
+}
 
 std::string first_difference(const wire::Message& recorded, const wire::Message& recomputed) {
   const json a = json::parse(store::json_text(recorded), nullptr, false);

@@ -44,6 +44,9 @@ struct ReplayRow {
   std::optional<wire::Decision> would;
   std::vector<wire::KnobSetting> happened_knobs;  // in force after the event
   std::vector<wire::KnobSetting> would_knobs;
+
+  // Knobs, requests or alerts are not the same; the wording of a summary does not count.
+  [[nodiscard]] bool differs() const;
 };
 
 struct Replay {
@@ -54,6 +57,9 @@ struct Replay {
   std::vector<ReplayRow> rows;
   Step happened_first_raise{-1};  // first step with a knob above 0; -1: never
   Step would_first_raise{-1};
+
+  // The first row that differs; null: none does.
+  [[nodiscard]] const ReplayRow* first_difference() const;
 };
 
 // Signals recorded under one lambda are not what another lambda would have produced: up to the
