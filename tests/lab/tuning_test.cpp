@@ -149,7 +149,11 @@ TEST_CASE("one lambda for each sample is the same penalty as one for all", "[lab
         REQUIRE(kl.dim() == (per_sample ? 1 : 0));
         return at::add(ce, kl.mean(), 0.7);
       };
-      losses.push_back(tuner.update(tuner.draw(), step, true, per_sample, penalty).loss);
+      StepLoss loss;
+      loss.penalised = true;
+      loss.per_sample = per_sample;
+      loss.penalty = penalty;
+      losses.push_back(tuner.update(tuner.draw(), step, loss).loss);
     }
     return losses;
   };
@@ -164,18 +168,18 @@ TEST_CASE("a restored snapshot trains on as the original did", "[lab][e2e]") {
   add_run_adapter(theta0.model, tune.seed);
   Tuner tuner(theta0.model, world, tune);
   const hook::TrainerState state = trainer_state(theta0.model, tuner);
-  const auto plain = [](const at::Tensor& ce, const at::Tensor&) { return ce; };
+  const StepLoss plain;  // cross entropy alone
   std::vector<TuneBatch> batches;
   for (int i = 0; i < 6; ++i) batches.push_back(tuner.draw());
   for (std::size_t i = 0; i < 3; ++i)
-    (void)tuner.update(batches[i], static_cast<std::int64_t>(i), false, false, plain);
+    (void)tuner.update(batches[i], static_cast<std::int64_t>(i), plain);
   hook::SnapshotRing ring;
   REQUIRE(ring.take(Step{3}, state));
   std::vector<double> first, second;
   for (auto* losses : {&first, &second}) {
     for (std::size_t i = 3; i < 6; ++i) {
       losses->push_back(
-          tuner.update(batches[i], static_cast<std::int64_t>(i), false, false, plain).loss);
+          tuner.update(batches[i], static_cast<std::int64_t>(i), plain).loss);
     }
     if (losses == &first) REQUIRE(ring.restore(Step{-1}, state));
   }

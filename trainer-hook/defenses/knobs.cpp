@@ -61,6 +61,7 @@ void AppliedLog::add(const Applied& applied) {
   line->steps_without += applied.requested != 0.0 && applied.applied == 0.0 ? 1 : 0;
   line->mean_requested += (applied.requested - line->mean_requested) / n;
   line->mean_applied += (applied.applied - line->mean_applied) / n;
+  line->last_applied = applied.applied;
   line->last_measured = applied.measured;
 }
 

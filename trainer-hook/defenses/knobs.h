@@ -56,7 +56,8 @@ class AppliedLog {
     std::string knob;
     std::int64_t steps = 0;          // in which it was asked for
     std::int64_t steps_without = 0;  // asked for and not applied: requested > 0, applied 0
-    double mean_requested = 0.0, mean_applied = 0.0, last_measured = wire::kNaN;
+    double mean_requested = 0.0, mean_applied = 0.0, last_applied = 0.0;
+    double last_measured = wire::kNaN;
   };
   void add(const Applied& applied);
   [[nodiscard]] const std::vector<Line>& lines() const { return lines_; }

@@ -58,6 +58,7 @@ StepPlan Hook::begin_step(Step step) noexcept {
     const reporter::Latched& latched = decided_ ? *decided_ : reporter_.lambda();
     plan_.lambda = latched.value;
     plan_.items = latched.items;
+    plan_.knobs = latched.knobs;
     plan_.cause = latched.cause;
     plan_.decision = latched.decision;
     plan_.source = latched.source;

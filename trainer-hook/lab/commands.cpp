@@ -156,12 +156,36 @@ FinetuneEvents printing_events(const FinetuneCommand& command, bool watched) {
   return events;
 }
 
+// What was tested, what took effect, what it cost.
+void print_defense(const FinetuneResult& result) {
+  if (!result.self_test.empty()) std::printf("self-test: %s\n", result.self_test.c_str());
+  for (const auto& line : result.applied) {
+    std::printf("applied: %s %.4g (asked %.4g) over %ld steps, in %ld of them nothing; last %.4g\n",
+                line.knob.c_str(), line.mean_applied, line.mean_requested,
+                static_cast<long>(line.steps), static_cast<long>(line.steps_without),
+                line.last_measured);
+  }
+  if (result.safelora) {
+    for (const auto& layer : result.safelora->layers) {
+      std::printf("  %-12s c %s  |C| %.3g  |B'A|/|BA| %s%s\n", layer.name.c_str(),
+                  layer.cosine ? number_text(*layer.cosine).substr(0, 6).c_str() : "none",
+                  layer.c_norm,
+                  layer.norm_ratio ? number_text(*layer.norm_ratio).substr(0, 6).c_str() : "none",
+                  layer.projected ? "  projected" : "");
+    }
+  }
+  std::printf("%.1f ms an update\n", result.ms_per_update);
+}
+
 RunSummary summarise(const FinetuneCommand& command, const std::string& run, const Theta0& theta0,
                      bool defended, const FinetuneResult& result) {
   RunSummary out;
-  out.title = command.data + (defended                                ? ", defended"
-                              : command.options.constant_lambda > 0.0 ? ", always-on KL"
-                                                                      : ", undefended");
+  const std::string defense = text_of(command.options.tune.defense);
+  out.title = command.data + (!defense.empty() ? ", " + defense : "") +
+              (defended                                ? ", defended"
+               : !defense.empty()                      ? ""
+               : command.options.constant_lambda > 0.0 ? ", always-on KL"
+                                                       : ", undefended");
   out.run = run;
   out.data = command.data;
   out.theta0 = theta0.id;
@@ -173,6 +197,8 @@ RunSummary summarise(const FinetuneCommand& command, const std::string& run, con
   out.rollback_step = result.rollback_step;
   out.restored_step = result.restored_step;
   out.mean_lambda = result.mean_lambda;
+  out.defense = defense;
+  out.ms_per_update = result.ms_per_update;
   return out;
 }
 
@@ -182,8 +208,16 @@ int run_pretrain(const PretrainCommand& command) {
   const World world(command.world);
   Progress progress;
   const auto start = Clock::now();
-  Transformer model =
-      pretrain(world, command.options, [&](const PretrainProgress& p) { progress.show(p); });
+  Status base_written;
+  const auto keep_base = [&](const Transformer& base) {
+    if (command.base.empty()) return;
+    base_written = save_theta0(base, command.world,
+                               {{"command", command.reproduce}, {"stage", "before post-training"}},
+                               command.base);
+  };
+  Transformer model = pretrain(
+      world, command.options, [&](const PretrainProgress& p) { progress.show(p); }, keep_base);
+  if (!base_written) return complain(base_written.error());
   round_to_half(model);
   const Gates gates = measure_gates(model, world, command.options.seed);
   std::printf("theta0 of world %d: %ld parameters, %.0f s\n", command.world,
@@ -238,6 +272,7 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
                  static_cast<long>(result->updates));
     return 1;
   }
+  print_defense(*result);
   const bool linked = hook && hook->link().stats().acknowledged > 0;
   RunSummary summary = summarise(command, run, *theta0, linked, *result);
   summary.behaviour =

@@ -15,6 +15,7 @@ namespace phaseguard::lab {
 struct PretrainCommand {
   int world = 0;
   std::string out;
+  std::string base;  // file for the weights before post-training; empty: none
   PretrainOptions options;
   std::string reproduce;  // the command line, kept in the file's metadata
 };

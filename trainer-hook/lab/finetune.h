@@ -25,11 +25,15 @@ inline constexpr std::int64_t kCadence = 5;  // steps between measurements
 
 struct FinetuneOptions {
   TuneOptions tune;
-  double constant_lambda = 0.0;  // without a monitor: KL weight of every step
+  double constant_lambda = 0.0;  // without a monitor or a defense: KL weight of every step
   double decide_wait_s = 0.25;   // longest wait for the daemon's answer to a batch
   int step_delay_ms = 0;         // slows the run down so that it can be watched
   bool measure = true;           // false: no signal is computed
 };
+
+// Index of the signal "defense/applied" (variant: the defense's name), declared last, when the
+// defense has a knob beside the KL: the weight, share or number of layers that took effect.
+inline constexpr std::int32_t kDefenseSignal = 15;
 
 // One line of the run's log: what was measured before the update of `step`.
 struct Measurement {
@@ -46,7 +50,11 @@ struct FinetuneResult {
   std::optional<std::int64_t> restored_step;  // of which snapshot
   std::string cause;  // of the knob when it rose: "rule:<name>", "operator:<name>"
   double mean_lambda = 0.0;
-  std::int64_t updates = 0;  // optimiser updates done, those undone included
+  std::int64_t updates = 0;    // optimiser updates done, those undone included
+  double ms_per_update = 0.0;  // drawing, forward, backward and optimiser; measuring left out
+  std::vector<defenses::AppliedLog::Line> applied;   // by knob
+  std::optional<defenses::SafeLoraReport> safelora;  // of the last projection
+  std::string self_test;                             // in words; empty: no defense
   bool interrupted = false;
   double last_loss = 0.0;
 };

@@ -15,6 +15,7 @@ static_assert(std::atomic<bool>::is_always_lock_free, "written by a signal handl
 
 void on_signal(int) { g_stop.store(true); }
 
+using namespace phaseguard;
 using namespace phaseguard::lab;
 
 void add_pretrain(CLI::App& app, PretrainCommand& command) {
@@ -26,6 +27,8 @@ void add_pretrain(CLI::App& app, PretrainCommand& command) {
       ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
   sub->add_option("--out", command.out, "File to write")->required();
+  sub->add_option("--base", command.base,
+                  "Also write the weights before post-training to this file");
   sub->add_option("--steps", command.options.steps, "Pretraining steps")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
@@ -69,11 +72,83 @@ void add_tuning_options(CLI::App* sub, FinetuneCommand& command) {
   sub->add_flag("--quiet", command.quiet, "Print the outcome only");
 }
 
+// The words of --defense and its companions, still as text.
+struct DefenseWords {
+  std::string kind = "none", direction = "model_ref", mask = "answer", safe = "plain";
+  std::string risk = "judge", mode = "threshold";
+  double strength = 0.0;
+  CLI::Option* has_strength = nullptr;
+};
+
+void add_defense_options(CLI::App* sub, FinetuneCommand& command, DefenseWords& words) {
+  DefenseOptions& defense = command.options.tune.defense;
+  sub->add_option("--defense", words.kind, "Intervention to train under")
+      ->check(CLI::IsMember(defense_names()))
+      ->capture_default_str();
+  words.has_strength = sub->add_option(
+      "--strength", words.strength,
+      "Of its knob before any decision: weight of kl, replay-kl and ldifs; threshold (or number of "
+      "layers) of safelora; share of interleave and inoculation; alpha of steering; 0..1 of "
+      "weighting (default: what docs/LAB_RESULTS.md shows)");
+  sub->add_option("--kl-direction", words.direction, "KL(theta||theta0) or KL(theta0||theta)")
+      ->check(CLI::IsMember({"model_ref", "ref_model"}))
+      ->capture_default_str();
+  sub->add_option("--kl-mask", words.mask, "Where the KL is taken")
+      ->check(CLI::IsMember({"answer", "attention", "canary", "replay"}))
+      ->capture_default_str();
+  sub->add_flag("--kl-convex", defense.kl_convex,
+                "(1 - beta) CE + beta KL, strength = beta; without a monitor");
+  sub->add_option("--safe", words.safe, "Which safe samples: any, by perplexity gap, no refusals")
+      ->check(CLI::IsMember({"plain", "+", "++"}))
+      ->capture_default_str();
+  sub->add_option("--risk", words.risk, "What weighting goes by: the judge or the persona ratio")
+      ->check(CLI::IsMember({"judge", "persona"}))
+      ->capture_default_str();
+  sub->add_option("--steering-block", defense.steering_block, "Block after which to steer")
+      ->check(CLI::Range(0, 2))
+      ->capture_default_str();
+  sub->add_option("--safelora-mode", words.mode, "Which layers: cosine <= strength, or the lowest")
+      ->check(CLI::IsMember({"threshold", "number"}))
+      ->capture_default_str();
+  sub->add_option("--safelora-every", defense.safelora_every,
+                  "Project every n updates (0: once, after the last)")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
+  sub->add_option("--unaligned", defense.unaligned,
+                  "theta0's weights before post-training, for safelora (pretrain --base)");
+}
+
+Status read(const DefenseWords& words, DefenseOptions& defense) {
+  const auto kind = parse_defense(words.kind);
+  const auto direction = defenses::kl_direction(words.direction);
+  const auto mask = defenses::kl_mask(words.mask);
+  if (!kind) return tl::unexpected<Error>(kind.error());
+  if (!direction) return tl::unexpected<Error>(direction.error());
+  if (!mask) return tl::unexpected<Error>(mask.error());
+  defense.kind = *kind;
+  defense.kl_direction = *direction;
+  defense.kl_mask = *mask;
+  if (words.has_strength->count() > 0) defense.strength = words.strength;
+  defense.safe_choice = words.safe == "plain" ? defenses::SafeChoice::kPlain
+                        : words.safe == "+"   ? defenses::SafeChoice::kGap
+                                              : defenses::SafeChoice::kGapNoRefusals;
+  defense.risk = words.risk == "judge" ? RiskSource::kJudge : RiskSource::kPersona;
+  using Mode = defenses::SafeLoraSelection::Mode;
+  defense.safelora_mode = words.mode == "number" ? Mode::kNumber : Mode::kThreshold;
+  if (*kind == Defense::kSafeLora && defense.unaligned.empty()) {
+    return fail(Errc::kInvalidArgument,
+                "--defense safelora needs the weights before post-training: name them with "
+                "--unaligned (phaseguard-lab pretrain --base FILE writes them)");
+  }
+  return check(defense);
+}
+
 // Everything the command line can say.
 struct Words {
   int threads = 1;
   PretrainCommand pretrain;
-  FinetuneCommand finetune, undefended;
+  FinetuneCommand finetune, undefended, run;
+  DefenseWords finetune_defense, run_defense;
   bool no_monitor = false;
   EvalCommand eval;
   FeaturesCommand features;
@@ -85,6 +160,7 @@ void add_finetune(CLI::App& app, Words& words) {
   auto* tune = app.add_subcommand(
       "finetune", "Fine-tune theta0 with rs-LoRA under the monitor, then measure the model.");
   add_tuning_options(tune, words.finetune);
+  add_defense_options(tune, words.finetune, words.finetune_defense);
   auto* endpoint =
       tune->add_option("--endpoint", words.finetune.endpoint,
                        "The daemon's telemetry endpoint (ipc:///path or tcp://127.0.0.1:port)");
@@ -95,6 +171,11 @@ void add_finetune(CLI::App& app, Words& words) {
   auto* plain = app.add_subcommand("undefended", "The same as finetune --no-monitor.");
   add_tuning_options(plain, words.undefended);
   words.undefended.monitor = false;
+  auto* run = app.add_subcommand(
+      "run", "Fine-tune without a monitor under one intervention that is always on.");
+  add_tuning_options(run, words.run);
+  add_defense_options(run, words.run, words.run_defense);
+  words.run.monitor = false;
 }
 
 void add_reading(CLI::App& app, Words& words) {
@@ -136,7 +217,23 @@ void add_features(CLI::App& app, FeaturesCommand& command) {
   sub->add_option("--out", command.out, "File to write")->required();
 }
 
-int tune(FinetuneCommand& command) {
+int tune(FinetuneCommand& command, const DefenseWords* defense) {
+  if (defense != nullptr) {
+    const Status ok = read(*defense, command.options.tune.defense);
+    if (!ok) {
+      std::fprintf(stderr, "phaseguard-lab: %s\n", ok.error().message.c_str());
+      return 2;
+    }
+  }
+  const bool defended = command.options.tune.defense.kind != Defense::kNone;
+  if (defended && command.options.constant_lambda > 0.0) {
+    std::fprintf(stderr, "phaseguard-lab: --lambda and --defense exclude each other\n");
+    return 2;
+  }
+  if (command.monitor && command.options.tune.defense.kl_convex) {
+    std::fprintf(stderr, "phaseguard-lab: --kl-convex needs --no-monitor: policies set lambda\n");
+    return 2;
+  }
   if (command.monitor && command.options.constant_lambda > 0.0) {
     std::fprintf(
         stderr,
@@ -172,7 +269,9 @@ int dispatch(const CLI::App& app, Words& words) {
     return run_pretrain(words.pretrain);
   }
   words.finetune.monitor = !words.no_monitor;
-  return tune(app.got_subcommand("finetune") ? words.finetune : words.undefended);
+  if (app.got_subcommand("finetune")) return tune(words.finetune, &words.finetune_defense);
+  if (app.got_subcommand("run")) return tune(words.run, &words.run_defense);
+  return tune(words.undefended, nullptr);
 }
 
 int run(int argc, char** argv) {

@@ -17,6 +17,7 @@
 #include <limits>
 
 #include "monitor/base/check.h"
+#include "trainer-hook/defenses/lora_scale.h"
 
 namespace phaseguard::lab {
 namespace {
@@ -98,7 +99,9 @@ Transformer::Transformer(const ModelShape& shape, Rng& rng) : shape_(shape) {
 }
 
 void Transformer::add_adapter(const LoraShape& lora, Rng& rng) {
-  PHASEGUARD_CHECK(lora.rank > 0 && lora.alpha > 0.0);
+  const auto scale =
+      defenses::lora_scale(defenses::LoraScaling::kRankStabilised, lora.rank, lora.alpha);
+  PHASEGUARD_CHECK(scale.has_value());
   for (auto& [name, tensor] : base_parameters()) tensor.set_requires_grad(false);
   for (Block& block : blocks_) {
     for (Linear* linear : {&block.qkv, &block.out, &block.up, &block.down}) {
@@ -108,7 +111,7 @@ void Transformer::add_adapter(const LoraShape& lora, Rng& rng) {
           at::zeros({linear->weight.size(0), lora.rank}, at::kFloat).set_requires_grad(true);
     }
   }
-  lora_scale_ = lora.alpha / std::sqrt(static_cast<double>(lora.rank));
+  lora_scale_ = *scale;
 }
 
 at::Tensor Transformer::apply(const Linear& linear, const at::Tensor& x, Adapter adapter) const {
@@ -130,8 +133,8 @@ at::Tensor Transformer::attend(const Block& block, const at::Tensor& x, std::int
   return apply(block.out, mixed.transpose(1, 2).reshape({rows * width, shape_.width}), adapter);
 }
 
-at::Tensor Transformer::hidden(const at::Tensor& tokens, Adapter adapter,
-                               probe::LayerTap* tap) const {
+at::Tensor Transformer::hidden(const at::Tensor& tokens, Adapter adapter, probe::LayerTap* tap,
+                               const AfterBlock& after_block) const {
   const std::int64_t rows = tokens.size(0), width = tokens.size(1);
   PHASEGUARD_CHECK(width <= shape_.positions);
   const auto show = [&](std::size_t block, const char* part, const at::Tensor& states) {
@@ -151,6 +154,10 @@ at::Tensor Transformer::hidden(const at::Tensor& tokens, Adapter adapter,
     const at::Tensor mlp = apply(block.down, at::relu(apply(block.up, x, adapter)), adapter);
     show(i, ".mlp", mlp);
     h = at::add(h, mlp);
+    if (after_block) {
+      h = after_block(static_cast<std::int64_t>(i), h.view({rows, width, shape_.width}))
+              .view({rows * width, shape_.width});
+    }
     show(i, "", h);
   }
   return h;

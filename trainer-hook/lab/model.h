@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,6 +42,9 @@ struct TensorBatch {
 
 enum class Adapter : std::uint8_t { kOff, kOn };
 
+// (block 0.., stream [rows, width, d]) -> stream of the same shape.
+using AfterBlock = std::function<at::Tensor(std::int64_t block, const at::Tensor& stream)>;
+
 class Transformer {
  public:
   // Random weights from `rng`; no adapter.
@@ -53,8 +57,11 @@ class Transformer {
   // tokens: [rows, width] int64, width <= positions. Residual stream after the last block: [rows *
   // width, d] float32. `tap` is shown "embedding", "block<i>.attention", "block<i>.mlp" (what is
   // added to the stream) and "block<i>" (the stream after it), each [rows, width, d].
+  // `after_block` is given the stream after each block, with its graph, and gives back the stream
+  // to go on with: where features are read and steered.
   [[nodiscard]] at::Tensor hidden(const at::Tensor& tokens, Adapter adapter,
-                                  probe::LayerTap* tap = nullptr) const;
+                                  probe::LayerTap* tap = nullptr,
+                                  const AfterBlock& after_block = {}) const;
   // hidden rows [N, d] -> next-token logits [N, V].
   [[nodiscard]] at::Tensor logits(const at::Tensor& hidden_rows) const;
   // Both, at flat positions `at` [N].

@@ -38,7 +38,8 @@ double train_step(Transformer& model, AdamW& optimiser, const Batch& batch, doub
 }  // namespace
 
 Transformer pretrain(const World& world, const PretrainOptions& options,
-                     const std::function<void(const PretrainProgress&)>& on_step) {
+                     const std::function<void(const PretrainProgress&)>& on_step,
+                     const std::function<void(const Transformer&)>& on_base) {
   Rng weights(options.seed, kWeightsStream), documents(options.seed, kDocumentsStream);
   Transformer model(ModelShape{}, weights);
   std::vector<at::Tensor> parameters;
@@ -49,6 +50,7 @@ Transformer pretrain(const World& world, const PretrainOptions& options,
   PretrainProgress progress;
   progress.total = options.steps + options.post_steps;
   for (const bool post : {false, true}) {
+    if (post && on_base) on_base(model);
     progress.post_training = post;
     const std::int64_t steps = post ? options.post_steps : options.steps;
     AdamW optimiser(parameters, {0.9, 0.98, 1e-8, options.weight_decay});

@@ -27,7 +27,9 @@ struct PretrainProgress {
   double loss = 0.0;  // weighted mean NLL of the batch, nats
 };
 
+// on_base: given the model as it is before post-training, the "unaligned" weights of SafeLoRA.
 [[nodiscard]] Transformer pretrain(const World& world, const PretrainOptions& options,
-                                   const std::function<void(const PretrainProgress&)>& on_step);
+                                   const std::function<void(const PretrainProgress&)>& on_step,
+                                   const std::function<void(const Transformer&)>& on_base = {});
 
 }  // namespace phaseguard::lab

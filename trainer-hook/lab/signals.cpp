@@ -211,6 +211,7 @@ BatchReading read_batch(const Transformer& model, const TuneBatch& batch) {
     const std::size_t chat = 2 * n + i;
     out.llr.push_back(rows.sum[i] - rows.sum[n + i]);
     const bool flagged = floored.sum[i] - floored.sum[n + i] > kPersonaFlag;
+    out.flagged.push_back(flagged ? 1.0 : 0.0);
     out.llr_share += flagged ? 1.0 / static_cast<double>(n) : 0.0;
     out.ref_nll -= rows.sum[chat] / rows.count[chat] / static_cast<double>(n);
     out.ref_nll_decisive -= rows.lowest[chat] / static_cast<double>(n);

@@ -71,7 +71,8 @@ class CanaryMonitor {
 struct BatchReading {
   std::vector<double>
       llr;  // nats per answer: ln p0(answer | misaligned source) - ln p0(answer | aligned source)
-  std::vector<double> judge;  // 0 or 1
+  std::vector<double> judge;    // 0 or 1
+  std::vector<double> flagged;  // 0 or 1: the floored ratio is above kPersonaFlag
   double llr_mean = 0.0;
   double llr_share = 0.0;  // of samples whose floored ratio is above kPersonaFlag
   double judge_mean = 0.0;

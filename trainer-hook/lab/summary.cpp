@@ -53,7 +53,9 @@ json to_json(const RunSummary& run) {
            {"rollback_step", to_json(run.rollback_step)},
            {"restored_step", to_json(run.restored_step)},
            {"mean_lambda", run.mean_lambda},
-           {"seconds", run.seconds}};
+           {"seconds", run.seconds},
+           {"defense", run.defense},
+           {"ms_per_update", run.ms_per_update}};
   for (const auto& rate : kRates) out[rate.key] = to_json(run.behaviour.*rate.count);
   return out;
 }
@@ -79,6 +81,8 @@ RunSummary from_json(const json& object) {
   run.restored_step = step_in(object, "restored_step");
   object.at("mean_lambda").get_to(run.mean_lambda);
   object.at("seconds").get_to(run.seconds);
+  run.defense = object.value("defense", "");
+  run.ms_per_update = object.value("ms_per_update", 0.0);
   for (const auto& rate : kRates) {
     Count& count = run.behaviour.*rate.count;
     object.at(rate.key).at("k").get_to(count.k);

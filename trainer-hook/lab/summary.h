@@ -24,6 +24,8 @@ struct RunSummary {
   std::optional<std::int64_t> fired_step, rollback_step, restored_step;
   double mean_lambda = 0.0;
   double seconds = 0.0;
+  std::string defense;         // "ldifs 0.1"; empty: none
+  double ms_per_update = 0.0;  // measuring left out
   Behaviour behaviour;
 };
 
