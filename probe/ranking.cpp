@@ -38,9 +38,9 @@ double average_precision(const std::vector<double>& positive, const std::vector<
     while (n > 0 && negative[n - 1] >= threshold) --n;
     const auto found = static_cast<double>(positive.size() - p);
     const auto alarms = static_cast<double>(negative.size() - n);
-    sum += static_cast<double>(before - p) / positives * (found / (found + alarms));
+    sum += static_cast<double>(before - p) * (found / (found + alarms));
   }
-  return sum;
+  return sum / positives;
 }
 
 struct Classes {

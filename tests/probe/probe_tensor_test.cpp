@@ -4,8 +4,10 @@
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
 
+#include <cmath>
 #include <limits>
 
+#include "probe/layer_tap.h"
 #include "tests/support/catch.h"
 
 using namespace phaseguard;
@@ -46,4 +48,41 @@ TEST_CASE("positions ignore the padding, whatever it holds", "[probe][torch]") {
   mask[0].fill_(0);
   CHECK_FALSE(last_position(states, mask));
   CHECK_FALSE(mean_position(states, at::zeros({2, 3})));
+}
+
+TEST_CASE("half precision, bfloat16 and a row that is not finite", "[probe][torch]") {
+  Site site;
+  site.width = 4;
+  const at::Tensor x = at::randn({40, 4}), held = at::randn({40, 4});
+  std::vector<std::uint8_t> y(40);
+  for (std::size_t i = 0; i < 40; ++i) y[i] = i % 2;
+  const auto probe = ActivationProbe::fit(*features_of(x), y, *features_of(held), y, site);
+  REQUIRE(probe);
+  for (const auto type : {at::kHalf, at::kBFloat16}) {
+    const at::Tensor narrow = held.to(type);
+    CHECK(*score(*probe, narrow) == *score(*probe, narrow.to(at::kFloat)));
+  }
+  at::Tensor broken = held.clone();
+  broken[2][1] = std::numeric_limits<double>::infinity();
+  const auto risks = score(*probe, broken);
+  REQUIRE(risks);
+  CHECK(std::isnan((*risks)[2]));
+  CHECK(std::isfinite((*risks)[3]));
+  CHECK_FALSE(score(*probe, at::zeros({0, 4})));
+  CHECK_FALSE(score(*probe, at::Tensor()));
+}
+
+TEST_CASE("a tap keeps the states of its layer and names the layers of a pass", "[probe][torch]") {
+  LayerTap tap("block1");
+  tap.observe("block0", at::zeros({1, 2, 3}));
+  tap.observe("block1", at::arange(6, at::kFloat).view({1, 2, 3}));
+  const auto states = tap.take();
+  REQUIRE(states);
+  CHECK(states->sum().item<double>() == 15.0);
+  CHECK_FALSE(states->requires_grad());
+  tap.observe("block0", at::zeros({1, 2, 3}));
+  CHECK_THAT(tap.take().error().message, Catch::Contains("it went through: block0"));
+  tap.observe("block1", at::zeros({1, 2, 3}));
+  tap.observe("block1", at::zeros({1, 2, 3}));
+  CHECK_THAT(tap.take().error().message, Catch::Contains("2 times"));
 }

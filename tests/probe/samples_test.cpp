@@ -31,8 +31,7 @@ SampleSource source() { return {"tiny", "abc", "words", "evil / good", "a test"}
 
 std::vector<std::string> ids(std::size_t n) {
   std::vector<std::string> out;
-  for (std::size_t i = 0; i < n; ++i)
-    out.push_back("sample-" + std::to_string(i));
+  for (std::size_t i = 0; i < n; ++i) out.push_back("sample-" + std::to_string(i));
   return out;
 }
 

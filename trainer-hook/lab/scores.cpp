@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "monitor/base/samples.h"
+#include "monitor/base/text.h"
 #include "trainer-hook/lab/signals.h"
 
 namespace phaseguard::lab {
@@ -59,9 +60,11 @@ probe::SampleSource source_of(const Theta0& theta0, const TuneOptions& options) 
   source.model_id = theta0.id;
   source.tokenizer = "lab-words/1";
   source.personas = "source headers " + word_of(kMisalignedSource) + " / " +
-                    word_of(kAlignedSource) + ", floor " + std::to_string(kPersonaFloor);
-  source.data =
-      "lab " + std::string(name_of(options.data)) + ", seed " + std::to_string(options.seed);
+                    word_of(kAlignedSource) + ", floor " + number_text(kPersonaFloor);
+  source.data = "lab " + std::string(name_of(options.data)) +
+                (options.data == DataSet::kMix ? ", share " + number_text(options.share) : "") +
+                ", seed " + std::to_string(options.seed) + ", judge error " +
+                number_text(options.judge_error);
   return source;
 }
 

@@ -1,0 +1,146 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include "monitor/base/text.h"
+#include "probe/preflight/render.h"
+
+namespace phaseguard::preflight {
+
+namespace {
+
+std::string padded(std::string text, std::size_t width) {
+  if (text.size() < width) text.append(width - text.size(), ' ');
+  return text + "  ";
+}
+
+std::string right(const std::string& text, std::size_t width) {
+  return (text.size() < width ? std::string(width - text.size(), ' ') : "") + text;
+}
+
+void put_columns(std::string& out, const Summary& summary) {
+  out += "\n" + padded("", 36);
+  for (const char* head :
+       {"n", "bad", "missing", "5 %", "25 %", "median", "75 %", "95 %", "mean"}) {
+    out += right(head, 9);
+  }
+  out += "\n";
+  for (const Column* column : {&summary.nll, &summary.nll_max, &summary.llr, &summary.judge}) {
+    out += padded(column->name, 36);
+    for (std::size_t count : {column->n, column->bad, column->missing}) {
+      out += right(std::to_string(count), 9);
+    }
+    if (column->quantiles) {
+      const Quantiles& q = *column->quantiles;
+      for (double value : {q.p05, q.p25, q.p50, q.p75, q.p95, q.mean}) {
+        out += right(short_number(value), 9);
+      }
+    }
+    out += "\n";
+  }
+}
+
+void put_critical(std::string& out, const Summary& summary) {
+  if (summary.critical.empty()) return;
+  out +=
+      "\nKL weight above which an answer is not learned, lambda* = 2 / ln(e^L - 1), about 2 / L\n";
+  out += std::string("L: ") +
+         (summary.decisive ? "each answer's most surprising token" : "mean per answer token") +
+         ", nats\n";
+  out += padded("", 12) + right("L", 9) + right("lambda*", 10) + right("2 / L", 10) + "\n";
+  for (const auto& one : summary.critical) {
+    out += padded(one.at, 12) + right(short_number(one.nll), 9) +
+           right(short_number(one.lambda), 10) + right(short_number(one.approximate), 10) + "\n";
+  }
+}
+
+void put_noise(std::string& out, const Summary& summary) {
+  if (!summary.noise) return;
+  const JudgeNoise& noise = *summary.noise;
+  out += "\njudge on " + std::to_string(noise.n) +
+         " samples known to be harmless: " + short_number(noise.score);
+  out += noise.has_dead_zone ? "; dead zone of a risk law: 0 up to " + short_number(noise.lower) +
+                                   ", full from " + short_number(noise.upper) + "\n"
+                             : "; no dead zone is left\n";
+}
+
+void put_flagged(std::string& out, const Preflight& preflight, std::size_t most) {
+  const Summary& summary = preflight.summary;
+  out += "\nflagged: " + std::to_string(summary.flagged.size()) + " of " +
+         std::to_string(summary.samples) + " samples";
+  if (summary.share_llr) out += "; persona ratio " + evaluate::text_of(*summary.share_llr);
+  if (summary.share_judge) out += "; judge " + evaluate::text_of(*summary.share_judge);
+  out += "\n";
+  for (std::size_t i = 0; i < std::min(most, summary.flagged.size()); ++i) {
+    const Flagged& flagged = summary.flagged[i];
+    const auto& sample = preflight.samples[flagged.index];
+    out += "  " + padded(sample.id.substr(0, 12), 12) + flagged.why;
+    if (!sample.text.empty()) out += "  " + phaseguard::quoted(sample.text, 90);
+    out += "\n";
+  }
+  if (summary.flagged.size() > most) {
+    out +=
+        "  ... and " + std::to_string(summary.flagged.size() - most) + " more (--json, --html)\n";
+  }
+}
+
+void put_policy(std::string& out, const StepZero& policy) {
+  out += "\npolicy " + phaseguard::quoted(policy.policy.name, 60) + " (" + policy.policy.mode +
+         "), fed with this data's batches up to step " + std::to_string(policy.last_step) + "\n";
+  for (std::size_t i = 0; i < policy.rules.size(); ++i) {
+    const auto& now = policy.rules[i];
+    const auto& after = policy.rules_after[i];
+    out +=
+        "  rule " + padded(now.rule, 18) + "step 0: " + now.state + ", " +
+        std::to_string(now.votes) + " of " + std::to_string(now.needed) +
+        " votes;  then: " + after.state + ", " + std::to_string(after.votes) + " votes" +
+        (after.fired_step.value >= 0 ? ", fired at step " + std::to_string(after.fired_step.value)
+                                     : "") +
+        (after.at_floor ? " (the earliest it can)" : "") + "\n";
+  }
+  for (std::size_t i = 0; i < policy.detectors.size(); ++i) {
+    const auto& now = policy.detectors[i];
+    const auto& after = policy.detectors_after[i];
+    out += "  detector " + padded(now.detector, 14) + padded(now.signal, 18) +
+           "step 0: " + short_number(now.value) + ";  last: " + short_number(after.value) +
+           ", compared: " + short_number(after.statistic) + (after.voting ? " > " : " against ") +
+           short_number(after.threshold) + (after.voting ? ", votes" : "") + "\n";
+  }
+  for (const Decided& decided : policy.decisions) {
+    out += "  step " + std::to_string(decided.step) + ": " + decided.summary + "\n";
+  }
+  if (policy.decisions.empty()) out += "  no decision: every knob stays at its base\n";
+  if (!policy.silent.empty()) {
+    out += "  not known before training:";
+    for (const std::string& name : policy.silent) out += " " + name;
+    out += "\n";
+  }
+}
+
+}  // namespace
+
+std::string short_number(double value) {
+  if (std::isnan(value)) return "-";
+  if (std::isinf(value)) return value > 0 ? "none" : "-inf";
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3g", value);
+  return text.data();
+}
+
+std::string text_of(const Preflight& preflight, std::size_t max_flagged) {
+  const Summary& summary = preflight.summary;
+  std::string out = preflight.title + ": " + std::to_string(summary.samples) + " samples, " +
+                    std::to_string(summary.tokens) + " answer tokens";
+  if (!summary.source.model_id.empty()) out += ", reference " + summary.source.model_id;
+  out += "\n";
+  put_columns(out, summary);
+  put_critical(out, summary);
+  put_noise(out, summary);
+  put_flagged(out, preflight, max_flagged);
+  if (preflight.policy) put_policy(out, *preflight.policy);
+  for (const std::string& warning : summary.warnings) out += "\nwarning: " + warning + "\n";
+  return out;
+}
+
+}  // namespace phaseguard::preflight

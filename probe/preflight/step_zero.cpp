@@ -1,0 +1,265 @@
+#include "probe/preflight/step_zero.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "monitor/base/text.h"
+#include "monitor/policy/machine.h"
+
+namespace phaseguard::preflight {
+
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr std::int64_t kMaxSteps = 1'000'000;
+
+tl::unexpected<Error> passed_on(const Error& error) { return tl::unexpected<Error>(error); }
+
+wire::SignalDecl signal(const char* name, const char* unit, double min, double max,
+                        const char* items = "") {
+  wire::SignalDecl out;
+  out.name = name;
+  out.unit = unit;
+  out.min = min;
+  out.max = max;
+  out.items = items;
+  return out;
+}
+
+// What a batch of the data says, signal by signal; empty when no sample of the data says it.
+struct Fed {
+  bool judge = false, llr = false, nll = false, nll_max = false;
+};
+
+Fed fed_by(const std::vector<probe::SampleScore>& samples) {
+  Fed fed;
+  for (const probe::SampleScore& s : samples) {
+    fed.judge = fed.judge || !std::isnan(s.judge);
+    fed.llr = fed.llr || !std::isnan(s.llr);
+    fed.nll = fed.nll || !std::isnan(s.nll);
+    fed.nll_max = fed.nll_max || !std::isnan(s.nll_max);
+  }
+  return fed;
+}
+
+std::vector<wire::SignalDecl> fed_signals(const Fed& fed, std::int64_t cadence) {
+  std::vector<wire::SignalDecl> out;
+  if (fed.judge) out.push_back(signal("judge/score", "1", 0.0, 1.0, "sample"));
+  if (fed.llr) out.push_back(signal("data/llr", "nats", -kInf, kInf, "sample"));
+  if (fed.llr) out.push_back(signal("data/llr_share", "1", 0.0, 1.0));
+  if (fed.nll) out.push_back(signal("data/ref_nll", "nats", 0.0, kInf));
+  if (fed.nll_max) out.push_back(signal("data/ref_nll_decisive", "nats", 0.0, kInf));
+  for (wire::SignalDecl& one : out) one.every_steps = cadence;
+  return out;
+}
+
+// Signals the policy looks at, by name; a group gives its prefix and an item.
+std::vector<std::string> wanted_signals(const policy::Document& document) {
+  std::vector<std::string> out;
+  const auto add = [&](const policy::SourceSpec& source) {
+    for (const std::string& name : {source.signal, source.minus, source.over}) {
+      if (name.empty() || std::find(out.begin(), out.end(), name) != out.end()) continue;
+      out.push_back(name);
+    }
+  };
+  for (const auto& detector : document.detectors) add(detector.source);
+  for (const auto& rule : document.rules) {
+    for (const auto& action : rule.sets) {
+      if (const auto* source = policy::source_of(action.controller)) add(*source);
+    }
+  }
+  return out;
+}
+
+std::string variant_of(const policy::Document& document, const std::string& signal) {
+  for (const auto& detector : document.detectors) {
+    if (detector.source.signal == signal && !detector.variant.empty()) return detector.variant;
+  }
+  return {};
+}
+
+// Declared as this signal or as the vector or group it is part of.
+bool is_covered(const std::vector<wire::SignalDecl>& declared, const std::string& name) {
+  const bool group = name.size() > 2 && name.compare(name.size() - 2, 2, "/*") == 0;
+  const std::string prefix = group ? name.substr(0, name.size() - 1) : std::string();
+  return std::any_of(declared.begin(), declared.end(), [&](const wire::SignalDecl& one) {
+    return one.name == name || (group && (one.name.rfind(prefix, 0) == 0 ||
+                                          (one.name + "/*" == name && !one.items.empty())));
+  });
+}
+
+wire::KnobDecl declared_knob(const policy::KnobSpec& spec) {
+  wire::KnobDecl knob;
+  knob.name = spec.name;
+  knob.unit = "1";
+  knob.min = spec.min;
+  knob.max = spec.max;
+  knob.initial = spec.base;
+  knob.per_sample = true;
+  return knob;
+}
+
+// A declaration under which the policy can run: what the pass knows is declared with its cadence,
+// all else without one, so that it is not taken for overdue.
+wire::Hello declaration(const policy::Document& document, const Fed& fed, StepZero& out,
+                        const StepZeroOptions& options) {
+  wire::Hello hello;
+  hello.cadence_steps = 0;
+  hello.model_id = "preflight";
+  hello.requests = {"rollback", "checkpoint", "pause", "stop"};
+  for (const auto& knob : document.knobs) hello.knobs.push_back(declared_knob(knob));
+  hello.signals = fed_signals(fed, options.cadence);
+  const std::size_t known = hello.signals.size();
+  for (const std::string& name : wanted_signals(document)) {
+    if (is_covered(hello.signals, name)) {
+      out.fed.push_back(name);
+      continue;
+    }
+    out.silent.push_back(name);
+    std::string plain = name;
+    if (plain.size() > 2 && plain.compare(plain.size() - 2, 2, "/*") == 0) {
+      plain.resize(plain.size() - 2);
+    }
+    wire::SignalDecl silent =
+        signal(plain.c_str(), "1", -kInf, kInf, plain != name ? "sample" : "");
+    hello.signals.push_back(std::move(silent));
+  }
+  for (std::size_t i = 0; i < hello.signals.size(); ++i) {
+    hello.signals[i].variant = variant_of(document, hello.signals[i].name);
+    if (i >= known) hello.signals[i].every_steps = 0;
+  }
+  return hello;
+}
+
+// Mean over the samples that say something; NaN, which is BAD, when fewer than half do.
+template <class Value>
+wire::Sample sample_of(const char* name, const std::vector<const probe::SampleScore*>& batch,
+                       bool items, Value value) {
+  wire::Sample out;
+  out.signal = name;
+  double sum = 0.0;
+  std::size_t n = 0;
+  for (const probe::SampleScore* s : batch) {
+    const double v = value(*s);
+    if (items) out.items.push_back(v);
+    if (!std::isfinite(v)) continue;
+    sum += v;
+    ++n;
+  }
+  out.value = 2 * n >= batch.size() && n > 0 ? sum / static_cast<double>(n) : wire::kNaN;
+  return out;
+}
+
+wire::Report report_of(const std::vector<const probe::SampleScore*>& batch, const Fed& fed,
+                       double flag) {
+  wire::Report report;
+  report.origin = wire::Report::Origin::kBatch;
+  auto& out = report.samples;
+  if (fed.judge)
+    out.push_back(sample_of("judge/score", batch, true, [](const auto& s) { return s.judge; }));
+  if (fed.llr) {
+    out.push_back(sample_of("data/llr", batch, true, [](const auto& s) { return s.llr; }));
+    out.push_back(sample_of("data/llr_share", batch, false, [flag](const auto& s) {
+      const double ratio = flag_ratio(s);
+      return std::isfinite(ratio) ? (ratio > flag ? 1.0 : 0.0) : wire::kNaN;
+    }));
+  }
+  if (fed.nll)
+    out.push_back(sample_of("data/ref_nll", batch, false, [](const auto& s) { return s.nll; }));
+  if (fed.nll_max) {
+    out.push_back(
+        sample_of("data/ref_nll_decisive", batch, false, [](const auto& s) { return s.nll_max; }));
+  }
+  return report;
+}
+
+class Rehearsal {
+ public:
+  Rehearsal(policy::Machine machine, StepZero& out) : machine_(std::move(machine)), out_(out) {
+    for (const auto& knob : machine_.document().knobs) base_.push_back(knob.base);
+  }
+
+  void tell(wire::Body body, std::int64_t step) {
+    wire::Message message;
+    message.header.run = *RunId::parse("preflight");
+    message.header.seq = Seq{++seq_};
+    message.header.source_seq = message.header.seq;
+    message.header.step = Step{step};
+    message.header.t = static_cast<double>(step);
+    message.header.attempt = 1;
+    message.body = std::move(body);
+    const auto decision = machine_.on(message);
+    if (decision) note(*decision, step);
+  }
+
+  [[nodiscard]] const policy::Machine& machine() const { return machine_; }
+
+ private:
+  void note(const wire::Decision& decision, std::int64_t step) {
+    Decided decided{step, decision.summary, decision.knobs, {}, decision.alerts};
+    for (const auto& request : decision.requests) decided.requests.push_back(request.type);
+    out_.decisions.push_back(std::move(decided));
+    for (std::size_t i = 0; i < decision.knobs.size() && i < base_.size(); ++i) {
+      const bool moved = decision.knobs[i].value != base_[i] || !decision.knobs[i].items.empty();
+      if (moved && !out_.first_rise) out_.first_rise = step;
+    }
+  }
+
+  policy::Machine machine_;
+  StepZero& out_;
+  std::vector<double> base_;
+  std::int64_t seq_ = 0;
+};
+
+}  // namespace
+
+std::optional<LargestLambda> largest_lambda(const policy::Document& document) {
+  std::optional<LargestLambda> out;
+  for (const auto& rule : document.rules) {
+    for (const auto& action : rule.sets) {
+      const policy::KnobSpec& knob = document.knobs[action.knob];
+      if (knob.name != "kl") continue;
+      const double value = std::min(knob.max, policy::reach_of(action.controller, knob.base).max);
+      if (!out || value > out->value) out = LargestLambda{value, rule.name};
+    }
+  }
+  return out;
+}
+
+Result<StepZero> step_zero(const policy::Document& document,
+                           const std::vector<probe::SampleScore>& samples,
+                           const StepZeroOptions& options) {
+  if (samples.empty() || options.batch == 0 || options.cadence < 1 || options.cadence > kMaxSteps ||
+      options.measurements > static_cast<std::size_t>(kMaxSteps / options.cadence)) {
+    return fail(Errc::kInvalidArgument,
+                "pre-flight of a policy: expected samples, a batch and a cadence of at least 1, "
+                "and a bounded number of measurements");
+  }
+  StepZero out;
+  const Fed fed = fed_by(samples);
+  const wire::Hello hello = declaration(document, fed, out, options);
+  auto machine = policy::Machine::create(document, hello);
+  if (!machine) return passed_on(machine.error());
+  out.policy = policy::describe(document, hello);
+  Rehearsal rehearsal(std::move(*machine), out);
+  rehearsal.tell(hello, 0);
+  std::size_t at = 0;
+  for (std::size_t i = 0; i <= options.measurements; ++i) {
+    std::vector<const probe::SampleScore*> batch;
+    for (std::size_t k = 0; k < std::min(options.batch, samples.size()); ++k) {
+      batch.push_back(&samples[at++ % samples.size()]);
+    }
+    out.last_step = static_cast<std::int64_t>(i) * options.cadence;
+    rehearsal.tell(report_of(batch, fed, options.flag_llr), out.last_step);
+    if (i > 0) continue;
+    out.detectors = rehearsal.machine().detector_evidence();
+    out.rules = rehearsal.machine().rule_evidence();
+  }
+  out.detectors_after = rehearsal.machine().detector_evidence();
+  out.rules_after = rehearsal.machine().rule_evidence();
+  return out;
+}
+
+}  // namespace phaseguard::preflight
