@@ -52,22 +52,39 @@ void begin(PartialJoin& partial, Step step, std::size_t members) {
   partial.present.assign(members, 0);
 }
 
-// The one of `step`; else a free one or, with none free, the oldest.
+// The one of `step`; else a new one, for which the one begun first is given up when there is no
+// room. Nearly always the newest.
 PartialJoin& partial_of(SignalTrack& track, Step step) {
-  PartialJoin* oldest = &track.partials.front();
-  for (PartialJoin& partial : track.partials) {
-    if (partial.step == step) return partial;
-    if (partial.step < oldest->step) oldest = &partial;
+  const auto waiting = static_cast<std::size_t>(track.waiting);
+  for (std::size_t i = waiting; i-- > 0;) {
+    if (track.partials[i].step == step) return track.partials[i];
   }
-  begin(*oldest, step, track.members.size());
-  return *oldest;
+  if (waiting == kMaxPartials) {
+    std::rotate(track.partials.begin(), track.partials.begin() + 1, track.partials.end());
+  } else {
+    ++track.waiting;
+  }
+  PartialJoin& fresh = track.partials[static_cast<std::size_t>(track.waiting) - 1];
+  begin(fresh, step, track.members.size());
+  return fresh;
+}
+
+// Steps up to `done` wait no longer; the others keep their order, and all their memory.
+void forget(SignalTrack& track, Step done) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(track.waiting); ++i) {
+    if (track.partials[i].step <= done) continue;
+    if (i != kept) std::swap(track.partials[i], track.partials[kept]);
+    ++kept;
+  }
+  track.waiting = static_cast<std::int64_t>(kept);
 }
 
 }  // namespace
 
 void clear_partials(SignalTrack& track) {
   track.partials.resize(kMaxPartials);
-  for (PartialJoin& partial : track.partials) partial.step = Step{-1};
+  track.waiting = 0;
 }
 
 bool take_member(SignalTrack& track, std::size_t place, Step step, Quality quality, double value,
@@ -80,9 +97,7 @@ bool take_member(SignalTrack& track, std::size_t place, Step step, Quality quali
   partial.values[place] = value;
   if (++partial.arrived < static_cast<std::int64_t>(track.members.size())) return false;
   out = join(track.form, partial);
-  for (PartialJoin& waiting : track.partials) {
-    if (waiting.step <= step) waiting.step = Step{-1};
-  }
+  forget(track, step);
   return true;
 }
 

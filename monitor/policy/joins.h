@@ -6,8 +6,8 @@
 
 namespace phaseguard::policy {
 
-// Steps that may wait for their last member; when more are begun the oldest is given up, and then
-// found missing by the join's own cadence.
+// Steps that may wait for their last member; when more are begun the first one is given up, and
+// then found missing by the join's own cadence.
 inline constexpr std::size_t kMaxPartials = 64;
 
 struct Joined {

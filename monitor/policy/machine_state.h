@@ -64,7 +64,9 @@ struct SignalTrack {
   std::int64_t measured = 0;          // grows by one with each measurement of the run
   Step covered{0};                    // as `last`, or where the attempt began: gaps start here
   std::int64_t faults = 0;            // BAD or MISSING in a row
-  std::vector<PartialJoin> partials;  // of a join: steps of which not every member is there yet
+  // Of a join: steps of which not every member is there yet, in the order in which they were begun.
+  std::vector<PartialJoin> partials;  // kMaxPartials; the first `waiting` are in use
+  std::int64_t waiting = 0;
 };
 
 struct Override {

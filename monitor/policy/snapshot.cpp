@@ -135,7 +135,7 @@ void visit(A& a, SignalTrack& s) {
   visit(a, s.max), visit(a, s.every_steps), visit(a, s.watched), visit(a, s.watchers);
   visit(a, s.joins), visit(a, s.members), visit(a, s.last), visit(a, s.quality);
   visit(a, s.value), visit(a, s.items), visit(a, s.measured), visit(a, s.covered);
-  visit(a, s.faults), visit(a, s.partials);
+  visit(a, s.faults), visit(a, s.partials), visit(a, s.waiting);
 }
 template <class A>
 void visit(A& a, KnobState& s) {
@@ -189,10 +189,13 @@ bool has_sound_tracks(const MachineState& state) {
                        are_below(track.members, state.tracks.size()) &&
                        (members == 0 || track.partials.size() == kMaxPartials);
     if (!sound) return false;
-    for (const PartialJoin& partial : track.partials) {
-      const bool used = partial.step.value >= 0;
-      if (used && (partial.qualities.size() != members || partial.values.size() != members ||
-                   partial.present.size() != members)) {
+    if (track.waiting < 0 || track.waiting > static_cast<std::int64_t>(track.partials.size())) {
+      return false;
+    }
+    for (std::size_t i = 0; i < static_cast<std::size_t>(track.waiting); ++i) {
+      const PartialJoin& partial = track.partials[i];
+      if (partial.qualities.size() != members || partial.values.size() != members ||
+          partial.present.size() != members) {
         return false;
       }
     }
