@@ -48,6 +48,7 @@ void fields(V& v, T& x) {
   v("form", x.form, kOptional);
   v("reference", x.reference, kOptional);
   v("per_sample", x.per_sample, kOptional);
+  v("sites", x.sites, kOptional);
 }
 
 template <class V, Fields<SignalDecl> T>
@@ -78,6 +79,7 @@ void fields(V& v, T& x) {
   v("value", x.value, kNeeded);
   v("decision", x.decision, kOptional);
   v("cause", x.cause, kOptional);
+  v("site", x.site, kOptional);
 }
 
 template <class V, Fields<RequestOutcome> T>
@@ -95,6 +97,7 @@ void fields(V& v, T& x) {
   v("items", x.items, kOptional);
   v("cause", x.cause, kOptional);
   v("decision", x.decision, kOptional);
+  v("site", x.site, kOptional);
 }
 
 template <class V, Fields<DetectorInfo> T>

@@ -33,14 +33,15 @@ struct KnobDecl {
   std::string unit;  // "1" for a plain weight
   double min = 0.0;
   double max = 0.0;
-  double initial = 0.0;     // in force before any decision
-  std::string site;         // "batch" | "replay" | ""
-  std::string direction;    // "model_ref" | "ref_model" | ""
-  std::string mask;         // "answer" | "attention" | "canary" | "replay" | ""
-  std::string normaliser;   // "token_mean_step" | ""
-  std::string form;         // "additive" | "convex" | ""
-  std::string reference;    // id of the frozen reference model
-  bool per_sample = false;  // accepts one value per sample of a batch
+  double initial = 0.0;            // in force before any decision
+  std::string site;                // "batch" | "replay" | ""
+  std::string direction;           // "model_ref" | "ref_model" | ""
+  std::string mask;                // "answer" | "attention" | "canary" | "replay" | ""
+  std::string normaliser;          // "token_mean_step" | ""
+  std::string form;                // "additive" | "convex" | ""
+  std::string reference;           // id of the frozen reference model
+  bool per_sample = false;         // accepts one value per sample of a batch
+  std::vector<std::string> sites;  // where a policy may move the penalty to; empty: nowhere else
 };
 
 // A signal the trainer will send. `items` names what a per-item vector runs over.
@@ -110,6 +111,7 @@ struct AppliedKnob {
   double value = kNaN;        // in force during header.step
   std::int64_t decision = 0;  // id of the decision it came from; 0: initial value or local guard
   std::string cause;          // as in KnobSetting
+  std::string site;           // where its penalty is computed; "": as declared
 };
 struct RequestOutcome {
   std::int64_t id = 0;     // of the Request
@@ -166,6 +168,7 @@ struct KnobSetting {
   std::vector<double> items;  // one value per sample; empty: `value` for all
   std::string cause;          // "base" | "rule:<name>" | "operator:<name>" | "limit"
   std::int64_t decision = 0;  // id of the decision that set it; 0: none yet
+  std::string site;           // one of KnobDecl::sites; "": as declared
 };
 
 // The full desired state, sent on change, every second, and in answer to decide(). Level, not edge.
@@ -195,12 +198,12 @@ struct Request {
 
 struct Command {
   std::string id;      // chosen by the sender; the same id takes effect at most once
-  std::string action;  // "force" | "release" | "reset"
+  std::string action;  // "force" | "release" | "reset" | "inhibit" | "allow"
   std::string operator_name;
   std::string reason;
   std::string knob;                      // force, release
   double value = kNaN;                   // force
-  std::string rule;                      // reset: which latch
+  std::string rule;                      // reset: which latch; inhibit, allow
   std::int64_t expires_after_steps = 0;  // 0: until released (raising only)
   std::int64_t expected_version =
       -1;  // compare-and-set of Status::state_version; -1: not checked (raising only)
@@ -240,11 +243,11 @@ struct DetectorInfo {
 };
 struct RuleInfo {
   std::string name;
-  std::string when;             // "all" | "any" | "2_of_n"
-  std::vector<std::string> of;  // detectors
+  std::string when;             // "all" | "any" | "2_of_n" | "not" | "always"
+  std::vector<std::string> of;  // detectors, and other rules as "rule.NAME"
   bool latch = false;
-  std::string alert;  // severity or ""
-  std::vector<KnobSetting> sets;
+  std::string alert;              // severity or ""
+  std::vector<KnobSetting> sets;  // of a controller: the most it may set
   std::vector<std::string> requests;
 };
 struct PolicyLoaded {
@@ -272,7 +275,7 @@ struct DetectorEvidence {
 };
 struct RuleEvidence {
   std::string rule;
-  std::string state;  // "quiet" | "active" | "latched"
+  std::string state;  // "quiet" | "active" | "latched" | "inhibited"
   std::int64_t votes = 0;
   std::int64_t needed = 0;
   std::int64_t of = 0;

@@ -167,7 +167,7 @@ TEST_CASE("an undeclared knob and values for another number of samples are refus
   Link link;
   link.link();
   wire::Control control = test_control(1.0, 1, 1);
-  control.knobs.push_back({"steering", 0.5, {}, "base", 0});
+  control.knobs.push_back({"steering", 0.5, {}, "base", 0, ""});
   link.daemon(control);
   REQUIRE(link.stats().refused_controls == 1);
   link.report(0.1, 0, 5, 3);

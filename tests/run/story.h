@@ -81,7 +81,7 @@ inline wire::Decision decision(std::int64_t id, std::int64_t because, double bef
   d.because = Seq{because};
   d.state_version = id;
   d.mode = "enforce";
-  d.before = {{"kl", before, {}, "base", 0}};
+  d.before = {{"kl", before, {}, "base", 0, ""}};
   d.knobs = {{"kl", after, {}, after > 0 ? "rule:defend" : "base", id}};
   d.detectors = {
       {"judge", "judge/score", Step{10}, Quality::kGood, 0.9, 0.6, 0.3, 2, 2, 3, 0, true}};

@@ -29,7 +29,7 @@ Message message(std::int64_t seq, std::int64_t step, Body body) {
 }
 
 KnobSetting setting(double value, std::vector<double> items) {
-  return {"kl", value, std::move(items), "rule:defend", 3};
+  return {"kl", value, std::move(items), "rule:defend", 3, "replay"};
 }
 
 Request rollback() { return {4, 6, "rollback", "rule defend fired", 3, Step{10}}; }
@@ -48,8 +48,19 @@ Hello hello() {
   h.canary_set = "lab24";
   h.canary_digest = kDigest;
   h.canary_ids = {"c01", "c02"};
-  h.knobs = {{"kl", "1", 0.0, 4.0, 0.25, "batch", "model_ref", "answer", "token_mean_step",
-              "additive", "theta0-5c", true}};
+  h.knobs = {{"kl",
+              "1",
+              0.0,
+              4.0,
+              0.25,
+              "batch",
+              "model_ref",
+              "answer",
+              "token_mean_step",
+              "additive",
+              "theta0-5c",
+              true,
+              {"batch", "replay"}}};
   h.signals = {{"canary/js", "nats", 0.0, 0.693148180559945, "full", "canary", 5},
                {"train/loss", "nats", -kInf, kInf, "", "", 1},
                {"canary/first_token", "1", 0.0, 1.0, "union_topk_tail", "distribution", 5, 257}};
@@ -184,7 +195,7 @@ std::vector<Message> samples() {
       message(3, 125, report(Report::Origin::kCanary)),
       message(4, 125, report(Report::Origin::kBatch)),
       message(5, 126,
-              Applied{{{"kl", 2.0, 3, "rule:defend"}},
+              Applied{{{"kl", 2.0, 3, "rule:defend", "replay"}},
                       {{6, "done", "restored snapshot of step 0", Step{0}}},
                       1,
                       "daemon"}),

@@ -51,7 +51,7 @@ Core::Core(Options options, wire::Hello hello)
   Latched initial;
   initial.cause = "initial";
   for (const wire::KnobDecl& knob : hello_.knobs) {
-    initial.knobs.push_back({knob.name, knob.initial, {}, "initial", 0});
+    initial.knobs.push_back({knob.name, knob.initial, {}, "initial", 0, ""});
     if (knob.name == options_.knob) initial.value = knob.initial;
   }
   latch_.write(initial);
@@ -196,12 +196,12 @@ void Core::push_applied(Step step, std::int64_t segment,
   for (std::size_t i = 0; !due && i < knobs.size(); ++i) {
     const wire::AppliedKnob& said = last_applied_.knobs[i];
     due = said.value != knobs[i].value || said.decision != knobs[i].decision ||
-          said.cause != knobs[i].cause;
+          said.cause != knobs[i].cause || said.site != knobs[i].site;
   }
   if (!due) return;
   last_applied_.knobs.clear();
   for (const wire::KnobSetting& knob : knobs) {
-    last_applied_.knobs.push_back({knob.knob, knob.value, knob.decision, knob.cause});
+    last_applied_.knobs.push_back({knob.knob, knob.value, knob.decision, knob.cause, knob.site});
   }
   last_applied_.segment = segment;
   last_applied_.source = name_of(last_->source);

@@ -51,7 +51,7 @@ std::vector<wire::KnobSetting> Guard::settings() const { return parts_->machine.
 std::vector<wire::KnobSetting> Guard::substitutes() const {
   std::vector<wire::KnobSetting> settings;
   for (const policy::KnobSpec& knob : parts_->machine.document().knobs) {
-    if (knob.substitute) settings.push_back({knob.name, *knob.substitute, {}, "link", 0});
+    if (knob.substitute) settings.push_back({knob.name, *knob.substitute, {}, "link", 0, ""});
   }
   return settings;
 }

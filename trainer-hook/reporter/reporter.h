@@ -79,7 +79,8 @@ struct Latched {
   Source source = Source::kInitial;
   bool answered = false;                 // decide(): this is the answer to that very batch
   bool shadow = false;                   // the policy only records: `value` is the initial one
-  std::vector<wire::KnobSetting> knobs;  // every declared knob in the order of Hello::knobs
+  std::vector<wire::KnobSetting> knobs;  // every declared knob, its site included, in the order of
+                                         // Hello::knobs
 };
 
 // The reporter's own cost and losses since start().

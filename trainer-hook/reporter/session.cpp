@@ -28,7 +28,7 @@ bool has_link(LinkState state) {
 Session::Session(const Options& options, wire::Hello hello, std::uint64_t random)
     : options_(options), random_(random | 1), journal_(options.journal_bytes) {
   for (const wire::KnobDecl& knob : hello.knobs) {
-    commanded_.push_back({knob.name, knob.initial, {}, "initial", 0});
+    commanded_.push_back({knob.name, knob.initial, {}, "initial", 0, ""});
   }
   in_force_ = commanded_;
   last_step_ = hello.start_step;
@@ -63,7 +63,8 @@ void Session::on_applied(wire::Applied applied, Step step, double t, Now now) {
   bool changed = !applied.requests.empty() || applied.knobs.size() != last_applied_.knobs.size() ||
                  applied.segment != last_applied_.segment;
   for (std::size_t i = 0; !changed && i < applied.knobs.size(); ++i) {
-    changed = applied.knobs[i].value != last_applied_.knobs[i].value;
+    changed = applied.knobs[i].value != last_applied_.knobs[i].value ||
+              applied.knobs[i].site != last_applied_.knobs[i].site;
   }
   last_applied_ = applied;
   last_applied_.requests.clear();

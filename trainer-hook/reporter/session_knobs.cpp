@@ -45,6 +45,9 @@ std::string Session::fault_in(const std::vector<wire::KnobSetting>& settings) co
     if (!inside(*knob, setting.value)) return outside_text(*knob, setting.value);
     if (!setting.items.empty() && !knob->per_sample)
       return knob->name + " was not declared per sample";
+    const bool has_site = setting.site.empty() || std::find(knob->sites.begin(), knob->sites.end(),
+                                                            setting.site) != knob->sites.end();
+    if (!has_site) return knob->name + " was not declared with the site " + quoted(setting.site);
     for (const double item : setting.items) {
       if (!inside(*knob, item)) return outside_text(*knob, item);
     }
