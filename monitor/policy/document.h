@@ -2,10 +2,8 @@
 // the daemon, the command line and the trainer's local guard; any thread; pure. assets/policies has
 // commented examples, `phaseguard policy check` prints the diagnostics.
 //
-// What this version reads: detectors `level` and `ewma`; rules all, any, K_of_n with latch;
-// constant values for knobs; requests rollback, checkpoint, pause, stop. Anything else of the
-// language is refused by name. A detector or controller type is added as one more alternative of
-// DetectorLaw or Controller.
+// What is not of the language is refused by name. A detector or controller type is added as one
+// more alternative of DetectorLaw or Controller.
 #pragma once
 
 #include <cstddef>
@@ -47,8 +45,10 @@ struct Document {
   std::vector<KnobSpec> knobs;  // each list in the order of the file
   std::vector<DetectorSpec> detectors;
   std::vector<RuleSpec> rules;
+  std::vector<std::size_t> rule_order;  // indices into rules: a rule after those it has as terms
   BadSignal bad_signal = BadSignal::kAlarm;
   std::int64_t missing_after_intervals = 3;
+  bool carries_detectors = false;  // resume = "carried": a new attempt goes on with their state
   std::string link_loss = "local";  // "local" | "hold" | "substitute" | "pause" | "stop"
 };
 

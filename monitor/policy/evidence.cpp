@@ -21,9 +21,16 @@ std::string rounded(double value) {
   return error == std::errc() ? std::string(text.data(), end) : number_text(value);
 }
 
-const char* state_text(RuleMode mode) {
-  if (mode == RuleMode::kLatched) return "latched";
-  return mode == RuleMode::kActive ? "active" : "quiet";
+const char* state_text(const RuleState& run) {
+  if (run.mode == RuleMode::kLatched) return "latched";
+  if (run.inhibited.until.value >= 0) return "inhibited";
+  return run.mode == RuleMode::kActive ? "active" : "quiet";
+}
+
+std::string cause_text(const MachineState& state, const KnobState& knob) {
+  if (knob.cause == CauseKind::kOperator) return "operator:" + knob.cause_operator;
+  if (knob.cause == CauseKind::kBase) return "base";
+  return "rule:" + state.document.rules[static_cast<std::size_t>(knob.cause_rule)].name;
 }
 
 std::string times(std::int64_t count, std::int64_t needed) {
@@ -61,6 +68,17 @@ std::string vote_text(const MachineState& state, std::size_t index) {
   return streak ? text + times(detector.streak, spec.consecutive) : text;
 }
 
+// Why a term counts in its rule's condition.
+std::string term_text(const MachineState& state, const Term& term, bool is_not) {
+  if (term.is_rule) {
+    return "rule " + state.document.rules[term.index].name + " is " +
+           state_text(state.rules[term.index]);
+  }
+  if (!is_not) return vote_text(state, term.index);
+  return state.document.detectors[term.index].name + " " +
+         rounded(state.detectors[term.index].statistic) + " is quiet";
+}
+
 }  // namespace
 
 std::vector<wire::DetectorEvidence> evidence_of_detectors(const MachineState& state) {
@@ -93,11 +111,11 @@ std::vector<wire::RuleEvidence> evidence_of_rules(const MachineState& state) {
     const RuleState& run = state.rules[i];
     wire::RuleEvidence evidence;
     evidence.rule = rule.name;
-    evidence.state = state_text(run.mode);
+    evidence.state = state_text(run);
     evidence.votes = count_votes(state, rule);
     evidence.needed = rule.needed;
     evidence.of = static_cast<std::int64_t>(rule.of.size());
-    evidence.earliest_step = earliest_step_of(state, rule);
+    evidence.earliest_step = state.rule_index[i].earliest;
     evidence.fired_step = run.fired;
     evidence.at_floor = run.at_floor;
     all.push_back(std::move(evidence));
@@ -109,7 +127,8 @@ std::vector<wire::KnobSetting> settings_of(const MachineState& state) {
   std::vector<wire::KnobSetting> settings;
   for (std::size_t i = 0; i < state.knobs.size(); ++i) {
     const KnobState& knob = state.knobs[i];
-    settings.push_back({state.document.knobs[i].name, knob.value, {}, knob.cause, knob.decision});
+    settings.push_back({state.document.knobs[i].name, knob.value, knob.items,
+                        cause_text(state, knob), knob.decision, knob.site});
   }
   return settings;
 }
@@ -119,13 +138,14 @@ std::string firing_text(const MachineState& state, std::size_t rule) {
   const RuleState& run = state.rules[rule];
   std::string text = spec.name + " fired at step " + std::to_string(run.fired.value);
   if (run.at_floor) text += ", the earliest it could";
+  const bool is_not = spec.gate == Gate::kNot;
   std::string votes;
   for (const Term& term : spec.of) {
-    if (term.is_rule ||
-        !is_voting(state.document.detectors[term.index], state.detectors[term.index])) {
-      continue;
-    }
-    votes += (votes.empty() ? ": " : ", ") + vote_text(state, term.index);
+    const bool named = term.is_rule ? (state.rules[term.index].mode == RuleMode::kQuiet) == is_not
+                                    : is_voting(state.document.detectors[term.index],
+                                                state.detectors[term.index]) != is_not;
+    if (!named) continue;
+    votes += (votes.empty() ? ": " : ", ") + term_text(state, term, is_not);
   }
   return text + votes;
 }
@@ -134,8 +154,12 @@ std::string change_text(const std::vector<wire::KnobSetting>& before,
                         const std::vector<wire::KnobSetting>& after) {
   std::string text;
   for (std::size_t i = 0; i < after.size() && i < before.size(); ++i) {
-    if (after[i].value == before[i].value) continue;
-    text += (text.empty() ? "" : ", ") + after[i].knob + " " + number_text(after[i].value);
+    if (after[i].value != before[i].value) {
+      text += (text.empty() ? "" : ", ") + after[i].knob + " " + number_text(after[i].value);
+    }
+    if (after[i].site == before[i].site) continue;
+    text += (text.empty() ? "" : ", ") + after[i].knob + " on site " +
+            (after[i].site.empty() ? "as declared" : after[i].site);
   }
   return text;
 }
@@ -146,7 +170,7 @@ std::string closing_text(const MachineState& state) {
     const RuleState& run = state.rules[i];
     if (run.order == 0) continue;
     text += (text.empty() ? "" : ", ") + state.document.rules[i].name + " fired at step " +
-            std::to_string(run.fired.value) + " and is " + state_text(run.mode);
+            std::to_string(run.fired.value) + " and is " + state_text(run);
   }
   return text.empty() ? "no rule fired" : text;
 }

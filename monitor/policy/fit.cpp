@@ -43,7 +43,6 @@ struct Fit {
             (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
   }
   void check_knob(std::size_t index);
-  void check_rule(const RuleSpec& rule);
 };
 
 void Fit::check_knob(std::size_t index) {
@@ -63,23 +62,6 @@ void Fit::check_knob(std::size_t index) {
   const std::string where = "[knob." + spec.name + "]";
   check(spec.place, where + " base", spec.base);
   if (spec.substitute) check(spec.place, where + " substitute", *spec.substitute);
-  for (const RuleSpec& rule : document.rules) {
-    for (const KnobAction& action : rule.sets) {
-      if (action.knob != index) continue;
-      check(rule.place, "[rule." + rule.name + "] set." + spec.name,
-            reach_of(action.controller, spec.base).max);
-    }
-  }
-}
-
-void Fit::check_rule(const RuleSpec& rule) {
-  for (const std::string& request : rule.requests) {
-    const auto& can = hello.requests;
-    if (std::find(can.begin(), can.end(), request) != can.end()) continue;
-    add(Severity::kError, rule.place,
-        "[rule." + rule.name + "] requests \"" + request +
-            "\", which the trainer cannot do (it can: " + or_none(can) + ")");
-  }
 }
 
 }  // namespace
@@ -88,7 +70,7 @@ std::vector<Diagnostic> check_fit(const Document& document, const wire::Hello& h
   Fit fit{document, hello, {}};
   for (std::size_t i = 0; i < document.knobs.size(); ++i) fit.check_knob(i);
   for (const DetectorSpec& spec : document.detectors) check_detector_fit(spec, hello, fit.out);
-  for (const RuleSpec& rule : document.rules) fit.check_rule(rule);
+  for (const RuleSpec& rule : document.rules) check_rule_fit(document, rule, hello, fit.out);
   std::stable_sort(fit.out.begin(), fit.out.end(), [](const Diagnostic& a, const Diagnostic& b) {
     return a.line != b.line ? a.line < b.line : a.column < b.column;
   });

@@ -14,6 +14,11 @@ namespace phaseguard::policy {
 void check_detector_fit(const DetectorSpec& spec, const wire::Hello& hello,
                         std::vector<Diagnostic>& out);
 
+// One rule against the declaration: requests, values, sites, and what its controllers look at. A
+// knob that is not declared is reported with the knob.
+void check_rule_fit(const Document& document, const RuleSpec& rule, const wire::Hello& hello,
+                    std::vector<Diagnostic>& out);
+
 // The unit in which a detector's statistic and threshold are; "": the signal's is not known.
 [[nodiscard]] std::string unit_of(const DetectorSpec& spec, const wire::Hello& hello);
 

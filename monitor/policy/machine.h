@@ -8,11 +8,13 @@
 //
 // Who wins on a knob, highest first: limits (values outside are refused, never clamped in silence);
 // an operator forcing up (a floor: a trip may go above it); a latched trip; an operator's accepted,
-// expiring lowering; active rules (the largest of them); base. Moves up by a rule or an operator
-// are immediate; every other move respects slew_per_step.
+// expiring lowering, or inhibition of a rule; active rules (the highest priority, then the
+// largest); base. Moves up to a rule's constant or an operator's value are immediate; every other
+// move respects slew_per_step, but for values per sample.
 //
 // A new attempt, and a new segment after a rollback (Applied::segment), restart warm-up, streaks
-// and EWMAs. Latches, overrides and the ids of commands already handled are carried over.
+// and EWMAs ([on] resume = "carried": a new attempt does not). Latches, overrides, inhibitions,
+// what controllers put out and the ids of commands already handled are carried over.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +39,8 @@ struct Verdict {
   std::string text;    // for a person: what happens, or why not and what to do
 };
 
-// One detector at a glance, for who looks after every event (backtest); detector_evidence() has all.
+// One detector at a glance, for who looks after every event (backtest); detector_evidence() has
+// all.
 struct DetectorReading {
   std::int64_t n = 0;             // counted measurements
   double statistic = wire::kNaN;  // what is compared; NaN: none yet
@@ -67,6 +70,9 @@ class Machine {
   //          latched rule sets the knob.
   //   release: back to automatic; needs expected_version when that lowers the knob.
   //   reset: clears rule's latch; needs a reason and expected_version.
+  //   inhibit: the rule does not fire, and is quiet if it was active; needs a reason,
+  //          expected_version and expires_after_steps > 0; refused while the rule is latched.
+  //   allow: ends an inhibition.
   // expected_version may be any state_version since the last change that was not a slewed move.
   // `now`: the run's step, for the text; an expiry counts from the last step seen by on().
   [[nodiscard]] Verdict judge(const wire::Command& command, Step now) const;

@@ -30,7 +30,7 @@ enum class TrackForm : std::uint8_t {
 
 // What came so far of one step of a track that joins others.
 struct PartialJoin {
-  Step step{-1};  // -1: unused
+  Step step{-1};
   std::int64_t arrived = 0;
   std::vector<Quality> qualities;  // by member; only of those that arrived
   std::vector<double> values;
@@ -78,18 +78,54 @@ struct Override {
   Step expires{-1};  // -1: until released
 };
 
+// On whose behalf a knob has its value. KnobSetting::cause says it in words.
+enum class CauseKind : std::uint8_t { kBase = 0, kRule = 1, kOperator = 2 };
+
 struct KnobState {
   double min = 0.0;  // limits: the policy's and the declared ones together
   double max = 0.0;
-  double value = 0.0;   // decided
-  double target = 0.0;  // where slewed moves go
-  std::string cause = "base";
+  double value = 0.0;         // decided
+  double target = 0.0;        // where slewed moves go
+  std::vector<double> items;  // one per sample of the newest batch; empty: `value` for all
+  std::string site;           // where its penalty is computed; "": as the trainer declared
+  CauseKind cause = CauseKind::kBase;
+  std::int64_t cause_rule = -1;  // kRule: index
+  std::string cause_operator;    // kOperator: name
   std::int64_t decision = 0;
   Step slewed_to{0};  // step up to which the slew allowance is used
   Override override_;
 };
 
 enum class RuleMode : std::uint8_t { kQuiet = 0, kActive = 1, kLatched = 2 };
+
+// When something began, for spans of steps, measurements or seconds.
+struct Mark {
+  Step step{-1};                  // -1: it has not begun
+  std::int64_t points = 0;        // RuleState::points then
+  double time = wire::kNaN;       // the trainer's clock then; NaN: not known yet
+  std::int64_t before_steps = 0;  // went by in earlier attempts and segments ...
+  double before_s = 0.0;          // ... and, in earlier attempts, seconds
+};
+
+// One of a rule's controllers; controller.h says what each law keeps.
+struct ControllerState {
+  std::int64_t track = -1;       // its input; -1: it has none, or it is no longer declared
+  std::int64_t seen = 0;         // SignalTrack::measured when the input was last looked at
+  double smoothed = wire::kNaN;  // risk_linear: EMA; NaN: no GOOD input yet
+  double output = wire::kNaN;    // NaN: none yet, the rule leaves the knob alone
+  std::vector<double> items;     // per_sample
+  std::int64_t rung = -1;        // ladder: -1 is below the first
+  double from = 0.0;             // ramp: value ...
+  Step start{0};                 // ... and step from which it runs
+  bool bad = false;              // the newest input was BAD or MISSING: output is held
+  bool told = false;             // and an alert said so
+};
+
+struct Inhibition {
+  Step until{-1};  // -1: none
+  std::string operator_name;
+  std::string reason;
+};
 
 struct RuleState {
   RuleMode mode = RuleMode::kQuiet;
@@ -98,17 +134,38 @@ struct RuleState {
   bool at_floor = false;
   std::int64_t order = 0;            // of firing within the run, from 1; 0: has not fired
   std::vector<std::uint8_t> voters;  // by place in `of`: voted since it became active
+  std::int64_t seen = 0;             // measurements of its terms' series when it was last run
+  std::int64_t points = 0;           // events that brought new ones
+  std::int64_t held_points = 0;      // of these, in a row with its condition holding, while quiet
+  std::int64_t quiet_points = 0;     // in a row with its condition gone, while active
+  Mark held_since;                   // its condition holds since, while quiet
+  Mark fired_at;
+  Mark quiet_at;                             // it became quiet; not set: it was never active
+  std::int64_t rollbacks = 0;                // it asked for
+  Mark rollback_at;                          // the newest of them
+  Inhibition inhibited;                      // an operator's: it does not fire
+  std::vector<ControllerState> controllers;  // by place in `sets`
 };
 
 struct IssuedRequest {
   std::int64_t id = 0;
   std::string type;
-  bool settled = false;  // its outcome has been seen
+  std::int64_t rule = -1;  // that asked for it
+  bool fallback = false;   // in place of a rollback that failed
+  bool settled = false;    // its outcome has been seen
 };
 
 struct HandledCommand {
   std::string id;
   Verdict verdict;
+};
+
+// What follows of a rule from the policy, the declaration and the start of the attempt.
+struct RuleIndex {
+  std::vector<std::size_t> detectors;  // its terms, those of its rule terms included
+  std::vector<std::size_t> tracks;     // that they look at
+  bool is_timed = false;               // passing time alone can change it
+  Step earliest{-1};                   // at which it can fire; -1: not known
 };
 
 // The tracks that a sample of one declared signal feeds.
@@ -142,6 +199,7 @@ struct MachineState {
   // one declared signal, and the order of the samples in the last report of each origin.
   std::vector<DeclaredTracks> declared;
   std::array<std::vector<std::size_t>, 3> sample_order;  // indices into `declared`
+  std::vector<RuleIndex> rule_index;                     // by rule, see index_rules
 };
 
 inline constexpr std::size_t kMaxCommands = 4096;

@@ -54,13 +54,14 @@ std::string until(const wire::Command& command, Step now) {
 
 Verdict judge_lowering(const MachineState& state, const wire::Command& command, std::size_t knob,
                        Step now) {
-  const double by_policy = automatic(state, knob, false).value;
+  const double by_policy = automatic(state, knob).value;
   const bool below_policy = command.value < by_policy;
   const std::string value = number_text(command.value);
   if (below_policy) {
-    const Wanted trip = automatic(state, knob, true);
-    if (!trip.cause.empty() && command.value < trip.value) {
-      return refused(trip.cause + " is latched and holds " + command.knob + " at " +
+    const Wanted trip = tripped(state, knob);
+    if (trip.cause == CauseKind::kRule && command.value < trip.value) {
+      const std::string& rule = state.document.rules[static_cast<std::size_t>(trip.rule)].name;
+      return refused("rule:" + rule + " is latched and holds " + command.knob + " at " +
                      number_text(trip.value) + "; reset it before lowering to " + value);
     }
     if (command.reason.empty()) {
@@ -92,7 +93,7 @@ Verdict judge_force(const MachineState& state, const wire::Command& command, Ste
                    std::to_string(command.expires_after_steps));
   }
   const double in_force = std::max(knob.target, knob.value);
-  if (command.value < std::max(in_force, automatic(state, at, false).value)) {
+  if (command.value < std::max(in_force, automatic(state, at).value)) {
     return judge_lowering(state, command, at, now);
   }
   return {"logged",
@@ -105,7 +106,7 @@ Verdict judge_release(const MachineState& state, const wire::Command& command) {
   const auto at = static_cast<std::size_t>(index);
   const Override& by_hand = state.knobs[at].override_;
   if (!by_hand.active) return refused("nothing to release: " + command.knob + " is not forced");
-  const double automatically = automatic(state, at, false).value;
+  const double automatically = automatic(state, at).value;
   if (automatically < state.knobs[at].target) {
     Verdict verdict = check_version(state, command, "a release that lowers the knob");
     if (verdict.status != "logged") return verdict;
@@ -136,6 +137,34 @@ Verdict judge_reset(const MachineState& state, const wire::Command& command) {
   return verdict;
 }
 
+// Inhibiting a rule lowers what defends the run, and is judged like lowering a knob.
+Verdict judge_inhibit(const MachineState& state, const wire::Command& command, Step now) {
+  const std::int64_t index = index_of(state.document.rules, command.rule);
+  if (index < 0) return unknown("rule", state.document.rules, command.rule);
+  if (state.rules[static_cast<std::size_t>(index)].mode == RuleMode::kLatched) {
+    return refused("rule " + command.rule + " is latched; reset it before inhibiting it");
+  }
+  if (command.reason.empty()) return refused("inhibiting " + command.rule + " needs a reason");
+  if (command.expires_after_steps < 1 || command.expires_after_steps > kMaxExpirySteps) {
+    return refused("inhibiting " + command.rule +
+                   " needs expires_after_steps from 1 to 1e12, found " +
+                   std::to_string(command.expires_after_steps));
+  }
+  Verdict verdict = check_version(state, command, "inhibiting a rule");
+  if (verdict.status != "logged") return verdict;
+  verdict.text = "rule " + command.rule + " is inhibited" + until(command, now);
+  return verdict;
+}
+
+Verdict judge_allow(const MachineState& state, const wire::Command& command) {
+  const std::int64_t index = index_of(state.document.rules, command.rule);
+  if (index < 0) return unknown("rule", state.document.rules, command.rule);
+  if (state.rules[static_cast<std::size_t>(index)].inhibited.until.value < 0) {
+    return refused("nothing to allow: rule " + command.rule + " is not inhibited");
+  }
+  return {"logged", "rule " + command.rule + " may fire again"};
+}
+
 const Verdict* answered(const MachineState& state, const std::string& id) {
   for (const HandledCommand& handled : state.commands) {
     if (handled.id == id) return &handled.verdict;
@@ -148,7 +177,7 @@ std::string apply_force(MachineState& state, const wire::Command& command) {
   Override& by_hand = state.knobs[at].override_;
   by_hand.active = true;
   by_hand.value = command.value;
-  by_hand.lowering = command.value < automatic(state, at, false).value;
+  by_hand.lowering = command.value < automatic(state, at).value;
   by_hand.operator_name = command.operator_name;
   by_hand.reason = command.reason;
   by_hand.expires = command.expires_after_steps > 0
@@ -156,6 +185,31 @@ std::string apply_force(MachineState& state, const wire::Command& command) {
                         : Step{-1};
   return command.operator_name + (by_hand.lowering ? " lowered " : " forced ") + command.knob +
          " to " + number_text(command.value) + until(command, state.step);
+}
+
+std::string apply_inhibit(MachineState& state, const wire::Command& command) {
+  const auto at = static_cast<std::size_t>(index_of(state.document.rules, command.rule));
+  silence_rule(state, at);
+  state.rules[at].inhibited = {Step{state.step.value + command.expires_after_steps},
+                               command.operator_name, command.reason};
+  return command.operator_name + " inhibited " + command.rule + until(command, state.step);
+}
+
+std::string apply(MachineState& state, const wire::Command& command) {
+  if (command.action == "force") return apply_force(state, command);
+  if (command.action == "inhibit") return apply_inhibit(state, command);
+  if (command.action == "release") {
+    const auto at = static_cast<std::size_t>(index_of(state.document.knobs, command.knob));
+    state.knobs[at].override_ = Override{};
+    return command.operator_name + " released " + command.knob;
+  }
+  const auto at = static_cast<std::size_t>(index_of(state.document.rules, command.rule));
+  if (command.action == "allow") {
+    state.rules[at].inhibited = Inhibition{};
+    return command.operator_name + " allowed " + command.rule;
+  }
+  reset_rule(state, at);
+  return command.operator_name + " reset " + command.rule;
 }
 
 }  // namespace
@@ -167,7 +221,9 @@ Verdict judge_command(const MachineState& state, const wire::Command& command, S
   if (command.action == "force") return judge_force(state, command, at);
   if (command.action == "release") return judge_release(state, command);
   if (command.action == "reset") return judge_reset(state, command);
-  return refused("expected the action \"force\", \"release\" or \"reset\", found " +
+  if (command.action == "inhibit") return judge_inhibit(state, command, at);
+  if (command.action == "allow") return judge_allow(state, command);
+  return refused("expected the action force, release, reset, inhibit or allow, found " +
                  quoted(command.action, 80));
 }
 
@@ -178,14 +234,7 @@ std::string take_command(MachineState& state, const wire::Command& command) {
   if (state.commands.size() > kMaxCommands) state.commands.erase(state.commands.begin());
   if (verdict.status != "logged") return "";
   const std::string why = command.reason.empty() ? "" : ": " + quoted(command.reason);
-  if (command.action == "force") return apply_force(state, command) + why;
-  if (command.action == "release") {
-    const auto at = static_cast<std::size_t>(index_of(state.document.knobs, command.knob));
-    state.knobs[at].override_ = Override{};
-    return command.operator_name + " released " + command.knob + why;
-  }
-  reset_rule(state, static_cast<std::size_t>(index_of(state.document.rules, command.rule)));
-  return command.operator_name + " reset " + command.rule + why;
+  return apply(state, command) + why;
 }
 
 }  // namespace phaseguard::policy

@@ -81,7 +81,9 @@ void parse_on(const toml::table& root, Document& document, std::vector<Diagnosti
     return;
   }
   const TableReader on(*table, "[on]", place_of(*node), out);
-  on.check_keys({"bad_signal", "missing_after", "link_loss"});
+  on.check_keys({"bad_signal", "missing_after", "link_loss", "resume"});
+  document.carries_detectors =
+      on.choice("resume", false, {"fresh", "carried"}).value_or("") == "carried";
   if (const auto bad = on.choice("bad_signal", false, {"alarm", "vote"})) {
     document.bad_signal = *bad == "vote" ? BadSignal::kVote : BadSignal::kAlarm;
   }
@@ -109,8 +111,11 @@ Parsed parse(std::string_view toml, std::string_view file_name) {
   const toml::parse_result result = toml::parse(toml, file_name);
   if (!result) {
     const toml::parse_error& error = result.error();
+    const std::string what(error.description());
+    const bool twice = what.find("redefine") != std::string::npos;
     return one_error(place_of(error.source()),
-                     "not valid TOML: " + std::string(error.description()));
+                     "not valid TOML: " + what +
+                         (twice ? "; it is written twice, and each name may be there once" : ""));
   }
   const toml::table& root = result.table();
   Parsed parsed;

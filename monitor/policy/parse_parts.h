@@ -1,6 +1,8 @@
 // The parts of parse(), one per kind of table. Private to the policy room.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "monitor/policy/document.h"
@@ -12,14 +14,22 @@ namespace phaseguard::policy {
 struct NamesInFile {
   Words knobs;
   Words detectors;
+  Words rules;
 };
+
+// set.KNOB = a number or {controller = ..., ...} as `set` has it, checked against its knob (null:
+// the file does not have it, which is reported elsewhere). Nothing: an error was reported.
+[[nodiscard]] std::optional<Controller> parse_controller(const TableReader& set,
+                                                         const std::string& knob,
+                                                         const KnobSpec* spec,
+                                                         std::vector<Diagnostic>& out);
 
 void parse_on(const toml::table& root, Document& document, std::vector<Diagnostic>& out);
 void parse_knobs(const toml::table& root, Document& document, NamesInFile& names,
                  std::vector<Diagnostic>& out);
 void parse_detectors(const toml::table& root, Document& document, NamesInFile& names,
                      std::vector<Diagnostic>& out);
-void parse_rules(const toml::table& root, Document& document, const NamesInFile& names,
+void parse_rules(const toml::table& root, Document& document, NamesInFile& names,
                  std::vector<Diagnostic>& out);
 
 }  // namespace phaseguard::policy

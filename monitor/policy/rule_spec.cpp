@@ -24,7 +24,7 @@ struct ReachOf {
     const auto turned = [&](double x) { return c.output == RiskOutput::kBeta ? x / (1.0 - x) : x; };
     return {turned(c.min), turned(c.max)};
   }
-  Reach operator()(const RiskClampController&) const { return {0.1 / 0.9, 0.9 / (1.0 - 0.9)}; }
+  Reach operator()(const RiskClampController&) const { return {0.1 / 0.9, 0.9 / 0.1}; }
   Reach operator()(const PerSampleController& c) const { return {0.0, c.max}; }
   Reach operator()(const AdaptiveKlController& c) const { return {c.floor, c.ceiling}; }
 };

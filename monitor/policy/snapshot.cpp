@@ -6,13 +6,14 @@
 
 #include "monitor/base/sha256.h"
 #include "monitor/policy/joins.h"
+#include "monitor/policy/rule.h"
 #include "monitor/policy/tracker.h"
 
 namespace phaseguard::policy {
 
 namespace {
 
-constexpr std::string_view kMagic = "phaseguard-machine 2\n";
+constexpr std::string_view kMagic = "phaseguard-machine 3\n";
 
 class Writer {
  public:
@@ -139,7 +140,8 @@ void visit(A& a, SignalTrack& s) {
 }
 template <class A>
 void visit(A& a, KnobState& s) {
-  visit(a, s.min), visit(a, s.max), visit(a, s.value), visit(a, s.target), visit(a, s.cause);
+  visit(a, s.min), visit(a, s.max), visit(a, s.value), visit(a, s.target), visit(a, s.items);
+  visit(a, s.site), visit(a, s.cause), visit(a, s.cause_rule), visit(a, s.cause_operator);
   visit(a, s.decision), visit(a, s.slewed_to);
   Override& o = s.override_;
   visit(a, o.active), visit(a, o.lowering), visit(a, o.value), visit(a, o.operator_name);
@@ -147,16 +149,32 @@ void visit(A& a, KnobState& s) {
 }
 template <class A>
 void visit(A& a, IssuedRequest& s) {
-  visit(a, s.id), visit(a, s.type), visit(a, s.settled);
+  visit(a, s.id), visit(a, s.type), visit(a, s.rule), visit(a, s.fallback), visit(a, s.settled);
 }
 template <class A>
 void visit(A& a, HandledCommand& s) {
   visit(a, s.id), visit(a, s.verdict.status), visit(a, s.verdict.text);
 }
 template <class A>
+void visit(A& a, Mark& s) {
+  visit(a, s.step), visit(a, s.points), visit(a, s.time), visit(a, s.before_steps);
+  visit(a, s.before_s);
+}
+template <class A>
+void visit(A& a, ControllerState& s) {
+  visit(a, s.track), visit(a, s.seen), visit(a, s.smoothed), visit(a, s.output), visit(a, s.items);
+  visit(a, s.rung), visit(a, s.from), visit(a, s.start), visit(a, s.bad), visit(a, s.told);
+}
+template <class A>
+void visit(A& a, Inhibition& s) {
+  visit(a, s.until), visit(a, s.operator_name), visit(a, s.reason);
+}
+template <class A>
 void visit(A& a, RuleState& s) {
   visit(a, s.mode), visit(a, s.armed), visit(a, s.fired), visit(a, s.at_floor), visit(a, s.order);
-  visit(a, s.voters);
+  visit(a, s.voters), visit(a, s.seen), visit(a, s.points), visit(a, s.held_points);
+  visit(a, s.quiet_points), visit(a, s.held_since), visit(a, s.fired_at), visit(a, s.quiet_at);
+  visit(a, s.rollbacks), visit(a, s.rollback_at), visit(a, s.inhibited), visit(a, s.controllers);
 }
 template <class A, class T>
 void visit(A& a, std::vector<T>& list) {
@@ -181,6 +199,13 @@ bool are_below(const std::vector<std::int64_t>& indices, std::size_t limit) {
   });
 }
 
+// Which rung of a ladder; others have none.
+bool has_sound_rung(const Controller& controller, const ControllerState& run) {
+  const auto* ladder = std::get_if<LadderController>(&controller);
+  const auto rungs = ladder ? static_cast<std::int64_t>(ladder->rungs.size()) : 0;
+  return run.rung >= -1 && run.rung < rungs;
+}
+
 bool has_sound_tracks(const MachineState& state) {
   for (const SignalTrack& track : state.tracks) {
     const std::size_t members = track.members.size();
@@ -203,6 +228,27 @@ bool has_sound_tracks(const MachineState& state) {
   return true;
 }
 
+bool has_sound_rules(const MachineState& state) {
+  const auto rules = static_cast<std::int64_t>(state.rules.size());
+  for (std::size_t i = 0; i < state.rules.size(); ++i) {
+    const RuleSpec& spec = state.document.rules[i];
+    if (state.rules[i].controllers.size() != spec.sets.size()) return false;
+    for (std::size_t c = 0; c < spec.sets.size(); ++c) {
+      const ControllerState& run = state.rules[i].controllers[c];
+      if (run.track < -1 || run.track >= static_cast<std::int64_t>(state.tracks.size()) ||
+          !has_sound_rung(spec.sets[c].controller, run)) {
+        return false;
+      }
+    }
+  }
+  for (const KnobState& knob : state.knobs) {
+    const bool by_rule = knob.cause == CauseKind::kRule;
+    if (by_rule && (knob.cause_rule < 0 || knob.cause_rule >= rules)) return false;
+  }
+  return std::all_of(state.requests.begin(), state.requests.end(),
+                     [&](const IssuedRequest& r) { return r.rule >= 0 && r.rule < rules; });
+}
+
 bool has_right_sizes(const MachineState& state) {
   const Document& document = state.document;
   if (state.detectors.size() != document.detectors.size() ||
@@ -216,7 +262,7 @@ bool has_right_sizes(const MachineState& state) {
   for (const std::int64_t track : state.track_of) {
     if (track < -1 || track >= static_cast<std::int64_t>(state.tracks.size())) return false;
   }
-  return true;
+  return has_sound_rules(state);
 }
 
 }  // namespace
@@ -234,7 +280,7 @@ phaseguard::Status decode_state(std::string_view bytes, MachineState& state) {
   const std::string_view body = bytes.substr(0, bytes.size() < kHex ? 0 : bytes.size() - kHex);
   if (body.substr(0, kMagic.size()) != kMagic || hex(sha256(body)) != bytes.substr(body.size())) {
     return fail(Errc::kMalformed,
-                "expected a snapshot of a policy machine, version 2, found bytes that are cut, "
+                "expected a snapshot of a policy machine, version 3, found bytes that are cut, "
                 "damaged or something else; fold the record instead");
   }
   const std::string_view digest = body.substr(kMagic.size(), kHex);
@@ -249,6 +295,7 @@ phaseguard::Status decode_state(std::string_view bytes, MachineState& state) {
     return fail(Errc::kMalformed, "the snapshot does not hold this policy's state");
   }
   index_samples(read);
+  index_rules(read);
   state = std::move(read);
   return {};
 }

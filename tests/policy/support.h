@@ -77,6 +77,7 @@ class Run {
     message.header.seq = Seq{++seq};
     message.header.step = Step{step};
     message.header.attempt = attempt;
+    message.header.t = t;
     message.body = std::move(body);
     return machine.on(message);
   }
@@ -103,6 +104,7 @@ class Run {
   std::int64_t seq = 0;
   std::int64_t attempt = 1;
   std::int64_t segment = 0;
+  double t = wire::Header{}.t;  // the trainer's clock at the next event
 };
 
 }  // namespace phaseguard::policy

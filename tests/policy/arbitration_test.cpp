@@ -1,0 +1,155 @@
+// Who wins on a knob and its site; inhibitions.
+#include "monitor/policy/rule.h"
+#include "tests/policy/rules_support.h"
+#include "tests/support/catch.h"
+
+namespace phaseguard::policy {
+namespace {
+
+constexpr double kHigh = 0.9;
+constexpr double kLow = 0.1;
+
+wire::Command command(const std::string& id, const std::string& action, const std::string& rule) {
+  wire::Command c;
+  c.id = id;
+  c.action = action;
+  c.operator_name = "alice";
+  c.rule = rule;
+  return c;
+}
+
+wire::Command inhibit(const std::string& id, const Machine& machine, std::int64_t steps = 10) {
+  wire::Command c = command(id, "inhibit", "r");
+  c.reason = "maintenance";
+  c.expires_after_steps = steps;
+  c.expected_version = machine.state_version();
+  return c;
+}
+
+std::string two_rules(const std::string& first, const std::string& second) {
+  return head() + detector("d", "s/0") + detector("e", "s/1") + "[rule.a]\nof = [\"d\"]\n" + first +
+         "[rule.b]\nof = [\"e\"]\n" + second;
+}
+
+TEST_CASE("the highest priority sets the knob, of equal ones the larger value", "[policy]") {
+  Run lower(two_rules("set.kl = 3.0\n", "set.kl = 1.0\npriority = 1\n"), rules_hello());
+  lower.at(5, {{"s/0", kHigh}});
+  CHECK(lower.value() == 3.0);
+  lower.at(10, {{"s/0", kHigh}, {"s/1", kHigh}});
+  CHECK(lower.value() == 1.0);
+  CHECK(lower.cause() == "rule:b");
+  Run equal(two_rules("set.kl = 3.0\n", "set.kl = 1.0\n"), rules_hello());
+  equal.at(5, {{"s/0", kHigh}, {"s/1", kHigh}});
+  CHECK(equal.cause() == "rule:a");
+}
+
+TEST_CASE("a latched value is a floor for everything automatic", "[policy]") {
+  Run run(two_rules("set.kl = 2.0\nlatch = true\n", "set.kl = 1.0\npriority = 5\n"), rules_hello());
+  run.at(5, {{"s/0", kHigh}, {"s/1", kHigh}});
+  CHECK(run.value() == 2.0);
+  CHECK(run.cause() == "rule:a");
+  Run above(two_rules("set.kl = 2.0\nlatch = true\n", "set.kl = 3.0\npriority = 5\n"),
+            rules_hello());
+  above.at(5, {{"s/0", kHigh}, {"s/1", kHigh}});
+  CHECK(above.value() == 3.0);
+}
+
+TEST_CASE("a rule moves the site while it is in force", "[policy]") {
+  Run run(two_rules("site.kl = \"replay\"\n", "site.kl = \"batch\"\npriority = 1\n"),
+          rules_hello());
+  CHECK(run.machine.settings()[0].site.empty());
+  const auto decision = run.at(5, {{"s/0", kHigh}});
+  REQUIRE(decision);
+  CHECK(decision->knobs[0].site == "replay");
+  CHECK(decision->before[0].site.empty());
+  CHECK(decision->summary.find("kl on site replay") != std::string::npos);
+  run.at(10, {{"s/0", kHigh}, {"s/1", kHigh}});
+  CHECK(run.machine.settings()[0].site == "batch");
+  run.at(15, {{"s/0", kLow}, {"s/1", kLow}});
+  CHECK(run.machine.settings()[0].site.empty());
+}
+
+TEST_CASE("an inhibited rule does not fire, and fires when it is allowed again", "[policy]") {
+  Run run(one_rule("set.kl = 1.0\n"), rules_hello());
+  run.at(5, {{"s/0", kLow}});
+  const auto decision = run.say(inhibit("1", run.machine), 5);
+  REQUIRE(decision);
+  CHECK(decision->summary.find("alice inhibited r until step 15") != std::string::npos);
+  CHECK(run.rule_state() == "inhibited");
+  run.at(10, {{"s/0", kHigh}});
+  CHECK(run.value() == 0.0);
+  const auto allowed = run.say(command("2", "allow", "r"), 10);
+  REQUIRE(allowed);
+  CHECK(run.value() == 1.0);
+  CHECK(run.rule_state() == "active");
+}
+
+TEST_CASE("an inhibition makes an active rule quiet, and ends by itself", "[policy]") {
+  Run run(one_rule("set.kl = 1.0\n"), rules_hello());
+  run.at(5, {{"s/0", kHigh}});
+  run.say(inhibit("1", run.machine), 5);
+  CHECK(run.value() == 0.0);
+  run.at(14, {{"s/0", kHigh}});
+  CHECK(run.value() == 0.0);
+  const auto decision = run.at(15, {{"s/0", kHigh}});
+  REQUIRE(decision);
+  CHECK(decision->summary.find("alice's inhibition of r expired at step 15") != std::string::npos);
+  CHECK(run.value() == 1.0);
+}
+
+TEST_CASE("an inhibition is not prolonged by going back, nor lost", "[policy]") {
+  Run run(one_rule("set.kl = 1.0\n"), rules_hello());
+  run.at(5, {{"s/0", kLow}});
+  run.say(inhibit("1", run.machine), 5);
+  run.at(9, {});
+  run.rolled_back_to(0);
+  CHECK(run.rule_state() == "inhibited");
+  run.at(5, {{"s/0", kHigh}});
+  CHECK(run.value() == 0.0);
+  run.at(6, {});
+  CHECK(run.value() == 1.0);
+}
+
+TEST_CASE("inhibit is judged like lowering", "[policy][hostile]") {
+  Run run(one_rule("set.kl = 1.0\nlatch = true\n"), rules_hello());
+  const auto says = [&](const wire::Command& c, const std::string& status,
+                        const std::string& text) {
+    const Verdict verdict = run.machine.judge(c, Step{0});
+    INFO(verdict.text);
+    CHECK(verdict.status == status);
+    CHECK(verdict.text.find(text) != std::string::npos);
+  };
+  wire::Command c = inhibit("1", run.machine);
+  c.rule = "x";
+  says(c, "refused", "expected one of the policy's rules (r), found \"x\"");
+  c = inhibit("2", run.machine);
+  c.reason.clear();
+  says(c, "refused", "needs a reason");
+  c = inhibit("3", run.machine, 0);
+  says(c, "refused", "needs expires_after_steps from 1");
+  c = inhibit("4", run.machine);
+  c.expected_version = -1;
+  says(c, "refused", "needs expected_version");
+  c.expected_version = 99;
+  says(c, "conflict", "look again");
+  says(command("5", "allow", "r"), "refused", "is not inhibited");
+  run.at(5, {{"s/0", kHigh}});
+  says(inhibit("6", run.machine), "refused", "reset it before inhibiting it");
+}
+
+TEST_CASE("an inhibited rule is no voter, and a snapshot knows of it", "[policy]") {
+  const std::string toml =
+      one_rule("set.kl = 1.0\n") + "[rule.follows]\nof = [\"rule.r\"]\nalert = \"info\"\n";
+  Run run(toml, rules_hello());
+  run.at(5, {{"s/0", kHigh}});
+  CHECK(run.rule_state(1) == "active");
+  run.say(inhibit("1", run.machine), 5);
+  CHECK(run.rule_state(1) == "quiet");
+  Machine copy = *Machine::create(must_parse(toml), rules_hello());
+  REQUIRE(copy.restore(run.machine.snapshot()));
+  CHECK(copy.snapshot() == run.machine.snapshot());
+  CHECK(copy.rule_evidence()[0].state == "inhibited");
+}
+
+}  // namespace
+}  // namespace phaseguard::policy
