@@ -48,5 +48,7 @@ void add_watch(CLI::App& app, Context& context);
 void add_force_kl(CLI::App& app, Context& context);
 void add_release(CLI::App& app, Context& context);
 void add_reset(CLI::App& app, Context& context);
+void add_inhibit(CLI::App& app, Context& context);
+void add_allow(CLI::App& app, Context& context);
 
 }  // namespace phaseguard::ctl

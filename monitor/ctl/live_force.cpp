@@ -1,6 +1,6 @@
-// `phaseguard force-kl on`, `release`, `reset`: the operator's commands. Each is sent once by its
-// id, waits until the daemon has recorded it, and then until the trainer has reported the new value
-// as in force.
+// `phaseguard force-kl on`, `release`, `reset`, `inhibit`, `allow`: the operator's commands. Each
+// is sent once by its id, waits until the daemon has recorded it, and then until the trainer has
+// reported the new value as in force.
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -141,6 +141,21 @@ int reset(const OperatorOptions& options, bool as_json) {
   return act(options, std::move(command), as_json);
 }
 
+int inhibit(const OperatorOptions& options, bool as_json) {
+  wire::Command command;
+  command.action = "inhibit";
+  command.rule = options.rule;
+  command.expires_after_steps = options.for_steps;
+  return act(options, std::move(command), as_json);
+}
+
+int allow(const OperatorOptions& options, bool as_json) {
+  wire::Command command;
+  command.action = "allow";
+  command.rule = options.rule;
+  return act(options, std::move(command), as_json);
+}
+
 }  // namespace
 
 void add_force_kl(CLI::App& app, Context& context) {
@@ -183,6 +198,32 @@ void add_reset(CLI::App& app, Context& context) {
   options->add_to(*command);
   command->add_option("--rule", options->rule, "Name of the latched rule")->required();
   command->add_option("--reason", options->reason, "Why, for the record")->required();
+}
+
+void add_inhibit(CLI::App& app, Context& context) {
+  auto options = std::make_shared<OperatorOptions>();
+  CLI::App* command = add_command(app, context, "inhibit",
+                                  "Keep a rule from firing for --for-steps; an active one becomes "
+                                  "quiet. A latched rule must be "
+                                  "reset first.",
+                                  [options, &context] { return inhibit(*options, context.json); });
+  options->add_to(*command);
+  command->add_option("--rule", options->rule, "Name of the rule")->required();
+  command->add_option("--for-steps", options->for_steps, "Expires after so many steps")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  command->add_option("--reason", options->reason, "Why, for the record")->required();
+}
+
+void add_allow(CLI::App& app, Context& context) {
+  auto options = std::make_shared<OperatorOptions>();
+  CLI::App* command =
+      add_command(app, context, "allow", "End an inhibition: the rule may fire again.",
+                  [options, &context] { return allow(*options, context.json); });
+  options->add_to(*command);
+  options->reason = "allowed";
+  command->add_option("--rule", options->rule, "Name of the inhibited rule")->required();
+  command->add_option("--reason", options->reason, "Why, for the record")->capture_default_str();
 }
 
 }  // namespace phaseguard::ctl

@@ -26,6 +26,8 @@ int parse_and_run(int argc, char** argv) {
   add_force_kl(app, context);
   add_release(app, context);
   add_reset(app, context);
+  add_inhibit(app, context);
+  add_allow(app, context);
   add_runs(app, context);
   add_verify(app, context);
   add_replay(app, context);

@@ -103,7 +103,7 @@ json lists_json(const wire::Status& status) {
 }
 
 std::string rule_line(const wire::RuleEvidence& r) {
-  std::string out = "  " + padded(plain(r.rule), 18) + padded(r.state, 9) +
+  std::string out = "  " + padded(plain(r.rule), 18) + padded(r.state, 10) +
                     std::to_string(r.votes) + " of " + std::to_string(r.of) + " vote, " +
                     std::to_string(r.needed) + " needed";
   if (r.fired_step.value >= 0) out += ", fired at step " + std::to_string(r.fired_step.value);
@@ -112,7 +112,7 @@ std::string rule_line(const wire::RuleEvidence& r) {
 }
 
 std::string detector_line(const wire::DetectorEvidence& d) {
-  return "  " + padded(plain(d.detector), 18) + padded(d.voting ? "votes" : "quiet", 9) +
+  return "  " + padded(plain(d.detector), 18) + padded(d.voting ? "votes" : "quiet", 10) +
          plain(d.signal) + " " + short_number(d.statistic) + " against " +
          short_number(d.threshold) + ", " + std::to_string(d.streak) + "/" +
          std::to_string(d.needed) + "\n";

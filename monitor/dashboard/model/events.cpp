@@ -12,6 +12,7 @@ std::string step_text(Step step) { return std::to_string(step.value); }
 const char* verb_of(const std::string& action) {
   if (action == "force") return "force";
   if (action == "release") return "release";
+  if (action == "inhibit" || action == "allow") return action == "inhibit" ? "inhibit" : "allow";
   return action == "reset" ? "reset" : "command";
 }
 
@@ -67,7 +68,7 @@ void add_commands(const run::RunState& state, std::vector<EventRow>& out) {
     row.step = entry.step;
     row.t = entry.t;
     row.text = "operator " + one_line(c.operator_name, 40) + ": " + verb_of(c.action) + " " +
-               one_line(c.action == "reset" ? c.rule : c.knob, 40);
+               one_line(c.knob.empty() ? c.rule : c.knob, 40);
     if (c.action == "force") row.text += " to " + number_text(c.value);
     if (c.expires_after_steps > 0) {
       row.text += " for " + std::to_string(c.expires_after_steps) + " steps";
