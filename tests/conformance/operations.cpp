@@ -24,6 +24,7 @@ Operations all_operations() {
   Operations operations;
   add_js(operations);
   add_policy(operations);
+  add_lambda(operations);
   add_probe(operations);
   add_evaluate(operations);
   add_defense_rules(operations);

@@ -22,6 +22,7 @@ using Operations = std::map<std::string, Operation>;
 
 void add_js(Operations& operations);
 void add_policy(Operations& operations);
+void add_lambda(Operations& operations);
 void add_probe(Operations& operations);
 void add_evaluate(Operations& operations);
 void add_defense_rules(Operations& operations);

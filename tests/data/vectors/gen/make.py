@@ -19,6 +19,7 @@ from decimal import Decimal as D
 
 sys.dont_write_bytecode = True
 import detectors
+import lambda_laws
 
 decimal.getcontext().prec = 60
 LN2 = D(2).ln()
@@ -327,6 +328,10 @@ def main():
     rng = random.Random(20250102)
     for book in (safelora_book(rng), ldifs_book(rng)):
         book.write(out)
+    book = Book("lambda_maps", "Laws from risk and measured KL to a KL weight; weights are dimensionless",
+                {"abs": 1e-12, "rel": 1e-12})
+    lambda_laws.fill(book, random.Random(20250104))
+    book.write(out)
 
 
 if __name__ == "__main__":
