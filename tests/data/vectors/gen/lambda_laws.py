@@ -78,8 +78,8 @@ def adaptive(init, target, horizon, floor, ceiling, kls, ns):
 
 
 def fill(book, rng):
-    def add(name, op, law, given, tolerance=None):
-        book.add(name, op, plain(given), as_floats(law(**given)), tolerance)
+    def add(name, op, law, given):
+        book.add(name, op, plain(given), as_floats(law(**given)))
 
     for score in (1.0, 1.5, 2.0, 2.25, 2.375, 2.5, 3.0, 3.5, 4.0, 4.5, 4.75, 5.0, 0.5, 5.5, 0.0, -1.0, NAN, math.inf):
         add(f"risk_clamp_{score}", "risk_clamp", clamp_law, {"score": score})
@@ -87,11 +87,10 @@ def fill(book, rng):
                                        ("bad_first", [NAN, None, 0.5], 0.0, 0.5, 0.5),
                                        ("long", [rng.randint(0, 64) / 64 for _ in range(40)], 0.125, 0.75, 0.25)):
         add(f"risk_linear_{name}", "risk_linear", linear_law, {"scores": scores, "beta_min": low, "beta_max": high, "alpha_ema": a})
-    for f in (0.0, 0.125, 0.15, 0.25, 0.3333333333333333, 0.34, 0.5, -0.1, NAN):
+    for f in (0.0, 0.125, 0.15, 0.25, 0.3125, 0.34, 0.5, -0.1, NAN):
         for risk in (0.0, 2 * f, 0.5, 1 - f, 1.0):
             if risk == risk and 0 <= risk <= 1:
-                add(f"dead_zone_{f}_{risk}", "dead_zone", dead_zone, {"risk": risk, "noise_floor": f, "lambda_max": 2.0},
-                    {"abs": 1e-9, "rel": 1e-9} if f == 0.3333333333333333 else None)
+                add(f"dead_zone_{f}_{risk}", "dead_zone", dead_zone, {"risk": risk, "noise_floor": f, "lambda_max": 2.0})
     for beta in (0.0, 0.1, 0.25, 0.5, 0.9, 1.0, -0.1, NAN):
         good = 0 <= beta < 1
         book.add(f"convex_to_additive_{beta}", "convex_to_additive", plain({"beta": beta}),
