@@ -266,6 +266,7 @@ void RunSlot::send_control(std::int64_t answers_batch, Now now, Effects& effects
     Sent& sent = sent_[setting.knob];
     if (!record_healthy_) {
       // An unrecorded lowering must not leave: what was sent, or is in force, stays up.
+      setting.items.clear();  // one of them may be a lowering
       if (setting.value < sent.value) setting.value = sent.value;
       const auto knob = state_.knobs.find(setting.knob);
       if (knob != state_.knobs.end() && setting.value < knob->second.applied_value)

@@ -24,6 +24,10 @@ struct NamesInFile {
                                                          const KnobSpec* spec,
                                                          std::vector<Diagnostic>& out);
 
+// One rule; `out` gets what is wrong with it.
+[[nodiscard]] RuleSpec parse_rule(const NamedTable& table, const Document& document,
+                                  const NamesInFile& names, std::vector<Diagnostic>& out);
+
 void parse_on(const toml::table& root, Document& document, std::vector<Diagnostic>& out);
 void parse_knobs(const toml::table& root, Document& document, NamesInFile& names,
                  std::vector<Diagnostic>& out);
