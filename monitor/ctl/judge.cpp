@@ -70,9 +70,10 @@ void print_text(const ScoreOptions& options, const judge::PrescoreSummary& s,
                   i + 1 < s.histogram.size() ? "," : "\n");
     }
   }
-  std::printf("%lld requests, %lld of them retries; %lld from the cache, %lld from an earlier run\n",
-              static_cast<long long>(stats.requests), static_cast<long long>(stats.retries),
-              static_cast<long long>(s.cached), static_cast<long long>(s.resumed));
+  std::printf(
+      "%lld requests, %lld of them retries; %lld from the cache, %lld from an earlier run\n",
+      static_cast<long long>(stats.requests), static_cast<long long>(stats.retries),
+      static_cast<long long>(s.cached), static_cast<long long>(s.resumed));
   for (const auto& [reason, count] : s.reasons) {
     std::printf("unscored, %s: %lld\n", reason.c_str(), static_cast<long long>(count));
   }

@@ -113,6 +113,21 @@ TEST_CASE("a connection that is refused or reset, even under a large request, is
   CHECK(std::string(name_of(ask(options, test::sample("Hello?")).outcome)) == "unreachable");
 }
 
+TEST_CASE("TLS wants a certificate that the system trusts", "[judge][e2e][hostile]") {
+  const JudgeServer server;
+  const EndpointOptions options = test::options_for(server.tls_url(), "score-4");
+  ::unsetenv("SSL_CERT_FILE");
+  const SampleScore stranger = ask(options, test::sample("Hello?"));
+  INFO(stranger.why);
+  CHECK(std::string(name_of(stranger.outcome)) == "unreachable");
+  CHECK(server.stats()["requests"] == 0);
+  ::setenv("SSL_CERT_FILE", server.certificate().c_str(), 1);
+  const SampleScore trusted = ask(options, test::sample("Hello?"));
+  ::unsetenv("SSL_CERT_FILE");
+  INFO(trusted.why);
+  CHECK(trusted.score == 4.0);
+}
+
 TEST_CASE("a judged text cannot score itself", "[judge][e2e][hostile]") {
   const JudgeServer server;
   const TrainingSample steering =

@@ -19,52 +19,6 @@
 
 namespace phaseguard::test {
 
-class JudgeServer {
- public:
-  JudgeServer() {
-    std::array<int, 2> in{}, out{};
-    REQUIRE(::pipe2(in.data(), O_CLOEXEC) == 0);
-    REQUIRE(::pipe2(out.data(), O_CLOEXEC) == 0);
-    child_ = ::fork();
-    REQUIRE(child_ >= 0);
-    if (child_ == 0) {
-      ::dup2(in[0], STDIN_FILENO);
-      ::dup2(out[1], STDOUT_FILENO);
-      ::execl(PHASEGUARD_JUDGE_SERVER, "judge_server", nullptr);
-      std::_Exit(127);
-    }
-    ::close(in[0]);
-    ::close(out[1]);
-    stdin_ = in[1];
-    FILE* said = ::fdopen(out[0], "r");
-    const bool ready = std::fscanf(said, "%d %d", &port_, &resetting_port_) == 2;
-    std::fclose(said);
-    REQUIRE(ready);
-  }
-  ~JudgeServer() {
-    ::close(stdin_);
-    ::waitpid(child_, nullptr, 0);
-  }
-  JudgeServer(const JudgeServer&) = delete;
-  JudgeServer& operator=(const JudgeServer&) = delete;
-
-  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
-  [[nodiscard]] std::string resetting_url() const {
-    return "http://127.0.0.1:" + std::to_string(resetting_port_);
-  }
-  [[nodiscard]] nlohmann::json stats() const {
-    httplib::Client client("127.0.0.1", port_);
-    const auto result = client.Get("/stats");
-    REQUIRE(result);
-    return nlohmann::json::parse(result->body);
-  }
-
- private:
-  pid_t child_ = -1;
-  int stdin_ = -1;
-  int port_ = 0, resetting_port_ = 0;
-};
-
 // A folder of this process that goes away with its owner.
 class Scratch {
  public:
@@ -86,6 +40,59 @@ class Scratch {
 
  private:
   std::filesystem::path path_;
+};
+
+class JudgeServer {
+ public:
+  JudgeServer() {
+    std::array<int, 2> in{}, out{};
+    REQUIRE(::pipe2(in.data(), O_CLOEXEC) == 0);
+    REQUIRE(::pipe2(out.data(), O_CLOEXEC) == 0);
+    const std::string certificate = (scratch_ / "certificate.pem").string();
+    child_ = ::fork();
+    REQUIRE(child_ >= 0);
+    if (child_ == 0) {
+      ::dup2(in[0], STDIN_FILENO);
+      ::dup2(out[1], STDOUT_FILENO);
+      ::execl(PHASEGUARD_JUDGE_SERVER, "judge_server", certificate.c_str(), nullptr);
+      std::_Exit(127);
+    }
+    ::close(in[0]);
+    ::close(out[1]);
+    stdin_ = in[1];
+    FILE* said = ::fdopen(out[0], "r");
+    const bool ready =
+        std::fscanf(said, "%d %d %d", &port_, &resetting_port_, &tls_port_) == 3 && tls_port_ > 0;
+    std::fclose(said);
+    REQUIRE(ready);
+  }
+  ~JudgeServer() {
+    ::close(stdin_);
+    ::waitpid(child_, nullptr, 0);
+  }
+  JudgeServer(const JudgeServer&) = delete;
+  JudgeServer& operator=(const JudgeServer&) = delete;
+
+  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] std::string resetting_url() const {
+    return "http://127.0.0.1:" + std::to_string(resetting_port_);
+  }
+  [[nodiscard]] std::string tls_url() const {
+    return "https://127.0.0.1:" + std::to_string(tls_port_);
+  }
+  [[nodiscard]] std::string certificate() const { return (scratch_ / "certificate.pem").string(); }
+  [[nodiscard]] nlohmann::json stats() const {
+    httplib::Client client("127.0.0.1", port_);
+    const auto result = client.Get("/stats");
+    REQUIRE(result);
+    return nlohmann::json::parse(result->body);
+  }
+
+ private:
+  Scratch scratch_;
+  pid_t child_ = -1;
+  int stdin_ = -1;
+  int port_ = 0, resetting_port_ = 0, tls_port_ = 0;
 };
 
 inline void write_file(const std::filesystem::path& file, const std::string& text) {

@@ -1,6 +1,7 @@
 // A judge's HTTP server that misbehaves on demand, as a process of its own: real sockets on
 // loopback, ports chosen by the system. The model's name in a request says how to behave.
-// Prints "<port> <port that resets every connection>" and lives until its stdin is closed.
+// Prints "<port> <port that resets every connection> <port with TLS>" and lives until its stdin is
+// closed. usage: judge_server CERTIFICATE_FILE (written)
 #include <httplib.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -14,6 +15,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
+
+#include "tests/judge/server_tls.h"
 
 namespace {
 
@@ -178,10 +181,7 @@ int start_resetting() {
   return ntohs(address.sin_port);
 }
 
-}  // namespace
-
-int main() {
-  httplib::Server server;
+void add_routes(httplib::Server& server) {
   server.new_task_queue = [] { return new httplib::ThreadPool(48); };
   server.set_tcp_nodelay(true);
   server.Post("/v1/chat/completions", chat);
@@ -190,8 +190,16 @@ int main() {
     answer(response, completion(tag(1)));
   });
   server.Get("/stats", stats);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  httplib::Server server;
+  add_routes(server);
   const int port = server.bind_to_any_port("127.0.0.1");
-  std::printf("%d %d\n", port, start_resetting());
+  std::printf("%d %d %d\n", port, start_resetting(), start_tls(argv[1], add_routes));
   std::fflush(stdout);
   std::thread([] {
     char byte = 0;
