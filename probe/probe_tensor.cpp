@@ -3,6 +3,7 @@
 #include <ATen/ops/tensor.h>
 #include <c10/util/Exception.h>
 
+#include <cmath>
 #include <sstream>
 
 #include "monitor/base/text.h"
@@ -117,6 +118,52 @@ Result<at::Tensor> mean_position(const at::Tensor& states, const at::Tensor& mas
     // Masked positions are replaced, not multiplied by 0: padding may hold anything, NaN included.
     const at::Tensor kept = states.masked_fill(counted.logical_not(), 0.0);
     return kept.sum(1).div(counted.sum(1));
+  });
+}
+
+Result<std::vector<std::vector<double>>> answer_log_probs(const at::Tensor& logits,
+                                                          const at::Tensor& tokens,
+                                                          const at::Tensor& answer) {
+  if (!logits.defined() || !tokens.defined() || !answer.defined() || logits.dim() != 3 ||
+      !logits.is_floating_point() || tokens.dim() != 2 ||
+      !at::isIntegralType(tokens.scalar_type(), false) || tokens.sizes() != answer.sizes() ||
+      tokens.sizes() != logits.sizes().slice(0, 2) || tokens.numel() == 0) {
+    return fail(Errc::kInvalidArgument,
+                "answers: expected logits [B, T, V], tokens and mask [B, T], found " +
+                    shape_text(logits) + ", " + shape_text(tokens) + " and " + shape_text(answer));
+  }
+  return guarded([&]() -> Result<std::vector<std::vector<double>>> {
+    const at::Tensor counted = answer.detach().ne(0).to(at::kCPU);
+    const at::Tensor ids = tokens.detach().to(at::kCPU, at::kLong);
+    if (counted.select(1, 0).any().item<bool>()) {
+      return fail(Errc::kInvalidArgument,
+                  "answers: an answer begins at position 0, where nothing predicts it");
+    }
+    std::vector<std::vector<double>> out;
+    for (std::int64_t row = 0; row < ids.size(0); ++row) {
+      // Position t - 1 predicts the token at t; only the answer's rows are made wide.
+      const at::Tensor at_answer = counted[row].nonzero().squeeze(1);
+      if (at_answer.numel() == 0) {
+        return fail(Errc::kInvalidArgument,
+                    "answers: sample " + std::to_string(row) + " has no answer token");
+      }
+      const at::Tensor wide = logits[row]
+                                  .detach()
+                                  .index_select(0, at_answer.sub(1).to(logits.device()))
+                                  .to(at::kDouble)
+                                  .log_softmax(-1);
+      const at::Tensor chosen = ids[row].index_select(0, at_answer).unsqueeze(1);
+      const at::Tensor picked =
+          wide.gather(1, chosen.to(wide.device())).squeeze(1).to(at::kCPU).contiguous();
+      out.emplace_back(picked.data_ptr<double>(), picked.data_ptr<double>() + picked.numel());
+      for (double value : out.back()) {
+        if (!std::isnan(value)) continue;
+        return fail(Errc::kInvalidArgument, "answers: sample " + std::to_string(row) +
+                                                ": its logits give no probability (NaN, "
+                                                "+infinity or all -infinity)");
+      }
+    }
+    return out;
   });
 }
 

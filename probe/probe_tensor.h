@@ -24,4 +24,14 @@ namespace phaseguard::probe {
 [[nodiscard]] Result<at::Tensor> last_position(const at::Tensor& states, const at::Tensor& mask);
 [[nodiscard]] Result<at::Tensor> mean_position(const at::Tensor& states, const at::Tensor& mask);
 
+// Log-probabilities of each answer's tokens, one list a sample, for score_answer (samples.h): run
+// it on the logits under the trained prompt and under either persona's. logits: [B, T, V], any
+// floating dtype and device, at position t for the token at t + 1; tokens: [B, T] whole numbers;
+// answer: [B, T] of 0/1, 1 on the answer's tokens. log-softmax in float64. Errors: shapes; an
+// answer that is empty or begins at position 0; a token outside the vocabulary; a log-probability
+// that is NaN.
+[[nodiscard]] Result<std::vector<std::vector<double>>> answer_log_probs(const at::Tensor& logits,
+                                                                        const at::Tensor& tokens,
+                                                                        const at::Tensor& answer);
+
 }  // namespace phaseguard::probe

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "probe/layer_tap.h"
+#include "probe/samples.h"
 #include "tests/support/catch.h"
 
 using namespace phaseguard;
@@ -85,4 +86,41 @@ TEST_CASE("a tap keeps the states of its layer and names the layers of a pass", 
   tap.observe("block1", at::zeros({1, 2, 3}));
   tap.observe("block1", at::zeros({1, 2, 3}));
   CHECK_THAT(tap.take().error().message, Catch::Contains("2 times"));
+}
+
+TEST_CASE("answers' log-probabilities: left and right padding, every dtype", "[probe][torch]") {
+  const at::Tensor logits = at::randn({2, 5, 7});
+  at::Tensor tokens = at::zeros({2, 5}, at::kLong), answer = at::zeros({2, 5}, at::kLong);
+  tokens[0].copy_(at::arange(5, at::kLong));
+  tokens[1].copy_(at::arange(5, at::kLong).add(2));
+  answer[0].slice(0, 2, 4).fill_(1);  // right padding behind it
+  answer[1].slice(0, 4, 5).fill_(1);
+  const auto found = answer_log_probs(logits, tokens, answer);
+  REQUIRE(found);
+  REQUIRE((*found)[0].size() == 2);
+  REQUIRE((*found)[1].size() == 1);
+  const at::Tensor lp = logits.to(at::kDouble).log_softmax(-1);
+  CHECK((*found)[0][0] == lp[0][1][2].item<double>());
+  CHECK((*found)[0][1] == lp[0][2][3].item<double>());
+  CHECK((*found)[1][0] == lp[1][3][6].item<double>());
+  const at::Tensor narrow = logits.to(at::kBFloat16);
+  CHECK(*answer_log_probs(narrow, tokens, answer) ==
+        *answer_log_probs(narrow.to(at::kFloat), tokens, answer));
+  const auto score = score_answer("s", (*found)[0], (*found)[0], (*found)[0], 0.0);
+  REQUIRE(score);
+  CHECK(score->llr == 0.0);
+
+  at::Tensor broken = logits.clone();
+  broken[0][1].fill_(std::numeric_limits<double>::quiet_NaN());
+  CHECK_THAT(answer_log_probs(broken, tokens, answer).error().message,
+             Catch::Contains("no probability"));
+  broken[0][1].fill_(-std::numeric_limits<double>::infinity());
+  CHECK_FALSE(answer_log_probs(broken, tokens, answer));
+  CHECK_FALSE(answer_log_probs(logits, tokens.add(5), answer));  // outside the vocabulary
+  CHECK_FALSE(answer_log_probs(logits, tokens, at::zeros({2, 4}, at::kLong)));
+  CHECK_THAT(answer_log_probs(logits, tokens, at::zeros({2, 5}, at::kLong)).error().message,
+             Catch::Contains("sample 0 has no answer token"));
+  answer[1][0] = 1;
+  CHECK_THAT(answer_log_probs(logits, tokens, answer).error().message,
+             Catch::Contains("position 0"));
 }
