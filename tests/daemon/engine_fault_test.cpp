@@ -71,7 +71,7 @@ TEST_CASE("a lowering whose record failed is not asserted later", "[engine][faul
   rig.judge(5, 0.9);
   rig.judge(10, 0.9);
   wire::Applied applied;
-  applied.knobs.push_back({"kl", 2.0, 1, "rule:defend"});
+  applied.knobs.push_back({"kl", 2.0, 1, "rule:defend", ""});
   rig.deliver(Channel::kTelemetry, 1, rig.frame(applied, 11));
   rig.engine.set_record_healthy(true);
   rig.tick();

@@ -154,7 +154,7 @@ TEST_CASE("in a long run the engine goes on knowing what it needs", "[engine]") 
   Rig rig;
   rig.trip();
   wire::Applied applied;
-  applied.knobs.push_back({"kl", 2.0, 1, "rule:defend"});
+  applied.knobs.push_back({"kl", 2.0, 1, "rule:defend", ""});
   rig.deliver(Channel::kTelemetry, 1, rig.frame(applied, 11));
   for (std::int64_t step = 12; step < 2200; ++step) rig.judge(step, 0.25);
   applied.requests.clear();
@@ -194,7 +194,7 @@ TEST_CASE("the full state is asserted again every second, a request until its ou
   const std::int64_t id = first<wire::Request>(effects.send)->id;
 
   wire::Applied applied;
-  applied.knobs.push_back({"kl", 2.0, 1, "rule:defend"});
+  applied.knobs.push_back({"kl", 2.0, 1, "rule:defend", ""});
   applied.requests.push_back({id, "done", "restored the snapshot of step 0", Step{0}});
   applied.segment = 1;
   rig.deliver(Channel::kTelemetry, 1, rig.frame(applied, 0));

@@ -105,7 +105,7 @@ inline wire::Control test_control(double kl, std::int64_t ack, std::int64_t epoc
   control.epoch = epoch;
   control.mode = "enforce";
   control.ack = Seq{ack};
-  control.knobs.push_back({"kl", kl, {}, "base", 1});
+  control.knobs.push_back({"kl", kl, {}, "base", 1, ""});
   return control;
 }
 

@@ -162,7 +162,7 @@ TEST_CASE("a control outside the declared range is refused and reported, never c
   REQUIRE(last_applied(link.sent()) == nullptr);
 }
 
-TEST_CASE("an undeclared knob and values for another number of samples are refused",
+TEST_CASE("an undeclared knob or site and values for another number of samples are refused",
           "[reporter][hostile]") {
   Link link;
   link.link();
@@ -170,12 +170,16 @@ TEST_CASE("an undeclared knob and values for another number of samples are refus
   control.knobs.push_back({"steering", 0.5, {}, "base", 0, ""});
   link.daemon(control);
   REQUIRE(link.stats().refused_controls == 1);
+  control = test_control(1.0, 1, 1);
+  control.knobs[0].site = "replay";
+  link.daemon(control);
+  REQUIRE(link.stats().refused_controls == 2);
   link.report(0.1, 0, 5, 3);
   control = test_control(1.0, 1, 1);
   control.answers_batch = 5;
   control.knobs[0].items = {0.0, 1.0};
   link.daemon(control);
-  REQUIRE(link.stats().refused_controls == 2);
+  REQUIRE(link.stats().refused_controls == 3);
   REQUIRE(link.answers.size() == 1);
   REQUIRE_FALSE(link.answers[0].settings.answered);
 }
