@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-all=(pingpong codec hook roundtrip canaries probe daemon dashboard)
+all=(pingpong codec hook roundtrip canaries probe daemon policy dashboard)
 [ $# -gt 0 ] || set -- "${all[@]}"
 for name in "$@"; do
   printf '%s\n' "${all[@]}" | grep -qx "$name" || { echo "scripts/bench.sh: no benchmark '$name'; there are: ${all[*]}" >&2; exit 2; }

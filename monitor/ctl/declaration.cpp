@@ -164,11 +164,19 @@ Status take_knob(wire::Hello& hello, const Words& words, const std::string& wher
       taken = options.word(knob.unit);
     } else if (key == "site") {
       taken = options.word(knob.site);
+    } else if (key == "sites") {
+      std::string sites;
+      taken = options.word(sites);
+      for (std::size_t from = 0; taken && from <= sites.size();) {
+        const std::size_t end = std::min(sites.find(',', from), sites.size());
+        knob.sites.push_back(sites.substr(from, end - from));
+        from = end + 1;
+      }
     } else if (key == "per_sample") {
       knob.per_sample = true;
       options.flag();
     } else {
-      taken = options.unknown({"range", "initial", "unit", "site", "per_sample"});
+      taken = options.unknown({"range", "initial", "unit", "site", "sites", "per_sample"});
     }
     if (!taken) return taken;
   }

@@ -6,7 +6,8 @@
 //   canaries c01 c02 c03
 //   signal judge/score range 0..1 every 5       also: unit nats, items canary|sample|distribution,
 //                                               columns K, variant full
-//   knob kl range 0..4                          also: initial 0, unit 1, site batch, per_sample
+//   knob kl range 0..4                          also: initial 0, unit 1, site batch, per_sample,
+//                                               sites batch,replay (where it may be moved to)
 //   can rollback checkpoint                     requests that the trainer can do; pause, stop
 #pragma once
 

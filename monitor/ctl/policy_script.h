@@ -51,6 +51,7 @@ struct Expectation {
   enum class Kind : std::uint8_t {
     kRule,       // name, word: quiet | active | latched; at_floor
     kKnob,       // name, comparison, value
+    kSite,       // name: knob, word: site
     kRequest,    // name: type; to
     kAlert,      // word: severity; name: source or ""
     kVote,       // name: detector, word: votes | quiet

@@ -176,6 +176,11 @@ class ItemReader {
                    "; expected rule.NAME STATE, KNOB = VALUE, detector.NAME votes, request TYPE, "
                    "alert SEVERITY, answer STATUS or nothing");
     }
+    if (words.size() == 3 && words[1] == "site") {
+      out.kind = Expectation::Kind::kSite;
+      out.word = words[2];
+      return {};
+    }
     return compared(words, out);
   }
 

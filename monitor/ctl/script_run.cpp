@@ -181,6 +181,7 @@ class Player {
           found = rule_found(item);
           break;
         case Expectation::Kind::kKnob:
+        case Expectation::Kind::kSite:
           found = knob_found(item);
           break;
         case Expectation::Kind::kVote:
@@ -227,6 +228,11 @@ class Player {
   [[nodiscard]] std::string knob_found(const Expectation& item) const {
     for (const wire::KnobSetting& knob : machine_.settings()) {
       if (knob.knob != item.name) continue;
+      if (item.kind == Expectation::Kind::kSite) {
+        if (knob.site == item.word) return "";
+        return knob.knob + " at the site " +
+               (knob.site.empty() ? "it was declared with" : knob.site);
+      }
       if (holds(knob.value, item.comparison, item.value)) return "";
       return knob.knob + " = " + number_text(knob.value) + " (" + knob.cause + ")";
     }

@@ -67,9 +67,12 @@ std::vector<std::string> failures_of(const Document& document) {
                 (document.missing_after_intervals == 1 ? " interval" : " intervals") +
                 " of its cadence late counts as missing.");
   out.push_back(loss_text(document.link_loss));
-  out.push_back(
-      "A resumed run, and one that was rolled back, starts its detectors again; latches and "
-      "overrides stay.");
+  out.push_back(std::string(document.carries_detectors
+                                ? "A resumed run goes on with its detectors' state; one that was "
+                                  "rolled back starts them again."
+                                : "A resumed run, and one that was rolled back, starts its "
+                                  "detectors again.") +
+                " Latches and overrides stay.");
   return out;
 }
 
@@ -196,7 +199,8 @@ wire::Hello assumed_declaration(const Document& document, std::int64_t cadence) 
       const bool samples = std::holds_alternative<PerSampleController>(action.controller);
       declare(hello, *source, samples ? "sample" : "", cadence);
     }
-    for (const SiteAction& action : rule.sites) hello.knobs[action.knob].site = action.site;
+    for (const SiteAction& action : rule.sites)
+      hello.knobs[action.knob].sites.push_back(action.site);
   }
   return hello;
 }
