@@ -22,7 +22,7 @@ class Metadata {
   Metadata(const TensorFile& file, const std::string& source) : file_(file), source_(source) {}
 
   std::string text(const std::string& key);
-  std::string text_or_empty(const std::string& key) const;
+  [[nodiscard]] std::string text_or_empty(const std::string& key) const;
   double number(const std::string& key);  // finite
   std::uint64_t count(const std::string& key);
   void schema(const char* wanted);
