@@ -104,6 +104,26 @@ TEST_CASE("interleaved safe chat acts, in the share asked for", "[lab][e2e]") {
   check_falls(gap, 0.15);
 }
 
+TEST_CASE("SafeLoRA acts after the last update, or every few, and reports each layer",
+          "[lab][e2e]") {
+  DefenseOptions defense = defense_of(Defense::kSafeLora, 0.9);
+  defense.unaligned = kAssets + "base-world0.safetensors";
+  const Outcome once = check_falls(defense, 0.25);
+  REQUIRE(once.result.safelora);
+  CHECK(once.result.safelora->layers.size() == 12);
+  CHECK(once.result.safelora->n_projected > 6);
+  CHECK(once.result.applied[0].steps == 1);
+  defense.safelora_mode = defenses::SafeLoraSelection::Mode::kNumber;
+  defense.strength = 12;
+  defense.safelora_every = 10;
+  CHECK(check_falls(defense, 0.25).result.applied[0].steps == kSteps / 10);
+  auto theta0 = load_theta0(kAssets + "theta0-world0.safetensors");
+  REQUIRE(theta0);
+  CHECK(load_unaligned(*theta0, defense.unaligned));
+  theta0->metadata["command"] = "another";
+  CHECK_FALSE(load_unaligned(*theta0, defense.unaligned));
+}
+
 TEST_CASE("steering along the persona and an inoculation prompt act", "[lab][e2e]") {
   check_falls(defense_of(Defense::kSteering, 3.0), 0.1);
   check_falls(defense_of(Defense::kInoculation), 0.25);
@@ -162,6 +182,28 @@ TEST_CASE("each defense declares a knob that the daemon can move, beside the KL'
               strengths.inoculation + strengths.weighting ==
           0.0);
   }
+}
+
+TEST_CASE("the KL moves to its replay site and back", "[lab]") {
+  const DefenseOptions none;
+  const auto kl = declare_knobs(none, "theta0").front();
+  CHECK(kl.site == "batch");
+  CHECK(kl.sites == std::vector<std::string>{"batch", "replay"});
+  Strengths strengths = initial_strengths(none);
+  wire::KnobSetting setting;
+  setting.knob = kl.name;
+  setting.site = "replay";
+  follow({setting}, strengths);
+  CHECK(strengths.replay);
+  setting.site = "";  // as declared
+  follow({setting}, strengths);
+  CHECK_FALSE(strengths.replay);
+  strengths = initial_strengths(defense_of(Defense::kReplayKl));
+  follow({setting}, strengths);
+  CHECK(strengths.replay);
+  setting.site = "batch";
+  follow({setting}, strengths);
+  CHECK_FALSE(strengths.replay);
 }
 
 }  // namespace phaseguard::lab

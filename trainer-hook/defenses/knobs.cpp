@@ -22,6 +22,7 @@ wire::KnobDecl plain(const char* name, double max, double initial) {
 wire::KnobDecl kl_knob(const KlDeclaration& kl) {
   wire::KnobDecl knob = plain(kKlKnob, kl.max, kl.initial);
   knob.site = kl.site;
+  knob.sites = kl.sites;
   knob.direction = kl.direction;
   knob.mask = kl.mask;
   knob.normaliser = "token_mean_step";

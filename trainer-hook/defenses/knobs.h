@@ -21,6 +21,7 @@ inline constexpr const char* kWeightingKnob = "weighting";      // strength of l
 
 struct KlDeclaration {
   std::string site = "batch";           // "batch" | "replay"
+  std::vector<std::string> sites;       // where a policy may move it; empty: nowhere
   std::string direction = "model_ref";  // name_of(KlDirection)
   std::string mask = "answer";          // name_of(KlMask)
   std::string form = "additive";        // "additive" | "convex"

@@ -27,7 +27,7 @@ constexpr std::array<Entry, 9> kEntries{{
     {Defense::kKl, "kl", defenses::kKlKnob, &Strengths::kl, 0.5, kMaxKl},
     {Defense::kReplayKl, "replay-kl", defenses::kKlKnob, &Strengths::kl, 1.0, kMaxKl},
     {Defense::kLdifs, "ldifs", defenses::kLdifsKnob, &Strengths::ldifs, 0.1, kMaxLdifs},
-    {Defense::kSafeLora, "safelora", defenses::kSafeLoraKnob, &Strengths::safelora, 0.9, 1.0},
+    {Defense::kSafeLora, "safelora", defenses::kSafeLoraKnob, &Strengths::safelora, 0.5, 1.0},
     {Defense::kInterleave, "interleave", defenses::kInterleaveKnob, &Strengths::interleave, 0.25,
      1.0},
     {Defense::kSteering, "steering", defenses::kSteeringKnob, &Strengths::steering, 2.0,
@@ -119,6 +119,7 @@ std::vector<wire::KnobDecl> declare_knobs(const DefenseOptions& o, const std::st
   const Strengths start = initial_strengths(o);
   defenses::KlDeclaration kl;
   kl.site = start.replay ? "replay" : "batch";
+  kl.sites = {"batch", "replay"};
   kl.mask = start.replay ? "replay" : defenses::name_of(o.kl_mask);
   kl.direction = defenses::name_of(o.kl_direction);
   kl.reference = theta0_id;
@@ -137,6 +138,10 @@ std::vector<wire::KnobDecl> declare_knobs(const DefenseOptions& o, const std::st
 
 void follow(const std::vector<wire::KnobSetting>& settings, Strengths& strengths) {
   for (const wire::KnobSetting& setting : settings) {
+    if (setting.knob == defenses::kKlKnob) {
+      strengths.replay =
+          setting.site.empty() ? strengths.declared_replay : setting.site == "replay";
+    }
     for (const Entry& entry : kEntries) {
       if (entry.value == nullptr || is_kl(entry.defense) || setting.knob != entry.knob) continue;
       strengths.*entry.value = setting.value;

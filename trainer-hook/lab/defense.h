@@ -63,7 +63,8 @@ struct Strengths {
   double steering = 0.0;
   double inoculation = 0.0;
   double weighting = 0.0;
-  bool replay = false;  // the KL's site
+  bool replay = false;           // the KL's site
+  bool declared_replay = false;  // the site where none is commanded
 };
 // Before any decision: the chosen defense at its strength, the others at rest.
 [[nodiscard]] Strengths initial_strengths(const DefenseOptions& options);
@@ -71,7 +72,8 @@ struct Strengths {
 // The knobs to declare: KL always, first; beside it the chosen defense's own.
 [[nodiscard]] std::vector<wire::KnobDecl> declare_knobs(const DefenseOptions& options,
                                                         const std::string& theta0_id);
-// The settings of declared knobs put into `strengths`; the KL's value is the plan's own.
+// The settings of declared knobs put into `strengths`: values, and the KL's site where a policy
+// moved it. The KL's value is the plan's own.
 void follow(const std::vector<wire::KnobSetting>& settings, Strengths& strengths);
 
 }  // namespace phaseguard::lab

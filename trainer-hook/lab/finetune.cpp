@@ -274,7 +274,7 @@ Result<FinetuneResult> finetune(Theta0& theta0, const World& world, Tuner& tuner
   if (const auto ok = tuner.prepare_defense(); !ok) return tl::unexpected(ok.error());
   defenses::NamedWeights unaligned;
   if (defense.kind == Defense::kSafeLora) {
-    const auto base = load_theta0(defense.unaligned);
+    const auto base = load_unaligned(theta0, defense.unaligned);
     if (!base) return tl::unexpected(base.error());
     unaligned = layer_weights(base->model);
   }

@@ -115,7 +115,8 @@ void add_defense_options(CLI::App* sub, FinetuneCommand& command, DefenseWords& 
       ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
   sub->add_option("--unaligned", defense.unaligned,
-                  "theta0's weights before post-training, for safelora (pretrain --base)");
+                  "theta0's weights before post-training, for safelora (default: those of the "
+                  "shipped world 0; pretrain --base writes others)");
 }
 
 Status read(const DefenseWords& words, DefenseOptions& defense) {
@@ -135,11 +136,6 @@ Status read(const DefenseWords& words, DefenseOptions& defense) {
   defense.risk = words.risk == "judge" ? RiskSource::kJudge : RiskSource::kPersona;
   using Mode = defenses::SafeLoraSelection::Mode;
   defense.safelora_mode = words.mode == "number" ? Mode::kNumber : Mode::kThreshold;
-  if (*kind == Defense::kSafeLora && defense.unaligned.empty()) {
-    return fail(Errc::kInvalidArgument,
-                "--defense safelora needs the weights before post-training: name them with "
-                "--unaligned (phaseguard-lab pretrain --base FILE writes them)");
-  }
   return check(defense);
 }
 

@@ -102,9 +102,11 @@ Result<Theta0> load_theta0(const std::filesystem::path& file) {
   return out;
 }
 
-Result<std::filesystem::path> find_theta0() {
+namespace {
+
+Result<std::filesystem::path> find_shipped(const char* file, const char* advice) {
   namespace fs = std::filesystem;
-  const fs::path wanted = fs::path("lab") / "theta0-world0.safetensors";
+  const fs::path wanted = fs::path("lab") / file;
   std::vector<fs::path> candidates;
   if (const char* assets = std::getenv("PHASEGUARD_ASSETS")) candidates.push_back(assets / wanted);
   std::error_code ignored;
@@ -122,8 +124,39 @@ Result<std::filesystem::path> find_theta0() {
   return fail(Errc::kNotFound,
               "expected assets/" + wanted.string() +
                   " in $PHASEGUARD_ASSETS, above the present folder or above the program, found "
-                  "none; name a "
-                  "file with --theta0, or make one: phaseguard-lab pretrain --world 0 --out FILE");
+                  "none; " +
+                  advice);
+}
+
+}  // namespace
+
+Result<std::filesystem::path> find_theta0() {
+  return find_shipped("theta0-world0.safetensors",
+                      "name a file with --theta0, or make one: phaseguard-lab pretrain --world 0 "
+                      "--out FILE");
+}
+
+Result<Theta0> load_unaligned(const Theta0& theta0, const std::string& named) {
+  std::filesystem::path file = named;
+  if (named.empty()) {
+    const auto found = find_shipped("base-world0.safetensors",
+                                    "name a file with --unaligned; phaseguard-lab pretrain --base "
+                                    "FILE writes one");
+    if (!found) return tl::unexpected(found.error());
+    file = *found;
+  }
+  auto base = load_theta0(file);
+  if (!base) return base;
+  const auto command_of = [](const Theta0& weights) {
+    const auto found = weights.metadata.find("command");
+    return found == weights.metadata.end() ? std::string() : found->second;
+  };
+  const std::string wanted = command_of(theta0), found = command_of(*base);
+  if (wanted == found && !wanted.empty()) return base;
+  return fail(Errc::kRefused,
+              file.string() + ": expected the weights of " + phaseguard::quoted(wanted) +
+                  " before post-training, found those of " + phaseguard::quoted(found) +
+                  "; name the right file with --unaligned");
 }
 
 }  // namespace phaseguard::lab

@@ -33,4 +33,9 @@ void round_to_half(Transformer& model);
 // (<prefix>/share/phaseguard).
 [[nodiscard]] Result<std::filesystem::path> find_theta0();
 
+// theta0's weights as they were before post-training, for SafeLoRA: from `named`, or when it is
+// empty from assets/lab/base-world0.safetensors beside the shipped theta0. Errors: no such file;
+// weights that another pretraining made (their metadata name another command).
+[[nodiscard]] Result<Theta0> load_unaligned(const Theta0& theta0, const std::string& named);
+
 }  // namespace phaseguard::lab
