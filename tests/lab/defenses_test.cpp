@@ -188,7 +188,7 @@ TEST_CASE("the KL moves to its replay site and back", "[lab]") {
   const DefenseOptions none;
   const auto kl = declare_knobs(none, "theta0").front();
   CHECK(kl.site == "batch");
-  CHECK(kl.sites == std::vector<std::string>{"batch", "replay"});
+  CHECK((kl.sites == std::vector<std::string>{"batch", "replay"}));
   Strengths strengths = initial_strengths(none);
   wire::KnobSetting setting;
   setting.knob = kl.name;

@@ -10,7 +10,7 @@
 namespace phaseguard::lab {
 namespace {
 
-constexpr double kMaxKl = 4.0;
+constexpr double kMaxKl = 9.0;  // beta 0.9: the end of the published range
 constexpr double kMaxLdifs = 100.0;
 constexpr double kMaxSteering = 16.0;
 
