@@ -90,7 +90,11 @@ std::string condition(const Document& document, const RuleSpec& rule) {
   std::vector<std::string> names;
   for (const Term& term : rule.of) names.push_back(term_name(document, term));
   const std::string terms = list(names);
-  if (rule.gate == Gate::kAlways) return "fires at once";
+  if (rule.gate == Gate::kAlways) {
+    return "is in force from " + (rule.from_step.value > 0
+                                      ? "step " + std::to_string(rule.from_step.value) + " on"
+                                      : std::string("the start"));
+  }
   if (names.size() == 1) {
     if (rule.gate == Gate::kNot) return "fires when " + terms + " is known to be quiet";
     return "fires when " + terms + (rule.of[0].is_rule ? " is in force" : " votes");
@@ -103,7 +107,7 @@ std::string condition(const Document& document, const RuleSpec& rule) {
 
 std::string timing(const RuleSpec& rule) {
   std::string out;
-  if (rule.from_step.value > 0) {
+  if (rule.from_step.value > 0 && rule.gate != Gate::kAlways) {
     out += ", not before step " + std::to_string(rule.from_step.value);
   }
   if (rule.for_points > 1) {
@@ -206,6 +210,7 @@ std::string effects(const Document& document, const RuleSpec& rule) {
 
 std::string ending(const RuleSpec& rule) {
   if (rule.latch) return " It is latched: nothing but an operator's reset ends it.";
+  if (rule.gate == Gate::kAlways) return " It stays so to the end.";
   std::string out = " It ends when its condition ends";
   if (rule.release_points > 0) {
     out = " It ends after " + count_of(rule.release_points, "measurement") +

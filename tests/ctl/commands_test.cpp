@@ -155,6 +155,116 @@ TEST_CASE("policy check prints file, line and column", "[ctl][e2e]") {
   require_one_line(phaseguard_with(place, "policy check " + file + ".absent"), 2, "absent");
 }
 
+TEST_CASE("policy check against a run: fit and saturation", "[ctl][e2e]") {
+  const test::Place place;
+  const std::string bad = place.file("bad-1").string();
+  test::Recorder early("bad-1", test::kPolicy);
+  for (std::int64_t step = 0; step < 5; ++step) early.judge(step, 0.9);
+  early.write(bad);
+  const std::string policy = (place.folder() / "small.toml").string();
+  test::write_bytes(policy, test::kPolicy);
+  const Done done = phaseguard_with(place, "policy check " + policy + " --run " + bad);
+  INFO(done.out << done.err);
+  REQUIRE(done.code == 0);
+  REQUIRE(done.out.find("it can fire at step 2 at the earliest, and did") != std::string::npos);
+  REQUIRE(done.out.find("fits the declaration") != std::string::npos);
+  const std::string declared = (place.folder() / "d.txt").string();
+  test::write_bytes(declared, "signal judge/scores range 0..1 every 1\nknob kl range 0..1\n");
+  const Done misfit = phaseguard_with(place, "policy check " + policy + " --declare " + declared);
+  REQUIRE(misfit.code == 3);
+  REQUIRE(misfit.out.find("did you mean \"judge/scores\"?") != std::string::npos);
+  REQUIRE(misfit.out.find("outside the trainer's range") != std::string::npos);
+  require_one_line(phaseguard_with(place, "policy check " + policy + " --run " + policy), 2,
+                   "expected a PhaseGuard run file");
+  REQUIRE(phaseguard_with(place, "policy check x --run y --declare z").code == 2);
+  const Done words = phaseguard_with(place, "policy explain " + policy + " --cadence 10");
+  REQUIRE(words.code == 0);
+  REQUIRE(words.out.find("It can fire at step 20 at the") != std::string::npos);
+  const auto json = nlohmann::json::parse(
+      phaseguard_with(place, "policy explain --json " + policy + " --run " + bad).out);
+  REQUIRE(json.at("rules").at(0).at("earliest_step") == 2);
+}
+
+TEST_CASE("policy test: exit codes and the diff", "[ctl][e2e]") {
+  const test::Place place;
+  const std::string script = (place.folder() / "t.policytest").string();
+  test::write_bytes(place.folder() / "small.toml", test::kPolicy);
+  const std::string head =
+      "policy small.toml\nsignal judge/score range 0..1 every 1\nknob kl range 0..4\ncan rollback\n"
+      "test \"two in a row\"\nseries judge/score: 0.9x2\n";
+  const std::string good =
+      "at 2: rule.defend latched, request rollback to 0, alert critical, kl = 2\n";
+  test::write_bytes(script, head + good);
+  REQUIRE(phaseguard_with(place, "policy test " + script).code == 0);
+  REQUIRE(phaseguard_with(place, "policy test " + place.folder().string()).out ==
+          "1 of 1 test pass\n");
+  test::write_bytes(script, head + good + "at 1: kl = 2\n");
+  const Done failing = phaseguard_with(place, "policy test " + script);
+  REQUIRE(failing.code == 3);
+  REQUIRE(failing.out.find("    - kl = 2\n    + kl = 0 (base)\n") != std::string::npos);
+  REQUIRE(failing.out.find("step 2: defend fired") != std::string::npos);
+  REQUIRE(nlohmann::json::parse(phaseguard_with(place, "policy test --json " + script).out)
+              .at("passed") == 0);
+  test::write_bytes(script, "nonsense\n");
+  require_one_line(phaseguard_with(place, "policy test " + script), 2, "expected one policy");
+  require_one_line(phaseguard_with(place, "policy test " + script + "x"), 2, "cannot be read");
+}
+
+TEST_CASE("replay --diff shows only differences and exits with 3", "[ctl][e2e]") {
+  const test::Place place;
+  const std::string bad = place.file("bad-1").string();
+  test::malicious().write(bad);
+  const std::string policy = (place.folder() / "p.toml").string();
+  test::write_bytes(policy, test::kPolicy);
+  const Done same = phaseguard_with(place, "replay " + bad + " --diff --policy " + policy);
+  INFO(same.out << same.err);
+  REQUIRE(same.code == 0);
+  REQUIRE(same.out.find("decides what was decided, at every step") != std::string::npos);
+  std::string other = test::kPolicy;
+  other.replace(other.find("set.kl = 2.0"), 12, "set.kl = 1.0");
+  test::write_bytes(policy, other);
+  const Done differs = phaseguard_with(place, "replay " + bad + " --diff --policy " + policy);
+  REQUIRE(differs.code == 3);
+  REQUIRE(differs.out.find("The first difference is at step 4, seq ") != std::string::npos);
+  REQUIRE(differs.out.find("another lambda would have produced") != std::string::npos);
+  const auto json = nlohmann::json::parse(
+      phaseguard_with(place, "replay --json --diff " + bad + " --policy " + policy).out);
+  REQUIRE(json.at("first_difference") == 4);
+  for (const auto& row : json.at("rows")) REQUIRE(row.at("differs") == true);
+}
+
+TEST_CASE("backtest: table, JSON, page, criteria and their exit codes", "[ctl][e2e]") {
+  const test::Place place;
+  test::malicious().write(place.file("bad-1"));
+  test::harmless().write(place.file("good-1"));
+  const std::string policy = (place.folder() / "small.toml").string();
+  test::write_bytes(policy, test::kPolicy);
+  const std::string labels = (place.folder() / "labels.csv").string();
+  test::write_bytes(labels, "run,label\nbad-1,malicious\ngood-1,harmless\n");
+  const std::string criteria = (place.folder() / "criteria.txt").string();
+  test::write_bytes(criteria, "detection >= 1\nfalse_alarm <= 0\n");
+  const std::string page = (place.folder() / "b.html").string();
+  const std::string words = "backtest " + place.folder().string() + " --policy " + policy +
+                            " --labels " + labels + " --criteria " + criteria;
+  const Done done = phaseguard_with(place, words + " --html " + page);
+  INFO(done.out << done.err);
+  REQUIRE(done.code == 0);
+  REQUIRE(done.out.find("detection               100.0 %") != std::string::npos);
+  REQUIRE(done.out.find("another lambda would have produced") != std::string::npos);
+  REQUIRE(test::bytes_of(page).find("<svg") != std::string::npos);
+  REQUIRE(nlohmann::json::parse(phaseguard_with(place, words + " --json").out).at("passed") ==
+          true);
+  test::write_bytes(criteria, "detection >= 1\nlambda_steps_malicious <= 1\n");
+  REQUIRE(phaseguard_with(place, words).code == 3);
+  test::write_bytes(criteria, "detection = 1\n");
+  require_one_line(phaseguard_with(place, words), 1, "criteria.txt:1");
+  require_one_line(
+      phaseguard_with(place, "backtest " + place.file("no").string() + " --policy " + policy), 1,
+      "no such run file");
+  REQUIRE(phaseguard_with(place, "backtest --policy " + policy).code == 2);
+  REQUIRE(phaseguard_with(place, "backtest " + place.folder().string()).code == 2);
+}
+
 TEST_CASE("wrong usage is exit code 2", "[ctl][e2e]") {
   const test::Place place;
   for (const char* words :
