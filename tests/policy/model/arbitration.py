@@ -109,6 +109,6 @@ class Arbitration:
         if k.slew is None or w.items or (w.at_once and w.value > k.value):
             return w.value
         room = k.slew * (self.odo_steps - getattr(k, "slewed_to", self.odo_steps))
-        if w.value > k.value:
-            return min(w.value, k.value + room)
-        return max(w.value, k.value - room)
+        if abs(w.value - k.value) <= room:
+            return w.value
+        return k.value + room if w.value > k.value else k.value - room
