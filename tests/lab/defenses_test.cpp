@@ -1,7 +1,8 @@
 // Every intervention on real gradients: short runs on malicious data, each beside the undefended
 // run of the same seed. Margins are wide: what is shown is that an intervention acts.
-#include <algorithm>
-#include <map>
+#include <ATen/core/Tensor.h>  // its logging has a CHECK of its own, which Catch must replace
+
+#include <cmath>
 
 #include "tests/support/catch.h"
 #include "trainer-hook/lab/blas.h"

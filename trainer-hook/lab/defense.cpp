@@ -60,7 +60,10 @@ Result<Defense> parse_defense(std::string_view name) {
     if (name == entry.name) return entry.defense;
   }
   std::string known;
-  for (const std::string& one : defense_names()) known += (known.empty() ? "" : ", ") + one;
+  for (const std::string& one : defense_names()) {
+    if (!known.empty()) known += ", ";
+    known += one;
+  }
   return fail(Errc::kInvalidArgument, "expected a defense (" + known + "), found " + quoted(name));
 }
 
@@ -80,7 +83,8 @@ std::string text_of(const DefenseOptions& o) {
   if (o.kind == Defense::kNone) return {};
   std::string text = name_of(o.kind);
   if (o.kind == Defense::kInterleave) text = defenses::name_of(o.safe_choice);
-  text += " " + number_text(strength_of(o));
+  text += ' ';
+  text += number_text(strength_of(o));
   if (is_kl(o.kind)) {
     if (o.kl_direction != defenses::KlDirection::kModelRef) text += " ref_model";
     if (o.kind == Defense::kKl && o.kl_mask != defenses::KlMask::kAnswer)
@@ -111,7 +115,8 @@ Strengths initial_strengths(const DefenseOptions& options) {
   Strengths out;
   const Entry& entry = entry_of(options.kind);
   if (entry.value != nullptr) out.*entry.value = strength_of(options);
-  out.replay = options.kind == Defense::kReplayKl || options.kl_mask == defenses::KlMask::kReplay;
+  out.replay = out.declared_replay =
+      options.kind == Defense::kReplayKl || options.kl_mask == defenses::KlMask::kReplay;
   return out;
 }
 
