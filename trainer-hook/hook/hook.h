@@ -42,7 +42,7 @@ struct StepPlan {
   Step step;                 // the step given, or after a rollback the snapshot's
   std::int64_t segment = 0;  // 0, then +1 for each rollback
   double lambda = 0.0;
-  std::vector<double> items;  // per sample; empty: `lambda` for all
+  std::vector<double> items;             // per sample; empty: `lambda` for all
   std::vector<wire::KnobSetting> knobs;  // every declared knob as it is in force, in declared order
   std::string cause;          // of lambda: "base", "rule:<name>", "operator:<name>", "initial"
   std::int64_t decision = 0;  // id of the daemon's decision; 0: initial value or local guard
