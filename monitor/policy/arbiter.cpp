@@ -190,9 +190,9 @@ Wanted wanted(const MachineState& state, std::size_t knob) {
     }
     return wins ? operators : rules;
   }
-  Wanted trip = tripped(state, knob);
-  if (trip.cause != CauseKind::kBase) return trip;
-  return by_hand.value < rules.value ? operators : rules;
+  if (by_hand.value >= rules.value) return rules;
+  for_each_offer(state, knob, true, [&](const Offer& floor) { raise(operators, floor); });
+  return operators;
 }
 
 Moves move_knobs(MachineState& state, Step step, std::int64_t decision,

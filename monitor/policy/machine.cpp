@@ -197,14 +197,14 @@ void Turn::settle(bool everything) {
   for (const std::size_t i : state_.document.rule_order) {
     // A rule that changed may be a term of those after it.
     if (!everything && !is_due(state_, i)) continue;
-    const RuleChange change = run_rule(state_, i, header_.step);
+    const RuleChange change = run_rule(state_, i, state_.step);
     if (change == RuleChange::kNone) continue;
     changed_ = everything = true;
     if (change == RuleChange::kFired) {
       fire(i);
     } else {
       append(summary_, state_.document.rules[i].name + " is quiet again at step " +
-                           std::to_string(header_.step.value));
+                           std::to_string(state_.step.value));
     }
   }
   run_controllers(state_, new_batch_, alerts_);

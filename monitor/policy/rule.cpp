@@ -320,8 +320,8 @@ void restart_rules(MachineState& state, bool carried) {
   for (std::size_t i = 0; i < state.rules.size(); ++i) {
     RuleState& rule = state.rules[i];
     rule.seen = measurements_of(state, i);
-    rule.armed = true;
     if (carried) continue;
+    rule.armed = true;
     rule.held_points = 0;
     rule.quiet_points = 0;
     rule.held_since = Mark{};

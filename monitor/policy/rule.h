@@ -24,9 +24,10 @@ enum class RuleChange { kNone, kFired, kQuiet };
 // It fires when its condition holds, has held at for_points new measurements in a row and for the
 // span `for`, at or after from_step, not before `cooldown` is over, and while no operator inhibits
 // it. A rule without latch becomes quiet only on evidence: each detector that voted since it fired
-// counts as voting until a GOOD measurement shows it below its threshold, so that neither lost data
-// nor a new attempt lowers a knob; then after release_points new measurements in a row without the
-// condition, and not before `hold` is over. Spans are over when as much has gone by, not more.
+// counts as voting unless its newest measurement is GOOD and below its threshold, so that neither
+// lost data nor a new attempt lowers a knob; then after release_points new measurements in a row
+// without the condition, and not before `hold` is over. Spans are over when as much has gone by,
+// not more.
 RuleChange run_rule(MachineState& state, std::size_t index, Step step);
 
 // Whether running it can change anything: a term was measured, or time can matter.

@@ -71,6 +71,8 @@ class Reference(Arbitration, Operators):
         kind = e["kind"]
         if kind == "command":
             verdict = self.command(e)
+            if not self.events["changed"]:
+                return verdict, None  # refused, or handled before
         elif kind == "hello":
             self.begin_attempt(e)
         elif kind in ("tick", "heartbeat") or e["attempt"] < self.attempt:

@@ -75,16 +75,16 @@ class Rule:
         return Moment(run.odo_steps, run.odo_seconds, self.points)
 
     def sticky(self, run):
-        """Votes while it is active: a voter counts until evidence takes its vote back."""
+        """Votes while it is active: who voted since it fired still does unless its newest measurement
+        is GOOD and below its threshold."""
         if self.when == "not":  # lost data are no vote against it
             return sum(1 for term in self.of if not self.cast(term, run))
         count = 0
         for term in self.of:
             if self.vote(term, run):
                 self.voters.add(term)
-            elif term.startswith("rule.") or run.readings[term].calm:
-                self.voters.discard(term)
-            count += term in self.voters
+            stands = not term.startswith("rule.") and not run.readings[term].calm
+            count += self.vote(term, run) or (term in self.voters and stands)
         return count
 
     def run(self, run):
