@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Mutation run over the policy engine: changes one thing in one source file at a time (comparisons,
+&& and ||, + and -, constants, a statement left out), rebuilds that file and sees whether a test
+notices. docs/MUTATION.md explains those that none notices.
+
+    scripts/mutate.py FOLDER [--sample N] [--seed S] [--jobs J] [--seconds T] [--files laws,rule]
+
+A mutant is killed when random traces (tests/policy/model/generate.py) give other bytes than the
+engine as it is, which compare_test.py compares with the reference model, or else when one of the
+policy tests fails. Prints a line per mutant and the figures; FOLDER keeps the objects."""
+import argparse
+import concurrent.futures
+import hashlib
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import time
+
+import policy_build as pb
+
+sys.path.insert(0, str(pb.ROOT / "tests/policy/model"))
+from compare import script  # noqa: E402
+from generate import case  # noqa: E402
+
+FILES = ["laws", "detector", "rule", "arbiter", "controller", "lambda_laws", "joins", "tracker",
+         "machine", "operator", "window_js", "least_points", "snapshot", "source"]
+TESTS = ["tests/policy/*_test.cpp", "tests/support/main.cpp"]
+LEFT_OUT = {"property_test.cpp", "allocation_test.cpp"}
+SWAPS = [(r" <= ", " < "), (r" < ", " <= "), (r" >= ", " > "), (r" > ", " >= "), (r" == ", " != "),
+         (r" != ", " == "), (r" && ", " || "), (r" \|\| ", " && "), (r" \+ ", " - "),
+         (r" - ", " + "), (r" \* ", " / "), (r"\+\+(?=\w)", "--"), (r" \+= ", " -= "),
+         (r"\btrue\b", "false"), (r"\bfalse\b", "true"), (r"\bstd::min\b", "std::max"),
+         (r"\bstd::max\b", "std::min")]
+STATEMENT = re.compile(r"^\s+(?!return\b|const\b|auto\b|std::|double\b|bool\b|if\b|for\b|using\b|case\b"
+                       r"|else\b|while\b|break\b|default\b|Step\b|struct\b)[\w+*(].*;\s*$")
+NUMBER = re.compile(r"(?<![\w.\"])(\d+)(?![\w.\"])|(?<![\w.])(0\.0|1\.0|0\.5)(?![\w.])")
+TEXT = re.compile(r'"|to_string|append\(|text \+?=|summary')
+
+
+def other_number(text):
+    if "." in text:
+        return {"0.0": "1.0", "1.0": "0.0", "0.5": "1.0"}[text]
+    return {"0": "1", "1": "0"}.get(text, str(int(text) + 1))
+
+
+def mutants_of(path):
+    """(line number, new line, what) of one file; texts for persons and comments are left alone."""
+    out = []
+    for number, line in enumerate(path.read_text().splitlines()):
+        code = line.split("//")[0].rstrip()
+        if not code.strip() or code.startswith(("#", "namespace", "using", "template")):
+            continue
+        if TEXT.search(code):
+            continue
+        for pattern, instead in SWAPS:
+            for m in re.finditer(pattern, code):
+                out.append((number, code[:m.start()] + instead + code[m.end():],
+                            f"{m.group(0).strip()} -> {instead.strip()}"))
+        for m in NUMBER.finditer(code):
+            new = other_number(m.group(0))
+            out.append((number, code[:m.start()] + new + code[m.end():], f"{m.group(0)} -> {new}"))
+        if STATEMENT.match(code) and code.count("(") == code.count(")"):
+            out.append((number, "  ;", "statement left out"))
+    return out
+
+
+class Run:
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.flags = ["-O0"]
+        self.room = pb.sources(pb.ROOMS)
+        self.driver = pb.sources(pb.DRIVER)
+        self.tests = [t for t in pb.sources(TESTS) if t.name not in LEFT_OUT]
+        pb.build(self.folder, "g++", self.flags, pb.ROOMS + pb.DRIVER, "policy_trace")
+        for test in self.tests:
+            error = pb.compile_one("g++", self.flags, test, pb.object_of(self.folder, test))
+            if error:
+                raise RuntimeError(error)
+        cases = [case(random.Random(f"mutate/{i}"), 60) for i in range(150)]
+        self.input = b"".join(script(c) for c in cases)
+        self.expected = self.digest(self.folder / "policy_trace")
+        pb.link(self.folder, "g++", self.flags, self.room + self.tests, "policy_tests")
+        done = subprocess.run([str(self.folder / "policy_tests")], capture_output=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError("the tests fail without any mutant:\n" + done.stdout.decode()[-2000:])
+
+    def digest(self, binary):
+        done = subprocess.run([str(binary), "--bytes"], input=self.input, capture_output=True,
+                              check=False, timeout=60)
+        return done.returncode, hashlib.sha256(done.stdout).hexdigest()
+
+    def linked(self, work, source, target, files, program):
+        objects = [str(target if s == source else pb.object_of(self.folder, s)) for s in files]
+        done = subprocess.run(["g++", *objects, "-o", str(work / program), "-lsodium"],
+                              capture_output=True, check=False)
+        return done.returncode == 0
+
+    def verdict(self, name, source, number, new):
+        work = self.folder / "mutants" / name
+        work.mkdir(parents=True, exist_ok=True)
+        lines = (pb.ROOT / source).read_text().splitlines()
+        lines[number] = new
+        mutated, target = work / source.name, work / "mutant.o"
+        mutated.write_text("\n".join(lines) + "\n")
+        try:
+            command = ["g++", *pb.COMMON, *self.flags, "-w", "-c", str(mutated), "-o", str(target)]
+            if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+                return "uncompilable"
+            if not self.linked(work, source, target, self.room + self.driver, "trace"):
+                return "uncompilable"
+            if self.digest(work / "trace") != self.expected:
+                return "killed by traces"
+            self.linked(work, source, target, self.room + self.tests, "tests")
+            done = subprocess.run([str(work / "tests"), "--abort"], capture_output=True, check=False,
+                                  timeout=120)
+            return "killed by tests" if done.returncode != 0 else "SURVIVED"
+        except subprocess.TimeoutExpired:
+            return "killed by time"
+        finally:
+            for file in work.iterdir():
+                file.unlink()
+            work.rmdir()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder")
+    parser.add_argument("--sample", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=7200)
+    parser.add_argument("--files", default=",".join(FILES))
+    args = parser.parse_args()
+    everything = []
+    for name in args.files.split(","):
+        source = pathlib.Path(f"monitor/policy/{name}.cpp")
+        everything += [(source, *m) for m in mutants_of(pb.ROOT / source)]
+    random.Random(args.seed).shuffle(everything)
+    chosen, counts = everything[:args.sample], {}
+    run, end = Run(args.folder), time.monotonic() + args.seconds
+    print(f"{len(everything)} mutants, a sample of {len(chosen)}, seed {args.seed}", flush=True)
+
+    def one(index):
+        if time.monotonic() > end:
+            return "not run"
+        source, number, new, what = chosen[index]
+        word = run.verdict(f"m{index}", source, number, new)
+        old = (pb.ROOT / source).read_text().splitlines()[number].strip()
+        print(f"{word}: {source.name}:{number + 1} {what}: {old}", flush=True)
+        return word
+
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for word in pool.map(one, range(len(chosen))):
+            counts[word] = counts.get(word, 0) + 1
+    killed = sum(n for word, n in counts.items() if word.startswith("killed"))
+    tried = killed + counts.get("SURVIVED", 0)
+    print(counts)
+    print(f"{killed} of {tried} killed ({100 * killed / max(tried, 1):.1f} %)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
