@@ -151,5 +151,52 @@ TEST_CASE("an inhibited rule is no voter, and a snapshot knows of it", "[policy]
   CHECK(copy.rule_evidence()[0].state == "inhibited");
 }
 
+TEST_CASE("a trip is a floor under an accepted lowering, not its replacement", "[policy]") {
+  Run run(head() + detector("d", "s/0") + detector("e", "s/1") +
+              "[rule.trip]\nof = [\"d\"]\nlatch = true\nset.kl = 1.0\n"
+              "[rule.high]\nof = [\"e\"]\nset.kl = 3.0\n",
+          rules_hello());
+  run.at(5, {{"s/0", 0.9}, {"s/1", 0.9}});
+  wire::Command lower;
+  lower.id = "1";
+  lower.action = "force";
+  lower.operator_name = "ann";
+  lower.reason = "known";
+  lower.knob = "kl";
+  lower.value = 2.0;
+  lower.expires_after_steps = 100;
+  lower.expected_version = run.machine.state_version();
+  run.say(lower, 5);
+  CHECK(run.value() == 2.0);
+  CHECK(run.cause() == "operator:ann");
+}
+
+TEST_CASE("a rule reset while its condition holds stays disarmed when detectors are carried",
+          "[policy]") {
+  Run run(one_rule("latch = true\nset.kl = 1.0\n[on]\nresume = \"carried\"\n"), rules_hello());
+  run.at(5, {{"s/0", 0.9}});
+  wire::Command reset;
+  reset.id = "1";
+  reset.action = "reset";
+  reset.operator_name = "ann";
+  reset.reason = "known";
+  reset.rule = "r";
+  reset.expected_version = run.machine.state_version();
+  run.say(reset, 5);
+  run.attempt = 2;
+  wire::Hello hello = rules_hello();
+  hello.start_step = Step{5};
+  run.say(hello, 5);
+  run.at(10, {{"s/0", 0.9}});
+  CHECK(run.rule_state() == "quiet");
+}
+
+TEST_CASE("a rule fires at the run's step, also on a late report", "[policy]") {
+  Run run(one_rule("set.kl = 1.0\n"), rules_hello());
+  run.at(12, {});
+  run.at(10, {{"s/0", 0.9}});
+  CHECK(run.machine.rule_evidence()[0].fired_step == Step{12});
+}
+
 }  // namespace
 }  // namespace phaseguard::policy
