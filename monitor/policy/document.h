@@ -48,7 +48,7 @@ struct Document {
   std::vector<std::size_t> rule_order;  // indices into rules: a rule after those it has as terms
   BadSignal bad_signal = BadSignal::kAlarm;
   std::int64_t missing_after_intervals = 3;
-  bool carries_detectors = false;  // resume = "carried": a new attempt goes on with their state
+  bool carries_detectors = false;   // resume = "carried": a new attempt goes on with their state
   std::string link_loss = "local";  // "local" | "hold" | "substitute" | "pause" | "stop"
 };
 

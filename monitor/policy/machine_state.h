@@ -59,11 +59,11 @@ struct SignalTrack {
   // The newest measurement, inferred ones and the baseline included.
   Step last{-1};  // -1: none yet
   Quality quality = Quality::kMissing;
-  double value = wire::kNaN;          // raw
-  std::vector<double> items;          // per sample or canary, where keeps_items; empty: none
-  std::int64_t measured = 0;          // grows by one with each measurement of the run
-  Step covered{0};                    // as `last`, or where the attempt began: gaps start here
-  std::int64_t faults = 0;            // BAD or MISSING in a row
+  double value = wire::kNaN;  // raw
+  std::vector<double> items;  // per sample or canary, where keeps_items; empty: none
+  std::int64_t measured = 0;  // grows by one with each measurement of the run
+  Step covered{0};            // as `last`, or where the attempt began: gaps start here
+  std::int64_t faults = 0;    // BAD or MISSING in a row
   // Of a join: steps of which not every member is there yet, in the order in which they were begun.
   std::vector<PartialJoin> partials;  // kMaxPartials; the first `waiting` are in use
   std::int64_t waiting = 0;

@@ -178,8 +178,7 @@ TEST_CASE("a restored snapshot trains on as the original did", "[lab][e2e]") {
   std::vector<double> first, second;
   for (auto* losses : {&first, &second}) {
     for (std::size_t i = 3; i < 6; ++i) {
-      losses->push_back(
-          tuner.update(batches[i], static_cast<std::int64_t>(i), plain).loss);
+      losses->push_back(tuner.update(batches[i], static_cast<std::int64_t>(i), plain).loss);
     }
     if (losses == &first) REQUIRE(ring.restore(Step{-1}, state));
   }
