@@ -198,5 +198,43 @@ TEST_CASE("a rule fires at the run's step, also on a late report", "[policy]") {
   CHECK(run.machine.rule_evidence()[0].fired_step == Step{12});
 }
 
+TEST_CASE("a knob's limits are the policy's and the declared ones together", "[policy]") {
+  wire::Hello hello = rules_hello();
+  hello.knobs[0].min = 0.25;
+  Run run(head("base = 0.5\n").replace(head().find("base = 0.0\n"), 11, "") + detector("d", "s/0") +
+              "[rule.r]\nof = [\"d\"]\nset.kl = 1.0\n",
+          hello);
+  wire::Command force;
+  force.id = "1";
+  force.action = "force";
+  force.operator_name = "ann";
+  force.reason = "known";
+  force.knob = "kl";
+  force.expires_after_steps = 10;
+  force.expected_version = 0;
+  force.value = 0.125;
+  CHECK(run.machine.judge(force, Step{0}).status == "refused");
+  force.value = 0.25;
+  CHECK(run.machine.judge(force, Step{0}).status == "logged");
+}
+
+TEST_CASE("a lowering below the larger of two trips is refused", "[policy]") {
+  Run run(head() + detector("d", "s/0") +
+              "[rule.one]\nof = [\"d\"]\nlatch = true\nset.kl = 1.0\n"
+              "[rule.two]\nof = [\"d\"]\nlatch = true\nset.kl = 2.0\n",
+          rules_hello());
+  run.at(5, {{"s/0", 0.9}});
+  wire::Command lower;
+  lower.id = "1";
+  lower.action = "force";
+  lower.operator_name = "ann";
+  lower.reason = "known";
+  lower.knob = "kl";
+  lower.value = 1.5;
+  lower.expires_after_steps = 10;
+  lower.expected_version = run.machine.state_version();
+  CHECK(run.machine.judge(lower, Step{5}).status == "refused");
+}
+
 }  // namespace
 }  // namespace phaseguard::policy
