@@ -138,10 +138,13 @@ void Run::operator()(const PerSampleController& law) {
     run.bad = true;
     return;
   }
-  set(sum / static_cast<double>(scored));
+  const double mean = sum / static_cast<double>(scored);
+  double total = 0.0;
   for (double& item : run.items) {
-    item = std::isnan(item) ? run.output : std::clamp(item, knob.min, knob.max);
+    item = std::clamp(std::isnan(item) ? mean : item, knob.min, knob.max);
+    total += item;
   }
+  set(total / static_cast<double>(run.items.size()));
 }
 
 void Run::operator()(const AdaptiveKlController& law) {
