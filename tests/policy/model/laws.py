@@ -14,7 +14,7 @@ class TooClose(Exception):
 
 
 def ewma(xs, halflife):
-    a = 1 - 2 ** (-1 / halflife)
+    a = -math.expm1(-math.log(2) / halflife)  # 1 - 2^(-1/halflife); which last bit is the record's to say
     y = xs[0]
     for x in xs[1:]:
         y = y + a * (x - y)

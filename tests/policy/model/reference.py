@@ -145,7 +145,7 @@ class Reference(Arbitration, Operators):
         judged = track.history
         if judged:
             out.step, out.value, out.quality = judged[-1].step_shown, judged[-1].value, judged[-1].quality
-        good = [m for m in judged if m.quality == GOOD]
+        good = [m for m in judged if m.quality == GOOD and m.step > 0]  # the baseline is not counted
         is_fresh = bool(good) and good[-1].era == self.signals.era
         since = max(good[-1].step, self.start) if is_fresh else self.start
         unit, after = span(d.t["after"])
@@ -159,7 +159,7 @@ class Reference(Arbitration, Operators):
             out.statistic = self.shown_ages.get(id(d), NAN)
         self.shown_ages[id(d)] = out.statistic
         out.threshold = after
-        out.n = sum(1 for m in good if m.step > 0)
+        out.n = len(good)
         out.faults = tail(judged, lambda m: m.quality != GOOD and m.step > 0)
         out.streak = int(out.statistic > after)
         out.raised = out.streak > 0
