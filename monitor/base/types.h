@@ -35,7 +35,7 @@ struct Now {
   Nanos mono;           // monotonic: ages and leases
 };
 
-// Quality of one value (SCIENCE.md section 1). A BAD or MISSING value is never compared with a
+// Quality of one value (docs/POLICY.md). A BAD or MISSING value is never compared with a
 // threshold.
 enum class Quality : std::uint8_t { kGood = 0, kBad = 1, kMissing = 2 };
 

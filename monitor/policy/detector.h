@@ -1,5 +1,5 @@
-// Detectors: one measurement in, one streak and one vote out, exactly as SCIENCE.md sections 3 and
-// 10 say. Plain functions on plain state; pure; any thread. Used by Machine, and directly by replay
+// Detectors: one measurement in, one streak and one vote out, exactly as docs/POLICY.md
+// says. Plain functions on plain state; pure; any thread. Used by Machine, and directly by replay
 // and by the conformance runner:
 //
 //   DetectorSpec spec;  spec.law = LevelLaw{} or EwmaLaw{halflife, ewma_alpha(halflife)} or ...;

@@ -16,7 +16,7 @@
 
 namespace phaseguard::policy {
 
-// How a BAD or MISSING measurement counts (SCIENCE.md sections 3 and 10).
+// How a BAD or MISSING measurement counts (docs/POLICY.md).
 enum class BadSignal : std::uint8_t {
   kAlarm,  // breaks a streak, is not counted; evidence of a law without streak is kept
   kVote    // is counted as above the threshold; without streak: three in a row vote

@@ -75,7 +75,7 @@ void DetectorFit::check_reach() const {
   }
 }
 
-// What a null hypothesis needs to mean something (SCIENCE.md section 10).
+// What a null hypothesis needs to mean something (docs/POLICY.md).
 void DetectorFit::check_null() const {
   const auto* law = std::get_if<EprocessLaw>(&spec.law);
   if (law == nullptr) return;

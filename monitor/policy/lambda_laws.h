@@ -1,7 +1,7 @@
-// The laws from a risk or a measured KL to a penalty weight (SCIENCE.md sections 4 and 8), as pure
-// functions: + - * / and comparisons alone, so that their bits are the same everywhere. Used by the
-// controllers, and directly by the conformance runner and by pre-flight checks; any thread. Weights
-// are dimensionless.
+// The laws from a risk or a measured KL to a penalty weight (docs/POLICY.md, "Controllers"), as
+// pure functions: + - * / and comparisons alone, so that their bits are the same everywhere. Used
+// by the controllers, and directly by the conformance runner and by pre-flight checks; any thread.
+// Weights are dimensionless.
 //
 // An input that a law cannot use (NaN, infinite, outside its scale) gives NaN: the caller holds its
 // last output. Parameters that make no sense are an error.

@@ -1,4 +1,4 @@
-// Left against right: the dissimilarity that window_js compares (SCIENCE.md section 3, after
+// Left against right: the dissimilarity that window_js compares (docs/POLICY.md, after
 // arXiv 2508.20015). Pure; any thread; + - * / only. Used by the laws.
 //
 // A measurement is `rows` distributions (one per canary) over `columns` outcomes, row after row.

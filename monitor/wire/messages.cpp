@@ -38,7 +38,7 @@ struct KindOf {
 std::string_view kind_of(const Body& body) { return std::visit(KindOf{}, body); }
 
 Quality assess(const SignalDecl& declared, double value) {
-  // JS may exceed ln 2 by rounding: SCIENCE.md section 1 allows 1e-6, which the declaration's max
+  // JS may exceed ln 2 by rounding: 1e-6 is allowed, which the declaration's max
   // carries.
   const bool in_range = std::isfinite(value) && value >= declared.min && value <= declared.max;
   return in_range ? Quality::kGood : Quality::kBad;

@@ -57,7 +57,7 @@ struct SignalDecl {
   std::int64_t columns = 0;      // of items = "distribution": outcomes of a row; else 0
 };
 
-// GOOD when finite and inside the declared range, else BAD (SCIENCE.md section 1). -0.0 and
+// GOOD when finite and inside the declared range, else BAD (docs/POLICY.md). -0.0 and
 // denormals are GOOD.
 [[nodiscard]] Quality assess(const SignalDecl& declared, double value);
 

@@ -173,7 +173,7 @@ TEST_CASE("without a daemon a client keeps its frames and ends at once", "[link]
   CHECK_FALSE(client->send("nobody there"));
   const auto start = std::chrono::steady_clock::now();
   client->close(200);
-  // Not a speed: libzmq's default is to wait for ever. DESIGN.md section 9 allows 0.5 s.
+  // Not a speed: libzmq's default is to wait for ever. a trainer may wait 0.5 s.
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
   CHECK_FALSE(client->send("closed"));
   CHECK_FALSE(client->receive(1).has_value());

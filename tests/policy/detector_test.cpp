@@ -52,7 +52,7 @@ TEST_CASE("level: the paper's rule fires at its floor, step 20", "[policy][golde
   CHECK(fed.streak == std::vector<std::int64_t>{0, 1, 2, 3, 4, 5});
   CHECK(fed.state.first_vote == Step{20});
   CHECK(earliest_step(5, 3, 2) == Step{20});
-  // SCIENCE.md section 3, row S1: c = 1 / 2 / 3 all give 20.
+  // The paper's rule as docs/POLICY.md reads it: c = 1 / 2 / 3 all give 20.
   CHECK(feed_all(level(0.15, 3, 1), kPlateau, 0).state.first_vote == Step{20});
   CHECK(feed_all(level(0.15, 3, 3), kPlateau, 0).state.first_vote == Step{20});
 }

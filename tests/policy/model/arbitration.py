@@ -1,4 +1,4 @@
-"""Who wins on a knob: docs/POLICY.md, "Who wins", and RELIABILITY.md section 3.3, anew after every event. A part
+"""Who wins on a knob: docs/POLICY.md, "Who wins", anew after every event. A part
 of Reference."""
 import math
 

@@ -1,4 +1,4 @@
-"""Controllers, from SCIENCE.md section 8 and the language page. A controller folds its inputs in
+"""Controllers, from docs/POLICY.md, "Controllers". A controller folds its inputs in
 order; what it has put out so far is its whole state."""
 import math
 

@@ -1,5 +1,5 @@
 """The detectors as functions of a whole history: no state is carried from one measurement to the
-next. Slow on purpose. Written from SCIENCE.md sections 2, 3 and 10, not from the engine."""
+next. Slow on purpose. Written from docs/POLICY.md, "Detectors", not from the engine."""
 import itertools
 import math
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""What operators may do, from RELIABILITY.md section 3 and the language page: judged against the
+"""What operators may do, from docs/POLICY.md, "Operators": judged against the
 state a command meets, then applied. A part of Reference."""
 import math
 

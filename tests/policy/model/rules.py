@@ -1,5 +1,4 @@
-"""Rules, by looking back over what every event brought. Written from the language page and
-RELIABILITY.md section 3; terms and words are those of docs/POLICY.md."""
+"""Rules, by looking back over what every event brought. Written from docs/POLICY.md, "Rules"."""
 
 
 def span(text):

@@ -1,5 +1,5 @@
 """What is measured: from reports to the histories that detectors and controllers look at.
-Written from SCIENCE.md section 1 and docs/POLICY.md, "What is measured" and "Sources"."""
+Written from docs/POLICY.md, "What is measured" and "Sources"."""
 import math
 
 from laws import BAD, GOOD, MISSING, NAN, Measurement, is_rows
