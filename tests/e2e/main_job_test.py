@@ -124,6 +124,25 @@ def operator_forces_kl_on(place):
     assert all(a >= b for a, b in zip(after, after[1:])) and after[-1] == 0.0, f"release: expected a descent to 0, found {after}"
 
 
+def operator_inhibits_a_rule(place):
+    trainer = place.lab("inhibited-1", "malicious", 60, "--step-delay", "40")
+    for _ in range(400):
+        status = json.loads(place.ctl("status", "--json", "--run", "inhibited-1").stdout or "{}")
+        if status.get("runs"):
+            break
+        time.sleep(0.02)
+    place.ctl("inhibit", "--rule", "defend", "--for-steps", "30", "--reason", "a known drill", "--run", "inhibited-1", check=0)
+    refused = place.ctl("inhibit", "--rule", "defnd", "--for-steps", "30", "--reason", "x", "--run", "inhibited-1", check=1)
+    assert "defend" in refused.stdout + refused.stderr, refused
+    place.finish(trainer)
+    decisions = [r for r in place.records("inhibited-1") if r["kind"] == "decision"]
+    states = [(r["step"], rule["state"]) for r in decisions for rule in r["rules"] if rule["rule"] == "defend"]
+    assert states[0][1] == "inhibited", states
+    fired = [step for step, state in states if state == "latched"]
+    assert fired and fired[0] >= 30, f"expected defend to fire when the inhibition ends, found {states}"
+    print(f"inhibit: defend held back until step {fired[0]}")
+
+
 def trip_survives_kill_9(place):
     trainer = place.lab("killed-1", "malicious", 120, "--step-delay", "40")
     for _ in range(400):
@@ -199,6 +218,7 @@ def main():
             malicious_run_is_caught(place)
             harmless_run_is_left_alone(place)
             operator_forces_kl_on(place)
+            operator_inhibits_a_rule(place)
             trip_survives_kill_9(place)
             wrong_input_is_answered(place, root)
         except BaseException:
