@@ -7,10 +7,10 @@
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <utility>
 
 #include "canaries/js_math.h"
+#include "canaries/log_probs.h"
 #include "monitor/base/text.h"
 #include "probe/safetensors.h"
 
@@ -18,6 +18,9 @@ namespace phaseguard::canaries {
 
 namespace {
 
+using detail::LogProbs;
+using detail::tail_of;
+using detail::top_of;
 using nlohmann::json;
 using probe::Dtype;
 using probe::TensorFile;
@@ -35,52 +38,6 @@ constexpr std::array<Field, 6> kFields{{{"model", &ReferenceId::model},
                                         {"canaries", &ReferenceId::canaries},
                                         {"prompts", &ReferenceId::prompts},
                                         {"dtype", &ReferenceId::dtype}}};
-
-// One row of logits as float64 log-probabilities. The same code makes the cache and reads today's
-// logits, so that equal logits give equal bits.
-struct LogProbs {
-  std::vector<double> z;
-  double max = 0.0;
-  double log_sum = 0.0;
-  bool bad = false;
-
-  explicit LogProbs(Span<const float> row) : z(row.begin(), row.end()) {
-    max = -std::numeric_limits<double>::infinity();
-    for (const double v : z) {
-      bad = bad || std::isnan(v);
-      max = std::max(max, v);
-    }
-    bad = bad || !std::isfinite(max);
-    double sum = 0.0;
-    for (const double v : z) sum += std::exp(v - max);
-    log_sum = std::log(sum);
-  }
-  [[nodiscard]] double at(std::size_t i) const { return (z[i] - max) - log_sum; }
-};
-
-std::vector<std::int64_t> top_of(Span<const float> row, std::size_t k) {
-  std::vector<std::int64_t> order(row.size());
-  std::iota(order.begin(), order.end(), std::int64_t{0});
-  const auto before = [&](std::int64_t a, std::int64_t b) {
-    const float x = row[static_cast<std::size_t>(a)], y = row[static_cast<std::size_t>(b)];
-    return x != y ? x > y : a < b;
-  };
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(k), order.end(),
-                    before);
-  order.resize(k);
-  return order;
-}
-
-// Probability outside `top`, added up in order of the vocabulary.
-double tail_of(const LogProbs& row, Span<const std::int64_t> top) {
-  std::vector<char> inside(row.z.size(), 0);
-  for (const std::int64_t id : top) inside[static_cast<std::size_t>(id)] = 1;
-  double tail = 0.0;
-  for (std::size_t i = 0; i < inside.size(); ++i) {
-    if (inside[i] == 0) tail += std::exp(row.at(i));
-  }
-  return tail;
-}
 
 Status check_id(const ReferenceId& id) {
   for (const Field& field : kFields) {
