@@ -44,12 +44,12 @@ bool find_offer(const MachineState& state, std::size_t rule, std::size_t action,
   return true;
 }
 
+// Of rules that are active and latched (`least` kActive) or latched (kLatched).
 template <class Function>
-void for_each_offer(const MachineState& state, std::size_t knob, bool latched_only,
+void for_each_offer(const MachineState& state, std::size_t knob, RuleMode least,
                     Function function) {
   for (std::size_t r = 0; r < state.rules.size(); ++r) {
-    const RuleMode mode = state.rules[r].mode;
-    if (mode == RuleMode::kQuiet || (latched_only && mode != RuleMode::kLatched)) continue;
+    if (state.rules[r].mode < least) continue;
     for (std::size_t a = 0; a < state.document.rules[r].sets.size(); ++a) {
       Offer offer;
       if (find_offer(state, r, a, knob, offer)) function(offer);
@@ -151,19 +151,19 @@ bool is_same_cause(const KnobState& knob, const Wanted& to) {
 Wanted automatic(const MachineState& state, std::size_t knob) {
   Wanted best;
   best.value = state.document.knobs[knob].base;
-  for_each_offer(state, knob, false, [&](const Offer& offer) {
+  for_each_offer(state, knob, RuleMode::kActive, [&](const Offer& offer) {
     const std::int64_t priority = priority_of(state, static_cast<std::int64_t>(offer.rule));
     const bool better = best.rule < 0 || priority > priority_of(state, best.rule) ||
                         (priority == priority_of(state, best.rule) && offer.value > best.value);
     if (better) take(best, offer);
   });
-  for_each_offer(state, knob, true, [&](const Offer& floor) { raise(best, floor); });
+  for_each_offer(state, knob, RuleMode::kLatched, [&](const Offer& floor) { raise(best, floor); });
   return best;
 }
 
 Wanted tripped(const MachineState& state, std::size_t knob) {
   Wanted best;
-  for_each_offer(state, knob, true, [&](const Offer& floor) {
+  for_each_offer(state, knob, RuleMode::kLatched, [&](const Offer& floor) {
     if (best.rule < 0) {
       take(best, floor);
     } else {
@@ -191,7 +191,8 @@ Wanted wanted(const MachineState& state, std::size_t knob) {
     return wins ? operators : rules;
   }
   if (by_hand.value >= rules.value) return rules;
-  for_each_offer(state, knob, true, [&](const Offer& floor) { raise(operators, floor); });
+  for_each_offer(state, knob, RuleMode::kLatched,
+                 [&](const Offer& floor) { raise(operators, floor); });
   return operators;
 }
 
@@ -205,8 +206,7 @@ Moves move_knobs(MachineState& state, Step step, std::int64_t decision,
     const double value = moved(state.document.knobs[i], knob, to, step);
     const bool same_cause = is_same_cause(knob, to);
     const bool same_target = to.value == knob.target && to.items == knob.items;
-    const bool steady =
-        !same_cause || site != knob.site || (!same_target && !(to.moves && same_cause));
+    const bool steady = !same_cause || site != knob.site || (!same_target && !to.moves);
     knob.slewed_to = step;
     if (!steady && same_target && value == knob.value) continue;
     if (!moves.any) before = settings_of(state);

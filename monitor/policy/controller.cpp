@@ -20,7 +20,7 @@ struct Run {
   bool new_batch;
 
   [[nodiscard]] bool in_force() const { return rule.mode != RuleMode::kQuiet; }
-  [[nodiscard]] bool by_hand() const { return in_force() && knob.cause == CauseKind::kOperator; }
+  [[nodiscard]] bool by_hand() const { return knob.cause == CauseKind::kOperator; }
   // True: there is a new measurement, and it is the one in `track`.
   [[nodiscard]] bool measured() {
     if (run.track < 0) return false;
@@ -169,15 +169,15 @@ void tell(const MachineState& state, std::size_t rule, const KnobAction& action,
           ControllerState& run, std::vector<wire::Alert>& alerts) {
   if (!run.bad || run.told || state.rules[rule].mode == RuleMode::kQuiet) return;
   run.told = true;
-  const SourceSpec* source = source_of(action.controller);
+  const SourceSpec& source = *source_of(action.controller);  // what is bad is its input
   const std::string& knob = state.document.knobs[action.knob].name;
   const std::string& name = state.document.rules[rule].name;
   const std::string held = std::isnan(run.output)
                                ? "leaves " + knob + " as it is"
                                : "holds " + knob + " at " + number_text(run.output);
   alerts.push_back({"medium", "controller:" + name + "/" + knob,
-                    name + " " + held + ": " + (source ? to_text(*source) : "its input") +
-                        " cannot be used at step " + std::to_string(state.step.value)});
+                    name + " " + held + ": " + to_text(source) + " cannot be used at step " +
+                        std::to_string(state.step.value)});
 }
 
 template <class Function>

@@ -16,9 +16,9 @@ namespace {
 std::string rounded(double value) {
   if (!std::isfinite(value)) return number_text(value);
   std::array<char, 32> text{};
-  const auto [end, error] =
+  const auto end =
       std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 3);
-  return error == std::errc() ? std::string(text.data(), end) : number_text(value);
+  return {text.data(), end.ptr};
 }
 
 const char* state_text(const RuleState& run) {
@@ -153,7 +153,7 @@ std::string firing_text(const MachineState& state, std::size_t rule) {
 std::string change_text(const std::vector<wire::KnobSetting>& before,
                         const std::vector<wire::KnobSetting>& after) {
   std::string text;
-  for (std::size_t i = 0; i < after.size() && i < before.size(); ++i) {
+  for (std::size_t i = 0; i < after.size(); ++i) {
     if (after[i].value != before[i].value) {
       text += (text.empty() ? "" : ", ") + after[i].knob + " " + number_text(after[i].value);
     }

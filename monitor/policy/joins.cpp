@@ -49,7 +49,6 @@ void begin(PartialJoin& partial, Step step, std::size_t members) {
   partial.arrived = 0;
   partial.qualities.assign(members, Quality::kMissing);
   partial.values.assign(members, wire::kNaN);
-  partial.present.assign(members, 0);
 }
 
 // The one of `step`; else a new one, for which the one begun first is given up when there is no
@@ -74,7 +73,7 @@ void forget(SignalTrack& track, Step done) {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < static_cast<std::size_t>(track.waiting); ++i) {
     if (track.partials[i].step <= done) continue;
-    if (i != kept) std::swap(track.partials[i], track.partials[kept]);
+    std::swap(track.partials[i], track.partials[kept]);
     ++kept;
   }
   track.waiting = static_cast<std::int64_t>(kept);
@@ -91,8 +90,6 @@ bool take_member(SignalTrack& track, std::size_t place, Step step, Quality quali
                  Joined& out) {
   if (step <= track.last) return false;
   PartialJoin& partial = partial_of(track, step);
-  if (partial.present[place] != 0) return false;
-  partial.present[place] = 1;
   partial.qualities[place] = quality;
   partial.values[place] = value;
   if (++partial.arrived < static_cast<std::int64_t>(track.members.size())) return false;

@@ -176,9 +176,9 @@ struct Take {
     const double delta = std::clamp(next - state.y, -kMost, kMost);
     state.y = next;
     if (!is_nan(state.threshold)) return {delta, delta > state.threshold};
-    const auto wanted = static_cast<std::size_t>(law.calibrate);
-    if (state.values.size() < wanted) state.values.push_back(delta);
-    if (state.values.size() == wanted) state.threshold = mad_threshold(law, state.values);
+    state.values.push_back(delta);
+    const bool full = state.values.size() == static_cast<std::size_t>(law.calibrate);
+    if (full) state.threshold = mad_threshold(law, state.values);
     return {delta, false};
   }
   Compared operator()(const CusumLaw& law) const {

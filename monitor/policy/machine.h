@@ -86,7 +86,9 @@ class Machine {
   [[nodiscard]] wire::OverrideStatus override_status() const;  // of the first knob that has one
   // Grows by one with each decision that changed a knob, a rule's state or an override.
   [[nodiscard]] std::int64_t state_version() const;
-  [[nodiscard]] std::string control() const;    // "auto" | "tripped" | "manual"
+  // "manual": an operator forces a knob; else "tripped": a rule is latched; else "inhibited": the
+  // condition of an inhibited rule holds; else "auto".
+  [[nodiscard]] std::string control() const;
   [[nodiscard]] std::string first_out() const;  // the rule that tripped first; "": none is latched
   [[nodiscard]] const Document& document() const;
 

@@ -34,7 +34,6 @@ struct PartialJoin {
   std::int64_t arrived = 0;
   std::vector<Quality> qualities;  // by member; only of those that arrived
   std::vector<double> values;
-  std::vector<std::uint8_t> present;
 };
 
 // One series that detectors and controllers look at: a declared signal, an item or group of it, or

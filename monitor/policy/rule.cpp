@@ -171,8 +171,7 @@ Step find_earliest(const MachineState& state, const RuleSpec& rule, const RuleIn
     steps.push_back(earliest.value);
   }
   std::sort(steps.begin(), steps.end());
-  const auto needed = static_cast<std::size_t>(rule.needed);
-  if (needed < 1 || needed > steps.size()) return Step{-1};
+  const auto needed = static_cast<std::size_t>(rule.needed);  // from 1 to the number of terms
   return put_off(state, rule, index, Step{steps[needed - 1]});
 }
 
@@ -231,7 +230,8 @@ Mark mark_now(const MachineState& state, const RuleState& rule) {
 bool is_over(const MachineState& state, const RuleState& rule, const Mark& since,
              const Span& span) {
   if (span.unit == SpanUnit::kSeconds) {
-    return since.before_s + (state.time - since.time) >= span.count;  // false for NaN
+    const double passed = state.time - since.time;  // NaN: the attempt's clock is not known yet
+    return since.before_s + (passed > 0.0 ? passed : 0.0) >= span.count;
   }
   const std::int64_t passed = span.unit == SpanUnit::kPoints
                                   ? rule.points - since.points
@@ -272,6 +272,11 @@ void silence_rule(MachineState& state, std::size_t index) {
   run.quiet_at = mark_now(state, run);
   run.held_points = 0;
   run.held_since = Mark{};
+}
+
+bool is_suppressed(const MachineState& state, std::size_t index) {
+  const RuleSpec& rule = state.document.rules[index];
+  return state.rules[index].inhibited.until.value >= 0 && count_votes(state, rule) >= rule.needed;
 }
 
 std::int64_t first_out_of(const MachineState& state) {

@@ -40,6 +40,9 @@ void reset_rule(MachineState& state, std::size_t index);
 // Makes an active rule quiet at once: it is inhibited.
 void silence_rule(MachineState& state, std::size_t index);
 
+// An operator's inhibition is all that keeps its condition, which holds now, from counting.
+[[nodiscard]] bool is_suppressed(const MachineState& state, std::size_t index);
+
 // The latched rule that fired first, in order of events and, within one, of running; -1: none.
 [[nodiscard]] std::int64_t first_out_of(const MachineState& state);
 

@@ -13,7 +13,7 @@ namespace phaseguard::policy {
 
 namespace {
 
-constexpr std::string_view kMagic = "phaseguard-machine 3\n";
+constexpr std::string_view kMagic = "phaseguard-machine 4\n";
 
 class Writer {
  public:
@@ -24,21 +24,22 @@ class Writer {
     for (int shift = 0; shift < 64; shift += 8) out_ += static_cast<char>(value >> shift & 0xff);
   }
   void bytes(std::string& text, std::uint64_t) { out_ += text; }
-  [[nodiscard]] bool fits(std::uint64_t) const { return true; }
+  [[nodiscard]] bool holds(std::uint64_t) const { return true; }
 
  private:
   std::string& out_;
 };
 
-// Stops at the first thing that does not fit: `ok` says so, later fields keep their values.
+// Stops at the first thing that does not fit: done() says so, later fields read as 0.
 class Reader {
  public:
   explicit Reader(std::string_view in) : in_(in) {}
   static constexpr bool kReads = true;
+  static constexpr std::uint64_t kMost = std::uint64_t{1} << 60;
 
   void word(std::uint64_t& value) {
-    if (!fits(8)) return;
     value = 0;
+    if (!fits(8)) return;
     for (std::size_t i = 0; i < 8; ++i) {
       value |= static_cast<std::uint64_t>(static_cast<unsigned char>(in_[i])) << (8 * i);
     }
@@ -49,7 +50,8 @@ class Reader {
     text = std::string(in_.substr(0, size));
     in_.remove_prefix(size);
   }
-  // Every element takes at least one byte, so a count above the bytes left is a lie.
+  // Every element of a list is a word or begins with one, so a larger count is a lie.
+  [[nodiscard]] bool holds(std::uint64_t count) { return fits(std::min(count, kMost) * 8); }
   [[nodiscard]] bool fits(std::uint64_t size) {
     ok_ = ok_ && size <= in_.size();
     return ok_;
@@ -127,7 +129,6 @@ void visit(A& a, DetectorState& s) {
 template <class A>
 void visit(A& a, PartialJoin& s) {
   visit(a, s.step), visit(a, s.arrived), visit(a, s.qualities), visit(a, s.values);
-  visit(a, s.present);
 }
 template <class A>
 void visit(A& a, SignalTrack& s) {
@@ -180,7 +181,7 @@ template <class A, class T>
 void visit(A& a, std::vector<T>& list) {
   std::uint64_t count = list.size();
   a.word(count);
-  if (!a.fits(count)) return;
+  if (!a.holds(count)) return;
   if constexpr (A::kReads) list.assign(static_cast<std::size_t>(count), T{});
   for (T& element : list) visit(a, element);
 }
@@ -193,10 +194,79 @@ void visit(A& a, MachineState& s) {
   visit(a, s.rules), visit(a, s.knobs), visit(a, s.requests), visit(a, s.commands);
 }
 
+// ---- what the engine relies on; all else that the bytes say is taken as it is
+
 bool are_below(const std::vector<std::int64_t>& indices, std::size_t limit) {
   return std::all_of(indices.begin(), indices.end(), [&](std::int64_t i) {
     return i >= 0 && i < static_cast<std::int64_t>(limit);
   });
+}
+
+// A ring of `size` places, of which `next` is the next one to be written.
+bool is_ring(const LawState& state, std::int64_t size, std::size_t held) {
+  return held <= static_cast<std::size_t>(size) && state.next >= 0 && state.next < size;
+}
+
+bool has_sound_law(const DetectorSpec& spec, const LawState& state) {
+  if (const auto* rate = std::get_if<RateLaw>(&spec.law)) {
+    return is_ring(state, rate->window, state.steps.size()) &&
+           state.values.size() == state.steps.size();
+  }
+  if (const auto* zscore = std::get_if<ZscoreLaw>(&spec.law)) {
+    return is_ring(state, zscore->window, state.values.size());
+  }
+  if (const auto* window_js = std::get_if<WindowJsLaw>(&spec.law)) {
+    const auto rings = static_cast<std::size_t>(2 * window_js->window + 2);  // and the scratch
+    return is_ring(state, 2 * window_js->window, state.steps.size()) &&
+           (state.columns == 0 ? state.next == 0 : state.values.size() % rings == 0);
+  }
+  return true;
+}
+
+bool has_sound_detectors(const MachineState& state) {
+  const Document& document = state.document;
+  const std::size_t detectors = document.detectors.size();
+  if (state.detectors.size() != detectors || state.track_of.size() != detectors ||
+      state.least_points.size() != detectors) {
+    return false;
+  }
+  for (std::size_t i = 0; i < detectors; ++i) {
+    const std::int64_t track = state.track_of[i];
+    if (track < -1 || track >= static_cast<std::int64_t>(state.tracks.size()) ||
+        !has_sound_law(document.detectors[i], state.detectors[i].law)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool has_sound_partials(const SignalTrack& track) {
+  const std::size_t members = track.members.size();
+  if (members > 0 && track.partials.size() != kMaxPartials) return false;
+  if (track.waiting < 0 || track.waiting > static_cast<std::int64_t>(track.partials.size())) {
+    return false;
+  }
+  return std::all_of(track.partials.begin(), track.partials.begin() + track.waiting,
+                     [&](const PartialJoin& partial) {
+                       return partial.qualities.size() == members &&
+                              partial.values.size() == members;
+                     });
+}
+
+bool has_sound_tracks(const MachineState& state) {
+  for (std::size_t i = 0; i < state.tracks.size(); ++i) {
+    const SignalTrack& track = state.tracks[i];
+    const auto itself = static_cast<std::int64_t>(i);
+    const bool sound = are_below(track.watchers, state.detectors.size()) &&
+                       are_below(track.joins, state.tracks.size()) &&
+                       are_below(track.members, state.tracks.size()) && has_sound_partials(track);
+    if (!sound) return false;
+    // A join comes after its members, so that what they tell each other ends.
+    for (const std::int64_t join : track.joins) {
+      if (join <= itself) return false;
+    }
+  }
+  return true;
 }
 
 // Which rung of a ladder; others have none.
@@ -206,30 +276,8 @@ bool has_sound_rung(const Controller& controller, const ControllerState& run) {
   return run.rung >= -1 && run.rung < rungs;
 }
 
-bool has_sound_tracks(const MachineState& state) {
-  for (const SignalTrack& track : state.tracks) {
-    const std::size_t members = track.members.size();
-    const bool sound = are_below(track.watchers, state.detectors.size()) &&
-                       are_below(track.joins, state.tracks.size()) &&
-                       are_below(track.members, state.tracks.size()) &&
-                       (members == 0 || track.partials.size() == kMaxPartials);
-    if (!sound) return false;
-    if (track.waiting < 0 || track.waiting > static_cast<std::int64_t>(track.partials.size())) {
-      return false;
-    }
-    for (std::size_t i = 0; i < static_cast<std::size_t>(track.waiting); ++i) {
-      const PartialJoin& partial = track.partials[i];
-      if (partial.qualities.size() != members || partial.values.size() != members ||
-          partial.present.size() != members) {
-        return false;
-      }
-    }
-  }
-  return true;
-}
-
 bool has_sound_rules(const MachineState& state) {
-  const auto rules = static_cast<std::int64_t>(state.rules.size());
+  if (state.rules.size() != state.document.rules.size()) return false;
   for (std::size_t i = 0; i < state.rules.size(); ++i) {
     const RuleSpec& spec = state.document.rules[i];
     if (state.rules[i].controllers.size() != spec.sets.size()) return false;
@@ -241,28 +289,20 @@ bool has_sound_rules(const MachineState& state) {
       }
     }
   }
-  for (const KnobState& knob : state.knobs) {
-    const bool by_rule = knob.cause == CauseKind::kRule;
-    if (by_rule && (knob.cause_rule < 0 || knob.cause_rule >= rules)) return false;
-  }
-  return std::all_of(state.requests.begin(), state.requests.end(),
-                     [&](const IssuedRequest& r) { return r.rule >= 0 && r.rule < rules; });
+  return true;
 }
 
-bool has_right_sizes(const MachineState& state) {
-  const Document& document = state.document;
-  if (state.detectors.size() != document.detectors.size() ||
-      state.track_of.size() != document.detectors.size() ||
-      state.rules.size() != document.rules.size() || state.knobs.size() != document.knobs.size()) {
-    return false;
-  }
-  if (state.least_points.size() != document.detectors.size() || !has_sound_tracks(state)) {
-    return false;
-  }
-  for (const std::int64_t track : state.track_of) {
-    if (track < -1 || track >= static_cast<std::int64_t>(state.tracks.size())) return false;
-  }
-  return has_sound_rules(state);
+bool has_sound_causes(const MachineState& state) {
+  if (state.knobs.size() != state.document.knobs.size()) return false;
+  const auto is_rule = [&](std::int64_t rule) {
+    return rule >= 0 && rule < static_cast<std::int64_t>(state.rules.size());
+  };
+  return std::all_of(state.knobs.begin(), state.knobs.end(),
+                     [&](const KnobState& knob) {
+                       return knob.cause != CauseKind::kRule || is_rule(knob.cause_rule);
+                     }) &&
+         std::all_of(state.requests.begin(), state.requests.end(),
+                     [&](const IssuedRequest& request) { return is_rule(request.rule); });
 }
 
 }  // namespace
@@ -280,7 +320,7 @@ phaseguard::Status decode_state(std::string_view bytes, MachineState& state) {
   const std::string_view body = bytes.substr(0, bytes.size() < kHex ? 0 : bytes.size() - kHex);
   if (body.substr(0, kMagic.size()) != kMagic || hex(sha256(body)) != bytes.substr(body.size())) {
     return fail(Errc::kMalformed,
-                "expected a snapshot of a policy machine, version 3, found bytes that are cut, "
+                "expected a snapshot of a policy machine, version 4, found bytes that are cut, "
                 "damaged or something else; fold the record instead");
   }
   const std::string_view digest = body.substr(kMagic.size(), kHex);
@@ -291,7 +331,8 @@ phaseguard::Status decode_state(std::string_view bytes, MachineState& state) {
   MachineState read = state;
   Reader reader(body.substr(kMagic.size() + kHex));
   visit(reader, read);
-  if (!reader.done() || !has_right_sizes(read)) {
+  if (!reader.done() || !has_sound_detectors(read) || !has_sound_tracks(read) ||
+      !has_sound_rules(read) || !has_sound_causes(read)) {
     return fail(Errc::kMalformed, "the snapshot does not hold this policy's state");
   }
   index_samples(read);

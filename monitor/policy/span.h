@@ -23,9 +23,9 @@ struct Span {
 // "interval", "point", "step" or "s": as in "3 intervals".
 [[nodiscard]] std::string to_text(const Span& span);
 
-// What a span of steps, points or intervals counts; 0 for seconds.
+// What a span of steps, points or intervals counts. Not for seconds.
 [[nodiscard]] inline std::int64_t whole(const Span& span) {
-  return span.unit == SpanUnit::kSeconds ? 0 : static_cast<std::int64_t>(span.count);
+  return static_cast<std::int64_t>(span.count);
 }
 
 }  // namespace phaseguard::policy

@@ -363,7 +363,7 @@ struct Status {
   std::string policy;
   std::string policy_digest;
   std::string mode;
-  std::string control;  // "auto" | "tripped" | "manual"
+  std::string control;  // "auto" | "inhibited" | "tripped" | "manual"
   std::int64_t state_version = 0;
   std::int64_t epoch = 0;
   Seq last_seq;

@@ -103,6 +103,20 @@ TEST_CASE("seconds of a hold go on in a new attempt, whose clock is another one"
   CHECK(run.value() == 0.0);
 }
 
+TEST_CASE("seconds that are over stay over before a new attempt's clock is known", "[policy]") {
+  Run run = started("hold = \"10 s\"\nset.kl = 1.0\n");
+  run.t = 1000.0;
+  run.at(5, {{"s/0", kHigh}});
+  run.t = 1010.0;
+  run.at(6, {});
+  run.attempt = 2;
+  run.t = wire::kNaN;
+  run.say(rules_hello(), 0);
+  CHECK(run.value() == 1.0);
+  run.at(5, {{"s/0", kLow}});
+  CHECK(run.value() == 0.0);
+}
+
 TEST_CASE("no decision and no change where nothing is due", "[policy]") {
   Run run = started("hold = \"10 steps\"\nset.kl = 1.0\n");
   run.at(5, {{"s/0", kHigh}});

@@ -295,11 +295,14 @@ class Reference(Arbitration, Operators):
             word = "inhibited" if r.inhibited_until is not None else r.mode
             votes = r.votes(self) if self.readings else 0
             rules.append([word, votes, r.needed, len(r.of), r.fired])
-        tripped = any(r.mode == "latched" for r in self.rules.values())
-        manual = any(k.override for k in self.knobs.values())
+        words = {"inhibited" for (word, votes, needed, *_) in rules
+                 if word == "inhibited" and votes >= needed}
+        words |= {"tripped" for r in self.rules.values() if r.mode == "latched"}
+        words |= {"manual" for k in self.knobs.values() if k.override}
+        control = next((w for w in ("manual", "tripped", "inhibited") if w in words), "auto")
         return {"k": [k.setting() for k in self.knobs.values()],
                 "d": [self.shown(n) for n in self.detectors], "r": rules, "v": self.version,
-                "c": "manual" if manual else "tripped" if tripped else "auto",
+                "c": control,
                 "f": self.first_out(), "o": self.override()}
 
     def shown(self, name):
