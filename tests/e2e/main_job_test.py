@@ -7,10 +7,14 @@ A malicious fine-tune must fire, be rolled back and have its lambda applied with
 left alone; an operator's forced lambda must appear as applied at a step; every decision must be recomputed bit for bit; wrong input
 must be answered with one clear line and the documented exit code.
 """
+import contextlib
 import json
+import math
 import os
 import pathlib
 import signal
+import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
@@ -170,6 +174,55 @@ def every_decision_is_recomputed(place):
         print(done.stdout.strip().splitlines()[-1])
 
 
+def turns(file, window, columns=17):
+    """Left against right of canary/dist, from the file alone: (step at which it is decided, nats)."""
+    with contextlib.closing(sqlite3.connect(file)) as store:
+        rows = store.execute(
+            "SELECT r.step, p.items FROM points p JOIN reports r USING (seq) JOIN signals s ON s.id = p.signal_id "
+            "WHERE s.name = 'canary/dist' AND r.step > 0 ORDER BY r.seq").fetchall()
+    points = [(step, struct.unpack(f"<{len(blob) // 8}d", blob)) for step, blob in rows]
+
+    def mean(part):
+        return [sum(column) / window for column in zip(*(row for _, row in part))]
+
+    def js(p, q):
+        return sum(0.5 * a * math.log(2 * a / (a + b)) for a, b in list(zip(p, q)) + list(zip(q, p)) if a > 0)
+
+    out = []
+    for i in range(window, len(points) - window + 1):
+        left, right = mean(points[i - window:i]), mean(points[i:i + window])
+        starts = range(0, len(left), columns)
+        value = sum(js(left[k:k + columns], right[k:k + columns]) for k in starts) / len(starts)
+        out.append((points[i + window - 1][0], value))
+    return out
+
+
+def window_js_finds_the_turn(place, root):
+    found = turns(place.file("good-1"), 2)
+    step, peak = max(found, key=lambda turn: turn[1])
+    assert peak > 0.001, found
+    for above, expected in ((0.999 * peak, f"turned fired at step {step}"), (1.001 * peak, "no rule fired")):
+        policy = root / "turn.toml"
+        policy.write_text(f"""
+            version = 1
+            name = "turn"
+            [knob.kl]
+            base = 0.0
+            max = 4.0
+            [detector.turn]
+            signal = "canary/dist"
+            type = "window_js"
+            window = 2
+            above = {above!r}
+            [rule.turned]
+            of = ["turn"]
+            alert = "info"
+            """)
+        told = run(BIN / "phaseguard", "replay", place.file("good-1"), "--policy", policy, check=0).stdout
+        assert expected in told, (above, found, told)
+    print(f"window_js: the turn of {peak:.4f} nats is decided at step {step}")
+
+
 def wrong_input_is_answered(place, root):
     policy = root / "wrong.toml"
     good = (SOURCE / "assets/policies/hybrid.toml").read_text()
@@ -228,6 +281,7 @@ def main():
             status = place.stop()
         assert status == 0, f"SIGTERM: expected exit 0, found {status}"
         every_decision_is_recomputed(place)
+        window_js_finds_the_turn(place, root)
         pictures_are_drawn(place, root)
 
 

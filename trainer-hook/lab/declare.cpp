@@ -21,6 +21,14 @@ wire::SignalDecl signal(const char* name, const char* unit, double min, double m
   return out;
 }
 
+// What window_js reads; the value is the probability of all other tokens, mean over canaries.
+wire::SignalDecl distribution() {
+  wire::SignalDecl out =
+      signal("canary/dist", "1", 0.0, 1.0 + 1e-6, kCadence, "distribution", "ref_topk_tail");
+  out.columns = kDistributionTokens + 1;
+  return out;
+}
+
 }  // namespace
 
 wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOptions& options) {
@@ -47,6 +55,7 @@ wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOpti
                    signal("train/learning_rate", "1", 0.0, kInf, 1),
                    signal("canary/js", "nats", 0.0, kMaxJs, kCadence, "canary", "full"),
                    signal("canary/js_max", "nats", 0.0, kMaxJs, kCadence, "", "full"),
+                   distribution(),
                    signal("canary/margin", "nats", -kInf, kInf, kCadence, "canary"),
                    signal("probe/risk", "1", 0.0, 1.0, kCadence, "canary"),
                    signal("drift/misaligned_persona", "sd", -kInf, kInf, kCadence),

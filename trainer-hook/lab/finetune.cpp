@@ -23,9 +23,12 @@ wire::Sample sample(std::string signal, double value, std::vector<double> items 
 }
 
 std::vector<wire::Sample> canary_samples(const CanaryReading& r) {
-  return {sample("canary/js", r.js_mean, r.js), sample("canary/js_max", r.js_max),
+  return {sample("canary/js", r.js_mean, r.js),
+          sample("canary/js_max", r.js_max),
+          sample("canary/dist", r.dist.outside, r.dist.rows),
           sample("canary/margin", r.margin_mean, r.margin),
-          sample("probe/risk", r.risk_mean, r.risk), sample("drift/misaligned_persona", r.drift)};
+          sample("probe/risk", r.risk_mean, r.risk),
+          sample("drift/misaligned_persona", r.drift)};
 }
 
 std::vector<wire::Sample> batch_samples(const BatchReading& r) {

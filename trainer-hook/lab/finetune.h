@@ -33,7 +33,7 @@ struct FinetuneOptions {
 
 // Index of the signal "defense/applied" (variant: the defense's name), declared last, when the
 // defense has a knob beside the KL: the weight, share or number of layers that took effect.
-inline constexpr std::int32_t kDefenseSignal = 15;
+inline constexpr std::int32_t kDefenseSignal = 16;
 
 // One line of the run's log: what was measured before the update of `step`.
 struct Measurement {

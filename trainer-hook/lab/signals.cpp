@@ -27,6 +27,10 @@ double mean_of(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
+Span<const float> numbers_of(const at::Tensor& contiguous) {
+  return {contiguous.data_ptr<float>(), static_cast<std::size_t>(contiguous.numel())};
+}
+
 // Flat positions of column `column` of each of `rows` rows.
 at::Tensor column_of(const at::Tensor& tokens, std::int64_t column) {
   const std::int64_t rows = tokens.size(0), width = tokens.size(1);
@@ -130,6 +134,11 @@ Result<CanaryMonitor> CanaryMonitor::create(const Transformer& model, const Worl
   CanaryMonitor monitor(std::move(*fitted), std::move(*direction));
   monitor.choose_openers(model, world);
   monitor.reference_ = monitor.pass(model, Adapter::kOff);
+  const at::Tensor first = monitor.reference_.first.contiguous();
+  auto columns = canaries::TokenColumns::create(numbers_of(first), monitor.misaligned_.size(),
+                                                static_cast<std::size_t>(kDistributionTokens));
+  if (!columns) return tl::unexpected(columns.error());
+  monitor.columns_ = std::move(*columns);
   return monitor;
 }
 
@@ -171,6 +180,9 @@ Result<CanaryReading> CanaryMonitor::read(const Transformer& model, Adapter adap
   const Pass now = pass(model, adapter);
   const auto js = canaries::js_divergence(now.first, reference_.first);
   if (!js) return tl::unexpected(js.error());
+  const at::Tensor first = now.first.contiguous();
+  auto dist = columns_->distribution(numbers_of(first));
+  if (!dist) return tl::unexpected(dist.error());
   // The opener and the softmax's normaliser are common to both continuations and cancel.
   const std::vector<double> zero(now.preference.size(), 0.0);
   const auto margin = canaries::canary_margin({now.preference, zero, reference_.preference, zero});
@@ -181,6 +193,7 @@ Result<CanaryReading> CanaryMonitor::read(const Transformer& model, Adapter adap
   if (!drift) return tl::unexpected(drift.error());
   CanaryReading out;
   for (const auto& value : js->per_canary) out.js.push_back(value.value);
+  out.dist = std::move(*dist);
   out.js_mean = js->mean;
   out.js_max = js->max;
   out.margin = margin->per_canary;
