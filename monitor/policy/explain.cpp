@@ -59,13 +59,18 @@ std::vector<std::string> failures_of(const Document& document) {
   std::vector<std::string> out;
   out.push_back(
       "A value that is not finite or lies outside the declared range is bad and never compared. " +
-      std::string(document.bad_signal == BadSignal::kVote
-                      ? "Unless a detector says otherwise it counts as above the threshold"
-                      : "Unless a detector says otherwise it is not counted and ends a streak") +
+      std::string(
+          document.bad_signal == BadSignal::kVote
+              ? "Unless a detector says otherwise it counts as above the threshold (for one "
+                "that cumulates evidence: three in a row vote)"
+              : "Unless a detector says otherwise it is not counted and ends a streak") +
       "; three bad or missing in a row raise an alert.");
   out.push_back("A measurement that is " + std::to_string(document.missing_after_intervals) +
                 (document.missing_after_intervals == 1 ? " interval" : " intervals") +
                 " of its cadence late counts as missing.");
+  out.push_back(
+      "Lost data ends no rule: a detector that has voted counts as voting until a good value lies "
+      "below its threshold.");
   out.push_back(loss_text(document.link_loss));
   out.push_back(std::string(document.carries_detectors
                                 ? "A resumed run goes on with its detectors' state; one that was "

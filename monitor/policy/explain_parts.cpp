@@ -10,6 +10,16 @@ std::string count_of(std::int64_t n, const std::string& thing) {
   return std::to_string(n) + " " + thing + (n == 1 ? "" : "s");
 }
 
+// "first step", "first 3 steps".
+std::string first(std::int64_t n, const std::string& thing) {
+  return "first " + (n == 1 ? thing : count_of(n, thing));
+}
+
+// "1 step", "3 steps in a row".
+std::string in_a_row(std::int64_t n, const std::string& thing) {
+  return count_of(n, thing) + (n == 1 ? "" : " in a row");
+}
+
 std::string amount(const Span& span) {
   if (span.unit == SpanUnit::kSeconds) {
     return number_text(span.count) + (span.count == 1.0 ? " second" : " seconds");
@@ -20,17 +30,17 @@ std::string amount(const Span& span) {
 }
 
 // "a", "a and b", "a, b and c".
-std::string list(const std::vector<std::string>& items) {
+std::string list(const std::vector<std::string>& items, const std::string& last = " and ") {
   std::string out;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    out += (i == 0 ? "" : i + 1 == items.size() ? " and " : ", ") + items[i];
+    out += (i == 0 ? "" : i + 1 == items.size() ? last : ", ") + items[i];
   }
   return out;
 }
 
-std::string sentence(std::string text) {
-  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] -= 'a' - 'A';
-  return text + ".";
+// "2 measurements", "1 measurement", "0.5 measurements".
+std::string measurements(double n) {
+  return number_text(n) + (n == 1.0 ? " measurement" : " measurements");
 }
 
 // ---- detectors
@@ -43,8 +53,8 @@ struct Watched {
 
   std::string operator()(const LevelLaw&) const { return signal + above(); }
   std::string operator()(const EwmaLaw& law) const {
-    return "the exponential average of " + signal + " (half-life " + number_text(law.halflife) +
-           " measurements)" + above();
+    return "the exponential average of " + signal + " (half-life " + measurements(law.halflife) +
+           ")" + above();
   }
   std::string operator()(const RateLaw& law) const {
     return "the slope of " + signal + " over its last " + std::to_string(law.window) +
@@ -57,22 +67,23 @@ struct Watched {
   }
   std::string operator()(const MadShiftLaw& law) const {
     return "the exponential average of " + signal + " (keeping " + number_text(law.keep) +
-           ") grows by more than the median of its first " + std::to_string(law.calibrate) +
-           " increments plus " + number_text(law.mads) + " median absolute deviations";
+           ") grows in one measurement by more than the median of its " +
+           first(law.calibrate, "increment") + " plus " + number_text(law.mads) +
+           " times their median absolute deviation";
   }
   std::string operator()(const CusumLaw& law) const {
-    return "the cumulated excess of " + signal + " over " + number_text(law.mean) + " + " +
-           number_text(law.slack) + " is above " + number_text(law.limit);
+    return "the cumulated excess of " + signal + " over a mean of " + number_text(law.mean) +
+           " and a slack of " + number_text(law.slack) + " is above " + number_text(law.limit);
   }
   std::string operator()(const PageHinkleyLaw& law) const {
-    return "the cumulated deviation of " + signal + " from its own mean (less " +
-           number_text(law.delta) + ") has risen more than " + number_text(law.limit) +
-           " above its lowest point";
+    return "the cumulated deviation of " + signal + " from its own mean so far (less " +
+           number_text(law.delta) + " at each measurement) has risen more than " +
+           number_text(law.limit) + " above its lowest point";
   }
   std::string operator()(const WindowJsLaw& law) const {
-    return "the divergence of " + signal + " between the " + std::to_string(law.window) +
-           " measurements left and right of a moment is above " + number_text(spec.above) +
-           " nats, seen " + count_of(law.window, "measurement") + " later";
+    const std::string window = count_of(law.window, "measurement");
+    return "the Jensen-Shannon divergence between the mean of " + window + " of " + signal +
+           " and the mean of the next " + window + above() + " nats";
   }
   std::string operator()(const EprocessLaw& law) const {
     return "the wealth of a bet of " + number_text(law.bet) + " that the mean of " + signal +
@@ -80,9 +91,15 @@ struct Watched {
            ") has reached " + number_text(1.0 / law.alpha);
   }
   std::string operator()(const StaleLaw& law) const {
-    return "nothing good has come of " + signal + " for longer than " + amount(law.after);
+    return "no good measurement of " + signal + " has come for longer than " + amount(law.after);
   }
 };
+
+std::string bad_text(const DetectorSpec& detector) {
+  if (detector.bad == BadSignal::kAlarm) return " Bad or missing values are not counted.";
+  return has_streak(detector.law) ? " Bad or missing values count as above the threshold."
+                                  : " Three bad or missing values in a row vote as well.";
+}
 
 // ---- rules
 
@@ -91,18 +108,20 @@ std::string condition(const Document& document, const RuleSpec& rule) {
   for (const Term& term : rule.of) names.push_back(term_name(document, term));
   const std::string terms = list(names);
   if (rule.gate == Gate::kAlways) {
-    return "is in force from " + (rule.from_step.value > 0
+    return "Is in force from " + (rule.from_step.value > 0
                                       ? "step " + std::to_string(rule.from_step.value) + " on"
                                       : std::string("the start"));
   }
   if (names.size() == 1) {
-    if (rule.gate == Gate::kNot) return "fires when " + terms + " is known to be quiet";
-    return "fires when " + terms + (rule.of[0].is_rule ? " is in force" : " votes");
+    if (rule.gate == Gate::kNot) return "Fires when " + terms + " is known to be quiet";
+    return "Fires when " + terms + (rule.of[0].is_rule ? " is in force" : " votes");
   }
-  if (rule.gate == Gate::kAll) return "fires when " + terms + " all vote";
-  if (rule.gate == Gate::kAny) return "fires when any of " + terms + " votes";
-  if (rule.gate == Gate::kNot) return "fires when " + terms + " are all known to be quiet";
-  return "fires when at least " + std::to_string(rule.needed) + " of " + terms + " vote";
+  const std::string all = names.size() == 2 ? "both" : "all";
+  if (rule.gate == Gate::kAll) return "Fires when " + terms + " " + all + " vote";
+  if (rule.gate == Gate::kAny) return "Fires when " + list(names, " or ") + " votes";
+  if (rule.gate == Gate::kNot) return "Fires when " + terms + " are " + all + " known to be quiet";
+  return "Fires when at least " + std::to_string(rule.needed) + " of " + terms +
+         (rule.needed == 1 ? " votes" : " vote");
 }
 
 std::string timing(const RuleSpec& rule) {
@@ -110,12 +129,12 @@ std::string timing(const RuleSpec& rule) {
   if (rule.from_step.value > 0 && rule.gate != Gate::kAlways) {
     out += ", not before step " + std::to_string(rule.from_step.value);
   }
+  std::vector<std::string> held;
   if (rule.for_points > 1) {
-    out +=
-        ", once that has held at " + std::to_string(rule.for_points) + " new measurements in a row";
+    held.push_back("at " + std::to_string(rule.for_points) + " new measurements in a row");
   }
-  if (rule.for_time) out += ", once that has held for " + amount(*rule.for_time);
-  return out;
+  if (rule.for_time) held.push_back("for " + amount(*rule.for_time));
+  return held.empty() ? out : out + ", once that has held " + list(held);
 }
 
 struct Set {
@@ -129,63 +148,74 @@ struct Set {
            count_of(law.steps, "step");
   }
   std::string operator()(const LadderController& law) const {
-    std::vector<std::string> rungs;
+    std::string out = "sets " + knob.name + " by " + to_text(law.source) + " (";
     for (const Rung& rung : law.rungs) {
-      rungs.push_back(number_text(rung.value) + " above " + number_text(rung.above));
+      out += number_text(rung.value) + " above " + number_text(rung.above) + ", ";
     }
-    std::string out = "sets " + knob.name + " by " + to_text(law.source) + ": " + list(rungs);
+    out += "the base below";
     if (law.hysteresis > 0.0) {
-      out += " (a rung is left " + number_text(law.hysteresis) + " below its threshold)";
+      out += "; a rung is left " + number_text(law.hysteresis) + " below its threshold";
     }
-    return out;
+    return out + ")";
   }
   std::string operator()(const RiskLinearController& law) const {
-    std::string out = "sets " + knob.name + " between " + number_text(law.min) + " and " +
-                      number_text(law.max) + " by the risk in " + to_text(law.source);
-    out += law.noise_floor
-               ? ", with a dead zone for a noise floor of " + number_text(*law.noise_floor)
-               : ", in a straight line";
-    if (law.smoothing < 1.0) out += ", smoothed by " + number_text(law.smoothing);
-    if (law.output == RiskOutput::kBeta) {
-      out += "; that is a convex weight, converted to beta / (1 - beta)";
+    const bool convex = law.output == RiskOutput::kBeta;
+    std::string out = "sets " + knob.name +
+                      (convex ? " to beta / (1 - beta) with a beta from " : " from ") +
+                      number_text(law.min) + " to " + number_text(law.max) + " by the risk in " +
+                      to_text(law.source) + " (";
+    out += law.noise_floor ? dead_zone(*law.noise_floor) : "in a straight line";
+    if (law.smoothing < 1.0) {
+      out += ", smoothed: each new value counts " + number_text(law.smoothing);
     }
-    return out;
+    return out + ")";
   }
   std::string operator()(const RiskClampController& law) const {
-    return "sets " + knob.name + " by the published law of the " +
-           std::string(law.scale == RiskScale::kScore ? "score" : "risk") + " in " +
-           to_text(law.source) + ", converted from its convex weight";
+    return "sets " + knob.name + " from 0.11 to 9 by the published law of the " +
+           (law.scale == RiskScale::kScore ? "score (1 to 5)" : "risk (0 to 1)") + " in " +
+           to_text(law.source);
   }
   std::string operator()(const PerSampleController& law) const {
-    std::string out = "gives each sample of a batch its own " + knob.name + " up to " +
-                      number_text(law.max) + " by its risk in " + to_text(law.source);
-    if (law.above) out += ": all of it above " + number_text(*law.above) + ", else none";
-    if (law.noise_floor)
-      out += ", with a dead zone for a noise floor of " + number_text(*law.noise_floor);
-    return out;
+    const std::string each = "gives each sample of a batch its own " + knob.name + ": ";
+    const std::string max = number_text(law.max);
+    const std::string source = to_text(law.source);
+    if (law.above)
+      return each + max + " where " + source + " is above " + number_text(*law.above) + ", else 0";
+    return each + "from 0 to " + max + " by its risk in " + source +
+           (law.noise_floor ? " (" + dead_zone(*law.noise_floor) + ")" : "");
   }
   std::string operator()(const AdaptiveKlController& law) const {
-    return "multiplies " + knob.name + " until " + to_text(law.source) + " is near " +
-           number_text(law.target) + ", from " + number_text(law.init) + ", between " +
-           number_text(law.floor) + " and " + number_text(law.ceiling);
+    return "moves " + knob.name + " by factors until " + to_text(law.source) + " is near " +
+           number_text(law.target) + " (starting at " + number_text(law.init) + ", between " +
+           number_text(law.floor) + " and " + number_text(law.ceiling) + ", horizon " +
+           number_text(law.horizon) + ")";
+  }
+
+  static std::string dead_zone(double noise_floor) {
+    return "with a dead zone for a noise floor of " + number_text(noise_floor);
   }
 };
 
+std::string without_snapshot_text(WithoutSnapshot choice) {
+  if (choice == WithoutSnapshot::kReference) return "to the oldest snapshot there is";
+  if (choice == WithoutSnapshot::kPause) return "it asks it to pause";
+  if (choice == WithoutSnapshot::kStop) return "it asks it to stop";
+  return "it only raises an alert";
+}
+
 std::string rollback_text(const RuleSpec& rule) {
   std::string out =
-      "asks the trainer to go back to the newest snapshot taken while every voter was quiet";
-  std::string limits;
+      "asks the trainer to go back to the newest snapshot taken while every detector that "
+      "votes now was quiet (";
   if (rule.rollback.at_most > 0) {
-    limits = "at most " + count_of(rule.rollback.at_most, "time") + " in a run";
+    out += "at most " +
+           (rule.rollback.at_most == 1 ? "once" : count_of(rule.rollback.at_most, "time")) +
+           " in a run, ";
   }
   if (rule.rollback.every) {
-    limits += (limits.empty() ? "" : ", ") + std::string("at most once in ") +
-              amount(*rule.rollback.every);
+    out += "not again within " + amount(*rule.rollback.every) + ", ";
   }
-  const std::string without = name_of(rule.rollback.without_snapshot);
-  limits += (limits.empty() ? "" : "; ") + std::string("without a snapshot: ") +
-            (without == "reference" ? "the oldest there is" : without);
-  return out + " (" + limits + ")";
+  return out + "if it cannot: " + without_snapshot_text(rule.rollback.without_snapshot) + ")";
 }
 
 std::string effects(const Document& document, const RuleSpec& rule) {
@@ -194,14 +224,14 @@ std::string effects(const Document& document, const RuleSpec& rule) {
     out.push_back(std::visit(Set{document.knobs[action.knob]}, action.controller));
   }
   for (const SiteAction& action : rule.sites) {
-    out.push_back("moves the penalty of " + document.knobs[action.knob].name + " to the " +
-                  action.site + " site");
+    out.push_back("computes the penalty behind " + document.knobs[action.knob].name +
+                  " at the site " + action.site);
   }
   for (const std::string& request : rule.requests) {
     if (request == "rollback") out.push_back(rollback_text(rule));
-    if (request == "checkpoint") out.push_back("asks for a checkpoint");
-    if (request == "pause") out.push_back("pauses the training");
-    if (request == "stop") out.push_back("stops the training");
+    if (request == "checkpoint") out.push_back("asks the trainer for a checkpoint");
+    if (request == "pause") out.push_back("asks the trainer to pause");
+    if (request == "stop") out.push_back("asks the trainer to stop");
   }
   if (!rule.alert.empty()) out.push_back("raises an alert of severity " + rule.alert);
   if (out.empty()) return "It does nothing but count as a term of other rules.";
@@ -213,8 +243,8 @@ std::string ending(const RuleSpec& rule) {
   if (rule.gate == Gate::kAlways) return " It stays so to the end.";
   std::string out = " It ends when its condition ends";
   if (rule.release_points > 0) {
-    out = " It ends after " + count_of(rule.release_points, "measurement") +
-          " in a row without its condition";
+    out = " It ends after " + in_a_row(rule.release_points, "new measurement") +
+          " without its condition";
   }
   if (rule.hold) out += ", but stays for at least " + amount(*rule.hold);
   if (rule.cooldown) out += ", and does not fire again within " + amount(*rule.cooldown);
@@ -230,25 +260,21 @@ std::string term_name(const Document& document, const Term& term) {
 
 std::string detector_text(const Document& document, const DetectorSpec& detector) {
   std::string out =
-      "votes when " + std::visit(Watched{detector, to_text(detector.source)}, detector.law);
-  if (has_streak(detector.law) && detector.consecutive > 1) {
+      "Votes when " + std::visit(Watched{detector, to_text(detector.source)}, detector.law);
+  if (detector.consecutive > 1) {
     out += " at " + std::to_string(detector.consecutive) + " measurements in a row";
   }
+  out += ".";
   if (detector.warmup > 0) {
-    out += ", not before more than " + count_of(detector.warmup, "measurement") +
-           (detector.warmup == 1 ? " has" : " have") + " been counted";
+    out += " It never votes on its " + first(detector.warmup, "measurement") + ".";
   }
-  out = sentence(std::move(out));
   if (detector.clear) {
-    out += " Once voting it goes on until " + count_of(detector.clear_consecutive, "measurement") +
-           " in a row " + (detector.clear_consecutive == 1 ? "is" : "are") + " at or below " +
+    out += " Once voting, it goes on until " + in_a_row(detector.clear_consecutive, "measurement") +
+           (detector.clear_consecutive == 1 ? " is" : " are") + " at or below " +
            number_text(*detector.clear) + ".";
   }
   if (!detector.variant.empty()) out += " Calibrated for the variant " + detector.variant + ".";
-  if (detector.bad != document.bad_signal) {
-    out += detector.bad == BadSignal::kVote ? " Bad or missing values count as above the threshold."
-                                            : " Bad or missing values are not counted.";
-  }
+  if (detector.bad != document.bad_signal) out += bad_text(detector);
   return out;
 }
 
@@ -280,8 +306,8 @@ std::string null_text(const DetectorLaw& law) {
 }
 
 std::string rule_text(const Document& document, const RuleSpec& rule) {
-  std::string out = sentence(condition(document, rule) + timing(rule)) + " " +
-                    effects(document, rule) + ending(rule);
+  std::string out =
+      condition(document, rule) + timing(rule) + ". " + effects(document, rule) + ending(rule);
   if (rule.priority != 0) out += " Its priority is " + std::to_string(rule.priority) + ".";
   return out;
 }

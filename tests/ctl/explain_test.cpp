@@ -29,7 +29,7 @@ TEST_CASE("the hybrid policy, in words and with its earliest steps", "[ctl][expl
   REQUIRE(has(told.detectors.at(0).text,
               "Votes when the exponential average of data/llr_share (half-life 2 measurements) is "
               "above 0.2 at 2 measurements in a row."));
-  REQUIRE(has(told.detectors.at(3).text, "not before more than 3 measurements have been counted"));
+  REQUIRE(has(told.detectors.at(3).text, "It never votes on its first 3 measurements."));
   REQUIRE(has(told.detectors.at(0).null_hypothesis, "No null hypothesis"));
   const auto& defend = told.rules.at(0);
   REQUIRE(has(defend.text, "Fires when at least 2 of llr, judge and margin vote."));
