@@ -48,12 +48,13 @@ void print_text(const std::string& file, const canaries::LintReport& report) {
 
 int check_files(const CheckOptions& options, bool as_json) {
   nlohmann::json list = nlohmann::json::array();
-  bool all_good = true;
+  bool all_good = true, all_read = true;
   for (const std::string& file : options.files) {
     auto text = read_text(file);
     if (!text) {
       (void)failed(text.error());
-      return kUsage;
+      all_read = false;
+      continue;
     }
     const canaries::LintReport report = canaries::lint(*text, file, options.lint);
     all_good = all_good && report.findings.empty();
@@ -64,7 +65,8 @@ int check_files(const CheckOptions& options, bool as_json) {
     }
   }
   if (as_json) print({{"canary_sets", list}});
-  return all_good ? kDone : kFailed;
+  if (!all_read) return kFailed;
+  return all_good ? kDone : kFindings;
 }
 
 }  // namespace
@@ -77,8 +79,7 @@ void add_canaries(CLI::App& app, Context& context) {
       *group, context, "check",
       "Read canary sets and print what is wrong as FILE:LINE: flaw: ..., then count, categories "
       "and digest. Flaws: duplicate ids and texts, near-identical texts, empty or too long "
-      "prompts, no or missing categories, unknown keys, bytes that are not UTF-8. Exit code 1 when "
-      "there is a flaw, 2 when a file cannot be read.",
+      "prompts, no or missing categories, unknown keys, bytes that are not UTF-8.",
       [options, &context] { return check_files(*options, context.json); });
   check->add_option("FILE", options->files, "Canary sets (JSON Lines)")->required();
   check
