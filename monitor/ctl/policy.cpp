@@ -8,6 +8,7 @@
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/declaration.h"
 #include "monitor/ctl/files.h"
+#include "monitor/ctl/text_lines.h"
 #include "monitor/ctl/trace.h"
 #include "monitor/policy/document.h"
 #include "monitor/policy/explain.h"
@@ -125,10 +126,11 @@ int check_files(const std::vector<std::string>& files, const Against& against, b
                       {"digest", parsed.document ? parsed.document->digest : ""},
                       {"diagnostics", diagnostics}});
     } else if (good) {
-      std::printf("%s: ok: policy %s, %zu detectors, %zu rules, mode %s%s\n", file.c_str(),
-                  parsed.document->name.c_str(), parsed.document->detectors.size(),
-                  parsed.document->rules.size(), policy::mode_of(*parsed.document),
-                  given->hello ? ", fits the declaration" : "");
+      std::printf(
+          "%s: ok: policy %s, %s, %s, mode %s%s\n", file.c_str(), parsed.document->name.c_str(),
+          counted(static_cast<std::int64_t>(parsed.document->detectors.size()), "detector").c_str(),
+          counted(static_cast<std::int64_t>(parsed.document->rules.size()), "rule").c_str(),
+          policy::mode_of(*parsed.document), given->hello ? ", fits the declaration" : "");
     }
   }
   if (as_json) print({{"policies", list}});

@@ -223,6 +223,17 @@ def window_js_finds_the_turn(place, root):
     print(f"window_js: the turn of {peak:.4f} nats is decided at step {step}")
 
 
+def every_detector_type_reads_a_real_run(place):
+    policy = SOURCE / "assets/lab/all-detectors.toml"
+    files = (place.file("bad-1"), place.file("good-1"))
+    for file in files:
+        run(BIN / "phaseguard", "policy", "check", policy, "--run", file, check=0)
+    done = run(BIN / "phaseguard", "backtest", "--policy", policy, *files, "--json", check=0)
+    auc = {d["detector"]: d for p in json.loads(done.stdout)["policies"] for d in p["detectors"]}
+    assert len(auc) == 14 and all(d["auc"] is not None for d in auc.values()), auc
+    print(f"backtest: an AUC of each of {len(auc)} detectors")
+
+
 def wrong_input_is_answered(place, root):
     policy = root / "wrong.toml"
     good = (SOURCE / "assets/policies/hybrid.toml").read_text()
@@ -282,6 +293,7 @@ def main():
         assert status == 0, f"SIGTERM: expected exit 0, found {status}"
         every_decision_is_recomputed(place)
         window_js_finds_the_turn(place, root)
+        every_detector_type_reads_a_real_run(place)
         pictures_are_drawn(place, root)
 
 
