@@ -1,12 +1,14 @@
 #include "monitor/daemon/config.h"
 
 #include <sys/stat.h>
-#include <toml++/toml.h>
 
 #include <cmath>
 #include <sstream>
 
 #include "monitor/base/text.h"
+#include "monitor/base/toml_macros.h"
+// Needs the macros above.
+#include <toml++/toml.h>
 
 namespace phaseguard::daemon {
 

@@ -5,6 +5,8 @@
 
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
+#include "monitor/base/toml_macros.h"
+// Needs the macros above.
 #include <toml++/toml.h>
 
 #include <cstdint>
