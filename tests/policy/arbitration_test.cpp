@@ -54,6 +54,69 @@ TEST_CASE("a latched value is a floor for everything automatic", "[policy]") {
   CHECK(above.value() == 3.0);
 }
 
+TEST_CASE("a latched per-sample floor of another length than the batch floors its mean",
+          "[policy]") {
+  wire::Hello hello = rules_hello();
+  wire::SignalDecl more = signal_decl("s/more", 0);
+  more.items = "sample";
+  hello.signals.push_back(more);
+  const auto per_sample = [](const std::string& signal) {
+    return "set.kl = { controller = \"per_sample\", signal = \"" + signal + "\", max = 2.0 }\n";
+  };
+  Run run(
+      two_rules(per_sample("s/items") + "latch = true\n", per_sample("s/more") + "priority = 1\n"),
+      hello);
+  const auto batch = [&](std::int64_t step, std::vector<double> items, std::vector<double> others) {
+    wire::Report report;
+    for (const auto& [name, list] : {std::pair{"s/items", items}, std::pair{"s/more", others}}) {
+      wire::Sample sample;
+      sample.signal = name;
+      sample.value = 0.5;
+      sample.items = list;
+      report.samples.push_back(sample);
+    }
+    run.say(report, step);
+  };
+  run.at(5, {{"s/0", kHigh}, {"s/1", kHigh}});
+  batch(6, {0.5, 1.0}, {0.25, 0.25, 1.0});  // 1 and 2, mean 1.5; 0.5, 0.5 and 2, mean 1
+  const wire::KnobSetting now = run.machine.settings().at(0);
+  CHECK(now.items == std::vector<double>{1.5, 1.5, 2.0});
+  CHECK(now.value == 5.0 / 3.0);
+  batch(7, {0.25, 0.5}, {1.0, 1.0, 0.0});  // mean 0.75 under 2, 2 and 0
+  CHECK(run.machine.settings().at(0).items == std::vector<double>{2.0, 2.0, 0.75});
+}
+
+TEST_CASE("control: an inhibited rule whose condition holds is said", "[policy]") {
+  Run run(one_rule("set.kl = 1.0\n"), rules_hello());
+  run.say(inhibit("1", run.machine), 0);
+  CHECK(run.machine.control() == "auto");
+  run.at(5, {{"s/0", kHigh}});
+  CHECK(run.value() == 0.0);
+  CHECK(run.machine.control() == "inhibited");
+  run.at(6, {{"s/0", kLow}});
+  CHECK(run.machine.control() == "auto");
+  run.at(9, {{"s/0", kHigh}});
+  CHECK(run.machine.control() == "inhibited");
+  wire::Command force = command("2", "force", "");
+  force.knob = "kl";
+  force.value = 0.5;
+  run.say(force, 9);
+  CHECK(run.machine.control() == "manual");
+  run.at(10, {{"s/0", kHigh}});  // the inhibition is over
+  CHECK(run.rule_state() == "active");
+}
+
+TEST_CASE("control: a trip is said before an inhibition", "[policy]") {
+  Run run(two_rules("set.kl = 1.0\nlatch = true\n", "set.kl = 2.0\n"), rules_hello());
+  wire::Command c = inhibit("1", run.machine, 100);
+  c.rule = "b";
+  run.say(c, 0);
+  run.at(5, {{"s/1", kHigh}});
+  CHECK(run.machine.control() == "inhibited");
+  run.at(10, {{"s/0", kHigh}, {"s/1", kHigh}});
+  CHECK(run.machine.control() == "tripped");
+}
+
 TEST_CASE("a rule moves the site while it is in force", "[policy]") {
   Run run(two_rules("site.kl = \"replay\"\n", "site.kl = \"batch\"\npriority = 1\n"),
           rules_hello());

@@ -36,6 +36,15 @@ TEST_CASE("a dead zone is 0 up to 2 f and full from 1 - f", "[policy]") {
   CHECK_FALSE(check_noise_floor(kNaN));
 }
 
+TEST_CASE("smooth_risk: the first risk, then by a; what is no risk leaves it", "[policy]") {
+  CHECK(smooth_risk(kNaN, 0.25, 0.5) == 0.25);
+  CHECK(smooth_risk(0.25, 0.75, 0.5) == 0.5);
+  for (const double none : {kNaN, -0.01, 1.01, kInf}) CHECK(smooth_risk(0.25, none, 0.5) == 0.25);
+  CHECK(std::isnan(smooth_risk(kNaN, 2.0, 0.5)));
+  CHECK(smooth_risk(0.5, 1.0, 1.0) == 1.0);
+  CHECK(smooth_risk(0.5, 0.0, 1.0) == 0.0);
+}
+
 TEST_CASE("convex and additive weights turn into one another", "[policy]") {
   CHECK(convex_to_additive(0.5)->lambda == 1.0);
   CHECK(convex_to_additive(0.5)->loss_scale == 0.5);
@@ -61,6 +70,15 @@ TEST_CASE("adaptive_kl stays between floor and ceiling and refuses nonsense", "[
   CHECK_FALSE(check_adaptive_kl({0.1, 10.0, -1.0, 4.0, 1.0}));
   CHECK_FALSE(check_adaptive_kl({0.1, 10.0, 5.0, 4.0, 1.0}));
   CHECK_FALSE(check_adaptive_kl({0.1, 10.0, 0.0, 4.0, kNaN}));
+  CHECK_FALSE(check_adaptive_kl({0.1, kInf, 0.0, 4.0, 1.0}));
+  CHECK_FALSE(check_adaptive_kl({0.1, 10.0, kInf, kInf, 1.0}));
+  CHECK_FALSE(check_adaptive_kl({0.1, 10.0, 0.0, kInf, 1.0}));
+  CHECK_FALSE(check_adaptive_kl({0.1, 10.0, 0.0, 4.0, kInf}));
+  CHECK_FALSE(check_adaptive_kl({0.1, 10.0, 0.0, 4.0, -0.5}));
+  CHECK(check_adaptive_kl({0.1, 10.0, 0.0, 0.0, 0.0}));
+  CHECK(std::isnan(adaptive_kl_error(law, kInf)));
+  CHECK(adaptive_kl_error(law, 0.2) == 0.2);
+  CHECK(adaptive_kl_error(law, 0.05) == -0.2);
 }
 
 TEST_CASE("preflight: 2 / L", "[policy]") {
@@ -68,6 +86,7 @@ TEST_CASE("preflight: 2 / L", "[policy]") {
   CHECK(std::isnan(preflight_lambda(0.0)));
   CHECK(std::isnan(preflight_lambda(-1.0)));
   CHECK(std::isnan(preflight_lambda(kNaN)));
+  CHECK(std::isnan(preflight_lambda(kInf)));
 }
 
 }  // namespace

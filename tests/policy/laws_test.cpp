@@ -41,6 +41,14 @@ Fed feed_all(const DetectorSpec& spec, const std::vector<double>& values) {
 
 double next_up(double x) { return std::nextafter(x, 1e300); }
 
+TEST_CASE("mad_shift: a calibration that is no number never votes", "[policy][hostile]") {
+  const double most = std::numeric_limits<double>::max();
+  // Both increments are so low that their mean is -inf, and the threshold inf - inf.
+  Fed fed = feed_all(with(MadShiftLaw{0.5, 2, 3.0}), {most, -0.8 * most, -most, most, most, most});
+  CHECK(fed.state.law.threshold == std::numeric_limits<double>::infinity());
+  CHECK(fed.votes == std::vector<bool>(6, false));
+}
+
 // ---- rate
 
 TEST_CASE("rate: slope per step over real steps, strict", "[policy][golden]") {

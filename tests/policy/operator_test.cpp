@@ -244,6 +244,36 @@ TEST_CASE("reset while the condition holds: fires again only after it has not he
   CHECK(run.rule_state() == "latched");
 }
 
+TEST_CASE("expiries up to 1e12 steps, ids up to the newest 4096", "[policy][hostile]") {
+  Run run(kActive);
+  wire::Command c = force("1", 2.0);
+  c.expires_after_steps = 1000000000000;
+  CHECK(judged(run, c).status == "logged");
+  ++c.expires_after_steps;
+  CHECK(judged(run, c).text ==
+        "expected expires_after_steps from 0 (until released) to 1e12, "
+        "found 1000000000001");
+  wire::Command inhibit = command("2", "inhibit");
+  inhibit.rule = "r";
+  inhibit.reason = "why";
+  inhibit.expected_version = 0;
+  inhibit.expires_after_steps = 1000000000000;
+  CHECK(judged(run, inhibit).status == "logged");
+  for (const std::int64_t steps :
+       {std::int64_t{1000000000001}, std::int64_t{0}, std::int64_t{-1}}) {
+    inhibit.expires_after_steps = steps;
+    CHECK(judged(run, inhibit).text ==
+          "inhibiting r needs expires_after_steps from 1 to 1e12, found " + std::to_string(steps));
+  }
+  CHECK_FALSE(run.say(force("", 3.0), 0));  // without an id nothing is done
+  run.say(force("first", 0.5), 0);
+  for (int i = 1; i < 4096; ++i) run.say(force("n" + std::to_string(i), 99.0), 0);
+  CHECK(judged(run, force("first", 99.0)).status == "logged");  // its own answer, still known
+  run.say(force("n4096", 99.0), 0);
+  CHECK(judged(run, force("first", 99.0)).status == "refused");  // a new command by now
+  CHECK(judged(run, force("n1", 1.0)).status == "refused");
+}
+
 TEST_CASE("an override is not prolonged by going back", "[policy]") {
   Run run(kActive);
   run.at(50, {{"train/loss", 1.0}});

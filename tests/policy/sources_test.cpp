@@ -52,6 +52,23 @@ TEST_CASE("a group of one vector signal: the largest item, or the mean", "[polic
   CHECK(seen(mean).value == 0.375);
 }
 
+TEST_CASE("a group of items: bounds count as GOOD, below the range and an overflow do not",
+          "[policy][hostile]") {
+  wire::Hello hello = usual_hello();
+  hello.signals[0].max = std::numeric_limits<double>::max();
+  const std::string mean = "signal = \"canary/js/*\"\ncombine = \"mean\"";
+  Run run(watching(mean), hello);
+  run.say(vector_report("canary/js", {0.0, 0.25}), 5);
+  CHECK(seen(run).quality == Quality::kGood);
+  run.say(vector_report("canary/js", {-0.01, 0.25}), 10);
+  CHECK(seen(run).quality == Quality::kBad);
+  const double most = std::numeric_limits<double>::max();
+  run.say(vector_report("canary/js", {most, 0.0}), 15);
+  CHECK(seen(run).quality == Quality::kGood);
+  run.say(vector_report("canary/js", {most, most}), 20);
+  CHECK(seen(run).quality == Quality::kBad);
+}
+
 TEST_CASE("a group of items: one that is out of range, a wrong number, or none is BAD",
           "[policy][hostile]") {
   for (const std::vector<double>& items :
@@ -152,6 +169,19 @@ TEST_CASE("a member that stops makes the derived series MISSING", "[policy]") {
   CHECK(seen(run).quality == Quality::kMissing);
   CHECK(seen(run).streak == 4);  // 5, 10, 15, 20: three intervals are waited
   CHECK(seen(run).voting);
+}
+
+TEST_CASE("a pair that was given up as MISSING takes no member that comes later", "[policy]") {
+  Run run(watching("signal = \"pair/a\"\nminus = \"pair/b\""), pair_hello());
+  run.at(7, {{"pair/a", 1.0}});  // off the cadence: pair/a is next due at 12 and 17
+  run.at(30, {});                // the pair is MISSING at 5, 10, 15 and 20
+  CHECK(seen(run).step == Step{20});
+  CHECK(seen(run).quality == Quality::kMissing);
+  run.at(18, {{"pair/a", 1.0}});
+  CHECK(seen(run).step == Step{20});
+  run.at(30, {{"pair/a", 0.75}, {"pair/b", 0.25}});
+  CHECK(seen(run).step == Step{30});
+  CHECK(seen(run).value == 0.5);
 }
 
 TEST_CASE("the cadence of a derived series is the least common multiple", "[policy]") {

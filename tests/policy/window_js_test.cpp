@@ -162,6 +162,25 @@ TEST_CASE("window_js: against the whole history, three canaries, with gaps", "[p
   }
 }
 
+TEST_CASE("a distribution: each probability and the sum within 1e-4, edges included", "[policy]") {
+  const double above = 1.0 + kRowSumTolerance;
+  const double below = 1.0 - kRowSumTolerance;
+  const double inf = std::numeric_limits<double>::infinity();
+  CHECK(are_distributions(std::vector<double>{above, 0.0}, 2));
+  CHECK(are_distributions(std::vector<double>{0.0, above}, 2));
+  CHECK(are_distributions(std::vector<double>{below, 0.0}, 2));
+  CHECK_FALSE(are_distributions(std::vector<double>{std::nextafter(above, inf), 0.0}, 2));
+  CHECK_FALSE(are_distributions(std::vector<double>{std::nextafter(below, 0.0), 0.0}, 2));
+  CHECK_FALSE(are_distributions(std::vector<double>{0.5, 0.5 + 2e-4}, 2));
+  CHECK_FALSE(are_distributions(std::vector<double>{1.00005, -0.00005}, 2));
+  CHECK_FALSE(are_distributions(std::vector<double>{1.0, wire::kNaN}, 2));
+  CHECK_FALSE(are_distributions(std::vector<double>{}, 2));
+  CHECK_FALSE(are_distributions(std::vector<double>{0.5, 0.25, 0.25}, 2));
+  CHECK(are_distributions(std::vector<double>{0.5, 0.25, 0.25}, 3));
+  CHECK(are_distributions(std::vector<double>{1.0, 1.0}, 1));
+  CHECK_FALSE(are_distributions(std::vector<double>{0.5, 0.5, 0.5, 0.6}, 2));
+}
+
 TEST_CASE("window_js: no rows, other rows, too many rows are BAD", "[policy][hostile]") {
   const DetectorSpec spec = window_of(1, 0.1);
   DetectorState state;
