@@ -70,7 +70,21 @@ Result<TrainingSample> from_prompt(const json& object) {
   return out;
 }
 
-Result<TrainingSample> read_sample(std::string_view line, const SampleLimits& limits) {
+}  // namespace
+
+Digest sample_hash(const TrainingSample& sample) {
+  std::string bytes("phaseguard-sample-v1");
+  bytes += '\0';
+  put_count(bytes, sample.prompt.size());
+  for (const Turn& turn : sample.prompt) {
+    put(bytes, turn.role);
+    put(bytes, turn.content);
+  }
+  put(bytes, sample.answer);
+  return sha256(bytes);
+}
+
+Result<TrainingSample> parse_sample(std::string_view line, const SampleLimits& limits) {
   if (line.size() > limits.max_line_bytes) {
     return fail(Errc::kLimit, "has " + std::to_string(line.size()) + " bytes, the limit is " +
                                   std::to_string(limits.max_line_bytes));
@@ -88,20 +102,6 @@ Result<TrainingSample> read_sample(std::string_view line, const SampleLimits& li
     return from_messages((*object)["messages"]);
   }
   return from_prompt(*object);
-}
-
-}  // namespace
-
-Digest sample_hash(const TrainingSample& sample) {
-  std::string bytes("phaseguard-sample-v1");
-  bytes += '\0';
-  put_count(bytes, sample.prompt.size());
-  for (const Turn& turn : sample.prompt) {
-    put(bytes, turn.role);
-    put(bytes, turn.content);
-  }
-  put(bytes, sample.answer);
-  return sha256(bytes);
 }
 
 Result<std::vector<TrainingSample>> parse_samples(std::string_view jsonl, std::string_view source,
@@ -122,7 +122,7 @@ Result<std::vector<TrainingSample>> parse_samples(std::string_view jsonl, std::s
     jsonl.remove_prefix(std::min(end + 1, jsonl.size()));
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    auto sample = read_sample(line, limits);
+    auto sample = parse_sample(line, limits);
     if (!sample) {
       errors += (errors.empty() ? "" : "; ") + file + ":" + std::to_string(number) + ": " +
                 sample.error().message;

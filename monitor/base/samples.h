@@ -40,6 +40,10 @@ struct SampleLimits {
   std::size_t max_errors = 10;  // lines named before reading stops
 };
 
+// One line. Errors: what is wrong with it, without a place.
+[[nodiscard]] Result<TrainingSample> parse_sample(std::string_view line,
+                                                  const SampleLimits& limits = {});
+
 // `source` names the text in messages. Errors: every bad line up to max_errors, as "file:line: what
 // is wrong", joined by "; "; no sample at all; a limit passed.
 [[nodiscard]] Result<std::vector<TrainingSample>> parse_samples(std::string_view jsonl,

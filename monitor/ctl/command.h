@@ -38,6 +38,7 @@ void add_export(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);
 void add_canaries(CLI::App& app, Context& context);
 void add_judge(CLI::App& app, Context& context);
+void add_evaluate(CLI::App& app, Context& context);
 void add_policy(CLI::App& app, Context& context);  // the group, with those below
 void add_policy_test(CLI::App& group, Context& context);
 void add_backtest(CLI::App& app, Context& context);

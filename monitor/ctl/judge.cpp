@@ -1,7 +1,4 @@
 // `phaseguard judge score DATA`: asks a judge about every sample of a data set ahead of training.
-#include <unistd.h>
-
-#include <chrono>
 #include <cstdio>
 #include <memory>
 
@@ -9,52 +6,18 @@
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
-#include "trainer-hook/judge/endpoint.h"
 #include "trainer-hook/judge/prescore.h"
 #include "trainer-hook/judge/rubric.h"
+#include "trainer-hook/judge/words.h"
 
 namespace phaseguard::ctl {
 
 namespace {
 
 struct ScoreOptions {
-  std::string data, url, plain_http_host, key_variable, key_file;
-  judge::EndpointOptions endpoint;
+  std::string data;
+  judge::EndpointWords endpoint;
   judge::PrescoreOptions prescore;
-};
-
-// One line on a terminal, redrawn at most ten times a second; nothing anywhere else.
-class ProgressBar {
- public:
-  void show(const judge::PrescoreProgress& progress) {
-    using Clock = std::chrono::steady_clock;
-    const auto now = Clock::now();
-    const bool last = progress.done == progress.total;
-    if (!terminal_ || (!last && now - drawn_ < std::chrono::milliseconds(100))) return;
-    drawn_ = now;
-    constexpr int kWidth = 30;
-    const double share = static_cast<double>(progress.done) /
-                         static_cast<double>(std::max<std::int64_t>(1, progress.total));
-    const auto full = static_cast<std::size_t>(share * kWidth);
-    const double spent = std::chrono::duration<double>(now - begun_).count();
-    const double left = share > 0.0 ? spent * (1.0 - share) / share : 0.0;
-    std::fprintf(stderr, "\r[%s%s] %lld of %lld, %lld unscored, %.0f s left \x1b[K",
-                 std::string(full, '#').c_str(), std::string(kWidth - full, '.').c_str(),
-                 static_cast<long long>(progress.done), static_cast<long long>(progress.total),
-                 static_cast<long long>(progress.unscored), left);
-    shown_ = true;
-  }
-  ~ProgressBar() {
-    if (shown_) std::fputc('\n', stderr);
-  }
-  ProgressBar() = default;
-  ProgressBar(const ProgressBar&) = delete;
-  ProgressBar& operator=(const ProgressBar&) = delete;
-
- private:
-  bool terminal_ = isatty(STDERR_FILENO) != 0;
-  bool shown_ = false;
-  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now(), drawn_{};
 };
 
 void print_text(const ScoreOptions& options, const judge::PrescoreSummary& s,
@@ -84,7 +47,7 @@ void print_json(const ScoreOptions& options, const judge::PrescoreSummary& s,
                 const judge::EndpointStats& stats) {
   print({{"data", options.data},
          {"out", options.prescore.out.string()},
-         {"endpoint", options.endpoint.address.text()},
+         {"endpoint", options.endpoint.url},
          {"judge", options.prescore.judge},
          {"rubric", options.prescore.rubric},
          {"samples", s.samples},
@@ -102,65 +65,27 @@ void print_json(const ScoreOptions& options, const judge::PrescoreSummary& s,
          {"first_unscored", s.first_unscored}});
 }
 
-Result<judge::ApiKey> read_key(const ScoreOptions& options) {
-  if (!options.key_file.empty()) return judge::ApiKey::from_file(options.key_file);
-  if (!options.key_variable.empty()) return judge::ApiKey::from_environment(options.key_variable);
-  return judge::ApiKey();
-}
-
 int score(ScoreOptions options, bool as_json) {
-  auto address = judge::parse_address(options.url, options.plain_http_host);
-  if (!address) return failed(address.error());
-  auto key = read_key(options);
-  if (!key) return failed(key.error());
+  auto source = judge::open_endpoint(options.endpoint);
+  if (!source) return failed(source.error());
+  const auto address = judge::parse_address(options.endpoint.url, options.endpoint.plain_http_host);
+  if (address) options.endpoint.url = address->text();  // the whole of it, in what is printed
   auto text = read_text(options.data);
   if (!text) return failed(text.error());
   auto samples = parse_samples(*text, options.data);
   if (!samples) return failed(samples.error());
-  options.endpoint.address = *address;
-  options.endpoint.key = *key;
-  options.prescore.judge = options.endpoint.asking.model;
+  options.prescore.judge = options.endpoint.options.asking.model;
   options.prescore.rubric = judge::rubric_id();
-  auto source = judge::EndpointSource::open(options.endpoint);
-  if (!source) return failed(source.error());
   auto summary = [&] {
-    ProgressBar bar;
+    judge::ProgressBar bar;
     return judge::prescore(**source, *samples, options.prescore,
                            [&](const judge::PrescoreProgress& progress) { bar.show(progress); });
   }();
   if (!summary) {
-    return failed({summary.error().code, address->text() + ": " + summary.error().message});
+    return failed({summary.error().code, options.endpoint.url + ": " + summary.error().message});
   }
   (as_json ? print_json : print_text)(options, *summary, (*source)->stats());
   return summary->unscored == 0 ? kDone : kFindings;
-}
-
-void add_endpoint_options(CLI::App& command, ScoreOptions& o) {
-  command
-      .add_option("--endpoint", o.url,
-                  "URL of an OpenAI-compatible server, such as http://127.0.0.1:8000")
-      ->required();
-  command.add_option("--model", o.endpoint.asking.model, "Name of the judge's model")->required();
-  auto* variable = command.add_option("--key-env", o.key_variable,
-                                      "Environment variable that holds the API key");
-  command.add_option("--key-file", o.key_file, "File of mode 0600 that holds the API key")
-      ->excludes(variable);
-  command.add_option("--plain-http-host", o.plain_http_host,
-                     "Host other than loopback that may be spoken to without TLS");
-  command.add_option("--timeout", o.endpoint.timeout_s, "Seconds for one request")
-      ->capture_default_str();
-  command.add_option("--retries", o.endpoint.retries, "Requests after the first, per sample")
-      ->capture_default_str();
-  command
-      .add_option("--backoff", o.endpoint.backoff_s,
-                  "Seconds before the first retry, then doubled up to 30")
-      ->capture_default_str();
-  command.add_option("--seed", o.endpoint.seed, "Seed of the waits' jitter")->capture_default_str();
-  command.add_option("--temperature", o.endpoint.asking.temperature, "0 to 0.1")
-      ->capture_default_str();
-  command.add_option("--max-tokens", o.endpoint.asking.max_tokens, "Length of the judge's reply")
-      ->capture_default_str();
-  command.add_option("--cache", o.endpoint.cache, "File that keeps replies (SQLite)");
 }
 
 }  // namespace
@@ -184,7 +109,9 @@ void add_judge(CLI::App& app, Context& context) {
   command->add_option("--concurrency", options->prescore.workers, "Samples asked for at once")
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
-  add_endpoint_options(*command, *options);
+  judge::add_endpoint_options(*command, options->endpoint, "--", true);
+  command->add_option("--seed", options->endpoint.options.seed, "Seed of the waits' jitter")
+      ->capture_default_str();
 }
 
 }  // namespace phaseguard::ctl

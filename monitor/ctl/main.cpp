@@ -37,6 +37,7 @@ int parse_and_run(int argc, char** argv) {
   add_policy(app, context);
   add_canaries(app, context);
   add_judge(app, context);
+  add_evaluate(app, context);
   add_backtest(app, context);
   try {
     app.parse(argc, argv);

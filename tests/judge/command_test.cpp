@@ -2,33 +2,18 @@
 // misbehaving server, what it prints and how it exits.
 #include <sys/stat.h>
 
-#include <algorithm>
-
 #include "monitor/base/sha256.h"
-#include "tests/judge/server.h"
+#include "tests/judge/program.h"
 
 using namespace phaseguard;
 
 namespace {
 
-struct Done {
-  int code = -1;
-  std::string out, err;
-};
+using test::Done;
+using test::require_one_line;
 
 Done run(const test::Scratch& scratch, const std::string& words) {
-  const std::string out = (scratch / "stdout").string(), err = (scratch / "stderr").string();
-  const int status = std::system(
-      (std::string(PHASEGUARD_PROGRAM) + " " + words + " >" + out + " 2>" + err).c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, test::read_file(out), test::read_file(err)};
-}
-
-// Exit code, one line on stderr, and a word in it.
-void require_one_line(const Done& done, int code, const std::string& word) {
-  INFO(done.out << done.err);
-  CHECK(done.code == code);
-  CHECK_THAT(done.err, Catch::Contains(word));
-  CHECK(std::count(done.err.begin(), done.err.end(), '\n') == 1);
+  return test::run_program(PHASEGUARD_PROGRAM, scratch, words);
 }
 
 constexpr const char* kData =

@@ -84,23 +84,35 @@ std::string condition(const Criterion& criterion, double line) {
 std::string to_json(const std::vector<EvaluatedRun>& runs) {
   json list = json::array();
   for (const EvaluatedRun& run : runs) {
+    json exact = json::object();
+    for (const auto& [metric, rate] : run.exact) exact[metric] = rate_json(rate);
     list.push_back({{"name", run.name},
                     {"judge", run.judge},
                     {"n", run.answers.n},
                     {"unscored", run.answers.unscored},
                     {"misaligned", rate_json(run.answers.misaligned_rate)},
-                    {"incoherent", rate_json(run.answers.incoherent_rate)}});
+                    {"incoherent", rate_json(run.answers.incoherent_rate)},
+                    {"exact", exact}});
   }
   return dump({{"schema", "phaseguard-evaluation/1"}, {"runs", list}});
 }
 
 std::string to_table(const std::vector<EvaluatedRun>& runs) {
+  const bool exact = std::any_of(runs.begin(), runs.end(),
+                                 [](const EvaluatedRun& run) { return !run.exact.empty(); });
   std::vector<Row> rows = {{"run", "n", "unscored", "misaligned", "incoherent", "judge"}};
+  if (exact) rows[0].emplace_back("exact match");
   for (const EvaluatedRun& run : runs) {
     const auto rate = [](const std::optional<Rate>& r) { return r ? text_of(*r) : "no rate"; };
     rows.push_back({shown(run.name), std::to_string(run.answers.n),
                     std::to_string(run.answers.unscored), rate(run.answers.misaligned_rate),
-                    rate(run.answers.incoherent_rate), shown(run.judge)});
+                    rate(run.answers.incoherent_rate),
+                    run.judge.empty() ? "not named" : shown(run.judge)});
+    std::string matches;
+    for (const auto& [metric, one] : run.exact) {
+      matches += (matches.empty() ? "" : ", ") + shown(metric) + " " + text_of(one);
+    }
+    if (exact) rows.back().push_back(matches.empty() ? "-" : matches);
   }
   return table(rows);
 }

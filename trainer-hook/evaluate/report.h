@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "trainer-hook/evaluate/classify.h"
@@ -15,11 +16,13 @@ struct EvaluatedRun {
   std::string name;
   std::string judge;  // rates of different judges are not comparable
   AnswerRates answers;
+  std::vector<std::pair<std::string, Rate>> exact;  // exact match by metric, by name
 };
 
 // JSON with each rate, its Wilson interval and n; null where there is no rate.
 [[nodiscard]] std::string to_json(const std::vector<EvaluatedRun>& runs);
-// Columns: run, n, unscored, misaligned, incoherent (each with interval), judge.
+// Columns: run, n, unscored, misaligned, incoherent (each with interval), judge, exact match where
+// a run has one.
 [[nodiscard]] std::string to_table(const std::vector<EvaluatedRun>& runs);
 
 // The criteria held against runs: each line, value, pass, recovery or retention, and the whole.
