@@ -1,87 +1,13 @@
 // Properties over generated runs.
-#include <rapidcheck.h>
-
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "monitor/wire/codec.h"
-#include "tests/policy/support.h"
+#include "tests/policy/random_run.h"
 #include "tests/support/catch.h"
 
 namespace phaseguard::policy {
 namespace {
-
-// One generated event; `kind` selects among reports (most), commands, rollbacks, new attempts.
-struct Event {
-  int kind;
-  std::int64_t advance;
-  int llr, judge, margin;  // value codes: low, at the line, high, NaN, absent
-  int value;               // of a command
-};
-
-rc::Gen<Event> event() {
-  using rc::gen::inRange;
-  return rc::gen::construct<Event>(inRange(0, 24), inRange<std::int64_t>(0, 8), inRange(0, 5),
-                                   inRange(0, 5), inRange(0, 5), inRange(0, 9));
-}
-
-void add(Values& values, const char* name, int code, double line) {
-  const double choices[] = {0.0, line, line * 2.0 + 0.1, wire::kNaN};
-  if (code < 4) values.emplace_back(name, choices[code]);
-}
-
-// Feeds the events; calls `between` before each.
-template <class Between>
-std::vector<std::string> play(Run& run, const std::vector<Event>& events, Between between) {
-  std::vector<std::string> decisions;
-  std::int64_t step = 0;
-  for (std::size_t i = 0; i < events.size(); ++i) {
-    between(i);
-    const Event& e = events[i];
-    step += e.advance;
-    std::optional<wire::Decision> decision;
-    if (e.kind == 0) {
-      step = step / 2;
-      decision = run.rolled_back_to(step);
-    } else if (e.kind == 1) {
-      ++run.attempt;
-      run.segment = 0;
-      wire::Hello hello = usual_hello();
-      hello.start_step = Step{step};
-      decision = run.say(hello, step);
-    } else if (e.kind <= 4) {
-      wire::Command command;
-      command.id = std::to_string(i % 20);
-      command.action = e.kind == 2 ? "force" : e.kind == 3 ? "release" : "reset";
-      command.operator_name = "o";
-      command.reason = "r";
-      command.knob = "kl";
-      command.rule = "defend";
-      command.value = 0.5 * (e.value - 1);
-      command.expected_version = run.machine.state_version();
-      command.expires_after_steps = e.value;
-      decision = run.say(command, step);
-    } else {
-      Values values;
-      add(values, "data/llr_share", e.llr, 0.2);
-      add(values, "judge/score", e.judge, 0.3);
-      add(values, "canary/margin", e.margin, 1.5);
-      decision = run.at(step, values);
-    }
-    if (!decision) continue;
-    wire::Message message;
-    message.body = *decision;
-    decisions.push_back(wire::encode(message));  // NaN compares as its bits
-  }
-  return decisions;
-}
-
-void nothing(std::size_t) {}
-
-rc::Gen<std::vector<Event>> events() {
-  return rc::gen::resize(120, rc::gen::container<std::vector<Event>>(event()));
-}
 
 TEST_CASE("snapshot and restore at any cut are no cut", "[policy][property]") {
   CHECK(rc::check("cut", [] {
@@ -191,14 +117,6 @@ TEST_CASE("a longer streak or warm-up never trips earlier", "[policy][property]"
     RC_ASSERT(first <= trip_step(values, n + 1, warmup));
     RC_ASSERT(first <= trip_step(values, n, warmup + 1));
   }));
-}
-
-Values values_of(const Event& e) {
-  Values values;
-  add(values, "data/llr_share", e.llr, 0.2);
-  add(values, "judge/score", e.judge, 0.3);
-  add(values, "canary/margin", e.margin, 1.5);
-  return values;
 }
 
 TEST_CASE("a repeated report changes nothing", "[policy][property]") {

@@ -79,7 +79,14 @@ class Run {
     message.header.attempt = attempt;
     message.header.t = t;
     message.body = std::move(body);
-    return machine.on(message);
+    auto decision = machine.on(message);
+    if (record == nullptr) return decision;
+    record->push_back(message);
+    if (!decision) return decision;
+    message.header.seq = Seq{++seq};
+    message.body = *decision;
+    record->push_back(message);
+    return decision;
   }
   std::optional<wire::Decision> at(std::int64_t step, const Values& values) {
     wire::Report report;
@@ -104,7 +111,8 @@ class Run {
   std::int64_t seq = 0;
   std::int64_t attempt = 1;
   std::int64_t segment = 0;
-  double t = wire::Header{}.t;  // the trainer's clock at the next event
+  double t = wire::Header{}.t;                   // the trainer's clock at the next event
+  std::vector<wire::Message>* record = nullptr;  // gets events and decisions, as a daemon would
 };
 
 }  // namespace phaseguard::policy
