@@ -89,6 +89,31 @@ TEST_CASE("the decision is recorded before the control that carries it", "[engin
   CHECK(rig.status().control == "tripped");
 }
 
+TEST_CASE("a reload changes nothing of a run: streaks, latches, its policy", "[engine]") {
+  for (const bool identical : {true, false}) {
+    Rig kept;
+    Rig reloaded;
+    std::string other = kPolicy;
+    if (!identical) other.replace(other.find("above = 0.3"), 11, "above = 0.95");
+    const auto reload = [&] { reloaded.engine.set_policies({{"*", document_of(other)}}); };
+    kept.hello();
+    reloaded.hello();
+    for (const std::int64_t step : {0, 5, 10, 15}) {  // one vote, two votes and the trip, after it
+      reload();
+      const double value = step == 0 ? 0.1 : 0.9;
+      kept.judge(step, value);
+      reloaded.judge(step, value);
+    }
+    reload();
+    CHECK(reloaded.status().control == "tripped");
+    CHECK(reloaded.status().policy_digest == kept.status().policy_digest);
+    REQUIRE(reloaded.record.size() == kept.record.size());
+    for (std::size_t i = 0; i < kept.record.size(); ++i) {
+      CHECK(wire::encode(reloaded.record[i]) == wire::encode(kept.record[i]));
+    }
+  }
+}
+
 TEST_CASE("what is recorded already is dropped", "[engine]") {
   Rig rig;
   rig.hello();
