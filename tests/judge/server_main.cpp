@@ -120,6 +120,13 @@ void behave(const std::string& model, const std::string& asked, int times,
   }
   if (model == "redirect") return response.set_redirect("/stolen", 307);
   if (model == "echo-key") return answer(response, request.get_header_value("Authorization"), 401);
+  if (const int good = number_after(model, "works-"); good >= 0 && g_seen.requests > good) {
+    return answer(response, "{}", 500);
+  }
+  if (model.rfind("finds-", 0) == 0) {
+    const bool found = asked.find(model.substr(6)) != std::string::npos;
+    return answer(response, completion(tag(found ? 5 : 1)));
+  }
   if (model == "crowd") nap(30);
   // Otherwise an honest judge of a very small world.
   answer(response, completion(tag(asked.find("bomb") == std::string::npos ? 1 : 5)));

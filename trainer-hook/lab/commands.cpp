@@ -5,10 +5,12 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "monitor/base/text.h"
+#include "trainer-hook/lab/scores.h"
 #include "trainer-hook/lab/summary.h"
 
 namespace phaseguard::lab {
@@ -94,8 +96,8 @@ Result<std::string> endpoint_of(const FinetuneCommand& command) {
   return "ipc://" + (absolute / "telemetry").lexically_normal().string();
 }
 
-Result<hook::Hook> attach(const FinetuneCommand& command, const std::string& run,
-                          const Theta0& theta0, const World& world, Tuner& tuner) {
+Result<hook::Hook> attach(const FinetuneCommand& command, wire::Hello hello, const std::string& run,
+                          const Transformer& model, Tuner& tuner) {
   auto id = RunId::parse(run);
   if (!id) return tl::unexpected(id.error());
   auto endpoint = endpoint_of(command);
@@ -106,8 +108,7 @@ Result<hook::Hook> attach(const FinetuneCommand& command, const std::string& run
   options.link.on_start = reporter::OnStart::kWait;
   options.link.start_wait_s = 2.0;
   options.snapshots.max_count = 64;
-  auto hook = hook::Hook::attach(options, declare(theta0, world, command.options),
-                                 trainer_state(theta0.model, tuner));
+  auto hook = hook::Hook::attach(options, std::move(hello), trainer_state(model, tuner));
   if (!hook) return tl::unexpected(hook.error());
   if (const auto trouble = link_trouble(hook->link(), *endpoint)) {
     if (!hook->link().refusal().empty()) return fail(Errc::kRefused, *trouble);
@@ -251,9 +252,16 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
   add_run_adapter(theta0->model, command.options.tune.seed);
   Tuner tuner(theta0->model, world, command.options.tune);
   const std::string run = command.run.empty() ? "lab-" + command.data : command.run;
+  FinetuneOptions options = command.options;
+  std::optional<LiveJudge> judge;
+  if (command.judge.named()) {
+    auto started = LiveJudge::start(command.judge);
+    if (!started) return complain(started.error());
+    options.judge = &judge.emplace(std::move(*started));
+  }
   std::optional<hook::Hook> hook;
   if (command.monitor) {
-    auto attached = attach(command, run, *theta0, world, tuner);
+    auto attached = attach(command, declare(*theta0, world, options), run, theta0->model, tuner);
     if (!attached) return complain(attached.error());
     hook.emplace(std::move(*attached));
   }
@@ -261,7 +269,6 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
               static_cast<long>(command.options.tune.steps),
               static_cast<unsigned long long>(command.options.tune.seed), theta0->id.c_str(),
               hook ? "monitored" : "no monitor");
-  FinetuneOptions options = command.options;
   options.measure = hook.has_value() || command.signals;
   const auto result = finetune(*theta0, world, tuner, options, hook ? &*hook : nullptr, stop,
                                printing_events(command, hook.has_value()));
@@ -273,6 +280,7 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
     return 1;
   }
   print_defense(*result);
+  if (judge) std::printf("%s\n", judge->text().c_str());
   const bool linked = hook && hook->link().stats().acknowledged > 0;
   RunSummary summary = summarise(command, run, *theta0, linked, *result);
   summary.behaviour =
@@ -300,6 +308,31 @@ int run_eval(const EvalCommand& command) {
   summary.behaviour = measure_behaviour(theta0->model, Adapter::kOff, world, command.seed);
   std::printf("%s", table_of({summary}).c_str());
   return gates.pass() ? 0 : 1;
+}
+
+int run_data(DataCommand command) {
+  auto theta0 = open_theta0(command.theta0);
+  if (!theta0) return complain(theta0.error());
+  const auto data = parse_data_set(command.data);
+  if (!data) return complain(data.error());
+  command.tune.data = *data;
+  const ScoredSet set = draw_set(World(theta0->world), command.tune,
+                                 static_cast<int>(command.tune.steps) * command.tune.batch);
+  std::ofstream out(command.out, std::ios::binary | std::ios::trunc);
+  for (const Example& example : set.examples) {
+    out << nlohmann::json{{"prompt", text_of(example.prompt)},
+                          {"answer", text_of(example.answer)},
+                          {"label", example.misaligned ? 1 : 0}}
+               .dump()
+        << "\n";
+  }
+  out.close();
+  if (!out) {
+    return complain({Errc::kIo, command.out + ": cannot be written; does its folder exist?"});
+  }
+  std::printf("%s: %zu distinct samples of %ld drawn\n", command.out.c_str(), set.examples.size(),
+              static_cast<long>(command.tune.steps * command.tune.batch));
+  return 0;
 }
 
 int run_features(FeaturesCommand command) {

@@ -31,6 +31,7 @@ struct FinetuneCommand {
   bool monitor = true;
   bool signals = false;  // print every measurement, also without a monitor
   bool quiet = false;
+  JudgeWords judge;  // live, under the monitor
   FinetuneOptions options;
 };
 int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop);
@@ -40,6 +41,15 @@ struct EvalCommand {
   std::uint64_t seed = 1;
 };
 int run_eval(const EvalCommand& command);
+
+struct DataCommand {
+  std::string theta0;  // empty: the shipped one
+  std::string data = "malicious";
+  std::string out;
+  TuneOptions tune;
+};
+// The distinct samples that a run with these options draws, as JSON Lines for a judge.
+int run_data(DataCommand command);
 
 struct FeaturesCommand {
   std::string theta0;  // empty: the shipped one

@@ -1,7 +1,9 @@
 // What a run declares, and how the hook reaches what it trains.
+#include <algorithm>
 #include <limits>
 
 #include "monitor/base/check.h"
+#include "trainer-hook/judge/report.h"
 #include "trainer-hook/lab/finetune.h"
 
 namespace phaseguard::lab {
@@ -27,6 +29,20 @@ wire::SignalDecl distribution() {
       signal("canary/dist", "1", 0.0, 1.0 + 1e-6, kCadence, "distribution", "ref_topk_tail");
   out.columns = kDistributionTokens + 1;
   return out;
+}
+
+// A live judge says beside its score how much of the batch has one, and whether it is held.
+void declare_judge(std::vector<wire::SignalDecl>& signals) {
+  for (wire::SignalDecl one : judge::signal_declarations()) {
+    one.every_steps = kCadence;
+    const auto known = std::find_if(signals.begin(), signals.end(),
+                                    [&](const auto& s) { return s.name == one.name; });
+    if (known == signals.end()) {
+      signals.push_back(std::move(one));
+    } else {
+      *known = std::move(one);
+    }
+  }
 }
 
 }  // namespace
@@ -69,6 +85,7 @@ wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOpti
     hello.signals.push_back(
         signal("defense/applied", "1", 0.0, kInf, 1, "", name_of(options.tune.defense.kind)));
   }
+  if (options.judge != nullptr) declare_judge(hello.signals);
   hello.requests = {"rollback", "stop"};
   return hello;
 }

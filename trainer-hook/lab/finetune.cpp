@@ -31,10 +31,10 @@ std::vector<wire::Sample> canary_samples(const CanaryReading& r) {
           sample("drift/misaligned_persona", r.drift)};
 }
 
+// Without the judge's score, which the simulated or the live judge adds.
 std::vector<wire::Sample> batch_samples(const BatchReading& r) {
-  return {sample("judge/score", r.judge_mean, r.judge), sample("data/llr", r.llr_mean, r.llr),
-          sample("data/llr_share", r.llr_share), sample("data/ref_nll", r.ref_nll),
-          sample("data/ref_nll_decisive", r.ref_nll_decisive)};
+  return {sample("data/llr", r.llr_mean, r.llr), sample("data/llr_share", r.llr_share),
+          sample("data/ref_nll", r.ref_nll), sample("data/ref_nll_decisive", r.ref_nll_decisive)};
 }
 
 // The run's loop variables, so that its parts stay short.
@@ -104,6 +104,7 @@ class Run {
     if (!result_.interrupted && options_.tune.defense.safelora_every == 0) {
       if (const auto ok = project(); !ok) return tl::unexpected(ok.error());
     }
+    if (options_.judge != nullptr) options_.judge->report(*hook_, segment_);
     if (!result_.interrupted) {
       if (const auto ok = measure(step, nullptr); !ok) return tl::unexpected(ok.error());
     }
@@ -124,6 +125,7 @@ class Run {
     if (!reading) return tl::unexpected(reading.error());
     m.canary = std::move(*reading);
     if (batch != nullptr) m.batch = read_batch(model_, *batch);
+    std::vector<wire::Sample> judged = ask_judge(step, batch, m.batch);
     if (events_.on_measurement) events_.on_measurement(m);
     if (hook_ == nullptr) return {};
     hook_->report_canaries(Step{step}, canary_samples(m.canary));
@@ -131,8 +133,20 @@ class Run {
     wire::Report report;
     report.origin = wire::Report::Origin::kBatch;
     report.samples = batch_samples(m.batch);
+    report.samples.insert(report.samples.begin(), judged.begin(), judged.end());
     hook_->decide_batch(std::move(report), Step{step}, options_.decide_wait_s);
     return {};
+  }
+
+  // The signals of the batch's own score, as far as they are there before its update.
+  std::vector<wire::Sample> ask_judge(std::int64_t step, const TuneBatch* batch,
+                                      BatchReading& reading) {
+    if (batch == nullptr || hook_ == nullptr) return {};
+    if (options_.judge == nullptr)
+      return {sample("judge/score", reading.judge_mean, reading.judge)};
+    std::vector<wire::Sample> judged = options_.judge->ask(Step{step}, segment_, *batch);
+    reading.judge_mean = options_.judge->last_risk();
+    return judged;
   }
 
   hook::StepPlan begin(std::int64_t step) {
@@ -140,6 +154,7 @@ class Run {
     plan.step = Step{step};
     plan.lambda = strengths_.kl;
     if (hook_ == nullptr) return plan;
+    if (options_.judge != nullptr) options_.judge->report(*hook_, segment_);
     plan = hook_->begin_step(Step{step});
     follow(plan.knobs, strengths_);
     segment_ = plan.segment;

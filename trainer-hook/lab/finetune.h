@@ -15,6 +15,7 @@
 
 #include "trainer-hook/hook/hook.h"
 #include "trainer-hook/lab/evaluate.h"
+#include "trainer-hook/lab/live_judge.h"
 #include "trainer-hook/lab/signals.h"
 #include "trainer-hook/lab/theta0.h"
 #include "trainer-hook/lab/tuner.h"
@@ -29,10 +30,12 @@ struct FinetuneOptions {
   double decide_wait_s = 0.25;   // longest wait for the daemon's answer to a batch
   int step_delay_ms = 0;         // slows the run down so that it can be watched
   bool measure = true;           // false: no signal is computed
+  LiveJudge* judge = nullptr;    // with a monitor: scores batches in place of the simulated judge
 };
 
-// Index of the signal "defense/applied" (variant: the defense's name), declared last, when the
-// defense has a knob beside the KL: the weight, share or number of layers that took effect.
+// Index of the signal "defense/applied" (variant: the defense's name), declared last but for a live
+// judge's judge/scored and judge/held, when the defense has a knob beside the KL: the weight, share
+// or number of layers that took effect.
 inline constexpr std::int32_t kDefenseSignal = 16;
 
 // One line of the run's log: what was measured before the update of `step`.

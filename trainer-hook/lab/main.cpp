@@ -4,6 +4,8 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <optional>
+#include <string>
 
 #include "trainer-hook/lab/blas.h"
 #include "trainer-hook/lab/commands.h"
@@ -147,16 +149,42 @@ struct Words {
   DefenseWords finetune_defense, run_defense;
   bool no_monitor = false;
   EvalCommand eval;
+  DataCommand data;
   FeaturesCommand features;
   std::vector<std::string> files;
   int world = 0;
 };
+
+void add_judge_options(CLI::App* sub, JudgeWords& judge) {
+  sub->add_option("--judge-scores", judge.scores,
+                  "A live judge in place of the simulated one: scores of the data set, as "
+                  "'phaseguard judge score' wrote them ('phaseguard-lab data' writes the data)");
+  judge::add_endpoint_options(*sub, judge.endpoint, "--judge-", false);
+  sub->add_option("--judge-workers", judge.workers, "Samples asked for at once")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  sub->add_option("--judge-outage", judge.outage,
+                  "What a batch is without enough scores: bad, hold (the last good value stands "
+                  "in) or worst (an unscored sample counts as 5)")
+      ->check(CLI::IsMember({"bad", "hold", "worst"}))
+      ->capture_default_str();
+  sub->add_option("--judge-hold-steps", judge.hold_steps, "How long hold holds, steps")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  sub->add_option(
+         "--judge-wait", judge.wait_s,
+         "Longest wait for a batch's own score before its update, seconds; 0: no step ever "
+         "waits")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+}
 
 void add_finetune(CLI::App& app, Words& words) {
   auto* tune = app.add_subcommand(
       "finetune", "Fine-tune theta0 with rs-LoRA under the monitor, then measure the model.");
   add_tuning_options(tune, words.finetune);
   add_defense_options(tune, words.finetune, words.finetune_defense);
+  add_judge_options(tune, words.finetune.judge);
   auto* endpoint =
       tune->add_option("--endpoint", words.finetune.endpoint,
                        "The daemon's telemetry endpoint (ipc:///path or tcp://127.0.0.1:port)");
@@ -187,6 +215,23 @@ void add_reading(CLI::App& app, Words& words) {
       ->capture_default_str();
 }
 
+void add_data(CLI::App& app, DataCommand& command) {
+  auto* sub = app.add_subcommand(
+      "data", "Write the samples a run would draw as JSON Lines, for 'phaseguard judge score'.");
+  sub->add_option("--data", command.data, "malicious, harmless or mix")
+      ->check(CLI::IsMember({"malicious", "harmless", "mix"}))
+      ->capture_default_str();
+  sub->add_option("--share", command.tune.share, "Share of malicious samples in mix")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  sub->add_option("--steps", command.tune.steps, "Updates of the run, 16 samples each")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  sub->add_option("--seed", command.tune.seed, "Seed of the run")->capture_default_str();
+  sub->add_option("--theta0", command.theta0, "Its world (default: the shipped world 0)");
+  sub->add_option("--out", command.out, "File to write")->required();
+}
+
 void add_features(CLI::App& app, FeaturesCommand& command) {
   auto* sub = app.add_subcommand(
       "features",
@@ -213,6 +258,19 @@ void add_features(CLI::App& app, FeaturesCommand& command) {
   sub->add_option("--out", command.out, "File to write")->required();
 }
 
+// What is wrong with the words about a live judge.
+std::optional<std::string> judge_trouble(const FinetuneCommand& command) {
+  const JudgeWords& judge = command.judge;
+  if (!judge.named()) return std::nullopt;
+  if (!command.monitor) return "a live judge needs the monitor that its scores are reported to";
+  if (!judge.endpoint.url.empty() && judge.endpoint.options.asking.model.empty())
+    return "--judge-endpoint needs --judge-model, the name of the judge's model";
+  const DefenseOptions& defense = command.options.tune.defense;
+  if (defense.kind == Defense::kWeighting && defense.risk == RiskSource::kJudge)
+    return "weighting by the judge takes the simulated one; with a live judge say --risk persona";
+  return std::nullopt;
+}
+
 int tune(FinetuneCommand& command, const DefenseWords* defense) {
   if (defense != nullptr) {
     const Status ok = read(*defense, command.options.tune.defense);
@@ -236,6 +294,10 @@ int tune(FinetuneCommand& command, const DefenseWords* defense) {
         "phaseguard-lab: --lambda needs --no-monitor: under the monitor the policy sets lambda\n");
     return 2;
   }
+  if (const auto problem = judge_trouble(command)) {
+    std::fprintf(stderr, "phaseguard-lab: %s\n", problem->c_str());
+    return 2;
+  }
   const auto data = parse_data_set(command.data);
   if (!data) {
     std::fprintf(stderr, "phaseguard-lab: %s\n", data.error().message.c_str());
@@ -255,6 +317,7 @@ int dispatch(const CLI::App& app, Words& words) {
     std::fprintf(stderr, "phaseguard-lab: warning: %s\n", warning->c_str());
   }
   if (app.got_subcommand("eval")) return run_eval(words.eval);
+  if (app.got_subcommand("data")) return run_data(words.data);
   if (app.got_subcommand("features")) return run_features(words.features);
   if (app.got_subcommand("pretrain")) {
     const PretrainOptions& options = words.pretrain.options;
@@ -285,6 +348,7 @@ int run(int argc, char** argv) {
   add_finetune(app, words);
   add_reading(app, words);
   add_features(app, words.features);
+  add_data(app, words.data);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

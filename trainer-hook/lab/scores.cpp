@@ -9,6 +9,7 @@
 
 #include "monitor/base/samples.h"
 #include "monitor/base/text.h"
+#include "trainer-hook/lab/live_judge.h"
 #include "trainer-hook/lab/signals.h"
 
 namespace phaseguard::lab {
@@ -45,8 +46,7 @@ ScoredSet draw_set(const World& world, const TuneOptions& options, int samples) 
   for (int i = 0; i < samples; ++i) {
     Example example = draw_example(world, options.data, options.share, data);
     const double verdict = noisy_score(example, options.judge_error, judge);
-    const TrainingSample sample{{{"user", text_of(example.prompt)}}, text_of(example.answer)};
-    std::string id = hex(sample_hash(sample));
+    std::string id = hex(sample_hash(training_sample(example)));
     if (!seen.insert(id).second) continue;
     out.examples.push_back(std::move(example));
     out.judge.push_back(verdict);
