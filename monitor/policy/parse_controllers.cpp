@@ -124,7 +124,9 @@ void ControllerReader::read_rungs(LadderController& ladder) {
     const auto above = is_pair ? number_in(*pair, 0) : std::nullopt;
     const auto value = is_pair ? number_in(*pair, 1) : std::nullopt;
     if (!above || !value) {
-      fault(place_of(element), is_pair ? "a pair of something else" : kind_text(element));
+      fault(place_of(element),
+            is_pair ? "[" + kind_text((*pair)[0]) + ", " + kind_text((*pair)[1]) + "]"
+                    : kind_text(element));
       return;
     }
     if (!ladder.rungs.empty() && *above <= ladder.rungs.back().above) {
@@ -261,6 +263,12 @@ std::optional<Controller> parse_controller(const TableReader& set, const std::st
     ControllerReader parts{inner};
     controller = parts.read(*type);
     if (!parts.ok) return std::nullopt;
+  } else if (!set.find(knob)->is_number()) {
+    set.error(set.place_of_key(knob),
+              "set." + knob + " in " + set.where() +
+                  ": expected a number or a controller such as { controller = \"ramp\", to = 2.0, "
+                  "steps = 20 }, found " +
+                  kind_text(*set.find(knob)));
   } else if (const auto value = set.number(knob, true)) {
     controller = ConstantController{*value};
   }

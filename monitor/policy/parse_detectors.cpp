@@ -69,8 +69,7 @@ void check_keys(const TableReader& reader, const Words& own) {
     std::string hint = hint_for(name);
     if (hint.empty()) hint = suggestion(name, own);
     if (hint.empty()) hint = "; expected one of: " + joined(own);
-    const Place place = place_of(key.source());
-    reader.error(place.line == 0 ? place_of(node) : place,
+    reader.error(place_of(key.source()),
                  "unknown key " + quoted(name, 60) + " in " + reader.where() + hint);
   }
 }
@@ -178,7 +177,7 @@ PageHinkleyLaw DetectorReader::read_page_hinkley() {
 EprocessLaw DetectorReader::read_eprocess() {
   EprocessLaw law;
   const auto form = reader.choice("form", false, {"ville", "esr", "ecusum"});
-  ok = ok && (form || reader.find("form") == nullptr);
+  if (!form && reader.find("form") != nullptr) ok = false;
   if (form) law.form = *form == "esr" ? EForm::kEsr : EForm::kEcusum;
   if (!form || *form == "ville") law.form = EForm::kVille;
   law.null_mean = number("null_mean");
@@ -198,7 +197,7 @@ EprocessLaw DetectorReader::read_eprocess() {
 StaleLaw DetectorReader::read_stale() {
   const auto after = parse_span(reader, "after", true,
                                 {SpanUnit::kIntervals, SpanUnit::kSteps, SpanUnit::kSeconds});
-  ok = ok && after;
+  if (!after) ok = false;
   return StaleLaw{after.value_or(Span{})};
 }
 

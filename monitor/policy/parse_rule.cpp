@@ -140,10 +140,13 @@ void RuleReader::parse_count(const std::string& when, Place place) {
                             quoted(when, 60));
     return;
   }
+  if (listed == 0) return;  // what is wrong with "of" has been said
   if (n != static_cast<std::int64_t>(listed) || k < 1 || k > n) {
-    reader.error(place, "\"when\" in " + reader.where() + ": expected from 1 to " +
-                            std::to_string(listed) + " votes of " + std::to_string(listed) +
-                            " detectors, found " + quoted(when, 60));
+    const std::string all = std::to_string(listed);
+    reader.error(place, "\"when\" in " + reader.where() + ": expected " +
+                            (listed == 1 ? "1 vote of 1 detector"
+                                         : "from 1 to " + all + " votes of " + all + " detectors") +
+                            ", found " + quoted(when, 60));
     return;
   }
   rule.needed = k;
@@ -230,16 +233,16 @@ void RuleReader::parse_sites() {
   for (const auto& [key, value] : *table) {
     const std::string knob(key.str());
     const auto index = find_knob(sites, "moves", knob);
-    const auto site = sites.text(knob, true);
-    if (!index || !site) continue;
-    if (site->empty() || site->size() > 64) {
+    const std::string site = value.value_or(std::string());
+    if (!index) continue;
+    if (site.empty() || site.size() > 64) {
       sites.error(sites.place_of_key(knob), "site." + knob + " in " + reader.where() +
                                                 ": expected a declared site such as \"replay\", "
                                                 "found " +
-                                                quoted(*site, 80));
+                                                kind_text(value));
       continue;
     }
-    rule.sites.push_back({*index, *site, sites.place_of_key(knob)});
+    rule.sites.push_back({*index, site, sites.place_of_key(knob)});
   }
 }
 

@@ -8,10 +8,8 @@ namespace phaseguard::policy {
 
 namespace {
 
-bool acts(const RuleSpec& rule, const TableReader& reader) {
-  return !rule.sets.empty() || !rule.sites.empty() || !rule.requests.empty() ||
-         reader.find("set") != nullptr || reader.find("site") != nullptr ||
-         reader.find("request") != nullptr || reader.find("alert") != nullptr;
+bool acts(const RuleSpec& rule) {
+  return !rule.sets.empty() || !rule.sites.empty() || !rule.requests.empty() || !rule.alert.empty();
 }
 
 bool is_error(const Diagnostic& d) { return d.severity == Severity::kError; }
@@ -35,7 +33,7 @@ void warn_of_unused(const Document& document, const std::vector<NamedTable>& tab
          "no rule uses [detector." + detector.name + "]: it is shown and decides nothing"});
   }
   for (std::size_t i = 0; i < document.rules.size(); ++i) {
-    if (acts(document.rules[i], tables[i].reader) || is_used({true, i})) continue;
+    if (acts(document.rules[i]) || is_used({true, i})) continue;
     tables[i].reader.warning(document.rules[i].place,
                              tables[i].reader.where() +
                                  " has no action and no rule uses it: add set.KNOB, request or "

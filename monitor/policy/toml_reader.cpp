@@ -21,9 +21,7 @@ bool comes_before(const Place& a, const Place& b) {
 std::vector<std::pair<std::string, Place>> keys_in_order(const toml::table& table) {
   std::vector<std::pair<std::string, Place>> keys;
   for (const auto& [key, node] : table) {
-    Place place = place_of(key.source());
-    if (place.line == 0) place = place_of(node);
-    keys.emplace_back(std::string(key.str()), place);
+    keys.emplace_back(std::string(key.str()), place_of(key.source()));
   }
   std::stable_sort(keys.begin(), keys.end(),
                    [](const auto& a, const auto& b) { return comes_before(a.second, b.second); });
@@ -38,12 +36,18 @@ bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), allowed);
 }
 
+// As a file writes it: 2.0 and not 2, which would look like the whole number it is not.
+std::string decimal(double value) {
+  const std::string text = number_text(value);
+  return text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;
+}
+
 }  // namespace
 
 std::string kind_text(const toml::node& node) {
   if (const auto* s = node.as_string()) return "the string " + quoted(s->get(), 60);
   if (const auto* i = node.as_integer()) return "the integer " + std::to_string(i->get());
-  if (const auto* f = node.as_floating_point()) return "the number " + number_text(f->get());
+  if (const auto* f = node.as_floating_point()) return "the number " + decimal(f->get());
   if (const auto* b = node.as_boolean()) return b->get() ? "true" : "false";
   if (node.is_array()) return "an array";
   if (node.is_table()) return "a table";
@@ -163,8 +167,7 @@ std::optional<std::string> TableReader::text(const std::string& key, bool requir
 }
 
 std::optional<std::string> TableReader::choice(const std::string& key, bool required,
-                                               const Words& choices, const Words& later) const {
-  std::optional<std::string> word;
+                                               const Words& choices) const {
   if (const toml::node* node = table_.get(key); node != nullptr && !node->is_string()) {
     wrong_type(key, *node, "one of \"" + joined(choices, "\", \"") + "\"");
     return std::nullopt;
@@ -173,17 +176,11 @@ std::optional<std::string> TableReader::choice(const std::string& key, bool requ
     missing(key, "one of \"" + joined(choices, "\", \"") + "\"");
     return std::nullopt;
   }
-  word = text(key, false);
+  auto word = text(key, false);
   if (!word || holds(choices, *word)) return word;
-  if (holds(later, *word)) {
-    error(place_of_key(key), key + " = \"" + *word + "\" in " + where_ +
-                                 " is not supported in this version; it has \"" +
-                                 joined(choices, "\", \"") + "\"");
-  } else {
-    error(place_of_key(key), "\"" + key + "\" in " + where_ + ": expected one of \"" +
-                                 joined(choices, "\", \"") + "\", found " + quoted(*word, 60) +
-                                 suggestion(*word, choices));
-  }
+  error(place_of_key(key), "\"" + key + "\" in " + where_ + ": expected one of \"" +
+                               joined(choices, "\", \"") + "\", found " + quoted(*word, 60) +
+                               suggestion(*word, choices));
   return std::nullopt;
 }
 

@@ -57,10 +57,9 @@ class TableReader {
   [[nodiscard]] std::optional<std::int64_t> count(const std::string& key, Range range) const;
   [[nodiscard]] std::optional<bool> boolean(const std::string& key) const;
   [[nodiscard]] std::optional<std::string> text(const std::string& key, bool required) const;
-  // One of `choices`; a word of `later` gets "not supported in this version".
+  // One of `choices`.
   [[nodiscard]] std::optional<std::string> choice(const std::string& key, bool required,
-                                                  const Words& choices,
-                                                  const Words& later = {}) const;
+                                                  const Words& choices) const;
   // A string, or an array of strings.
   [[nodiscard]] std::vector<std::pair<std::string, Place>> texts(const std::string& key,
                                                                  bool allow_single) const;

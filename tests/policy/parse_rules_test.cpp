@@ -91,7 +91,8 @@ TEST_CASE("controllers: what is wrong, and where", "[policy][hostile]") {
   expect(set("\"ladder\"" + signal + ", rungs = []"), "found 0");
   expect(set("\"ladder\"" + signal + ", rungs = [[1.0]]"), "found an array");
   expect(set("\"ladder\"" + signal + ", rungs = [[0.5, 1.0], [0.5, 2.0]]"), "found 0.5 after 0.5");
-  expect(set("\"ladder\"" + signal + ", rungs = [[0.5, nan]]"), "a pair of something else");
+  expect(set("\"ladder\"" + signal + ", rungs = [[0.5, nan]]"),
+         "found [the number 0.5, the number NaN]");
   expect(set("\"ladder\"" + signal + ", rungs = [[0.5, 1.0]], hysteresis = -1"), "0 or above");
   expect(set("\"risk_linear\", max = 1.0"), "has no \"signal\"");
   expect(set("\"risk_linear\"" + signal), "has no \"max\"");
@@ -119,7 +120,8 @@ TEST_CASE("controllers: what is wrong, and where", "[policy][hostile]") {
          "at or above floor = 2");
   expect(set(adaptive + ", target = 1, horizon = 9, floor = 0, ceiling = 1, init = 0"),
          ":12:10: warning: set.kl: floor = 0 and init = 0");
-  expect("of = [\"d\"]\nsite.kl = 3\n", "expected a string");
+  expect("of = [\"d\"]\nsite.kl = 3\n",
+         "expected a declared site such as \"replay\", found the integer 3");
   expect("of = [\"d\"]\nsite.lk = \"replay\"\n", "did you mean \"kl\"?");
   expect("of = [\"d\"]\nlatch = true\nrequest = \"rollback\"\nrollback = { at_most = 0 }\n",
          "from 1");
