@@ -5,6 +5,7 @@
 #include <system_error>
 #include <vector>
 
+#include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
 #include "monitor/run/state.h"
@@ -71,6 +72,7 @@ nlohmann::json to_json(const Listed& listed) {
   out["ended"] = ended(state);
   out["events"] = state.last_seq.value;
   out["fired"] = nlohmann::json::array();
+  out["notes"] = state.hello ? state.hello->notes : std::vector<std::string>();
   for (const wire::RuleEvidence& rule : state.rules) {
     if (rule.fired_step < Step{0}) continue;
     out["fired"].push_back({{"rule", rule.rule}, {"step", rule.fired_step.value}});
@@ -112,6 +114,11 @@ int list_runs(const std::filesystem::path& folder, bool as_json) {
                 static_cast<long long>(state.step.value), static_cast<long long>(state.total_steps),
                 state.policy ? state.policy->name.c_str() : "-",
                 what.empty() ? "nothing fired" : ("fired: " + what).c_str(), ended(state).c_str());
+    if (!state.hello) continue;
+    for (const std::string& note : state.hello->notes) {
+      const std::string safe = phaseguard::quoted(note, 400);
+      std::printf("    %s\n", safe.substr(1, safe.size() - 2).c_str());
+    }
   }
   return sound ? kDone : kFindings;
 }

@@ -216,6 +216,7 @@ void fields(V& v, T& x) {
   v("knobs", x.knobs, kNeeded);
   v("signals", x.signals, kNeeded);
   v("requests", x.requests, kOptional);
+  v("notes", x.notes, kOptional);
 }
 
 template <class V, Fields<Report> T>

@@ -82,6 +82,8 @@ struct Hello {
   std::vector<SignalDecl> signals;
   std::vector<std::string>
       requests;  // what the trainer can do: "rollback", "checkpoint", "pause", "stop"
+  std::vector<std::string> notes;  // "name: text" for the record, such as "preflight: ..."; nothing
+                                   // decides by them
 };
 
 // One value of one signal. Non-finite means "could not be computed".

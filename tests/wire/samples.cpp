@@ -65,6 +65,7 @@ Hello hello() {
                {"train/loss", "nats", -kInf, kInf, "", "", 1},
                {"canary/first_token", "1", 0.0, 1.0, "union_topk_tail", "distribution", 5, 257}};
   h.requests = {"rollback", "checkpoint"};
+  h.notes = {"preflight: 512 samples, 12 flagged", "preflight.sha256: 9f86d081884c"};
   return h;
 }
 
