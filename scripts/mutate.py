@@ -3,17 +3,21 @@
 && and ||, + and -, constants, a statement left out), rebuilds that file and sees whether a test
 notices. docs/MUTATION.md explains those that none notices.
 
-    scripts/mutate.py FOLDER [--sample N] [--seed S] [--jobs J] [--seconds T] [--files laws,rule]
+    scripts/mutate.py FOLDER [--sample N] [--first I] [--seed S] [--jobs J] [--seconds T]
+                      [--files laws,rule]
 
-A mutant is killed when random traces (tests/policy/model/generate.py) give other bytes than the
-engine as it is, which compare_test.py compares with the reference model, or else when one of the
-policy tests fails. Prints a line per mutant and the figures; FOLDER keeps the objects."""
+The mutants are shuffled by the seed; those from I on, N of them, are tried. A mutant is killed when
+random traces (tests/policy/model/generate.py) give other bytes than the engine as it is, or else
+when one of the policy tests fails. Before the first mutant the reference model must confirm the
+engine as it is on those very traces. Works on a copy of the tree in FOLDER, beside its
+objects. Prints a line per mutant and the figures."""
 import argparse
 import concurrent.futures
 import hashlib
 import pathlib
 import random
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -21,13 +25,24 @@ import time
 import policy_build as pb
 
 sys.path.insert(0, str(pb.ROOT / "tests/policy/model"))
-from compare import script  # noqa: E402
+from compare import difference, run as play, script  # noqa: E402
 from generate import case  # noqa: E402
 
 FILES = ["laws", "detector", "rule", "arbiter", "controller", "lambda_laws", "joins", "tracker",
-         "machine", "operator", "window_js", "least_points", "snapshot", "source"]
+         "machine", "turn", "declare", "operator", "window_js", "least_points", "snapshot", "source"]
+LINKER = ["-fuse-ld=lld"] if shutil.which("ld.lld") else []
+# What nearly every file of the room includes: compiled once.
+COMMON_HEADER = """#include <algorithm>
+#include <cmath>
+#include <limits>
+#include "monitor/base/text.h"
+#include "monitor/policy/machine_state.h"
+"""
 TESTS = ["tests/policy/*_test.cpp", "tests/support/main.cpp"]
-LEFT_OUT = {"property_test.cpp", "allocation_test.cpp"}
+# Of the parser and of texts for persons, which are not mutated, or in need of other libraries.
+LEFT_OUT = {"property_test.cpp", "property_record_test.cpp", "allocation_test.cpp", "parse_test.cpp",
+            "parse_detectors_test.cpp", "parse_rules_test.cpp", "bad_input_test.cpp",
+            "explain_test.cpp", "explain_rules_test.cpp"}
 SWAPS = [(r" <= ", " < "), (r" < ", " <= "), (r" >= ", " > "), (r" > ", " >= "), (r" == ", " != "),
          (r" != ", " == "), (r" && ", " || "), (r" \|\| ", " && "), (r" \+ ", " - "),
          (r" - ", " + "), (r" \* ", " / "), (r"\+\+(?=\w)", "--"), (r" \+= ", " -= "),
@@ -74,26 +89,35 @@ class Run:
         self.driver = pb.sources(pb.DRIVER)
         self.tests = [t for t in pb.sources(TESTS) if t.name not in LEFT_OUT]
         pb.build(self.folder, "g++", self.flags, pb.ROOMS + pb.DRIVER, "policy_trace")
-        for test in self.tests:
-            error = pb.compile_one("g++", self.flags, test, pb.object_of(self.folder, test))
-            if error:
-                raise RuntimeError(error)
-        cases = [case(random.Random(f"mutate/{i}"), 60) for i in range(150)]
-        self.input = b"".join(script(c) for c in cases)
-        self.expected = self.digest(self.folder / "policy_trace")
-        pb.link(self.folder, "g++", self.flags, self.room + self.tests, "policy_tests")
+        self.header = self.folder / "common.h"
+        self.header.write_text(COMMON_HEADER)
+        subprocess.run(["g++", *pb.COMMON, *self.flags, "-x", "c++-header", str(self.header)], check=True)
+        self.traces = self.confirmed_traces()
+        patterns = pb.ROOMS + [str(test) for test in self.tests]
+        pb.build(self.folder, "g++", self.flags, patterns, "policy_tests")
         done = subprocess.run([str(self.folder / "policy_tests")], capture_output=True, check=False)
         if done.returncode != 0:
             raise RuntimeError("the tests fail without any mutant:\n" + done.stdout.decode()[-2000:])
 
-    def digest(self, binary):
-        done = subprocess.run([str(binary), "--bytes"], input=self.input, capture_output=True,
-                              check=False, timeout=60)
+    def confirmed_traces(self):
+        """(input, digest of what the engine as it is prints): a few cases first, then the others."""
+        binary = self.folder / "policy_trace"
+        cases = [case(random.Random(f"mutate/{i}"), 60) for i in range(200)]
+        for i, (one, printed) in enumerate(zip(cases, play(str(binary), cases))):
+            found = difference(one, printed)
+            if found and not found.startswith("refused"):
+                raise RuntimeError(f"the reference model does not confirm trace {i}: {found}")
+        parts = [b"".join(script(c) for c in some) for some in (cases[:20], cases[20:])]
+        return [(part, self.digest(binary, part)) for part in parts]
+
+    def digest(self, binary, part):
+        done = subprocess.run([str(binary), "--bytes"], input=part, capture_output=True, check=False,
+                              timeout=60)
         return done.returncode, hashlib.sha256(done.stdout).hexdigest()
 
     def linked(self, work, source, target, files, program):
         objects = [str(target if s == source else pb.object_of(self.folder, s)) for s in files]
-        done = subprocess.run(["g++", *objects, "-o", str(work / program), "-lsodium"],
+        done = subprocess.run(["g++", *LINKER, *objects, "-o", str(work / program), "-lsodium"],
                               capture_output=True, check=False)
         return done.returncode == 0
 
@@ -105,12 +129,13 @@ class Run:
         mutated, target = work / source.name, work / "mutant.o"
         mutated.write_text("\n".join(lines) + "\n")
         try:
-            command = ["g++", *pb.COMMON, *self.flags, "-w", "-c", str(mutated), "-o", str(target)]
+            command = ["g++", *pb.COMMON, *self.flags, "-w", "-include", str(self.header), "-c",
+                       str(mutated), "-o", str(target)]
             if subprocess.run(command, capture_output=True, check=False).returncode != 0:
                 return "uncompilable"
             if not self.linked(work, source, target, self.room + self.driver, "trace"):
                 return "uncompilable"
-            if self.digest(work / "trace") != self.expected:
+            if any(self.digest(work / "trace", part) != wanted for part, wanted in self.traces):
                 return "killed by traces"
             self.linked(work, source, target, self.room + self.tests, "tests")
             done = subprocess.run([str(work / "tests"), "--abort"], capture_output=True, check=False,
@@ -124,23 +149,37 @@ class Run:
             work.rmdir()
 
 
+def in_a_copy(folder):
+    """The same command where nobody edits."""
+    tree = folder / "tree"
+    for name in ("monitor", "tests", "scripts", "assets"):
+        shutil.copytree(pb.ROOT / name, tree / name, dirs_exist_ok=True)
+    return subprocess.call([sys.executable, "-B", str(tree / "scripts/mutate.py"), str(folder),
+                            *sys.argv[1:], "--here"])
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
     parser.add_argument("--sample", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=7200)
     parser.add_argument("--files", default=",".join(FILES))
+    parser.add_argument("--here", action="store_true", help="this is the copy")
     args = parser.parse_args()
+    if not args.here:
+        return in_a_copy(pathlib.Path(args.folder).resolve())
     everything = []
     for name in args.files.split(","):
         source = pathlib.Path(f"monitor/policy/{name}.cpp")
         everything += [(source, *m) for m in mutants_of(pb.ROOT / source)]
     random.Random(args.seed).shuffle(everything)
-    chosen, counts = everything[:args.sample], {}
+    chosen, counts = everything[args.first:args.first + args.sample], {}
     run, end = Run(args.folder), time.monotonic() + args.seconds
-    print(f"{len(everything)} mutants, a sample of {len(chosen)}, seed {args.seed}", flush=True)
+    print(f"{len(everything)} mutants, {len(chosen)} of them from {args.first}, seed {args.seed}",
+          flush=True)
 
     def one(index):
         if time.monotonic() > end:

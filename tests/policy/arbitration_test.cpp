@@ -43,6 +43,23 @@ TEST_CASE("the highest priority sets the knob, of equal ones the larger value", 
   CHECK(equal.cause() == "rule:a");
 }
 
+TEST_CASE("the site: by priority, of equal ones the latched rule's", "[policy]") {
+  const auto site = [](const std::string& first, const std::string& second) {
+    Run run(two_rules("site.kl = \"batch\"\n" + first, "site.kl = \"replay\"\n" + second),
+            rules_hello());
+    run.at(5, {{"s/0", kHigh}, {"s/1", kHigh}});
+    return run.machine.settings().at(0).site;
+  };
+  CHECK(site("", "") == "batch");  // the file's order
+  CHECK(site("", "priority = 1\n") == "replay");
+  CHECK(site("priority = 1\n", "") == "batch");
+  CHECK(site("", "latch = true\n") == "replay");
+  CHECK(site("latch = true\n", "latch = true\n") == "batch");
+  CHECK(site("priority = 1\n", "latch = true\n") == "batch");
+  CHECK(site("priority = -1\n", "priority = -1\nlatch = true\n") == "replay");
+  CHECK(site("priority = -2\n", "priority = -1\n") == "replay");
+}
+
 TEST_CASE("a latched value is a floor for everything automatic", "[policy]") {
   Run run(two_rules("set.kl = 2.0\nlatch = true\n", "set.kl = 1.0\npriority = 5\n"), rules_hello());
   run.at(5, {{"s/0", kHigh}, {"s/1", kHigh}});

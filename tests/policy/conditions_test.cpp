@@ -157,5 +157,13 @@ TEST_CASE("a latch is carried whatever resume says, a rollback is never carried"
   CHECK(run.value() == 0.0);
 }
 
+TEST_CASE("for_points puts off the earliest step, also of a rule that could fire at 0",
+          "[policy]") {
+  Run run(head() + detector("d", "s/0") + "[rule.x]\nof = [\"d\"]\nalert = \"info\"\n" +
+              "[rule.r]\nwhen = \"not\"\nof = [\"rule.x\"]\nfor_points = 3\nset.kl = 1.0\n",
+          rules_hello());
+  CHECK(run.machine.rule_evidence().at(1).earliest_step == Step{10});
+}
+
 }  // namespace
 }  // namespace phaseguard::policy
