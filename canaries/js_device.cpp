@@ -8,7 +8,6 @@
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
-#include <c10/util/Exception.h>
 
 #include <cmath>
 #include <initializer_list>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "canaries/tensor_checks.h"
+#include "probe/tensor_guard.h"
 
 namespace phaseguard::canaries {
 
@@ -162,7 +162,7 @@ at::ScalarType working_type(const at::Tensor& model, const at::Tensor& reference
 
 Result<JsSummary> js_divergence_aten(const at::Tensor& model, const at::Tensor& reference,
                                      JsVariant variant, std::size_t k) {
-  try {
+  return guarded([&]() -> Result<JsSummary> {
     if (auto ok = check_logits(model, reference); !ok) return tl::unexpected<Error>(ok.error());
     if (needs_k(variant)) {
       if (auto ok = check_k(k, static_cast<std::size_t>(model.size(1))); !ok) {
@@ -180,9 +180,7 @@ Result<JsSummary> js_divergence_aten(const at::Tensor& model, const at::Tensor& 
       values.value = values.lower = values.upper = full_rows(rows);
     }
     return summarise(to_host(values));
-  } catch (const c10::Error& error) {
-    return from_torch(error);
-  }
+  });
 }
 
 }  // namespace phaseguard::canaries

@@ -1,26 +1,13 @@
 #include "canaries/js_tensor.h"
 
-#include <c10/util/Exception.h>
-
-#include <sstream>
 #include <utility>
 #include <vector>
 
 #include "canaries/js_device.h"
 #include "canaries/tensor_checks.h"
+#include "probe/tensor_guard.h"
 
 namespace phaseguard::canaries {
-
-std::string shape_text(const at::Tensor& tensor) {
-  if (!tensor.defined()) return "an undefined tensor";
-  std::ostringstream out;
-  out << tensor.sizes() << " of " << tensor.scalar_type();
-  return out.str();
-}
-
-tl::unexpected<Error> from_torch(const c10::Error& error) {
-  return fail(Errc::kInvalidArgument, std::string("LibTorch: ") + error.what_without_backtrace());
-}
 
 Status check_logits(const at::Tensor& model, const at::Tensor& reference) {
   const bool fits = model.defined() && reference.defined() && model.dim() == 2 &&
@@ -57,7 +44,7 @@ std::vector<JsValue> rows_in_double(const at::Tensor& model, const at::Tensor& r
 
 Result<JsSummary> js_divergence(const at::Tensor& model, const at::Tensor& reference,
                                 JsVariant variant, std::size_t k) {
-  try {
+  return guarded([&]() -> Result<JsSummary> {
     if (auto ok = check_logits(model, reference); !ok) return tl::unexpected<Error>(ok.error());
     if (!model.device().is_cpu()) return js_divergence_aten(model, reference, variant, k);
     const at::Tensor a = model.detach(), b = reference.detach().to(at::kCPU);
@@ -75,9 +62,7 @@ Result<JsSummary> js_divergence(const at::Tensor& model, const at::Tensor& refer
                                      static_cast<std::size_t>(p.size(0)), variant, k);
     if (!values) return tl::unexpected<Error>(values.error());
     return summarise(std::move(*values));
-  } catch (const c10::Error& error) {
-    return from_torch(error);
-  }
+  });
 }
 
 Result<JsSummary> js_divergence_first_k(const at::Tensor& model, const at::Tensor& reference,
@@ -95,7 +80,7 @@ Result<JsSummary> js_divergence_first_k(const at::Tensor& model, const at::Tenso
 }
 
 Result<at::Tensor> last_unmasked(const at::Tensor& logits, const at::Tensor& attention) {
-  try {
+  return guarded([&]() -> Result<at::Tensor> {
     if (logits.defined() && logits.dim() == 2) return logits;
     if (!logits.defined() || !attention.defined() || logits.dim() != 3 || attention.dim() != 2 ||
         logits.size(0) != attention.size(0) || logits.size(1) != attention.size(1)) {
@@ -111,9 +96,7 @@ Result<at::Tensor> last_unmasked(const at::Tensor& logits, const at::Tensor& att
     const at::Tensor last = kept.flip({1}).argmax(1).neg().add(logits.size(1) - 1);
     const at::Tensor index = last.view({-1, 1, 1}).expand({-1, 1, logits.size(2)});
     return logits.gather(1, index).squeeze(1);
-  } catch (const c10::Error& error) {
-    return from_torch(error);
-  }
+  });
 }
 
 }  // namespace phaseguard::canaries

@@ -1,23 +1,15 @@
 #include "probe/probe_tensor.h"
 
 #include <ATen/ops/tensor.h>
-#include <c10/util/Exception.h>
 
 #include <cmath>
-#include <sstream>
 
 #include "monitor/base/text.h"
+#include "probe/tensor_guard.h"
 
 namespace phaseguard::probe {
 
 namespace {
-
-std::string shape_text(const at::Tensor& tensor) {
-  if (!tensor.defined()) return "an undefined tensor";
-  std::ostringstream out;
-  out << tensor.sizes() << " of " << tensor.scalar_type();
-  return out.str();
-}
 
 Status states_and_mask(const at::Tensor& states, const at::Tensor& mask) {
   if (!states.defined() || !mask.defined() || states.dim() != 3 || mask.dim() != 2 ||
@@ -30,15 +22,6 @@ Status states_and_mask(const at::Tensor& states, const at::Tensor& mask) {
     return fail(Errc::kInvalidArgument, "a row of the mask has no position: nothing to score");
   }
   return {};
-}
-
-template <class F>
-auto guarded(F&& body) -> decltype(body()) {
-  try {
-    return body();
-  } catch (const c10::Error& error) {
-    return fail(Errc::kInvalidArgument, std::string("LibTorch: ") + error.what_without_backtrace());
-  }
 }
 
 // Only [B] logits leave the device.

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "monitor/base/text.h"
+#include "probe/tensor_guard.h"
 
 namespace phaseguard::probe {
 
@@ -70,17 +71,6 @@ void show_output(torch::jit::Module& layer) {
   torch::jit::Node* node = graph->create(c10::Symbol::fromQualString(kOperator),
                                          {graph->inputs().at(0), graph->outputs().at(0)}, 0);
   node->insertBefore(graph->return_node());
-}
-
-template <class F>
-auto guarded(F&& body) -> decltype(body()) {
-  try {
-    return body();
-  } catch (const c10::Error& error) {
-    return fail(Errc::kInvalidArgument, std::string("LibTorch: ") + error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    return fail(Errc::kInvalidArgument, std::string("LibTorch: ") + error.what());
-  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdio>
 
+#include "monitor/base/html.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/backtest.h"
 #include "monitor/ctl/backtest_plots.h"

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <map>
 
+#include "monitor/base/html.h"
 #include "monitor/ctl/svg_plot.h"
 #include "monitor/ctl/text_lines.h"
 

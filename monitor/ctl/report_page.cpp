@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdio>
 
+#include "monitor/base/html.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/svg_plot.h"
 
@@ -221,6 +222,10 @@ std::string facts_of(const ReportedRun& reported) {
            row("canary set", state.hello->canary_set + ", " +
                                  std::to_string(state.hello->canary_ids.size()) + " prompts, " +
                                  state.hello->canary_digest);
+    for (const std::string& note : state.hello->notes) {
+      const std::size_t colon = std::min(note.find(": "), note.size());
+      out += row(html(note.substr(0, colon)), note.substr(std::min(colon + 2, note.size())));
+    }
   }
   out += lives_of(state);
   out += "<tr><th>verify</th>" +

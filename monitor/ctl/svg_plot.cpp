@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "monitor/base/html.h"
 #include "monitor/base/text.h"
 
 namespace phaseguard::ctl {
@@ -206,32 +207,6 @@ std::string heading(const Plot& plot) {
 }
 
 }  // namespace
-
-std::string html(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 && c != '\n' ? '?' : c;
-    }
-  }
-  return out;
-}
 
 std::string svg_of(const Plot& plot) {
   const bool has_points = std::any_of(plot.lines.begin(), plot.lines.end(),

@@ -43,7 +43,4 @@ struct Plot {
 // The <svg> element, or a line of text when there is no point to draw.
 [[nodiscard]] std::string svg_of(const Plot& plot);
 
-// Text with the characters that HTML gives a meaning replaced, control bytes shown as '?'.
-[[nodiscard]] std::string html(std::string_view text);
-
 }  // namespace phaseguard::ctl

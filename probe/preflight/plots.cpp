@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "monitor/base/html.h"
+
 namespace phaseguard::preflight {
 
 namespace {
@@ -68,32 +70,6 @@ std::string empty_plot(const std::string& title, const std::string& x) {
 }
 
 }  // namespace
-
-std::string html(const std::string& text) {
-  std::string out;
-  for (char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 std::string svg_of(const Histogram& histogram) {
   if (histogram.values.empty()) return empty_plot(histogram.title, histogram.x);

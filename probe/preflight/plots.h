@@ -7,9 +7,6 @@
 
 namespace phaseguard::preflight {
 
-// & < > " ' escaped.
-[[nodiscard]] std::string html(const std::string& text);
-
 struct Line {
   double at = 0.0;
   std::string label;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/base/html.h"
 #include "probe/preflight/plots.h"
 #include "probe/preflight/render.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "trainer-hook/defenses/tensor_guard.h"
+#include "probe/tensor_guard.h"
 
 namespace phaseguard::defenses {
 

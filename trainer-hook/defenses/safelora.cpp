@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "monitor/base/text.h"
-#include "trainer-hook/defenses/tensor_guard.h"
+#include "probe/tensor_guard.h"
 
 namespace phaseguard::defenses {
 

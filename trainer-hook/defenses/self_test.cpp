@@ -9,8 +9,8 @@
 #include <string>
 
 #include "monitor/base/text.h"
+#include "probe/tensor_guard.h"
 #include "trainer-hook/defenses/kl.h"
-#include "trainer-hook/defenses/tensor_guard.h"
 
 namespace phaseguard::defenses {
 

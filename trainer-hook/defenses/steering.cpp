@@ -6,7 +6,7 @@
 #include <string>
 
 #include "monitor/base/text.h"
-#include "trainer-hook/defenses/tensor_guard.h"
+#include "probe/tensor_guard.h"
 
 namespace phaseguard::defenses {
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "trainer-hook/defenses/tensor_guard.h"
+#include "probe/tensor_guard.h"
 
 namespace phaseguard::defenses {
 
