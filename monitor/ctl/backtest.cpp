@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <utility>
 
 #include "monitor/base/text.h"
@@ -43,6 +44,7 @@ class Collector {
     auto traced = trace(*reader, documents_,
                         {out_.options.rule, out_.options.until_step, out_.options.until_raise});
     if (!traced) return tl::unexpected(traced.error());
+    if (auto fresh = check_fresh(file, *reader); !fresh) return fresh;
     LabelledRun run;
     run.file = file;
     run.name = traced->run.text();
@@ -87,9 +89,26 @@ class Collector {
   }
 
  private:
+  // The same recording twice, under whatever names, would count as two runs and narrow every
+  // interval.
+  Status check_fresh(const std::string& file, const store::Reader& reader) {
+    auto first = reader.page(Seq{0}, 1);
+    if (!first) return tl::unexpected(first.error());
+    std::string key = reader.run().text();
+    for (const wire::Message& message : *first) {
+      if (const auto* hello = std::get_if<wire::Hello>(&message.body)) key += " " + hello->session;
+    }
+    const auto [known, fresh] = recordings_.emplace(key, file);
+    if (fresh) return {};
+    return fail(Errc::kInvalidArgument, file + ": the same recording of run " +
+                                            reader.run().text() + " as " + known->second +
+                                            "; give each once");
+  }
+
   const std::vector<policy::Document>& documents_;
   Backtest& out_;
   std::vector<std::string> used_;
+  std::map<std::string, std::string> recordings_;  // run and session -> file
 };
 
 ClassScore class_score(const Backtest& all, const PolicyScore& policy, bool malicious) {

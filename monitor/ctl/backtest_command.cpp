@@ -72,6 +72,11 @@ int run_backtest(Asked asked, bool as_json) {
   for (const std::string& file : asked.policies) {
     auto document = read_policy(file);
     if (!document) return failed(document.error());
+    for (std::size_t i = 0; i < documents.size(); ++i) {
+      if (documents[i].digest != document->digest) continue;
+      return failed({Errc::kInvalidArgument,
+                     file + ": the same policy as " + asked.policies[i] + "; give each once"});
+    }
     documents.push_back(std::move(*document));
   }
   auto files = run_files(asked.runs);
@@ -88,7 +93,13 @@ int run_backtest(Asked asked, bool as_json) {
   } else {
     std::printf("%s", backtest_text(*result).c_str());
   }
-  return result->passed() ? kDone : kFindings;
+  if (!result->passed()) return kFindings;
+  for (const PolicyScore& policy : result->policies) {
+    if (!policy.runs.empty()) continue;
+    return failed({Errc::kRefused, policy.file + ": fits none of these runs, so nothing was "
+                                                 "measured for it; \"left out\" says why"});
+  }
+  return kDone;
 }
 
 }  // namespace
@@ -119,7 +130,7 @@ void add_backtest(CLI::App& app, Context& context) {
   command
       ->add_option("--until-step", asked->until_step,
                    "Take the detectors' largest values up to this step only")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1000000000000}));
   command->add_flag(
       "--until-raise", asked->options.until_raise,
       "Take the detectors' largest values of each run from before its own first raise "
@@ -128,6 +139,7 @@ void add_backtest(CLI::App& app, Context& context) {
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   command->add_option("--seed", asked->options.seed, "Seed of the bootstrap")
+      ->check(CLI::Range(std::int64_t{0}, INT64_MAX))
       ->capture_default_str();
   command->add_option("--html", asked->html, "Also write one self-contained page with plots");
 }

@@ -58,6 +58,8 @@ Result<Label> label_of(const std::vector<std::string>& cells, const std::string&
 Result<Labels> parse_labels(std::string_view text, const std::string& file) {
   Labels out;
   bool header = false;
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // spreadsheets write it
+  if (text.substr(0, 3) == kByteOrderMark) text.remove_prefix(3);
   for (const TextLine& line : lines_of(text)) {
     const std::vector<std::string> cells = split(line.text, ',');
     const std::string where = place(file, line.number);
@@ -87,7 +89,7 @@ Result<Labels> parse_labels(std::string_view text, const std::string& file) {
   }
   if (!header) {
     return fail(Errc::kMalformed,
-                file + ": expected a CSV that begins with run,label, found " + "nothing");
+                file + ": expected a CSV that begins with run,label, found nothing");
   }
   return out;
 }

@@ -1,34 +1,64 @@
 #include "monitor/ctl/files.h"
 
+#include <array>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <system_error>
 
 #include "monitor/base/text.h"
 
 namespace phaseguard::ctl {
 
-Result<std::string> read_text(const std::filesystem::path& path) {
+namespace {
+
+constexpr std::size_t kMaxText = std::size_t{512} * 1024 * 1024;
+
+bool is_folder(const std::filesystem::path& path) {
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
-    return fail(Errc::kNotFound, path.string() + ": expected a file, found a folder");
-  }
+  return std::filesystem::is_directory(path, error);
+}
+
+// errno in words.
+std::string reason() { return std::generic_category().message(errno); }
+
+}  // namespace
+
+Result<std::string> read_text(const std::filesystem::path& path) {
+  const std::string name = path.string();
+  if (is_folder(path)) return fail(Errc::kNotFound, name + ": expected a file, found a folder");
+  errno = 0;
   std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Errc::kNotFound, path.string() + ": cannot be read; is the name right?");
-  std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (in.bad()) return fail(Errc::kIo, path.string() + ": reading failed");
+  if (!in) {
+    const char* hint = errno == ENOENT ? "; is the name right?" : "";
+    return fail(Errc::kNotFound, name + ": cannot be read (" + reason() + ")" + hint);
+  }
+  std::string text;
+  std::array<char, 65536> block{};
+  while (in.read(block.data(), block.size()) || in.gcount() > 0) {
+    text.append(block.data(), static_cast<std::size_t>(in.gcount()));
+    if (text.size() > kMaxText) {
+      return fail(Errc::kMalformed,
+                  name + ": expected at most 512 MiB of text; is this the right file?");
+    }
+  }
+  if (in.bad()) return fail(Errc::kIo, name + ": reading failed (" + reason() + ")");
   return text;
 }
 
 Status write_text(const std::filesystem::path& path, const std::string& text) {
+  if (is_folder(path)) {
+    return fail(Errc::kIo, path.string() + ": expected a file to write, found a folder");
+  }
+  errno = 0;
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
   out << text;
   out.close();
   if (!out) {
-    return fail(Errc::kIo, path.string() + ": cannot be written; does its folder exist?");
+    const char* hint = errno == ENOENT ? "; does its folder exist?" : "";
+    return fail(Errc::kIo, path.string() + ": cannot be written (" + reason() + ")" + hint);
   }
   return {};
 }

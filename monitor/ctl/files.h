@@ -11,7 +11,7 @@
 
 namespace phaseguard::ctl {
 
-// The whole file. Errors name it.
+// The whole file, which may be a pipe; at most 512 MiB. Errors name it and say why.
 [[nodiscard]] Result<std::string> read_text(const std::filesystem::path& path);
 [[nodiscard]] Status write_text(const std::filesystem::path& path, const std::string& text);
 

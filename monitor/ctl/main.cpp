@@ -2,7 +2,10 @@
 // policies; live ones talk to a daemon over its operator socket.
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
 
+#include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
 
 namespace {
@@ -14,6 +17,33 @@ constexpr const char* kFooter =
     "broken chain, a policy with errors, a canary set with flaws).\n'phaseguard COMMAND --help' "
     "has the options of a "
     "command.";
+
+// What is wrong with a word where a command belongs; "": nothing. CLI11 would say no more than that
+// a command is required.
+std::string unknown_command(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* at = &app;
+  std::string path = "phaseguard";
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    std::vector<std::string> known;
+    const CLI::App* next = nullptr;
+    for (const CLI::App* command : at->get_subcommands({})) {
+      known.push_back(command->get_name());
+      if (command->get_name() == word) next = command;
+    }
+    if (known.empty()) return "";
+    if (!word.empty() && word[0] == '-') continue;
+    if (next == nullptr) {
+      const std::string near = phaseguard::nearest(word, known);
+      return "there is no command " + phaseguard::quoted(word, 60) +
+             (near.empty() ? "" : "; did you mean \"" + near + "\"?") + " ('" + path +
+             " --help' lists them)";
+    }
+    at = next;
+    path += " " + word;
+  }
+  return "";
+}
 
 int parse_and_run(int argc, char** argv) {
   using namespace phaseguard::ctl;
@@ -39,6 +69,10 @@ int parse_and_run(int argc, char** argv) {
   add_judge(app, context);
   add_evaluate(app, context);
   add_backtest(app, context);
+  if (const std::string wrong = unknown_command(app, argc, argv); !wrong.empty()) {
+    std::fprintf(stderr, "phaseguard: %s\n", wrong.c_str());
+    return kUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -26,6 +26,8 @@ Error database_error(sqlite3* db, const std::string& path, int code) {
     case SQLITE_READONLY:
     case SQLITE_PERM:
       return {Errc::kIo, path + ": may not be written (" + said + "); check its permissions"};
+    case SQLITE_CANTOPEN:
+      return {Errc::kIo, path + ": cannot be opened (" + said + "); check its permissions"};
     default:
       return {Errc::kIo, path + ": " + said};
   }

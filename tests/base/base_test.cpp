@@ -21,6 +21,10 @@ TEST_CASE("a run id is safe as a file name", "[base]") {
 TEST_CASE("text from outside cannot reach a terminal as control bytes", "[base][hostile]") {
   CHECK(quoted("a\x1b[2J\n\"") == "\"a\\x1b[2J\\n\\\"\"");
   CHECK(quoted(std::string(300, 'a'), 3) == "\"aaa...\"");
+  CHECK(quoted("\xc3\xa9\xff\xc3(\xe2\x82") == "\"\xc3\xa9\\xff\\xc3(\\xe2\\x82\"");
+  CHECK(quoted("a\xc3\xa9z", 2) == "\"a...\"");  // no half of a character
+  CHECK(quoted("a\xc3\xa9z", 3) == "\"a\xc3\xa9...\"");
+  CHECK(quoted("\x80\x80\x80\x80\x80", 4) == "\"\\x80...\"");
 }
 
 TEST_CASE("a slip of the pen finds its word", "[base]") {

@@ -265,6 +265,77 @@ TEST_CASE("backtest: table, JSON, page, criteria and their exit codes", "[ctl][e
   REQUIRE(phaseguard_with(place, "backtest " + place.folder().string()).code == 2);
 }
 
+TEST_CASE("backtest: what is given twice, or fits nothing", "[ctl][e2e][hostile]") {
+  const test::Place place;
+  const std::string bad = place.file("bad-1").string();
+  const std::string good = place.file("good-1").string();
+  test::malicious().write(bad);
+  test::harmless().write(good);
+  const auto written = [&](const std::string& name, const std::string& text) {
+    test::write_bytes(place.folder() / name, text);
+    return (place.folder() / name).string();
+  };
+  const std::string policy = written("small.toml", test::kPolicy);
+  const std::string again = written("again.toml", test::kPolicy);
+  const std::string with = "backtest --policy " + policy + " ";
+  const std::string copy = written("copy.phaseguard", test::bytes_of(bad));
+  // Twice the same run would narrow every interval.
+  require_one_line(phaseguard_with(place, with + bad + " " + good + " " + bad), 1,
+                   "give each once");
+  require_one_line(phaseguard_with(place, with + bad + " " + good + " " + copy), 1,
+                   copy + ": the same recording of run bad-1 as " + bad + "; give each once");
+  require_one_line(phaseguard_with(place, with + "--policy " + again + " " + bad + " " + good), 1,
+                   again + ": the same policy as " + policy + "; give each once");
+  std::string other = test::kPolicy;
+  other.replace(other.find("judge/score"), 11, "judge/other");
+  const std::string misfit = written("other.toml", other);
+  const Done none = phaseguard_with(place, "backtest --policy " + misfit + " " + bad + " " + good);
+  require_one_line(none, 1, misfit + ": fits none of these runs");
+  REQUIRE(none.out.find("left out") != std::string::npos);
+  // Spreadsheets write a byte-order mark and \r\n.
+  const std::string labels =
+      written("labels.csv", "\xef\xbb\xbfrun,label\r\nbad-1,malicious\r\ngood-1,harmless\r\n");
+  REQUIRE(phaseguard_with(place, with + "--labels " + labels + " " + bad + " " + good).code == 0);
+  const std::string folder = place.folder().string();
+  const std::string runs = " " + bad + " " + good;
+  require_one_line(phaseguard_with(place, with + "--html " + folder + runs), 1,
+                   "expected a file to write, found a folder");
+  require_one_line(phaseguard_with(place, with + "--html " + folder + "/no/x.html" + runs), 1,
+                   "cannot be written (No such file or directory); does its folder exist?");
+  require_one_line(phaseguard_with(place, with + "--html /dev/full" + runs), 1,
+                   "cannot be written (No space left on device)");
+  const Done step = phaseguard_with(place, with + "--until-step -5" + runs);
+  REQUIRE(step.code == 2);
+  REQUIRE(step.err.find("not in range 0 to 1000000000000") != std::string::npos);
+  REQUIRE(phaseguard_with(place, with + "--seed -1" + runs).code == 2);
+}
+
+TEST_CASE("text that cannot be read says why; binary is shown as such", "[ctl][e2e][hostile]") {
+  const test::Place place;
+  const std::string nowhere = (place.folder() / "nowhere.toml").string();
+  require_one_line(phaseguard_with(place, "policy check " + nowhere), 2,
+                   "cannot be read (No such file or directory); is the name right?");
+  require_one_line(phaseguard_with(place, "policy check /dev/zero"), 2, "at most 512 MiB of text");
+  test::write_bytes(place.folder() / "binary", std::string("\x80\xff\x01x\n"));
+  const std::string binary = (place.folder() / "binary").string();
+  test::write_bytes(place.folder() / "small.toml", test::kPolicy);
+  const std::string check = "policy check " + (place.folder() / "small.toml").string();
+  require_one_line(phaseguard_with(place, check + " --declare " + binary), 2,
+                   "found \"\\x80\\xff\\x01x\"");
+}
+
+TEST_CASE("a command that there is not is named", "[ctl][e2e][hostile]") {
+  const test::Place place;
+  require_one_line(phaseguard_with(place, "replya x"), 2,
+                   "there is no command \"replya\"; did you mean \"replay\"? ('phaseguard --help' "
+                   "lists them)");
+  require_one_line(phaseguard_with(place, "policy chek x"), 2,
+                   "there is no command \"chek\"; did you mean \"check\"? ('phaseguard policy "
+                   "--help' lists them)");
+  require_one_line(phaseguard_with(place, "policy zzzzzzzzz"), 2,
+                   "there is no command \"zzzzzzzzz\" ('phaseguard policy --help' lists them)");
+}
+
 TEST_CASE("wrong usage is exit code 2", "[ctl][e2e]") {
   const test::Place place;
   for (const char* words :
