@@ -107,6 +107,8 @@ TEST_CASE("edges: what stands where a number, a word or a table should", "[polic
         "integer 3; to ask for one write request = \"rollback\""},
        {"signal = \"canary/js\"", "signal = 3\ncombine = \"max\"",
         "9:10: \"signal\" in [detector.js]: expected a string in quotes, found the integer 3"},
+       {"signal = \"canary/js\"", "signal = \"canary/js\"\nminus = 3",
+        "10:9: \"minus\" in [detector.js]: expected a string in quotes, found the integer 3"},
        {"max = 4.0", "max = 4.0\nsubstitute = 5.0",
         "7:14: \"substitute\" in [knob.kl]: expected a value from min = 0 to max = 4, found 5"},
        {"type = \"level\"", "type = \"ewma\"\nhalflife = 2e9",
