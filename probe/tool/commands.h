@@ -11,6 +11,7 @@
 #include "monitor/base/result.h"
 #include "probe/preflight/render.h"
 #include "probe/probe.h"
+#include "trainer-hook/judge/words.h"
 
 namespace phaseguard::probe_tool {
 
@@ -63,8 +64,9 @@ struct PreflightCommand {
   std::size_t batch = 16;  // samples a step, of the policy's rehearsal
   std::int64_t cadence = 5;
   std::size_t measurements = 20;
-  std::string cache;  // partial results of the pass; empty: none kept
-  std::string judge;  // scores of `phaseguard judge score`, merged by sample hash
+  std::string cache;        // partial results of the pass; empty: none kept
+  judge::TableWords judge;  // real scores in place of those the samples have, by sample hash
+  std::string judge_data;   // prompts and answers of SAMPLES, for an endpoint
   std::string policy, clean, html;
   std::optional<double> lambda;
   preflight::Options options;
@@ -75,7 +77,11 @@ int run_preflight(const PreflightCommand& command, const std::atomic<bool>& stop
 
 // One pass of the lab's theta0 over one of its data sets. `theta0_file` empty: the shipped one.
 // Built with LibTorch; without it kUnsupported.
-[[nodiscard]] Result<probe::SampleFile> lab_pass(const PreflightCommand& command,
-                                                 const std::atomic<bool>& stop);
+struct LabPass {
+  probe::SampleFile file;
+  std::vector<TrainingSample> samples;  // in words, for a judge
+};
+[[nodiscard]] Result<LabPass> lab_pass(const PreflightCommand& command,
+                                       const std::atomic<bool>& stop);
 
 }  // namespace phaseguard::probe_tool

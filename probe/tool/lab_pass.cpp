@@ -7,6 +7,7 @@
 #include "probe/sample_cache.h"
 #include "probe/tool/commands.h"
 #include "trainer-hook/lab/blas.h"
+#include "trainer-hook/lab/live_judge.h"
 #include "trainer-hook/lab/scores.h"
 
 namespace phaseguard::probe_tool {
@@ -52,7 +53,7 @@ Result<lab::Theta0> open_theta0(const std::string& named) {
 
 }  // namespace
 
-Result<probe::SampleFile> lab_pass(const PreflightCommand& command, const std::atomic<bool>& stop) {
+Result<LabPass> lab_pass(const PreflightCommand& command, const std::atomic<bool>& stop) {
   const auto data = lab::parse_data_set(command.lab);
   if (!data) return tl::unexpected(data.error());
   lab::set_threads(1);
@@ -64,7 +65,11 @@ Result<probe::SampleFile> lab_pass(const PreflightCommand& command, const std::a
   tune.judge_error = command.judge_error;
   tune.seed = command.seed;
   const lab::ScoredSet set = draw_set(lab::World(theta0->world), tune, command.lab_samples);
-  probe::SampleFile out;
+  LabPass pass;
+  for (const lab::Example& example : set.examples) {
+    pass.samples.push_back(lab::training_sample(example));
+  }
+  probe::SampleFile& out = pass.file;
   out.source = source_of(*theta0, tune);
   std::optional<probe::SampleCache> cache;
   if (!command.cache.empty()) {
@@ -92,7 +97,7 @@ Result<probe::SampleFile> lab_pass(const PreflightCommand& command, const std::a
                            : "; name a --cache to be able to go on"));
   }
   out.samples = std::move(outcome->samples);
-  return out;
+  return pass;
 }
 
 }  // namespace phaseguard::probe_tool

@@ -130,8 +130,14 @@ void add_preflight(CLI::App& app, PreflightCommand& command) {
   sub->add_option("--lambda", command.lambda,
                   "KL weight in question (default: the largest the policy can set)")
       ->check(CLI::Range(0.0, 1e6));
-  sub->add_option("--judge", command.judge,
+  sub->add_option("--judge,--judge-scores", command.judge.scores,
                   "Scores written by `phaseguard judge score`, found by sample hash");
+  phaseguard::judge::add_endpoint_options(*sub, command.judge.endpoint, "--judge-", false);
+  sub->add_option("--judge-out", command.judge.out,
+                  "With an endpoint: file its scores go to, and from which an interrupted run goes "
+                  "on");
+  sub->add_option("--judge-data", command.judge_data,
+                  "With an endpoint and SAMPLES: their prompts and answers (JSON Lines)");
   sub->add_option("--clean", command.clean,
                   "Scored samples known to be harmless: the judge's errors are measured there");
   sub->add_option("--flag-llr", command.options.flag_llr, "Persona ratio above which to flag, nats")

@@ -3,8 +3,7 @@
 
 namespace phaseguard::probe_tool {
 
-Result<probe::SampleFile> lab_pass(const PreflightCommand& /*command*/,
-                                   const std::atomic<bool>& /*stop*/) {
+Result<LabPass> lab_pass(const PreflightCommand& /*command*/, const std::atomic<bool>& /*stop*/) {
   return fail(Errc::kUnsupported,
               "--lab: this program was built without LibTorch (PHASEGUARD_TORCH=OFF); score the "
               "samples elsewhere and name their file");

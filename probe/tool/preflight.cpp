@@ -2,11 +2,11 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
-#include <unordered_map>
+#include <limits>
 
-#include "monitor/base/text.h"
+#include "monitor/base/samples.h"
 #include "probe/tool/commands.h"
-#include "trainer-hook/judge/source.h"
+#include "trainer-hook/judge/words.h"
 
 namespace phaseguard::probe_tool {
 
@@ -34,32 +34,67 @@ Status write_text(const std::string& file, const std::string& text) {
   return {};
 }
 
-// Puts the risk of a judge's stored verdict into each sample it knows.
-Status merge_judge(const std::string& file, std::vector<probe::SampleScore>& samples) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return fail(Errc::kNotFound, file + ": expected a file of judge scores, found none");
-  std::unordered_map<std::string, double> risks;
-  std::string line;
-  for (std::size_t number = 1; std::getline(in, line); ++number) {
-    if (line.empty() || line == "\r") continue;
-    const auto read = judge::parse_table_line(line);
-    if (!read) {
-      return fail(Errc::kMalformed,
-                  file + ":" + std::to_string(number) + ": " + read.error().message);
-    }
-    if (read->score.scored()) risks[read->sample] = judge::risk_of(read->score.score);
-  }
+// Puts the judge's risks in place of those the samples came with: two judges do not mix, so that a
+// sample it does not know has none.
+Status merge_judge(const judge::TableSource& table, const std::string& name,
+                   std::vector<probe::SampleScore>& samples) {
   std::size_t known = 0;
   for (probe::SampleScore& sample : samples) {
-    const auto found = risks.find(sample.id);
-    if (found == risks.end()) continue;
-    sample.judge = found->second;
-    ++known;
+    const auto score = table.score_of(sample.id);
+    sample.judge = score ? judge::risk_of(*score) : std::numeric_limits<double>::quiet_NaN();
+    known += score ? 1 : 0;
   }
   if (known > 0) return {};
-  return fail(Errc::kNotFound, file + ": none of its " + std::to_string(risks.size()) +
+  return fail(Errc::kNotFound, name + ": none of its " + std::to_string(table.size()) +
                                    " scores is of one of these samples (both are found by sample "
                                    "hash): it is of another data set");
+}
+
+Result<std::vector<TrainingSample>> read_data(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return fail(Errc::kNotFound, file + ": expected the samples in words, found no file");
+  const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  return parse_samples(text, file);
+}
+
+Status judge_samples(const PreflightCommand& command, LabPass& pass) {
+  if (!command.judge.named()) return {};
+  if (!command.judge_data.empty()) {
+    auto data = read_data(command.judge_data);
+    if (!data) return tl::unexpected(data.error());
+    pass.samples = std::move(*data);
+  }
+  judge::ProgressBar bar;
+  const auto table =
+      judge::open_table(command.judge, pass.samples,
+                        [&](const judge::PrescoreProgress& progress) { bar.show(progress); });
+  if (!table) return tl::unexpected(table.error());
+  const bool ahead = !command.judge.scores.empty();
+  return merge_judge(**table, ahead ? command.judge.scores : command.judge.out, pass.file.samples);
+}
+
+Result<LabPass> read_pass(const PreflightCommand& command, const std::atomic<bool>& stop) {
+  if (!command.lab.empty()) return lab_pass(command, stop);
+  auto file = probe::read_samples(command.samples);
+  if (!file) return tl::unexpected(file.error());
+  return LabPass{std::move(*file), {}};
+}
+
+// What is wrong with the words about a judge.
+Status check_judge(const PreflightCommand& command) {
+  const judge::TableWords& judge = command.judge;
+  if (auto ok = judge::check(judge, "--judge-"); !ok) return ok;
+  const bool endpoint = !judge.endpoint.url.empty();
+  const auto wrong = [](const char* what) { return fail(Errc::kInvalidArgument, what); };
+  if (!command.judge_data.empty() && (!endpoint || !command.lab.empty())) {
+    return wrong("--judge-data goes with --judge-endpoint and a file of SAMPLES");
+  }
+  if (endpoint && command.lab.empty() && command.judge_data.empty()) {
+    return wrong(
+        "--judge-endpoint needs --judge-data, the prompts and answers of SAMPLES: the file of "
+        "scores does not hold them");
+  }
+  return {};
 }
 
 Result<preflight::Preflight> assemble(const PreflightCommand& command, probe::SampleFile file) {
@@ -103,12 +138,14 @@ Result<preflight::Preflight> assemble(const PreflightCommand& command, probe::Sa
 }  // namespace
 
 int run_preflight(const PreflightCommand& command, const std::atomic<bool>& stop) {
-  auto file = command.lab.empty() ? probe::read_samples(command.samples) : lab_pass(command, stop);
-  if (!file) return failed(file.error());
-  if (!command.judge.empty()) {
-    if (auto ok = merge_judge(command.judge, file->samples); !ok) return failed(ok.error());
+  if (auto ok = check_judge(command); !ok) {
+    (void)failed(ok.error());
+    return kUsage;
   }
-  const auto result = assemble(command, std::move(*file));
+  auto pass = read_pass(command, stop);
+  if (!pass) return failed(pass.error());
+  if (auto ok = judge_samples(command, *pass); !ok) return failed(ok.error());
+  const auto result = assemble(command, std::move(pass->file));
   if (!result) return failed(result.error());
   if (!command.html.empty()) {
     if (auto ok = write_text(command.html, page_of(*result)); !ok) return failed(ok.error());

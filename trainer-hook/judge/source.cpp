@@ -152,10 +152,15 @@ Result<std::unique_ptr<TableSource>> TableSource::parse(std::string_view jsonl,
   return out;
 }
 
+std::optional<double> TableSource::score_of(const std::string& hash) const {
+  const auto it = scores_.find(hash);
+  if (it == scores_.end()) return std::nullopt;
+  return it->second;
+}
+
 SampleScore TableSource::score(const TrainingSample& sample) noexcept {
   const std::string hash = hex(sample_hash(sample));
-  const auto it = scores_.find(hash);
-  if (it != scores_.end()) return scored(it->second, Outcome::kNotInTable);
+  if (const auto known = score_of(hash)) return scored(*known, Outcome::kNotInTable);
   return unscored(Outcome::kNotInTable, "no score for sample " + hash.substr(0, 12) +
                                             "...; score the data set that is trained on");
 }

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -57,6 +58,8 @@ class TableSource : public Source {
                                                                   std::string_view source);
 
   [[nodiscard]] SampleScore score(const TrainingSample& sample) noexcept override;
+  // 1..5 of the sample with this hash in hex; none: it was never scored.
+  [[nodiscard]] std::optional<double> score_of(const std::string& hash) const;
   [[nodiscard]] std::size_t size() const { return scores_.size(); }  // samples with a score
   [[nodiscard]] const std::string& judge() const { return judge_; }  // "": the file does not say
   [[nodiscard]] const std::string& rubric() const { return rubric_; }
