@@ -42,6 +42,12 @@ void draw_run(const Model& model, View& view, ImVec2 at, ImVec2 size) {
   const std::string label = state->label.empty() ? "" : "labelled " + one_line(state->label, 24);
   text_at(draw, {right - plot::text_size(label).x, row.y}, p.dim, label);
 
+  if (state->hello && !state->hello->notes.empty() && ImGui::IsWindowHovered()) {
+    std::string notes;  // what the trainer declared for the record, such as its pre-flight
+    for (const std::string& note : state->hello->notes) notes += one_line(note, 400) + "\n";
+    ImGui::SetTooltip("%s", notes.c_str());
+  }
+
   row = next_row(1.35F);
   const bool live = model.source().live;
   const std::string& link = model.health().link;
