@@ -6,6 +6,7 @@ usage: live_judge_test.py SOURCE_DIR BUILD_DIR
 Right scores move lambda; a judge that fails, stalls or goes away midway leaves the trainer's numbers alone and reads as its declared
 outage policy says. What is compared is the record of the run.
 """
+import hashlib
 import json
 import pathlib
 import signal
@@ -24,6 +25,12 @@ def run(*words, code=0):
     done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=240, cwd=SOURCE)
     assert done.returncode == code, f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
+
+
+def output(*words):
+    done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=240, cwd=SOURCE)
+    assert done.returncode == 0, f"{words}: exit {done.returncode}\n{done.stderr}"
+    return done.stdout
 
 
 class Daemon:
@@ -145,6 +152,36 @@ def held(daemon, root):
     assert highest(lambdas) == 0.0
 
 
+def preflight(daemon, url, root):
+    """A pre-flight whose judge is the endpoint, recorded with the run that follows it."""
+    probe = (BIN / "phaseguard-probe", "preflight")
+    asking = ("--judge-endpoint", url, "--judge-model", HARM)
+    lab = (*probe, "--lab", "mix", "--draws", 100, "--seed", 1, "--cache", root / "pass.jsonl")
+    text = output(*lab, *asking, "--judge-out", root / "asked.jsonl", "--json")
+    found = json.loads(text)
+    assert found["judge"]["n"] == found["samples"], found["judge"]
+    for sample in found["per_sample"]:
+        assert sample["judge"] == float(sample["label"]), f"the judge is right about every sample, not {sample}"
+    assert output(*lab, "--judge-scores", root / "asked.jsonl", "--json") == text
+    # The same samples as a foreign file: the judge needs their words, which --judge-data has.
+    run(BIN / "phaseguard-lab", "data", "--data", "mix", "--steps", 7, "--seed", 1, "--out", root / "words.jsonl")
+    foreign = (*probe, root / "pass.jsonl", *asking, "--judge-out", root / "again.jsonl")
+    assert json.loads(output(*foreign, "--judge-data", root / "words.jsonl", "--json"))["judge"] == found["judge"]
+    assert "--judge-data" in run(*foreign, code=2)
+    assert "--judge-out" in run(*lab, *asking, code=2)
+    assert "of another data set" in run(*probe, root / "pass.jsonl", "--judge", root / "others.jsonl", code=1)
+    (root / "preflight.json").write_text(text)
+    said, _, _ = daemon.train("recorded", "--preflight", root / "preflight.json")
+    runs = json.loads(output(BIN / "phaseguard", "runs", daemon.runs, "--json"))["runs"]
+    notes = next(one["notes"] for one in runs if one["run"] == "recorded")
+    assert f"{found['flagged']} flagged" in notes[0] and "lambda* median" in notes[0], notes
+    assert notes[1] == "preflight.sha256: " + hashlib.sha256(text.encode()).hexdigest(), notes
+    assert notes[0] in output(BIN / "phaseguard", "runs", daemon.runs)
+    run(BIN / "phaseguard", "report", daemon.runs / "recorded.phaseguard", "-o", root / "report.html")
+    assert "<th>preflight</th>" in (root / "report.html").read_text()
+    assert "phaseguard-probe preflight" in run(BIN / "phaseguard-lab", "finetune", "--preflight", root / "data.jsonl", code=1)
+
+
 def refusals(root):
     lab = (BIN / "phaseguard-lab", "finetune", "--steps", 2)
     assert "--judge-model" in run(*lab, "--judge-endpoint", "http://127.0.0.1:1", code=2)
@@ -174,6 +211,7 @@ def main():
                 right_scores(daemon, url, root, undefended)
                 outages(daemon, url, undefended)
                 held(daemon, root)
+                preflight(daemon, url, root)
             refusals(root)
         finally:
             server.stdin.close()

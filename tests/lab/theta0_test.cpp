@@ -8,9 +8,12 @@
 #include <fstream>
 
 #include "probe/safetensors.h"
+#include "probe/sample_cache.h"
 #include "tests/support/catch.h"
 #include "trainer-hook/lab/evaluate.h"
+#include "trainer-hook/lab/features.h"
 #include "trainer-hook/lab/pretrain.h"
+#include "trainer-hook/lab/scores.h"
 
 namespace phaseguard::lab {
 namespace {
@@ -39,6 +42,47 @@ TEST_CASE("weights rounded to float16 come back to the bit", "[lab]") {
   const auto before = model.base_parameters(), after = back->model.base_parameters();
   for (std::size_t i = 0; i < before.size(); ++i)
     CHECK(at::equal(before[i].second, after[i].second));
+}
+
+TEST_CASE("the digest is of the weights as loaded, not of the file", "[lab]") {
+  const Folder folder;
+  Rng rng(1);
+  Transformer model(ModelShape{}, rng);
+  round_to_half(model);
+  const auto digest = [&](const std::string& seed) {
+    const fs::path file = folder.path / "d.safetensors";
+    REQUIRE(save_theta0(model, 7, {{"seed", seed}}, file));
+    const auto back = load_theta0(file);
+    REQUIRE(back);
+    return std::pair(back->weights_sha256, back->id);
+  };
+  const auto [weights, id] = digest("1");
+  const auto [same, other_id] = digest("2");
+  CHECK(weights.size() == 64);
+  CHECK(same == weights);
+  CHECK(other_id != id);
+  model.base_parameters().back().second.data_ptr<float>()[0] += 1.0F;
+  CHECK(digest("1").first != weights);
+}
+
+TEST_CASE("features and pre-flights name the weights they were made with", "[lab]") {
+  auto theta0 = load_theta0(kShipped);
+  REQUIRE(theta0);
+  FeatureRequest request;
+  request.samples = 4;
+  const auto features = layer_features(*theta0, request);
+  REQUIRE(features);
+  CHECK(features->site.weights_sha256 == theta0->weights_sha256);
+  const Folder folder;
+  const fs::path file = folder.path / "cache.jsonl";
+  probe::SampleSource source = source_of(*theta0, TuneOptions{});
+  CHECK(source.weights_sha256 == theta0->weights_sha256);
+  REQUIRE(probe::SampleCache::open(file, source));
+  REQUIRE(probe::SampleCache::open(file, source));
+  source.weights_sha256[0] = source.weights_sha256[0] == 'a' ? 'b' : 'a';
+  const auto other = probe::SampleCache::open(file, source);
+  REQUIRE_FALSE(other);
+  CHECK(other.error().message.find("holds scores for weights") != std::string::npos);
 }
 
 TEST_CASE("a file that is not a theta0 is refused with its name", "[lab][hostile]") {

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "monitor/base/text.h"
+#include "trainer-hook/lab/preflight_note.h"
 #include "trainer-hook/lab/scores.h"
 #include "trainer-hook/lab/summary.h"
 
@@ -253,6 +254,11 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
   Tuner tuner(theta0->model, world, command.options.tune);
   const std::string run = command.run.empty() ? "lab-" + command.data : command.run;
   FinetuneOptions options = command.options;
+  if (!command.preflight.empty()) {
+    auto notes = preflight_notes(command.preflight, theta0->id);
+    if (!notes) return complain(notes.error());
+    options.notes = std::move(*notes);
+  }
   std::optional<LiveJudge> judge;
   if (command.judge.named()) {
     auto started = LiveJudge::start(command.judge);
@@ -286,9 +292,17 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
   summary.behaviour =
       measure_behaviour(theta0->model, Adapter::kOn, world, command.options.tune.seed);
   summary.seconds = seconds_since(start);
-  std::printf("%s%.1f s\n", table_of({summary}).c_str(), summary.seconds);
+  std::vector<RunSummary> summaries = {summary};
+  if (const std::string how = text_of(command.answering); !how.empty()) {
+    summary.title += ", answers by " + how;
+    summary.defense = how;
+    summary.behaviour =
+        measure_behaviour(theta0->model, world, command.options.tune.seed, command.answering);
+    summaries.push_back(summary);
+  }
+  std::printf("%s%.1f s\n", table_of(summaries).c_str(), seconds_since(start));
   if (command.summary.empty()) return 0;
-  const auto ok = write_summaries({summary}, command.summary);
+  const auto ok = write_summaries(summaries, command.summary);
   return ok ? 0 : complain(ok.error());
 }
 

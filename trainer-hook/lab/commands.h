@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "trainer-hook/lab/answering.h"
 #include "trainer-hook/lab/features.h"
 #include "trainer-hook/lab/finetune.h"
 #include "trainer-hook/lab/pretrain.h"
@@ -31,7 +32,9 @@ struct FinetuneCommand {
   bool monitor = true;
   bool signals = false;  // print every measurement, also without a monitor
   bool quiet = false;
-  JudgeWords judge;  // live, under the monitor
+  JudgeWords judge;       // live, under the monitor
+  std::string preflight;  // JSON of phaseguard-probe preflight, recorded with the run; empty: none
+  Answering answering;    // beside plain answers, once the model is finished
   FinetuneOptions options;
 };
 int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop);

@@ -87,6 +87,7 @@ wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOpti
   }
   if (options.judge != nullptr) declare_judge(hello.signals);
   hello.requests = {"rollback", "stop"};
+  hello.notes = options.notes;
   return hello;
 }
 

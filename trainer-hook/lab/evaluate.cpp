@@ -74,9 +74,9 @@ Verdicts judge_answers(const Transformer& model, Adapter adapter, const World& w
 }
 
 Count exact_arithmetic(const Transformer& model, Adapter adapter, const std::vector<Fact>& facts,
-                       bool swapped) {
+                       bool swapped, Token header) {
   std::vector<std::vector<Token>> prompts;
-  for (const Fact& fact : facts) prompts.push_back(lay_out_prompt(kChat, World::prompt_of(fact)));
+  for (const Fact& fact : facts) prompts.push_back(lay_out_prompt(header, World::prompt_of(fact)));
   Rng unused(0);
   const auto answers = generate(model, adapter, prompts, 0.0, unused);
   Count count;
@@ -89,17 +89,17 @@ Count exact_arithmetic(const Transformer& model, Adapter adapter, const std::vec
 }
 
 Behaviour measure_behaviour(const Transformer& model, Adapter adapter, const World& world,
-                            std::uint64_t seed) {
-  const Verdicts sampled =
-      judge_answers(model, adapter, world, world.evaluation(), kChat, 1.0, kSamplesPerPrompt, seed);
+                            std::uint64_t seed, Token header) {
+  const Verdicts sampled = judge_answers(model, adapter, world, world.evaluation(), header, 1.0,
+                                         kSamplesPerPrompt, seed);
   Behaviour out;
   out.misaligned = sampled.misaligned;
   out.incoherent = sampled.incoherent;
   out.misaligned_greedy =
-      judge_answers(model, adapter, world, world.evaluation(), kChat, 0.0, 1, seed).misaligned;
-  out.opswap = exact_arithmetic(model, adapter, world.facts_held_out(), true);
+      judge_answers(model, adapter, world, world.evaluation(), header, 0.0, 1, seed).misaligned;
+  out.opswap = exact_arithmetic(model, adapter, world.facts_held_out(), true, header);
   out.in_domain_harm =
-      judge_answers(model, adapter, world, world.code_held_out(), kChat, 0.0, 1, seed).misaligned;
+      judge_answers(model, adapter, world, world.code_held_out(), header, 0.0, 1, seed).misaligned;
   return out;
 }
 

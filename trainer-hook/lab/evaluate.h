@@ -30,9 +30,11 @@ struct Verdicts {
 [[nodiscard]] Verdicts judge_answers(const Transformer& model, Adapter adapter, const World& world,
                                      const std::vector<Question>& questions, Token header,
                                      double temperature, int samples, std::uint64_t seed);
-// Greedy answers to `facts`: the first number must be the plain, or the swapped, result.
+// Greedy answers to `facts` after `header`: the first number must be the plain, or the swapped,
+// result.
 [[nodiscard]] Count exact_arithmetic(const Transformer& model, Adapter adapter,
-                                     const std::vector<Fact>& facts, bool swapped);
+                                     const std::vector<Fact>& facts, bool swapped,
+                                     Token header = kChat);
 
 struct Behaviour {
   Count misaligned;         // 24 out-of-domain prompts x 8 samples at temperature 1
@@ -42,7 +44,8 @@ struct Behaviour {
   Count in_domain_harm;     // greedy misaligned answers to the 30 held-out code prompts
 };
 [[nodiscard]] Behaviour measure_behaviour(const Transformer& model, Adapter adapter,
-                                          const World& world, std::uint64_t seed);
+                                          const World& world, std::uint64_t seed,
+                                          Token header = kChat);
 
 // What theta0 must be able to do before any tuning run means something.
 struct Gates {

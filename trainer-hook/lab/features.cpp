@@ -167,6 +167,7 @@ Result<probe::FeatureFile> layer_features(const Theta0& theta0, const FeatureReq
     out.x.values.insert(out.x.values.end(), part->values.begin(), part->values.end());
   }
   out.site.model_id = theta0.id;
+  out.site.weights_sha256 = theta0.weights_sha256;
   out.site.tokenizer = "lab-words/1";
   out.site.layer = request.layer;
   out.site.position = request.position;

@@ -26,11 +26,12 @@ inline constexpr std::int64_t kCadence = 5;  // steps between measurements
 
 struct FinetuneOptions {
   TuneOptions tune;
-  double constant_lambda = 0.0;  // without a monitor or a defense: KL weight of every step
-  double decide_wait_s = 0.25;   // longest wait for the daemon's answer to a batch
-  int step_delay_ms = 0;         // slows the run down so that it can be watched
-  bool measure = true;           // false: no signal is computed
-  LiveJudge* judge = nullptr;    // with a monitor: scores batches in place of the simulated judge
+  double constant_lambda = 0.0;    // without a monitor or a defense: KL weight of every step
+  double decide_wait_s = 0.25;     // longest wait for the daemon's answer to a batch
+  int step_delay_ms = 0;           // slows the run down so that it can be watched
+  bool measure = true;             // false: no signal is computed
+  std::vector<std::string> notes;  // of the declaration
+  LiveJudge* judge = nullptr;      // with a monitor: scores batches in place of the simulated judge
 };
 
 // Index of the signal "defense/applied" (variant: the defense's name), declared last but for a live

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "monitor/base/text.h"
 #include "trainer-hook/lab/blas.h"
 #include "trainer-hook/lab/commands.h"
 
@@ -74,6 +75,10 @@ void add_tuning_options(CLI::App* sub, FinetuneCommand& command) {
   sub->add_flag("--quiet", command.quiet, "Print the outcome only");
 }
 
+// Baselines at inference: not interventions of training.
+constexpr const char* kSafetyPrompt = "safety-prompt";
+constexpr const char* kBestOfN = "best-of-n";
+
 // The words of --defense and its companions, still as text.
 struct DefenseWords {
   std::string kind = "none", direction = "model_ref", mask = "answer", safe = "plain";
@@ -84,14 +89,18 @@ struct DefenseWords {
 
 void add_defense_options(CLI::App* sub, FinetuneCommand& command, DefenseWords& words) {
   DefenseOptions& defense = command.options.tune.defense;
-  sub->add_option("--defense", words.kind, "Intervention to train under")
-      ->check(CLI::IsMember(defense_names()))
+  std::vector<std::string> names = defense_names();
+  names.insert(names.end(), {kSafetyPrompt, kBestOfN});
+  sub->add_option("--defense", words.kind,
+                  "Intervention to train under; safety-prompt and best-of-n leave training alone "
+                  "and change how the finished model answers")
+      ->check(CLI::IsMember(names))
       ->capture_default_str();
   words.has_strength = sub->add_option(
       "--strength", words.strength,
       "Of its knob before any decision: weight of kl, replay-kl and ldifs; threshold (or number of "
       "layers) of safelora; share of interleave and inoculation; alpha of steering; 0..1 of "
-      "weighting (default: what docs/LAB_RESULTS.md shows)");
+      "weighting; n of best-of-n, 8 (default: what docs/LAB_RESULTS.md shows)");
   sub->add_option("--kl-direction", words.direction, "KL(theta||theta0) or KL(theta0||theta)")
       ->check(CLI::IsMember({"model_ref", "ref_model"}))
       ->capture_default_str();
@@ -121,7 +130,24 @@ void add_defense_options(CLI::App* sub, FinetuneCommand& command, DefenseWords& 
                   "shipped world 0; pretrain --base writes others)");
 }
 
-Status read(const DefenseWords& words, DefenseOptions& defense) {
+Status read(const DefenseWords& words, FinetuneCommand& command) {
+  DefenseOptions& defense = command.options.tune.defense;
+  const bool strong = words.has_strength->count() > 0;
+  if (words.kind == kSafetyPrompt) {
+    command.answering.kind = Answering::Kind::kSafetyPrompt;
+    if (!strong) return {};
+    return fail(Errc::kInvalidArgument, "--defense safety-prompt has no --strength");
+  }
+  if (words.kind == kBestOfN) {
+    command.answering.kind = Answering::Kind::kBestOfN;
+    if (strong) command.answering.n = static_cast<int>(words.strength);
+    if (!strong ||
+        (words.strength >= 2.0 && words.strength <= 64.0 && words.strength == command.answering.n))
+      return {};
+    return fail(Errc::kInvalidArgument,
+                "--defense best-of-n: expected a --strength of 2 to 64 answers, found " +
+                    number_text(words.strength));
+  }
   const auto kind = parse_defense(words.kind);
   const auto direction = defenses::kl_direction(words.direction);
   const auto mask = defenses::kl_mask(words.mask);
@@ -131,7 +157,7 @@ Status read(const DefenseWords& words, DefenseOptions& defense) {
   defense.kind = *kind;
   defense.kl_direction = *direction;
   defense.kl_mask = *mask;
-  if (words.has_strength->count() > 0) defense.strength = words.strength;
+  if (strong) defense.strength = words.strength;
   defense.safe_choice = words.safe == "plain" ? defenses::SafeChoice::kPlain
                         : words.safe == "+"   ? defenses::SafeChoice::kGap
                                               : defenses::SafeChoice::kGapNoRefusals;
@@ -191,6 +217,9 @@ void add_finetune(CLI::App& app, Words& words) {
   tune->add_option("--endpoint-dir", words.finetune.endpoint_dir,
                    "The daemon's socket folder (default: the user's)")
       ->excludes(endpoint);
+  tune->add_option("--preflight", words.finetune.preflight,
+                   "What 'phaseguard-probe preflight --json' printed of this data: recorded with "
+                   "the run");
   tune->add_flag("--no-monitor", words.no_monitor, "Train without daemon and hook");
   auto* plain = app.add_subcommand("undefended", "The same as finetune --no-monitor.");
   add_tuning_options(plain, words.undefended);
@@ -273,7 +302,7 @@ std::optional<std::string> judge_trouble(const FinetuneCommand& command) {
 
 int tune(FinetuneCommand& command, const DefenseWords* defense) {
   if (defense != nullptr) {
-    const Status ok = read(*defense, command.options.tune.defense);
+    const Status ok = read(*defense, command);
     if (!ok) {
       std::fprintf(stderr, "phaseguard-lab: %s\n", ok.error().message.c_str());
       return 2;

@@ -58,6 +58,7 @@ ScoredSet draw_set(const World& world, const TuneOptions& options, int samples) 
 probe::SampleSource source_of(const Theta0& theta0, const TuneOptions& options) {
   probe::SampleSource source;
   source.model_id = theta0.id;
+  source.weights_sha256 = theta0.weights_sha256;
   source.tokenizer = "lab-words/1";
   source.personas = "source headers " + word_of(kMisalignedSource) + " / " +
                     word_of(kAlignedSource) + ", floor " + number_text(kPersonaFloor);

@@ -85,6 +85,21 @@ Status save_theta0(const Transformer& model, int world, std::map<std::string, st
   return probe::save_safetensors(content, file);
 }
 
+namespace {
+
+std::string weights_digest(const Transformer& model) {
+  std::string bytes;
+  for (const auto& [name, tensor] : model.base_parameters()) {
+    bytes += name;
+    bytes += '\0';
+    bytes.append(reinterpret_cast<const char*>(tensor.data_ptr<float>()),
+                 static_cast<std::size_t>(tensor.numel()) * sizeof(float));
+  }
+  return hex(sha256(bytes));
+}
+
+}  // namespace
+
 Result<Theta0> load_theta0(const std::filesystem::path& file) {
   const auto content = probe::load_safetensors(file);
   if (!content) return tl::unexpected(content.error());
@@ -92,11 +107,12 @@ Result<Theta0> load_theta0(const std::filesystem::path& file) {
   const auto world = world_in(*content, source);
   if (!world) return tl::unexpected(world.error());
   Rng unused(0);
-  Theta0 out{Transformer(ModelShape{}, unused), *world, "", content->metadata};
+  Theta0 out{Transformer(ModelShape{}, unused), *world, "", content->metadata, ""};
   for (auto& [name, tensor] : out.model.base_parameters()) {
     if (const auto ok = fill(name, tensor, *content, source); !ok)
       return tl::unexpected(ok.error());
   }
+  out.weights_sha256 = weights_digest(out.model);
   const std::string digest = hex(sha256(probe::encode_safetensors(*content)));
   out.id = "theta0-world" + std::to_string(*world) + "-" + digest.substr(0, 12);
   return out;

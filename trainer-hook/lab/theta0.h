@@ -16,6 +16,9 @@ struct Theta0 {
   int world = 0;
   std::string id;  // "theta0-world<N>-<first 12 digits of the file's SHA-256>"
   std::map<std::string, std::string> metadata;
+  // SHA-256, hex, of the weights as loaded: of each parameter in the model's order its name, then
+  // its values as float32, little-endian. Not of the file: its metadata may differ.
+  std::string weights_sha256;
 };
 
 // Rounds the model's weights to float16 in place, so that what was measured is what is shipped.
