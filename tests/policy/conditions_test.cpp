@@ -157,6 +157,25 @@ TEST_CASE("a latch is carried whatever resume says, a rollback is never carried"
   CHECK(run.value() == 0.0);
 }
 
+TEST_CASE("not: known to be quiet at the first measurement after warm-up, at any start",
+          "[policy]") {
+  const auto earliest = [](std::int64_t every, std::int64_t start, const std::string& more = "") {
+    wire::Hello hello = rules_hello();
+    hello.signals.push_back(signal_decl("s/every", every));
+    hello.start_step = Step{start};
+    Run run(head() + detector("d", "s/every", more) +
+                "[rule.r]\nwhen = \"not\"\nof = [\"d\"]\nset.kl = 1.0\n",
+            hello);
+    return run.machine.rule_evidence().at(0).earliest_step.value;
+  };
+  CHECK(earliest(1, 0) == 1);
+  CHECK(earliest(1, 0, "warmup = 2\n") == 3);
+  CHECK(earliest(5, 0) == 5);
+  CHECK(earliest(1, 1) == 1);  // goes on from step 1: it may be measured there at once
+  CHECK(earliest(5, 10) == 10);
+  CHECK(earliest(5, 11) == 15);
+}
+
 TEST_CASE("for_points puts off the earliest step, also of a rule that could fire at 0",
           "[policy]") {
   Run run(head() + detector("d", "s/0") + "[rule.x]\nof = [\"d\"]\nalert = \"info\"\n" +

@@ -123,6 +123,10 @@ TEST_CASE("distributions are for window_js on that very signal", "[policy][hosti
   CHECK(fit_source(hello, plain("d/p"))->rows == 2);
 }
 
+TEST_CASE("a pair of vectors runs over nothing", "[policy]") {
+  CHECK(fit_source(usual_hello(), difference("canary/js", "canary/margin"))->items.empty());
+}
+
 TEST_CASE("a group of one vector's items has the vector's range and runs over nothing",
           "[policy]") {
   const SourceFit fit = *fit_source(usual_hello(), group("canary/js/*"));
