@@ -43,6 +43,26 @@ TEST_CASE("the highest priority sets the knob, of equal ones the larger value", 
   CHECK(equal.cause() == "rule:a");
 }
 
+TEST_CASE("a lowering below the larger of two trips is refused, whichever comes first",
+          "[policy]") {
+  for (const bool first : {true, false}) {
+    Run run(two_rules(first ? "set.kl = 2.0\nlatch = true\n" : "set.kl = 1.0\nlatch = true\n",
+                      first ? "set.kl = 1.0\nlatch = true\n" : "set.kl = 2.0\nlatch = true\n"),
+            rules_hello());
+    run.at(5, {{"s/0", kHigh}, {"s/1", kHigh}});
+    wire::Command lower = command("1", "force", "");
+    lower.knob = "kl";
+    lower.value = 1.5;
+    lower.reason = "test";
+    lower.expires_after_steps = 5;
+    lower.expected_version = run.machine.state_version();
+    const Verdict verdict = run.machine.judge(lower, Step{5});
+    CHECK(verdict.status == "refused");
+    CHECK(verdict.text == std::string("rule:") + (first ? "a" : "b") +
+                              " is latched and holds kl at 2; reset it before lowering to 1.5");
+  }
+}
+
 TEST_CASE("the site: by priority, of equal ones the latched rule's", "[policy]") {
   const auto site = [](const std::string& first, const std::string& second) {
     Run run(two_rules("site.kl = \"batch\"\n" + first, "site.kl = \"replay\"\n" + second),
