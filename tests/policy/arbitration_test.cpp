@@ -318,23 +318,5 @@ TEST_CASE("a knob's limits are the policy's and the declared ones together", "[p
   CHECK(run.machine.judge(force, Step{0}).status == "logged");
 }
 
-TEST_CASE("a lowering below the larger of two trips is refused", "[policy]") {
-  Run run(head() + detector("d", "s/0") +
-              "[rule.one]\nof = [\"d\"]\nlatch = true\nset.kl = 1.0\n"
-              "[rule.two]\nof = [\"d\"]\nlatch = true\nset.kl = 2.0\n",
-          rules_hello());
-  run.at(5, {{"s/0", 0.9}});
-  wire::Command lower;
-  lower.id = "1";
-  lower.action = "force";
-  lower.operator_name = "ann";
-  lower.reason = "known";
-  lower.knob = "kl";
-  lower.value = 1.5;
-  lower.expires_after_steps = 10;
-  lower.expected_version = run.machine.state_version();
-  CHECK(run.machine.judge(lower, Step{5}).status == "refused");
-}
-
 }  // namespace
 }  // namespace phaseguard::policy
