@@ -154,8 +154,8 @@ def in_a_copy(folder):
     tree = folder / "tree"
     for name in ("monitor", "tests", "scripts", "assets"):
         shutil.copytree(pb.ROOT / name, tree / name, dirs_exist_ok=True)
-    return subprocess.call([sys.executable, "-B", str(tree / "scripts/mutate.py"), str(folder),
-                            *sys.argv[1:], "--here"])
+    return subprocess.call([sys.executable, "-B", str(tree / "scripts/mutate.py"), *sys.argv[1:],
+                            "--here"])
 
 
 def main():
