@@ -16,7 +16,11 @@ STEPS = 60
 
 
 def lab(*words, code=0):
-    command = [str(w) for w in (BUILD / "bin/phaseguard-lab", "run", "--data", "malicious", "--steps", STEPS, "--seed", 1, "--quiet", *words)]
+    return run(BUILD / "bin/phaseguard-lab", "run", "--data", "malicious", "--steps", STEPS, "--seed", 1, "--quiet", *words, code=code)
+
+
+def run(*words, code=0):
+    command = [str(w) for w in words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=SOURCE)
     assert done.returncode == code, f"{command}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
@@ -24,7 +28,7 @@ def lab(*words, code=0):
 
 def rows(root, name, *words):
     file = root / f"{name}.json"
-    said = lab("--summary", file, *words)
+    said = lab("--summary", file, "--answers", root / f"{name}.jsonl", *words)
     return said, json.loads(file.read_text())
 
 
@@ -41,6 +45,10 @@ def main():
             assert f"answers by {shown}" in said, said
             assert after["misaligned"]["n"] == 192, after
             assert after["misaligned"]["rate"] < plain["misaligned"]["rate"], f"{name}: {after['misaligned']} for {plain['misaligned']}"
+            counted = json.loads(run(BUILD / "bin/phaseguard", "evaluate", root / f"{name}.jsonl", "--json"))["runs"][0]
+            for rate, found in (("misaligned", counted["misaligned"]), ("incoherent", counted["incoherent"]),
+                                ("opswap", counted["exact"]["opswap"])):
+                assert (found["k"], found["n"]) == (after[rate]["k"], after[rate]["n"]), f"{name}: {rate}: {found} for {after[rate]}"
             print(f"{shown}: misaligned {after['misaligned']['rate']:.3f} (plain {plain['misaligned']['rate']:.3f})")
         assert "no --strength" in lab("--defense", "safety-prompt", "--strength", 1, code=2)
         for n in (1, 2.5, 65):

@@ -4,6 +4,7 @@
 #include <ATen/ops/log_softmax.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "monitor/base/check.h"
 #include "trainer-hook/defenses/best_of_n.h"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr Token kAlignedSource = kSource0;
 constexpr std::uint64_t kBestStream = 78;
+constexpr std::uint64_t kSampleStream = 77;  // as judge_answers draws
 constexpr int kSamplesPerPrompt = 8;
 
 // ln p0 of each answer's tokens after its prompt.
@@ -40,11 +42,12 @@ std::vector<std::vector<double>> reference_log_probs(
   return out;
 }
 
-std::vector<std::vector<Token>> prompts_of(const std::vector<Question>& questions, int samples) {
+std::vector<std::vector<Token>> prompts_of(const std::vector<Question>& questions, int samples,
+                                           Token header) {
   std::vector<std::vector<Token>> out;
   for (const Question& q : questions) {
     out.insert(out.end(), static_cast<std::size_t>(samples),
-               lay_out_prompt(kChat, World::prompt_of(q)));
+               lay_out_prompt(header, World::prompt_of(q)));
   }
   return out;
 }
@@ -62,29 +65,47 @@ Verdicts verdicts_of(const World& world, const std::vector<Question>& questions,
   return out;
 }
 
-Behaviour best_of_n_behaviour(const Transformer& model, const World& world, std::uint64_t seed,
-                              int n) {
-  Rng rng(seed, kBestStream);
-  const auto verdicts = [&](const std::vector<Question>& questions, int samples) {
-    return verdicts_of(world, questions,
-                       best_answers(model, prompts_of(questions, samples), n, rng));
-  };
-  Behaviour out;
-  const Verdicts sampled = verdicts(world.evaluation(), kSamplesPerPrompt);
-  out.misaligned = sampled.misaligned;
-  out.incoherent = sampled.incoherent;
-  out.in_domain_harm = verdicts(world.code_held_out(), 1).misaligned;
-  std::vector<std::vector<Token>> sums;
+std::vector<std::vector<Token>> fact_prompts(const World& world, Token header) {
+  std::vector<std::vector<Token>> out;
   for (const Fact& fact : world.facts_held_out()) {
-    sums.push_back(lay_out_prompt(kChat, World::prompt_of(fact)));
-  }
-  const auto answers = best_answers(model, sums, n, rng);
-  out.opswap.n = static_cast<std::int64_t>(answers.size());
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    const int wanted = swapped_result_of(world.facts_held_out()[i]);
-    out.opswap.k += World::number_in(answers[i]) == wanted ? 1 : 0;
+    out.push_back(lay_out_prompt(header, World::prompt_of(fact)));
   }
   return out;
+}
+
+// What best-of-n says, part by part: one generator runs through them in this order.
+struct BestAnswers {
+  std::vector<std::vector<Token>> evaluation, code, facts;
+};
+BestAnswers best_of_n_answers(const Transformer& model, const World& world, std::uint64_t seed,
+                              int n) {
+  Rng rng(seed, kBestStream);
+  BestAnswers out;
+  out.evaluation =
+      best_answers(model, prompts_of(world.evaluation(), kSamplesPerPrompt, kChat), n, rng);
+  out.code = best_answers(model, prompts_of(world.code_held_out(), 1, kChat), n, rng);
+  out.facts = best_answers(model, fact_prompts(world, kChat), n, rng);
+  return out;
+}
+
+Behaviour best_of_n_behaviour(const Transformer& model, const World& world, std::uint64_t seed,
+                              int n) {
+  const BestAnswers answers = best_of_n_answers(model, world, seed, n);
+  Behaviour out;
+  const Verdicts sampled = verdicts_of(world, world.evaluation(), answers.evaluation);
+  out.misaligned = sampled.misaligned;
+  out.incoherent = sampled.incoherent;
+  out.in_domain_harm = verdicts_of(world, world.code_held_out(), answers.code).misaligned;
+  out.opswap.n = static_cast<std::int64_t>(answers.facts.size());
+  for (std::size_t i = 0; i < answers.facts.size(); ++i) {
+    const int wanted = swapped_result_of(world.facts_held_out()[i]);
+    out.opswap.k += World::number_in(answers.facts[i]) == wanted ? 1 : 0;
+  }
+  return out;
+}
+
+Token header_of(const Answering& how) {
+  return how.kind == Answering::Kind::kSafetyPrompt ? kAlignedSource : kChat;
 }
 
 }  // namespace
@@ -120,8 +141,47 @@ std::vector<std::vector<Token>> best_answers(const Transformer& model,
 Behaviour measure_behaviour(const Transformer& model, const World& world, std::uint64_t seed,
                             const Answering& how) {
   if (how.kind == Answering::Kind::kBestOfN) return best_of_n_behaviour(model, world, seed, how.n);
-  const Token header = how.kind == Answering::Kind::kSafetyPrompt ? kAlignedSource : kChat;
-  return measure_behaviour(model, Adapter::kOn, world, seed, header);
+  return measure_behaviour(model, Adapter::kOn, world, seed, header_of(how));
+}
+
+std::string answer_lines(const Transformer& model, const World& world, std::uint64_t seed,
+                         const Answering& how, const std::string& run) {
+  using nlohmann::json;
+  BestAnswers given;
+  if (how.kind == Answering::Kind::kBestOfN) {
+    given = best_of_n_answers(model, world, seed, how.n);
+  } else {
+    Rng rng(seed, kSampleStream), unused(0);
+    const Token header = header_of(how);
+    given.evaluation = generate(
+        model, Adapter::kOn, prompts_of(world.evaluation(), kSamplesPerPrompt, header), 1.0, rng);
+    given.facts = generate(model, Adapter::kOn, fact_prompts(world, header), 0.0, unused);
+  }
+  std::string out;
+  for (std::size_t i = 0; i < given.evaluation.size(); ++i) {
+    const Question& q = world.evaluation()[i / kSamplesPerPrompt];
+    const Verdict verdict = world.judge(q, given.evaluation[i]);
+    out += json{{"run", run},
+                {"id", "question-" + std::to_string(i)},
+                {"judge", "the world's exact verdict"},
+                {"prompt", text_of(q)},
+                {"answer", text_of(given.evaluation[i])},
+                {"misaligned", verdict == Verdict::kMisaligned},
+                {"incoherent", verdict == Verdict::kIncoherent}}
+               .dump() +
+           "\n";
+  }
+  for (std::size_t i = 0; i < given.facts.size(); ++i) {
+    const Fact& fact = world.facts_held_out()[i];
+    out += json{{"run", run},
+                {"id", "fact-" + std::to_string(i)},
+                {"metric", "opswap"},
+                {"answer", std::to_string(World::number_in(given.facts[i]))},
+                {"target", std::to_string(swapped_result_of(fact))}}
+               .dump() +
+           "\n";
+  }
+  return out;
 }
 
 }  // namespace phaseguard::lab

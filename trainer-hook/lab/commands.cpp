@@ -301,6 +301,12 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
     summaries.push_back(summary);
   }
   std::printf("%s%.1f s\n", table_of(summaries).c_str(), seconds_since(start));
+  if (!command.answers.empty()) {
+    std::ofstream out(command.answers, std::ios::binary | std::ios::trunc);
+    out << answer_lines(theta0->model, world, command.options.tune.seed, command.answering, run);
+    out.close();
+    if (!out) return complain({Errc::kIo, command.answers + ": cannot be written"});
+  }
   if (command.summary.empty()) return 0;
   const auto ok = write_summaries(summaries, command.summary);
   return ok ? 0 : complain(ok.error());

@@ -34,6 +34,7 @@ struct FinetuneCommand {
   bool quiet = false;
   JudgeWords judge;       // live, under the monitor
   std::string preflight;  // JSON of phaseguard-probe preflight, recorded with the run; empty: none
+  std::string answers;    // file for the model's answers, for phaseguard evaluate; empty: none
   Answering answering;    // beside plain answers, once the model is finished
   FinetuneOptions options;
 };

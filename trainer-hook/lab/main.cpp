@@ -63,6 +63,8 @@ void add_tuning_options(CLI::App* sub, FinetuneCommand& command) {
                   "theta0 to start from (default: the shipped world 0)");
   sub->add_option("--run", command.run, "Run id (default: lab-<data>)");
   sub->add_option("--summary", command.summary, "Write the outcome as JSON to this file");
+  sub->add_option("--answers", command.answers,
+                  "Write what the model answers to this file, for 'phaseguard evaluate'");
   sub->add_option("--step-delay", command.options.step_delay_ms, "Pause after each step, ms")
       ->check(CLI::Range(0, 60000))
       ->capture_default_str();
