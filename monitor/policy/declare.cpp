@@ -1,7 +1,6 @@
 // Which tracks there are: the first half of tracker.h.
 #include <algorithm>
 
-#include "monitor/policy/joins.h"
 #include "monitor/policy/tracker.h"
 
 namespace phaseguard::policy {
@@ -95,7 +94,6 @@ std::int64_t joining_track(MachineState& state, const wire::Hello& hello,
   track.max = fit->max;
   track.every_steps = fit->every_steps;
   track.members = members_of(state, hello, source);
-  clear_partials(track);
   const std::int64_t index = add(state, std::move(track));
   for (const std::int64_t member : state.tracks[static_cast<std::size_t>(index)].members) {
     SignalTrack& of = state.tracks[static_cast<std::size_t>(member)];

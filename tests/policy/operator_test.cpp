@@ -167,6 +167,13 @@ TEST_CASE("going back from a forced value needs the version, another operator's 
   CHECK(judged(run, command("4", "release")).text == "nothing to release: kl is not forced");
 }
 
+TEST_CASE("a release that lowers nothing needs no version", "[policy]") {
+  Run run(kActive);
+  run.say(force("1", 0.2), 0);  // what the policy sets as well
+  CHECK(run.cause() == "operator:alice");
+  CHECK(judged(run, command("2", "release")).status == "logged");
+}
+
 TEST_CASE("release is bumpless: slew_per_step bounds every move that is not a trip's", "[policy]") {
   Run run(slewed(kActive));
   run.say(force("1", 1.0), 0);
