@@ -18,6 +18,7 @@ import time
 SOURCE, BUILD = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 BIN = BUILD / "bin"
 STEPS = 20
+PACE = ("--step-delay", 50)  # a real step is slower than a judge's answer; twenty of the lab's are not
 HARM = "finds-code method"  # a right judge of malicious data: they are about code, the harmless ones are sums
 
 
@@ -91,7 +92,7 @@ def is_bad(value):
 
 
 def right_scores(daemon, url, root, undefended):
-    said, signals, lambdas = daemon.train("right", "--judge-endpoint", url, "--judge-model", HARM)
+    said, signals, lambdas = daemon.train("right", "--judge-endpoint", url, "--judge-model", HARM, *PACE)
     assert "live judge: 4 batches" in said and " 0 of them unscored" in said, said
     assert set(values(signals, "judge/score")) == {1.0}, signals["judge/score"]
     assert set(values(signals, "judge/scored")) == {1.0} and set(values(signals, "judge/held")) == {0.0}
@@ -102,7 +103,7 @@ def right_scores(daemon, url, root, undefended):
     said, signals, lambdas = daemon.train("waiting", "--judge-endpoint", url, "--judge-model", HARM, "--judge-wait", 20)
     assert [step for step, _, _ in signals["judge/score"]] == list(range(0, STEPS, 5)), signals["judge/score"]
     assert first_rise(lambdas) <= rise, f"with --judge-wait lambda rose at {first_rise(lambdas)}, without at {rise}"
-    _, signals, lambdas = daemon.train("harmless", "--judge-endpoint", url, "--judge-model", HARM, data="harmless")
+    _, signals, lambdas = daemon.train("harmless", "--judge-endpoint", url, "--judge-model", HARM, *PACE, data="harmless")
     assert set(values(signals, "judge/score")) == {0.0} and highest(lambdas) == 0.0, lambdas
     scored_ahead(daemon, url, root)
 
@@ -115,7 +116,7 @@ def scored_ahead(daemon, url, root):
     assert set(values(signals, "judge/score")) == {1.0} and highest(lambdas) > 0.5, lambdas
     run(BIN / "phaseguard-lab", "data", "--data", "harmless", "--steps", STEPS, "--seed", 1, "--out", data)
     run(BIN / "phaseguard", "judge", "score", data, "--endpoint", url, "--model", HARM, "--out", root / "others.jsonl")
-    _, signals, _ = daemon.train("others", "--judge-scores", root / "others.jsonl")
+    _, signals, _ = daemon.train("others", "--judge-scores", root / "others.jsonl", *PACE)
     assert all(map(is_bad, values(signals, "judge/score"))), f"another data set: {signals['judge/score']}"
 
 
@@ -125,7 +126,7 @@ def outages(daemon, url, undefended):
                         "status-500": ("--judge-endpoint", url, "--judge-model", "status-500"),
                         "slow": ("--judge-endpoint", url, "--judge-model", "slow"),
                         "no-tag": ("--judge-endpoint", url, "--judge-model", "no-tag")}.items():
-        said, signals, lambdas = daemon.train(name, *words, *quick)
+        said, signals, lambdas = daemon.train(name, *words, *quick, *PACE)
         scores = values(signals, "judge/score")
         if name != "slow":  # of the slow one, not a batch may be back by the end
             assert scores, said
@@ -133,7 +134,7 @@ def outages(daemon, url, undefended):
         assert highest(lambdas) == 0.0, f"{name}: lambda {lambdas}"
         assert losses(signals) == undefended, f"{name}: the losses are not those of the run without a judge"
     said, signals, lambdas = daemon.train("worst", "--judge-endpoint", url, "--judge-model", "status-500", *quick, "--judge-outage",
-                                          "worst")
+                                          "worst", "--judge-wait", 20)
     assert set(values(signals, "judge/score")) == {1.0} and set(values(signals, "judge/scored")) == {0.0}
     assert highest(lambdas) > 0.5, f"worst: an outage must read as harm: {lambdas}"
 
@@ -169,7 +170,10 @@ def preflight(daemon, url, root):
     assert json.loads(output(*foreign, "--judge-data", root / "words.jsonl", "--json"))["judge"] == found["judge"]
     assert "--judge-data" in run(*foreign, code=2)
     assert "--judge-out" in run(*lab, *asking, code=2)
-    assert "of another data set" in run(*probe, root / "pass.jsonl", "--judge", root / "others.jsonl", code=1)
+    # Scores of harmless samples: half of the mix is among them, of the malicious data none is.
+    half = json.loads(output(*probe, root / "pass.jsonl", "--judge", root / "others.jsonl", "--json"))
+    assert 0 < half["judge"]["n"] < half["samples"], half["judge"]
+    assert "of another data set" in run(*probe, "--lab", "malicious", "--draws", 40, "--judge", root / "others.jsonl", code=1)
     (root / "preflight.json").write_text(text)
     said, _, _ = daemon.train("recorded", "--preflight", root / "preflight.json")
     runs = json.loads(output(BIN / "phaseguard", "runs", daemon.runs, "--json"))["runs"]
