@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/policy/slips.h"
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
 
@@ -219,41 +220,12 @@ TEST_CASE("bad input: a negative where none has a meaning", "[policy][hostile]")
 
 // ---- the rest of the list, on a small policy
 
-const std::string kSmall = R"(version = 1
-name = "small"
-
-[knob.kl]
-base = 0.0
-max = 4.0
-
-[detector.js]
-signal = "canary/js"
-type = "level"
-above = 0.15
-
-[rule.defend]
-of = ["js"]
-latch = true
-set.kl = 2.0
-)";
-
-struct Slip {
-  std::string line, replacement;
-  std::string says;  // "LINE:COLUMN: message", the whole of it
-};
-
 void check(const std::vector<Slip>& slips) {
   for (const Slip& slip : slips) {
-    std::string toml = kSmall;
-    const std::size_t at = toml.find(slip.line);
-    REQUIRE(at != std::string::npos);
-    toml.replace(at, slip.line.size(), slip.replacement);
     INFO("instead of " << slip.line << ": " << slip.replacement);
-    const Parsed parsed = parse(toml, "t.toml");
+    const Parsed parsed = parse_slip(slip);
     CHECK_FALSE(parsed.document);
-    REQUIRE(parsed.diagnostics.size() == 1);
-    const Diagnostic& d = parsed.diagnostics[0];
-    CHECK(std::to_string(d.line) + ":" + std::to_string(d.column) + ": " + d.message == slip.says);
+    CHECK(said(parsed) == slip.says);
   }
 }
 

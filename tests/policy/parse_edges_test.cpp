@@ -2,48 +2,17 @@
 #include <string>
 #include <vector>
 
+#include "tests/policy/slips.h"
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
 
 namespace phaseguard::policy {
 namespace {
 
-const std::string kSmall = R"(version = 1
-name = "small"
-
-[knob.kl]
-base = 0.0
-max = 4.0
-
-[detector.js]
-signal = "canary/js"
-type = "level"
-above = 0.15
-
-[rule.defend]
-of = ["js"]
-latch = true
-set.kl = 2.0
-)";
-
-struct Slip {
-  std::string line, replacement;
-  std::string says;  // "LINE:COLUMN: message", the whole of it; "": nothing is wrong
-};
-
 void check(const std::vector<Slip>& slips) {
   for (const Slip& slip : slips) {
-    std::string toml = kSmall;
-    const std::size_t at = toml.find(slip.line);
-    REQUIRE(at != std::string::npos);
-    toml.replace(at, slip.line.size(), slip.replacement);
     INFO("instead of " << slip.line << ": " << slip.replacement);
-    std::string found;
-    for (const Diagnostic& d : parse(toml, "t.toml").diagnostics) {
-      found += (found.empty() ? "" : "\n") + std::to_string(d.line) + ":" +
-               std::to_string(d.column) + ": " + d.message;
-    }
-    CHECK(found == slip.says);
+    CHECK(said(parse_slip(slip)) == slip.says);
   }
 }
 
