@@ -14,9 +14,8 @@ constexpr const char* kDescription =
     "PhaseGuard's command line: watch and steer live fine-tuning runs, read their records.";
 constexpr const char* kFooter =
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 findings (a decision that is not reproduced, a "
-    "broken chain, a policy with errors, a canary set with flaws).\n'phaseguard COMMAND --help' "
-    "has the options of a "
-    "command.";
+    "broken chain, a policy with errors, a canary set with flaws, a criterion that fails).\n"
+    "'phaseguard COMMAND --help' has the options of a command.";
 
 // What is wrong with a word where a command belongs; "": nothing. CLI11 would say no more than that
 // a command is required.

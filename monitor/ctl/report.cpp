@@ -8,6 +8,7 @@
 #include "monitor/ctl/files.h"
 #include "monitor/ctl/replay.h"
 #include "monitor/ctl/report_page.h"
+#include "monitor/ctl/text_lines.h"
 #include "monitor/run/state.h"
 #include "monitor/store/reader.h"
 
@@ -141,8 +142,9 @@ int write_report(const ReportOptions& options, bool as_json) {
     }
     print({{"output", options.output}, {"bytes", page.size()}, {"runs", list}});
   } else {
-    std::printf("%s: %zu runs, %zu outcomes\n", options.output.c_str(), runs.size(),
-                outcomes.size());
+    std::printf("%s: %s, %s\n", options.output.c_str(),
+                counted(static_cast<std::int64_t>(runs.size()), "run").c_str(),
+                counted(static_cast<std::int64_t>(outcomes.size()), "outcome").c_str());
     for (const ReportedRun& run : runs) {
       std::printf("%s: %s\n", run.state.run.text().c_str(), run.verified.c_str());
     }

@@ -1,7 +1,8 @@
-// `phaseguard verify RUN`: is the record what was written, and does it give the same decisions
+// `phaseguard verify RUN...`: is each record what was written, and does it give the same decisions
 // again?
 #include <cstdio>
 #include <memory>
+#include <vector>
 
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
@@ -32,44 +33,58 @@ void print_text(const std::string& file, const RunId& run, const Verification& f
                   : (std::to_string(found.differences.size()) + " NOT recomputed").c_str());
 }
 
-void print_json(const std::string& file, const RunId& run, const Verification& found) {
+nlohmann::json to_json(const std::string& file, const RunId& run, const Verification& found) {
   nlohmann::json differences = nlohmann::json::array();
   for (const Difference& difference : found.differences) {
     differences.push_back({{"seq", difference.seq.value},
                            {"step", difference.step.value},
                            {"what", difference.what}});
   }
-  print({{"file", file},
-         {"run", run.text()},
-         {"events", found.events},
-         {"control_records", found.chain.controls},
-         {"reports_not_yet_chained", found.chain.uncovered},
-         {"chain_findings", found.chain.findings},
-         {"decisions", found.decisions},
-         {"differences", differences},
-         {"holds", found.holds()}});
+  return {{"file", file},
+          {"run", run.text()},
+          {"events", found.events},
+          {"control_records", found.chain.controls},
+          {"reports_not_yet_chained", found.chain.uncovered},
+          {"chain_findings", found.chain.findings},
+          {"decisions", found.decisions},
+          {"differences", differences},
+          {"holds", found.holds()}};
 }
 
-int verify_file(const std::string& file, bool as_json) {
-  auto reader = store::Reader::open(file);
-  if (!reader) return failed(reader.error());
-  auto found = verify(*reader);
-  if (!found) return failed(found.error());
-  (as_json ? print_json : print_text)(file, reader->run(), *found);
-  return found->holds() ? kDone : kFindings;
+int verify_files(const std::vector<std::string>& files, bool as_json) {
+  nlohmann::json list = nlohmann::json::array();
+  bool all_read = true, all_hold = true;
+  for (const std::string& file : files) {
+    auto reader = store::Reader::open(file);
+    auto found = reader ? verify(*reader) : tl::unexpected<Error>(reader.error());
+    if (!found) {
+      (void)failed(found.error());
+      all_read = false;
+      continue;
+    }
+    all_hold = all_hold && found->holds();
+    if (as_json) {
+      list.push_back(to_json(file, reader->run(), *found));
+    } else {
+      print_text(file, reader->run(), *found);
+    }
+  }
+  if (as_json) print({{"runs", list}});
+  if (!all_read) return kFailed;
+  return all_hold ? kDone : kFindings;
 }
 
 }  // namespace
 
 void add_verify(CLI::App& app, Context& context) {
-  auto file = std::make_shared<std::string>();
+  auto files = std::make_shared<std::vector<std::string>>();
   CLI::App* command =
       add_command(app, context, "verify",
-                  "Check the hash chain of a run file and recompute every decision from the "
-                  "recorded events and "
-                  "policy, bit for bit. Exit code 3 names the first place that does not hold.",
-                  [file, &context] { return verify_file(*file, context.json); });
-  command->add_option("RUN", *file, "Run file (NAME.phaseguard)")->required();
+                  "Check the hash chain of each run file and recompute every decision from the "
+                  "recorded events and policy, bit for bit. Exit code 3: a place does not hold; "
+                  "the first of each file is named.",
+                  [files, &context] { return verify_files(*files, context.json); });
+  command->add_option("RUN", *files, "Run files (NAME.phaseguard)")->required();
 }
 
 }  // namespace phaseguard::ctl

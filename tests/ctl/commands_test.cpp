@@ -69,7 +69,14 @@ TEST_CASE("runs, verify, replay, export and report on recorded runs", "[ctl][e2e
   INFO(verified.out << verified.err);
   REQUIRE(verified.code == 0);
   REQUIRE(verified.out.find("all recomputed bit for bit") != std::string::npos);
-  REQUIRE(nlohmann::json::parse(phaseguard_with(place, "verify --json " + good).out).at("holds"));
+  const Done both = phaseguard_with(place, "verify --json " + good + " " + bad);
+  const nlohmann::json checked = nlohmann::json::parse(both.out).at("runs");
+  REQUIRE(checked.size() == 2);
+  REQUIRE(checked[0].at("holds"));
+  const Done partly = phaseguard_with(place, "verify " + good + " nowhere.phaseguard");
+  REQUIRE(partly.code == 1);
+  REQUIRE(partly.out.find("bit for bit") != std::string::npos);
+  REQUIRE(partly.err.find("nowhere.phaseguard") != std::string::npos);
 
   const Done replayed = phaseguard_with(place, "replay " + bad + " --policy " + policy);
   REQUIRE(replayed.code == 0);
