@@ -149,7 +149,7 @@ class Linter {
       return add(entry.line, Flaw::kDuplicateText, "the text is that of " + at_line(*text));
     }
     for (auto other = entries_.begin(); other != earlier; ++other) {
-      const auto [fewer, more] = std::minmax(other->tokens.size(), entry.tokens.size());
+      const auto [fewer, more] = std::minmax({other->tokens.size(), entry.tokens.size()});
       if (static_cast<double>(fewer) < options_.near_identical * static_cast<double>(more))
         continue;
       const double likeness = jaccard(other->tokens, entry.tokens);

@@ -309,7 +309,8 @@ void EndpointSource::watch() {
     if (ended) {
       woken_.wait_for(lock, std::chrono::milliseconds(20));
     } else {
-      woken_.wait_until(lock, due_.begin()->first);
+      const Clock::time_point next = due_.begin()->first;  // its entry may go while we wait
+      woken_.wait_until(lock, next);
     }
   }
 }
