@@ -1,5 +1,6 @@
 #include "canaries/distribution.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -56,10 +57,13 @@ Result<Distribution> TokenColumns::distribution(Span<const float> model) const {
       out.rows.insert(out.rows.end(), columns(), std::numeric_limits<double>::quiet_NaN());
       continue;
     }
+    double inside = 0.0;
     for (const std::int64_t id : top) {
       out.rows.push_back(std::exp(row.at(static_cast<std::size_t>(id))));
+      inside += out.rows.back();
     }
-    out.rows.push_back(detail::tail_of(row, top));
+    // By difference: right to 1e-15, and no second pass over the vocabulary.
+    out.rows.push_back(std::max(0.0, 1.0 - inside));
     out.outside += out.rows.back() / static_cast<double>(canaries_);
   }
   if (out.quality != Quality::kGood) out.outside = std::numeric_limits<double>::quiet_NaN();

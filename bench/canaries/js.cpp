@@ -22,6 +22,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "canaries/distribution.h"
 #include "canaries/js_tensor.h"
 #include "canaries/margin.h"
 #include "canaries/reference_cache.h"
@@ -130,6 +131,13 @@ int main(int argc, char** argv) {
   const at::Tensor weights = column(all.probe.model().weights);
   const at::Tensor unit = column(all.direction.direction().unit);
   const auto whole = timed(repeats, [&] { all.ours(p); });
+  const auto columns = canaries::TokenColumns::create(q, kCanaries, 16);
+  const auto distribution = timed(repeats, [&] {
+    if (!columns || !columns->distribution(p)) std::abort();
+  });
+  at::Tensor aten_softmax;
+  const auto softmax =
+      timed(std::max(3, repeats / 3), [&] { aten_softmax = model.softmax(-1, at::kDouble); });
   at::Tensor aten_value;
   const auto whole_aten = timed(std::max(3, repeats / 3),
                                 [&] { aten_value = all.in_aten(model, reference, weights, unit); });
@@ -141,6 +149,8 @@ int main(int argc, char** argv) {
       {"ours_tensor", ours},
       {"ours_spans", spans},
       {"aten_log_softmax", aten},
+      {"distribution", distribution},
+      {"aten_softmax_float64", softmax},
       {"whole_measurement", whole},
       {"whole_measurement_in_aten", whole_aten},
       {"times_faster_than_aten", aten["median_ms"].get<double>() / ours["median_ms"].get<double>()},
