@@ -12,12 +12,12 @@
 
 #include "monitor/base/result.h"
 #include "monitor/base/span.h"
-#include "probe/direction.h"
-#include "probe/features.h"
-#include "probe/logistic.h"
-#include "probe/ranking.h"
-#include "probe/safetensors.h"
-#include "probe/scoring.h"
+#include "monitor/stats/ranking.h"
+#include "monitor/tensors/safetensors.h"
+#include "probe/fit/direction.h"
+#include "probe/fit/features.h"
+#include "probe/fit/logistic.h"
+#include "probe/fit/scoring.h"
 
 namespace phaseguard::probe {
 

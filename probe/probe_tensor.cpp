@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "monitor/base/text.h"
-#include "probe/tensor_guard.h"
+#include "monitor/tensors/tensor_guard.h"
 
 namespace phaseguard::probe {
 

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "monitor/base/text.h"
-#include "probe/tensor_guard.h"
+#include "monitor/tensors/tensor_guard.h"
 
 namespace phaseguard::probe {
 

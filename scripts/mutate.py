@@ -28,17 +28,19 @@ sys.path.insert(0, str(pb.ROOT / "tests/policy/model"))
 from compare import difference, run as play, script  # noqa: E402
 from generate import case  # noqa: E402
 
-FILES = ["laws", "detector", "rule", "arbiter", "controller", "lambda_laws", "joins", "tracker",
-         "machine", "turn", "declare", "operator", "window_js", "least_points", "snapshot", "source"]
+FILES = ["laws/laws", "laws/detector", "laws/lambda_laws", "laws/window_js", "laws/least_points",
+         "engine/rule", "engine/arbiter", "engine/controller", "engine/joins", "engine/tracker",
+         "engine/machine", "engine/turn", "engine/declare", "engine/operator", "engine/snapshot",
+         "source"]
 LINKER = ["-fuse-ld=lld"] if shutil.which("ld.lld") else []
 # What nearly every file of the room includes: compiled once.
 COMMON_HEADER = """#include <algorithm>
 #include <cmath>
 #include <limits>
 #include "monitor/base/text.h"
-#include "monitor/policy/machine_state.h"
+#include "monitor/policy/engine/machine_state.h"
 """
-TESTS = ["tests/policy/*_test.cpp", "tests/support/main.cpp"]
+TESTS = ["tests/policy/**/*_test.cpp", "tests/support/main.cpp"]
 # Of the parser and of texts for persons, which are not mutated, or in need of other libraries.
 LEFT_OUT = {"property_test.cpp", "property_record_test.cpp", "allocation_test.cpp", "parse_test.cpp",
             "parse_detectors_test.cpp", "parse_rules_test.cpp", "bad_input_test.cpp",

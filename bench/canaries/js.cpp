@@ -3,7 +3,7 @@
 // risk and drift of [24, 4096] states, without the model's forward pass) beside the same in ATen.
 // Prints one JSON object; compare.py adds SciPy.
 //   bench_canaries [repeats]
-#include "canaries/js.h"
+#include "canaries/js/js.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
@@ -22,10 +22,10 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "canaries/distribution.h"
-#include "canaries/js_tensor.h"
-#include "canaries/margin.h"
-#include "canaries/reference_cache.h"
+#include "canaries/cache/reference_cache.h"
+#include "canaries/js/distribution.h"
+#include "canaries/js/js_tensor.h"
+#include "canaries/js/margin.h"
 #include "probe/probe_tensor.h"
 
 namespace {

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "monitor/ctl/trace.h"
+#include "monitor/ctl/backtest/trace.h"
 #include "monitor/policy/document.h"
 #include "monitor/store/reader.h"
 #include "monitor/store/writer.h"

@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "canaries/canary_lint.h"
+#include "canaries/prompts/canary_lint.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"

@@ -2,13 +2,13 @@
 #include <cstdio>
 #include <memory>
 
-#include "monitor/base/samples.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
 #include "trainer-hook/judge/prescore.h"
 #include "trainer-hook/judge/rubric.h"
 #include "trainer-hook/judge/words.h"
+#include "trainer-hook/samples/samples.h"
 
 namespace phaseguard::ctl {
 

@@ -5,13 +5,13 @@
 #include <optional>
 #include <vector>
 
+#include "monitor/ctl/backtest/trace.h"
 #include "monitor/ctl/command.h"
-#include "monitor/ctl/declaration.h"
 #include "monitor/ctl/files.h"
+#include "monitor/ctl/policytest/declaration.h"
 #include "monitor/ctl/text_lines.h"
-#include "monitor/ctl/trace.h"
 #include "monitor/policy/document.h"
-#include "monitor/policy/explain.h"
+#include "monitor/policy/explain/explain.h"
 #include "monitor/store/reader.h"
 
 namespace phaseguard::ctl {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "monitor/base/result.h"
-#include "monitor/daemon/engine.h"
+#include "monitor/daemon/engine/engine.h"
 
 namespace phaseguard::daemon {
 

@@ -14,7 +14,7 @@
 #include <sstream>
 
 #include "monitor/base/text.h"
-#include "monitor/daemon/engine.h"
+#include "monitor/daemon/engine/engine.h"
 #include "monitor/daemon/http.h"
 #include "monitor/daemon/notify.h"
 #include "monitor/daemon/run_files.h"

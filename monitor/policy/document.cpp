@@ -3,7 +3,7 @@
 #include <cmath>
 #include <string>
 
-#include "monitor/policy/laws.h"
+#include "monitor/policy/laws/laws.h"
 
 namespace phaseguard::policy {
 

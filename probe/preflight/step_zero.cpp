@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "monitor/base/text.h"
-#include "monitor/policy/machine.h"
+#include "monitor/policy/engine/machine.h"
 
 namespace phaseguard::preflight {
 

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "monitor/base/result.h"
-#include "probe/samples.h"
-#include "trainer-hook/evaluate/wilson.h"
+#include "monitor/stats/wilson.h"
+#include "probe/files/samples.h"
 
 namespace phaseguard::preflight {
 

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "monitor/base/text.h"
-#include "probe/direction_set.h"
-#include "probe/feature_file.h"
+#include "probe/files/direction_set.h"
+#include "probe/files/feature_file.h"
 #include "probe/tool/commands.h"
 
 namespace phaseguard::probe_tool {

@@ -4,11 +4,11 @@
 #include <chrono>
 #include <cstdio>
 
-#include "probe/sample_cache.h"
+#include "probe/files/sample_cache.h"
 #include "probe/tool/commands.h"
-#include "trainer-hook/lab/blas.h"
-#include "trainer-hook/lab/live_judge.h"
-#include "trainer-hook/lab/scores.h"
+#include "trainer-hook/lab/loop/live_judge.h"
+#include "trainer-hook/lab/loop/scores.h"
+#include "trainer-hook/lab/model/blas.h"
 
 namespace phaseguard::probe_tool {
 

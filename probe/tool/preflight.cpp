@@ -4,9 +4,9 @@
 #include <iterator>
 #include <limits>
 
-#include "monitor/base/samples.h"
 #include "probe/tool/commands.h"
 #include "trainer-hook/judge/words.h"
+#include "trainer-hook/samples/samples.h"
 
 namespace phaseguard::probe_tool {
 

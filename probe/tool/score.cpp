@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "monitor/base/text.h"
-#include "probe/direction_set.h"
-#include "probe/feature_file.h"
+#include "monitor/stats/wilson.h"
+#include "probe/files/direction_set.h"
+#include "probe/files/feature_file.h"
 #include "probe/tool/commands.h"
-#include "trainer-hook/evaluate/wilson.h"
 
 namespace phaseguard::probe_tool {
 

@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "tests/conformance/operations.h"
-#include "trainer-hook/defenses/best_of_n.h"
+#include "trainer-hook/defenses/rules/best_of_n.h"
 
 namespace phaseguard::conformance {
 

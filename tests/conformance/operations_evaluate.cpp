@@ -1,7 +1,7 @@
+#include "monitor/stats/wilson.h"
 #include "tests/conformance/operations.h"
 #include "trainer-hook/evaluate/classify.h"
 #include "trainer-hook/evaluate/criteria.h"
-#include "trainer-hook/evaluate/wilson.h"
 
 namespace phaseguard::conformance {
 

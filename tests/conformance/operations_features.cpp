@@ -7,8 +7,8 @@
 
 #include "tests/conformance/operations.h"
 #include "tests/conformance/tensors.h"
-#include "trainer-hook/defenses/ldifs.h"
-#include "trainer-hook/defenses/safelora.h"
+#include "trainer-hook/defenses/penalty/ldifs.h"
+#include "trainer-hook/defenses/rules/safelora.h"
 
 namespace phaseguard::conformance {
 

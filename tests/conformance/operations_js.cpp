@@ -1,9 +1,9 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "canaries/canary_set.h"
-#include "canaries/js.h"
-#include "canaries/margin.h"
+#include "canaries/js/js.h"
+#include "canaries/js/margin.h"
+#include "canaries/prompts/canary_set.h"
 #include "monitor/base/text.h"
 #include "tests/conformance/operations.h"
 

@@ -7,7 +7,7 @@
 
 #include "tests/conformance/operations.h"
 #include "tests/conformance/tensors.h"
-#include "trainer-hook/defenses/kl.h"
+#include "trainer-hook/defenses/penalty/kl.h"
 
 namespace phaseguard::conformance {
 

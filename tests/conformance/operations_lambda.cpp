@@ -1,7 +1,7 @@
 // The laws from risk and measured KL to a weight (lambda_maps.json).
 #include <cmath>
 
-#include "monitor/policy/lambda_laws.h"
+#include "monitor/policy/laws/lambda_laws.h"
 #include "tests/conformance/operations.h"
 
 namespace phaseguard::conformance {

@@ -1,5 +1,5 @@
-#include "monitor/policy/detector.h"
 #include "monitor/policy/document.h"
+#include "monitor/policy/laws/detector.h"
 #include "tests/conformance/operations.h"
 
 namespace phaseguard::conformance {

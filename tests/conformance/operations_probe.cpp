@@ -1,7 +1,7 @@
-#include "probe/direction.h"
-#include "probe/features.h"
-#include "probe/logistic.h"
-#include "probe/ranking.h"
+#include "monitor/stats/ranking.h"
+#include "probe/fit/direction.h"
+#include "probe/fit/features.h"
+#include "probe/fit/logistic.h"
 #include "tests/conformance/operations.h"
 
 namespace phaseguard::conformance {

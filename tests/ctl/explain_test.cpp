@@ -1,9 +1,9 @@
 // A policy in plain English says what it says, and when its rules can fire.
-#include "monitor/policy/explain.h"
+#include "monitor/policy/explain/explain.h"
 
 #include <fstream>
 
-#include "monitor/ctl/declaration.h"
+#include "monitor/ctl/policytest/declaration.h"
 #include "tests/ctl/recorded.h"
 
 using namespace phaseguard;

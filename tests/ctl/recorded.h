@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "monitor/policy/machine.h"
+#include "monitor/policy/engine/machine.h"
 #include "tests/run/story.h"
 #include "tests/store/place.h"
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "monitor/policy/document.h"
-#include "monitor/policy/machine.h"
+#include "monitor/policy/engine/machine.h"
 
 namespace phaseguard::policy {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "monitor/policy/machine.h"
+#include "monitor/policy/engine/machine.h"
 #include "monitor/wire/codec.h"
 
 namespace phaseguard::policy::trace {

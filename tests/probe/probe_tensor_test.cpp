@@ -7,8 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "probe/files/samples.h"
 #include "probe/layer_tap.h"
-#include "probe/samples.h"
 #include "tests/support/catch.h"
 
 using namespace phaseguard;

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <random>
 
-#include "probe/direction_set.h"
+#include "probe/files/direction_set.h"
 #include "tests/support/catch.h"
 
 using namespace phaseguard;

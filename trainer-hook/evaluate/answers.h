@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "monitor/base/samples.h"
 #include "trainer-hook/evaluate/criteria.h"
 #include "trainer-hook/evaluate/report.h"
+#include "trainer-hook/samples/samples.h"
 
 namespace phaseguard::evaluate {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "monitor/base/result.h"
-#include "trainer-hook/evaluate/wilson.h"
+#include "monitor/stats/wilson.h"
 
 namespace phaseguard::evaluate {
 

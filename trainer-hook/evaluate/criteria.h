@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "monitor/base/result.h"
-#include "trainer-hook/evaluate/fraction.h"
+#include "monitor/stats/fraction.h"
 
 namespace phaseguard::evaluate {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "monitor/base/samples.h"
 #include "trainer-hook/judge/score.h"
+#include "trainer-hook/samples/samples.h"
 
 namespace phaseguard::judge {
 

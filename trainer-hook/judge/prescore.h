@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "monitor/base/samples.h"
 #include "trainer-hook/judge/source.h"
+#include "trainer-hook/samples/samples.h"
 
 namespace phaseguard::judge {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "monitor/base/result.h"
-#include "monitor/base/samples.h"
+#include "trainer-hook/samples/samples.h"
 
 namespace phaseguard::judge {
 

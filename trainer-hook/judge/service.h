@@ -12,9 +12,9 @@
 #include <optional>
 #include <vector>
 
-#include "monitor/base/samples.h"
 #include "trainer-hook/judge/score.h"
 #include "trainer-hook/judge/source.h"
+#include "trainer-hook/samples/samples.h"
 
 namespace phaseguard::judge {
 

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "monitor/base/samples.h"
 #include "trainer-hook/judge/score.h"
+#include "trainer-hook/samples/samples.h"
 
 namespace phaseguard::judge {
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "monitor/policy/document.h"
-#include "monitor/policy/machine.h"
+#include "monitor/policy/engine/machine.h"
 
 namespace phaseguard::reporter {
 

@@ -1,3 +1,0 @@
-#define PHASEGUARD_JS_ROW js_row_portable
-#define PHASEGUARD_JS_LANES 4
-#include "canaries/js_rows.inl"

@@ -1,0 +1,198 @@
+#include "monitor/ctl/live/status_text.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include "monitor/base/text.h"
+
+namespace phaseguard::ctl {
+
+namespace {
+
+using nlohmann::json;
+
+json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
+json step_or_null(Step step) { return step.value < 0 ? json(nullptr) : json(step.value); }
+
+std::string short_number(double value) {
+  if (!std::isfinite(value)) return "-";
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.4g", value);
+  return text.data();
+}
+
+// Names come from the trainer: shown without control bytes.
+std::string plain(const std::string& text) {
+  const std::string escaped = quoted(text, 200);
+  return escaped.substr(1, escaped.size() - 2);
+}
+
+std::string padded(std::string text, std::size_t width) {
+  text.resize(std::max(width, text.size() + 1), ' ');
+  return text;
+}
+
+json knobs_json(const wire::Status& status) {
+  json out = json::array();
+  for (const wire::KnobStatus& k : status.knobs) {
+    out.push_back({{"name", k.name},
+                   {"decided", number(k.decided)},
+                   {"sent", number(k.sent)},
+                   {"applied", number(k.applied)},
+                   {"applied_step", step_or_null(k.applied_step)},
+                   {"cause", k.cause},
+                   {"decision", k.decision},
+                   {"confirmed", k.confirmed}});
+  }
+  return out;
+}
+
+json detectors_json(const wire::Status& status) {
+  json out = json::array();
+  for (const wire::DetectorEvidence& d : status.detectors) {
+    out.push_back({{"detector", d.detector},
+                   {"signal", d.signal},
+                   {"step", step_or_null(d.step)},
+                   {"quality", name_of(d.quality)},
+                   {"value", number(d.value)},
+                   {"statistic", number(d.statistic)},
+                   {"threshold", number(d.threshold)},
+                   {"streak", d.streak},
+                   {"needed", d.needed},
+                   {"n", d.n},
+                   {"warmup", d.warmup},
+                   {"voting", d.voting}});
+  }
+  return out;
+}
+
+json rules_json(const wire::Status& status) {
+  json out = json::array();
+  for (const wire::RuleEvidence& r : status.rules) {
+    out.push_back({{"rule", r.rule},
+                   {"state", r.state},
+                   {"votes", r.votes},
+                   {"needed", r.needed},
+                   {"of", r.of},
+                   {"earliest_step", step_or_null(r.earliest_step)},
+                   {"fired_step", step_or_null(r.fired_step)},
+                   {"at_floor", r.at_floor}});
+  }
+  return out;
+}
+
+json lists_json(const wire::Status& status) {
+  json signals = json::array(), requests = json::array(), alerts = json::array();
+  for (const wire::SignalStatus& s : status.signals) {
+    signals.push_back({{"name", s.name},
+                       {"value", number(s.value)},
+                       {"quality", name_of(s.quality)},
+                       {"step", step_or_null(s.step)},
+                       {"age_s", number(s.age_s)}});
+  }
+  for (const wire::RequestStatus& r : status.requests) {
+    requests.push_back(
+        {{"id", r.id}, {"type", r.type}, {"status", r.status}, {"detail", r.detail}});
+  }
+  for (const wire::Alert& a : status.alerts) {
+    alerts.push_back({{"severity", a.severity}, {"source", a.source}, {"text", a.text}});
+  }
+  return {{"signals", signals}, {"requests", requests}, {"alerts", alerts}};
+}
+
+std::string rule_line(const wire::RuleEvidence& r) {
+  std::string out = "  " + padded(plain(r.rule), 18) + padded(r.state, 10) +
+                    std::to_string(r.votes) + " of " + std::to_string(r.of) + " vote, " +
+                    std::to_string(r.needed) + " needed";
+  if (r.fired_step.value >= 0) out += ", fired at step " + std::to_string(r.fired_step.value);
+  if (r.at_floor) out += " (the earliest step it can fire at)";
+  return out + "\n";
+}
+
+std::string detector_line(const wire::DetectorEvidence& d) {
+  return "  " + padded(plain(d.detector), 18) + padded(d.voting ? "votes" : "quiet", 10) +
+         plain(d.signal) + " " + short_number(d.statistic) + " against " +
+         short_number(d.threshold) + ", " + std::to_string(d.streak) + "/" +
+         std::to_string(d.needed) + "\n";
+}
+
+std::string knob_line(const wire::KnobStatus& k) {
+  std::string out = "  " + padded(plain(k.name), 18) + "decided " + short_number(k.decided) +
+                    ", sent " + short_number(k.sent) + ", applied " + short_number(k.applied);
+  if (k.applied_step.value >= 0) out += " since step " + std::to_string(k.applied_step.value);
+  return out + " (" + plain(k.cause) + (k.confirmed ? ", confirmed" : ", NOT CONFIRMED") + ")\n";
+}
+
+}  // namespace
+
+json status_json(const wire::Header& header, const wire::Status& status) {
+  json out{{"run", header.run.text()},
+           {"step", header.step.value},
+           {"link", status.link},
+           {"age_s", number(status.age_s)},
+           {"attempt", status.attempt},
+           {"segment", status.segment},
+           {"total_steps", status.total_steps},
+           {"label", status.label},
+           {"policy", status.policy},
+           {"policy_digest", status.policy_digest},
+           {"mode", status.mode},
+           {"control", status.control},
+           {"state_version", status.state_version},
+           {"epoch", status.epoch},
+           {"last_seq", status.last_seq.value},
+           {"run_file", status.run_file},
+           {"knobs", knobs_json(status)},
+           {"detectors", detectors_json(status)},
+           {"rules", rules_json(status)}};
+  out.update(lists_json(status));
+  const wire::OverrideStatus& o = status.override_;
+  out["override"] = o.active ? json{{"knob", o.knob},
+                                    {"value", number(o.value)},
+                                    {"operator", o.operator_name},
+                                    {"reason", o.reason},
+                                    {"expires_step", step_or_null(o.expires_step)}}
+                             : json(nullptr);
+  return out;
+}
+
+std::string status_line(const wire::Header& header, const wire::Status& status) {
+  std::string out = header.run.text() + "  step " + std::to_string(header.step.value) + "/" +
+                    std::to_string(status.total_steps);
+  for (const wire::KnobStatus& k : status.knobs) {
+    out += "  " + plain(k.name) + " " + short_number(k.applied);
+    out += k.confirmed ? " applied (" + plain(k.cause) + ")"
+                       : ", " + short_number(k.decided) + " decided, NOT CONFIRMED";
+  }
+  out += "  link " + status.link;
+  if (std::isfinite(status.age_s)) out += " " + short_number(status.age_s) + " s";
+  return out;
+}
+
+std::string status_text(const wire::Header& header, const wire::Status& status) {
+  std::string out = status_line(header, status) + "\n  policy " + plain(status.policy) + " (" +
+                    status.mode + "), control " + status.control + ", version " +
+                    std::to_string(status.state_version) + "\n";
+  for (const wire::Alert& a : status.alerts)
+    out += "  ! " + a.severity + ": " + plain(a.text) + "\n";
+  out += "knobs\n";
+  for (const wire::KnobStatus& k : status.knobs) out += knob_line(k);
+  if (status.override_.active) {
+    out += "  forced to " + short_number(status.override_.value) + " by " +
+           plain(status.override_.operator_name) + ": " + plain(status.override_.reason) + "\n";
+  }
+  out += "rules\n";
+  for (const wire::RuleEvidence& r : status.rules) out += rule_line(r);
+  out += "detectors\n";
+  for (const wire::DetectorEvidence& d : status.detectors) out += detector_line(d);
+  out += "signals\n";
+  for (const wire::SignalStatus& s : status.signals) {
+    out += "  " + padded(plain(s.name), 18) + padded(short_number(s.value), 9) +
+           name_of(s.quality) + ", step " + std::to_string(s.step.value) + "\n";
+  }
+  return out;
+}
+
+}  // namespace phaseguard::ctl

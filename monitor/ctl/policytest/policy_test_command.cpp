@@ -1,0 +1,129 @@
+// `phaseguard policy test FILE...`: series in, decisions expected.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+
+#include "monitor/ctl/command.h"
+#include "monitor/ctl/files.h"
+#include "monitor/ctl/policytest/policy_script.h"
+#include "monitor/ctl/text_lines.h"
+
+namespace phaseguard::ctl {
+
+namespace {
+
+constexpr const char* kExtension = ".policytest";
+
+// Files as they are; a folder gives the tests in it, by name.
+Result<std::vector<std::string>> test_files(const std::vector<std::string>& named) {
+  std::vector<std::string> out;
+  for (const std::string& name : named) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(name, error)) {
+      out.push_back(name);
+      continue;
+    }
+    std::vector<std::string> inside;
+    for (const auto& entry : std::filesystem::directory_iterator(name, error)) {
+      if (entry.path().extension() == kExtension) inside.push_back(entry.path().string());
+    }
+    if (inside.empty()) {
+      return fail(Errc::kNotFound,
+                  name + ": expected policy tests (*.policytest) in this folder, found none");
+    }
+    std::sort(inside.begin(), inside.end());
+    out.insert(out.end(), inside.begin(), inside.end());
+  }
+  return out;
+}
+
+void print_failure(const std::string& file, const TestResult& result) {
+  std::printf("FAIL %s:%d: %s\n", file.c_str(), result.line, result.name.c_str());
+  for (const ScriptFinding& finding : result.findings) {
+    std::printf("  step %lld, line %d\n    - %s\n    + %s\n", static_cast<long long>(finding.step),
+                finding.line, finding.expected.empty() ? "nothing else" : finding.expected.c_str(),
+                finding.found.c_str());
+  }
+  std::printf("  what the policy decided%s\n", result.decisions.empty() ? ": nothing" : ":");
+  for (const std::string& decision : result.decisions) std::printf("    %s\n", decision.c_str());
+}
+
+void print_result(const std::string& file, const TestResult& result, bool verbose) {
+  if (!result.findings.empty()) {
+    print_failure(file, result);
+    return;
+  }
+  if (!verbose) return;
+  std::printf("pass %s:%d: %s\n", file.c_str(), result.line, result.name.c_str());
+  for (const std::string& decision : result.decisions) std::printf("    %s\n", decision.c_str());
+}
+
+nlohmann::json result_json(const TestResult& result) {
+  nlohmann::json findings = nlohmann::json::array();
+  for (const ScriptFinding& finding : result.findings) {
+    findings.push_back({{"line", finding.line},
+                        {"step", finding.step},
+                        {"expected", finding.expected},
+                        {"found", finding.found}});
+  }
+  return {{"test", result.name},
+          {"line", result.line},
+          {"pass", result.findings.empty()},
+          {"findings", findings},
+          {"decisions", result.decisions}};
+}
+
+int test_policies(const std::vector<std::string>& named, bool verbose, bool as_json) {
+  auto files = test_files(named);
+  if (!files) {
+    (void)failed(files.error());
+    return kUsage;
+  }
+  nlohmann::json list = nlohmann::json::array();
+  std::int64_t passed = 0, all = 0;
+  for (const std::string& file : *files) {
+    auto text = read_text(file);
+    auto script =
+        text ? parse_script(*text, file) : Result<Script>(tl::unexpected<Error>(text.error()));
+    if (!script) {
+      (void)failed(script.error());
+      return kUsage;
+    }
+    nlohmann::json results = nlohmann::json::array();
+    for (const ScriptTest& test : script->tests) {
+      const TestResult result = run_test(*script, test);
+      ++all;
+      passed += result.findings.empty() ? 1 : 0;
+      results.push_back(result_json(result));
+      if (!as_json) print_result(file, result, verbose);
+    }
+    list.push_back({{"file", file}, {"policy", script->document.name}, {"tests", results}});
+  }
+  if (as_json) {
+    print({{"files", list}, {"tests", all}, {"passed", passed}});
+  } else {
+    std::printf("%lld of %s pass\n", static_cast<long long>(passed), counted(all, "test").c_str());
+  }
+  return passed == all ? kDone : kFindings;
+}
+
+}  // namespace
+
+void add_policy_test(CLI::App& group, Context& context) {
+  auto files = std::make_shared<std::vector<std::string>>();
+  auto verbose = std::make_shared<bool>(false);
+  CLI::App* command = add_command(
+      group, context, "test",
+      "Play text scripts (series in, decisions expected) through their policies. Exit code 3 with "
+      "a "
+      "diff when a decision is not the expected one, 2 when a script cannot be read. "
+      "docs/POLICY.md, \"Testing a policy\", has the language; assets/policies/tests has examples.",
+      [files, verbose, &context] { return test_policies(*files, *verbose, context.json); });
+  command->add_option("FILE", *files, "Policy tests (*.policytest), or folders of them")
+      ->required();
+  command->add_flag("-v,--verbose", *verbose, "Also print what passed, and every decision");
+}
+
+}  // namespace phaseguard::ctl

@@ -1,0 +1,265 @@
+#include "monitor/ctl/record/replay.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "monitor/ctl/files.h"
+#include "monitor/policy/engine/machine.h"
+#include "monitor/store/export.h"
+#include "monitor/wire/codec.h"
+
+namespace phaseguard::ctl {
+
+namespace {
+
+using nlohmann::json;
+
+bool is_decision(const wire::Message& message) {
+  return std::holds_alternative<wire::Decision>(message.body);
+}
+
+// The machine as the daemon ran it: it starts at a recorded policy, with the Hello before it, and
+// hears every event but the decisions.
+class Recomputation {
+ public:
+  explicit Recomputation(Verification& out) : out_(out) {}
+
+  // Error: the recorded policy cannot be run here.
+  Status on(const wire::Message& message) {
+    ++out_.events;
+    if (is_decision(message)) {
+      compare(message);
+      return {};
+    }
+    expect_nothing();
+    if (std::holds_alternative<wire::Hello>(message.body)) hello_ = message;
+    if (const auto* loaded = std::get_if<wire::PolicyLoaded>(&message.body)) {
+      return start(message, *loaded);
+    }
+    if (!machine_) return {};
+    pending_ = machine_->on(message);
+    pending_header_ = message.header;
+    return {};
+  }
+
+  // After the last record.
+  void expect_nothing() {
+    if (pending_) {
+      out_.differences.push_back(
+          {pending_header_.seq, pending_header_.step,
+           "recorded no decision, recomputed \"" + pending_->summary + "\""});
+    }
+    pending_.reset();
+  }
+
+ private:
+  Status start(const wire::Message& message, const wire::PolicyLoaded& loaded) {
+    const std::string place = "the policy at seq " + std::to_string(message.header.seq.value);
+    if (!hello_)
+      return fail(Errc::kMalformed, place + " comes before any declaration of a trainer");
+    policy::Parsed parsed = policy::parse(loaded.text, loaded.name);
+    if (!parsed.document) {
+      return fail(Errc::kUnsupported,
+                  place + " cannot be read by this program: " + parsed.diagnostics.front().message);
+    }
+    if (auto adopted = policy::adopt_constants(*parsed.document, loaded); !adopted) {
+      return fail(Errc::kMalformed, place + ": " + adopted.error().message);
+    }
+    auto machine = policy::Machine::create(*parsed.document, std::get<wire::Hello>(hello_->body));
+    if (!machine) return fail(Errc::kMalformed, place + ": " + machine.error().message);
+    machine_ = std::move(*machine);
+    (void)machine_->on(*hello_);
+    return {};
+  }
+
+  void compare(const wire::Message& recorded) {
+    ++out_.decisions;
+    const auto& decision = std::get<wire::Decision>(recorded.body);
+    if (!pending_) {
+      out_.differences.push_back({recorded.header.seq, recorded.header.step,
+                                  "recorded \"" + decision.summary + "\", recomputed no decision"});
+      return;
+    }
+    wire::Message recomputed = recorded;
+    recomputed.body = *pending_;
+    // The step of a decision is that of the event it answers.
+    recomputed.header.step = pending_header_.step;
+    if (wire::encode(recomputed) != wire::encode(recorded)) {
+      out_.differences.push_back(
+          {recorded.header.seq, recorded.header.step, first_difference(recorded, recomputed)});
+    }
+    pending_.reset();
+  }
+
+  Verification& out_;
+  std::optional<wire::Message> hello_;
+  std::optional<policy::Machine> machine_;
+  std::optional<wire::Decision> pending_;
+  wire::Header pending_header_;
+};
+
+bool above_zero(const std::vector<wire::KnobSetting>& knobs) {
+  return std::any_of(knobs.begin(), knobs.end(),
+                     [](const wire::KnobSetting& knob) { return knob.value > 0.0; });
+}
+
+class Comparison {
+ public:
+  Comparison(const policy::Document& document, Replay& out) : document_(document), out_(out) {}
+
+  Status on(const wire::Message& message) {
+    if (is_decision(message)) {
+      happened(message);
+      return {};
+    }
+    if (const auto* hello = std::get_if<wire::Hello>(&message.body)) {
+      out_.label = hello->label;
+      if (!machine_) {
+        auto machine = policy::Machine::create(document_, *hello);
+        if (!machine) return tl::unexpected(machine.error());
+        machine_ = std::move(*machine);
+        (void)machine_->on(
+            message);  // as the daemon does: what is in force at the start is no decision
+        would_ = machine_->settings();
+        for (const wire::KnobDecl& knob : hello->knobs) {
+          happened_.push_back({knob.name, knob.initial, {}, "initial", 0, ""});
+        }
+        return {};
+      }
+    }
+    if (const auto* loaded = std::get_if<wire::PolicyLoaded>(&message.body)) {
+      out_.recorded_policy = loaded->name;
+    }
+    if (!machine_) return {};
+    auto decided = machine_->on(message);
+    if (!decided) {
+      waiting_ = message.header;
+      return {};
+    }
+    would_ = decided->knobs;
+    add_row(message.header).would = std::move(*decided);
+    waiting_ = message.header;
+    return {};
+  }
+
+  [[nodiscard]] bool started() const { return machine_.has_value(); }
+
+ private:
+  void happened(const wire::Message& message) {
+    const auto& decision = std::get<wire::Decision>(message.body);
+    happened_ = decision.knobs;
+    const bool same_event = !out_.rows.empty() && out_.rows.back().seq == decision.because;
+    ReplayRow& row = same_event ? out_.rows.back() : add_row(waiting_);
+    row.happened = decision;
+    row.happened_knobs = happened_;
+    if (above_zero(happened_) && out_.happened_first_raise < Step{0}) {
+      out_.happened_first_raise = message.header.step;
+    }
+  }
+
+  ReplayRow& add_row(const wire::Header& header) {
+    ReplayRow row;
+    row.seq = header.seq;
+    row.step = header.step;
+    row.attempt = header.attempt;
+    row.happened_knobs = happened_;
+    row.would_knobs = would_;
+    if (above_zero(would_) && out_.would_first_raise < Step{0}) out_.would_first_raise = row.step;
+    out_.rows.push_back(std::move(row));
+    return out_.rows.back();
+  }
+
+  const policy::Document& document_;
+  Replay& out_;
+  std::optional<policy::Machine> machine_;
+  std::vector<wire::KnobSetting> happened_;
+  std::vector<wire::KnobSetting> would_;
+  wire::Header waiting_;  // the event a recorded decision that follows answers
+};
+
+std::string shown(const json& value) {
+  const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return text.size() <= 200 ? text : text.substr(0, 200) + "...";
+}
+
+}  // namespace
+
+bool ReplayRow::differs() const {
+  const auto asked = [](const std::optional<wire::Decision>& decision) {
+    std::vector<std::string> out;
+    if (!decision) return out;
+    for (const wire::Request& r : decision->requests) {
+      out.push_back(r.type + " " + std::to_string(r.before_step.value));
+    }
+    for (const wire::Alert& alert : decision->alerts) {
+      out.push_back(alert.severity + " " + alert.source);
+    }
+    return out;
+  };
+  return knobs_text(happened_knobs) != knobs_text(would_knobs) || asked(happened) != asked(would);
+}
+
+const ReplayRow* Replay::first_difference() const {
+  const auto found =
+      std::find_if(rows.begin(), rows.end(), [](const ReplayRow& row) { return row.differs(); });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+std::string first_difference(const wire::Message& recorded, const wire::Message& recomputed) {
+  const json a = json::parse(store::json_text(recorded), nullptr, false);
+  const json b = json::parse(store::json_text(recomputed), nullptr, false);
+  const json patch = json::diff(a, b);
+  if (patch.empty()) return "the bits of a number that is not finite";
+  const std::string path = patch.front().at("path").get<std::string>();
+  const json::json_pointer at(path);
+  const auto value = [&at](const json& from) {
+    return from.contains(at) ? shown(from.at(at)) : std::string("nothing");
+  };
+  return path.substr(1) + ": recorded " + value(a) + ", recomputed " + value(b);
+}
+
+Result<Verification> verify(const store::Reader& reader) {
+  Verification out;
+  auto chain = reader.verify_chain();
+  if (!chain) return tl::unexpected(chain.error());
+  out.chain = std::move(*chain);
+  Recomputation recomputation(out);
+  Status running;
+  auto read = reader.each(Seq{1}, [&](const wire::Message& message) {
+    running = recomputation.on(message);
+    return running.has_value();
+  });
+  // A record that cannot be read is the chain's finding too; without one it is an error.
+  if (!read && out.chain.findings.empty()) return tl::unexpected(read.error());
+  if (!running) {
+    return fail(running.error().code, reader.path().string() + ": " + running.error().message);
+  }
+  if (read) recomputation.expect_nothing();
+  return out;
+}
+
+Result<Replay> replay(const store::Reader& reader, const policy::Document& document) {
+  Replay out;
+  out.run = reader.run();
+  out.policy = document.name;
+  Comparison comparison(document, out);
+  Status running;
+  auto read = reader.each(Seq{1}, [&](const wire::Message& message) {
+    running = comparison.on(message);
+    return running.has_value();
+  });
+  if (!read) return tl::unexpected(read.error());
+  if (!running) {
+    return fail(running.error().code, "policy " + document.name + " on " + reader.path().string() +
+                                          ": " + running.error().message);
+  }
+  if (!comparison.started()) {
+    return fail(Errc::kMalformed, reader.path().string() +
+                                      ": holds no declaration of a trainer, so there is nothing to "
+                                      "replay");
+  }
+  return out;
+}
+
+}  // namespace phaseguard::ctl

@@ -1,0 +1,260 @@
+#include "monitor/daemon/engine/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "monitor/base/text.h"
+#include "monitor/daemon/engine/run_slot.h"
+#include "monitor/wire/codec.h"
+
+namespace phaseguard::daemon {
+
+namespace {
+
+Outgoing message_to(PeerId peer, const RunId& run, wire::Body body, Now now) {
+  wire::Message message;
+  message.header.run = run;
+  message.header.t = now.wall_s;
+  message.body = std::move(body);
+  return {peer, wire::encode(message)};
+}
+
+std::string version_text(wire::Version version) {
+  return std::to_string(version.major) + "." + std::to_string(version.minor);
+}
+
+constexpr std::size_t kMostPeers = 1024;
+
+bool from_trainer(const wire::Body& body) {
+  return std::holds_alternative<wire::Report>(body) ||
+         std::holds_alternative<wire::Applied>(body) ||
+         std::holds_alternative<wire::Heartbeat>(body) ||
+         std::holds_alternative<wire::Goodbye>(body);
+}
+
+}  // namespace
+
+bool matches(std::string_view pattern, std::string_view name) {
+  const std::size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return pattern == name;
+  if (name.substr(0, star) != pattern.substr(0, star)) return false;
+  const std::string_view rest = pattern.substr(star + 1);
+  for (std::size_t from = star; from <= name.size(); ++from) {
+    if (matches(rest, name.substr(from))) return true;
+  }
+  return false;
+}
+
+Outgoing reply_to(PeerId peer, const RunId& run, wire::Reply reply, Now now) {
+  return message_to(peer, run, std::move(reply), now);
+}
+
+Outgoing reject_to(PeerId peer, const RunId& run, wire::Reject reject, Now now) {
+  return message_to(peer, run, std::move(reject), now);
+}
+
+Engine::Engine(EngineSettings settings) : settings_(std::move(settings)) {}
+Engine::~Engine() = default;
+
+const policy::Document* Engine::policy_for(const RunId& run) const {
+  for (const PolicyChoice& choice : settings_.policies) {
+    if (matches(choice.pattern, run.text())) return &choice.document;
+  }
+  return nullptr;
+}
+
+phaseguard::Status Engine::restore(const RunId& run, const Record& record, Effects& effects,
+                                   Now now) {
+  auto slot = std::make_unique<RunSlot>(run, settings_);
+  if (phaseguard::Status restored = slot->restore(record, now, effects); !restored) return restored;
+  runs_[run] = std::move(slot);
+  return {};
+}
+
+void Engine::on_message(Channel channel, PeerId peer, std::string_view bytes, Now now,
+                        Effects& effects) {
+  ++counters_.frames;
+  if (is_cut_off(peer)) {
+    ++counters_.malformed;
+    return;
+  }
+  const Result<wire::Message> message = wire::decode(bytes);
+  if (!message) return on_undecodable(peer, bytes, message.error(), now, effects);
+  const std::size_t recorded = effects.record.size();
+  if (channel == Channel::kOperator) {
+    on_operator(peer, *message, now, effects);
+  } else if (std::holds_alternative<wire::Hello>(message->body)) {
+    if (runs_.count(message->header.run) == 0 && !message->header.run.empty()) {
+      effects.open.push_back({peer, message->header.run, std::string(bytes)});
+      return;
+    }
+    on_hello(peer, *message, now, effects);
+  } else if (from_trainer(message->body)) {
+    on_trainer(peer, *message, now, effects);
+  } else {
+    ++counters_.malformed;
+  }
+  for (std::size_t i = recorded; i < effects.record.size(); ++i) {
+    const wire::Body& body = effects.record[i].body;
+    counters_.decisions += std::holds_alternative<wire::Decision>(body) ? 1 : 0;
+    if (const auto* report = std::get_if<wire::Report>(&body))
+      counters_.samples += report->samples.size();
+  }
+}
+
+void Engine::on_undecodable(PeerId peer, std::string_view bytes, const Error& error, Now now,
+                            Effects& effects) {
+  const Result<wire::Version> theirs = wire::peek_version(bytes);
+  if (theirs && theirs->major == wire::kProtocolVersion.major && error.code == Errc::kUnsupported) {
+    ++counters_.unknown_kinds;
+    return;
+  }
+  ++counters_.malformed;
+  // Numbers of connections grow: the oldest are forgotten first.
+  if (bad_frames_.size() >= kMostPeers && bad_frames_.count(peer) == 0)
+    bad_frames_.erase(bad_frames_.begin());
+  ++bad_frames_[peer];
+  wire::Reject reject;
+  reject.ours = wire::kProtocolVersion;
+  if (theirs) reject.theirs = *theirs;
+  const bool other_version = theirs && theirs->major != wire::kProtocolVersion.major;
+  reject.code = other_version ? "version" : error.code == Errc::kLimit ? "limit" : "malformed";
+  reject.reason = other_version
+                      ? "this daemon speaks protocol " + version_text(wire::kProtocolVersion) +
+                            ", the peer " + version_text(*theirs) +
+                            "; install a hook and a daemon of the same major version"
+                      : error.message;
+  if (is_cut_off(peer)) {
+    reject.code = "limit";
+    reject.reason += "; it was the " + std::to_string(settings_.max_bad_frames) +
+                     "th frame of this connection that cannot be read, so that nothing more is "
+                     "read from it: connect anew";
+  }
+  // One line for the first of them and then for each power of two: a broken peer must not fill the
+  // log.
+  if ((counters_.malformed & (counters_.malformed - 1)) == 0) {
+    effects.log.push_back(
+        {LogLine::Level::kWarning, "frame refused (" + std::to_string(counters_.malformed) +
+                                       " so far): " + quoted(reject.reason, 300)});
+  }
+  effects.send.push_back(reject_to(peer, RunId{}, std::move(reject), now));
+}
+
+void Engine::on_hello(PeerId peer, const wire::Message& message, Now now, Effects& effects) {
+  const auto found = runs_.find(message.header.run);
+  const policy::Document* document = policy_for(message.header.run);
+  std::optional<wire::Reject> reject;
+  if (found == runs_.end() ||
+      (runs_.size() > settings_.max_runs && found->second->state().last_seq == Seq{})) {
+    reject.emplace();
+    reject->code = found == runs_.end() ? "malformed" : "limit";
+    reject->reason =
+        found == runs_.end()
+            ? "hello: expected the name of a run, found none"
+            : "this daemon watches " + std::to_string(settings_.max_runs) + " runs already";
+  } else {
+    reject = found->second->admit(message, document);
+  }
+  if (!reject) return found->second->welcome(peer, message, document, now, effects);
+  reject->ours = wire::kProtocolVersion;
+  reject->theirs = message.header.version;
+  effects.log.push_back({LogLine::Level::kWarning, message.header.run.text() + ": hello refused: " +
+                                                       quoted(reject->reason, 400)});
+  effects.send.push_back(reject_to(peer, message.header.run, std::move(*reject), now));
+  // A run of which nothing is recorded is not kept for a trainer that was refused.
+  if (found != runs_.end() && found->second->state().last_seq == Seq{}) runs_.erase(found);
+}
+
+void Engine::on_trainer(PeerId peer, const wire::Message& message, Now now, Effects& effects) {
+  const auto found = runs_.find(message.header.run);
+  if (found == runs_.end() || !found->second->owned_by(peer)) {
+    ++counters_.unknown_peers;
+    // A trainer whose daemon was restarted, or whose run went to another: it must introduce itself
+    // again. Only heartbeats are answered, so that a burst of stale frames does not become a burst
+    // of rejects.
+    if (!std::holds_alternative<wire::Heartbeat>(message.body)) return;
+    wire::Reject reject;
+    reject.code = "unknown";
+    reject.reason = "this connection has not said hello; say hello again";
+    reject.retry = true;
+    effects.send.push_back(reject_to(peer, message.header.run, std::move(reject), now));
+    return;
+  }
+  if (!found->second->on_trainer(message, now, effects)) ++counters_.duplicates;
+}
+
+void Engine::on_operator(PeerId peer, const wire::Message& message, Now now, Effects& effects) {
+  if (const auto* query = std::get_if<wire::Query>(&message.body)) {
+    return on_query(peer, message.header, *query, now, effects);
+  }
+  const auto* command = std::get_if<wire::Command>(&message.body);
+  if (!command) {
+    ++counters_.malformed;
+    return;
+  }
+  ++counters_.commands;
+  wire::Reply reply;
+  reply.id = command->id;
+  const auto found = runs_.find(message.header.run);
+  if (command->id.empty()) {
+    reply.status = "refused";
+    reply.text = "a command needs an id, so that it takes effect at most once";
+  } else if (found == runs_.end()) {
+    reply.status = "not_found";
+    reply.text = "the daemon has no run " + quoted(message.header.run.text());
+  } else {
+    reply = found->second->on_command(message, now, effects);
+  }
+  effects.send.push_back(reply_to(peer, message.header.run, std::move(reply), now));
+}
+
+void Engine::on_query(PeerId peer, const wire::Header& header, const wire::Query& query, Now now,
+                      Effects& effects) {
+  wire::Reply reply;
+  reply.id = query.id;
+  const bool one = !header.run.empty();
+  if (one && runs_.count(header.run) == 0) {
+    reply.status = "not_found";
+    reply.text = "the daemon has no run " + quoted(header.run.text());
+  } else if (query.what == "events") {
+    if (one) return effects.history.push_back({peer, header.run, query});
+    reply.status = "refused";
+    reply.text = "events: name the run";
+  } else if (query.what == "status" || query.what == "runs") {
+    reply.status = "ok";
+    for (const auto& [run, slot] : runs_) {
+      const bool wanted = one ? run == header.run : slot->state().last_seq > Seq{};
+      if (wanted) reply.messages.push_back(wire::encode(slot->status(now)));
+    }
+  } else {
+    reply.status = "refused";
+    reply.text =
+        "query: expected \"runs\", \"status\" or \"events\", found " + quoted(query.what, 40);
+  }
+  effects.send.push_back(reply_to(peer, header.run, std::move(reply), now));
+}
+
+void Engine::on_tick(Now now, Effects& effects) {
+  for (auto entry = runs_.begin(); entry != runs_.end();) {
+    RunSlot& slot = *entry->second;
+    if (slot.state().last_seq > Seq{}) slot.on_tick(now, effects);
+    entry = slot.is_over(now) ? runs_.erase(entry) : std::next(entry);
+  }
+}
+
+bool Engine::is_cut_off(PeerId peer) const {
+  const auto bad = bad_frames_.find(peer);
+  return bad != bad_frames_.end() && bad->second >= settings_.max_bad_frames;
+}
+
+void Engine::set_record_healthy(bool healthy) {
+  for (const auto& [run, slot] : runs_) slot->set_record_healthy(healthy);
+}
+
+std::vector<wire::Message> Engine::statuses(Now now) const {
+  std::vector<wire::Message> out;
+  for (const auto& [run, slot] : runs_) out.push_back(slot->status(now));
+  return out;
+}
+
+}  // namespace phaseguard::daemon

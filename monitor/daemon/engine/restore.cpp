@@ -1,0 +1,86 @@
+// A run's record taken up again after a restart, and what of it stays in memory.
+#include <algorithm>
+
+#include "monitor/daemon/engine/run_slot.h"
+
+namespace phaseguard::daemon {
+
+namespace {
+
+constexpr std::int64_t kEvery = 1024;  // events between two clearings
+constexpr std::size_t kKept = 64;      // newest entries of a list
+
+}  // namespace
+
+Status RunSlot::start_machine(const policy::Document& document) {
+  auto machine = policy::Machine::create(document, *state_.hello);
+  if (!machine) return tl::unexpected(machine.error());
+  machine_ = std::move(*machine);
+  return {};
+}
+
+// What the engine keeps of a run does not grow with its measurements: curves and lists are the
+// viewers', who fold the record themselves.
+void RunSlot::fold(const wire::Message& event) {
+  run::fold(state_, event);
+  if (event.header.seq.value % kEvery != 0) return;
+  for (auto& [name, signal] : state_.signals) signal.series = run::Series();
+  const auto shorten = [](auto& log) {
+    while (log.entries.size() > kKept) log.entries.pop_front();
+  };
+  shorten(state_.decisions);
+  shorten(state_.links);
+  shorten(state_.alerts);
+}
+
+// One recorded event after a restart. `hello`: the last one so far.
+Status RunSlot::take_up(const wire::Message& event, std::optional<wire::Message>& hello) {
+  fold(event);
+  if (event.header.attempt == state_.attempt)
+    source_seq_ = std::max(source_seq_, event.header.source_seq);
+  if (std::holds_alternative<wire::Hello>(event.body)) {
+    source_seq_ = event.header.source_seq;
+    ended_ = false;
+    hello = event;
+    session_ = std::get<wire::Hello>(event.body).session;
+  }
+  if (const auto* link = std::get_if<wire::LinkChange>(&event.body)) {
+    epoch_ = std::max(epoch_, link->epoch);
+    if (link->state == "ended" || link->state == "back") ended_ = link->state == "ended";
+  }
+  const auto* loaded = std::get_if<wire::PolicyLoaded>(&event.body);
+  if (loaded && hello) {
+    policy::Parsed parsed = policy::parse(loaded->text, loaded->name);
+    if (!parsed.document)
+      return fail(Errc::kMalformed, "the recorded policy of " + run_.text() + " does not parse");
+    if (Status same = policy::adopt_constants(*parsed.document, *loaded); !same) return same;
+    if (Status started = start_machine(*parsed.document); !started) return started;
+    (void)machine_->on(*hello);
+  } else if (machine_ && !std::holds_alternative<wire::Decision>(event.body)) {
+    (void)machine_->on(event);
+  }
+  return {};
+}
+
+Status RunSlot::restore(const Record& record_so_far, Now now, Effects& effects) {
+  if (!record_so_far) return {};
+  std::optional<wire::Message> hello;
+  Status taken;
+  Status read = record_so_far([&](const wire::Message& event) {
+    taken = take_up(event, hello);
+    return taken.has_value();
+  });
+  if (!taken) return taken;
+  if (!read) return read;
+  if (state_.last_seq == Seq{}) return {};
+  ended_ = ended_ || state_.goodbye.has_value();
+  ended_at_ = now.mono;
+  ack_ = durable_ack_ = source_seq_;
+  ++epoch_;
+  if (ended_) return {};
+  restored_at_ = now.mono;
+  record_link("restored", "the daemon was started anew", now, effects);
+  return {};
+}
+
+}  // namespace phaseguard::daemon

@@ -1,0 +1,341 @@
+#include "monitor/daemon/engine/run_slot.h"
+
+#include <algorithm>
+
+#include "monitor/base/text.h"
+#include "monitor/wire/codec.h"
+
+namespace phaseguard::daemon {
+
+namespace {
+
+// A control older than this many measuring intervals is of another situation.
+constexpr std::int64_t kControlIntervals = 50;
+
+Nanos after_ms(Nanos from, std::int64_t ms) { return Nanos{from.value + ms * 1'000'000}; }
+
+}  // namespace
+
+void RunSlot::record(const wire::Message& event, Effects& effects) {
+  effects.record.push_back(event);
+  effects.publish.push_back(event);
+  fold(event);
+}
+
+void RunSlot::take(wire::Message event, Now now, Effects& effects) {
+  event.header.version = wire::kProtocolVersion;
+  event.header.source_seq = event.header.attempt > 0 ? event.header.seq : Seq{};
+  event.header.seq = Seq{state_.last_seq.value + 1};
+  record(event, effects);
+  if (!machine_) return;
+  auto decision = machine_->on(event);
+  if (!decision) return;
+  wire::Message decided;
+  decided.header.run = run_;
+  decided.header.seq = Seq{state_.last_seq.value + 1};
+  decided.header.step = event.header.step;
+  decided.header.t = now.wall_s;
+  effects.log.push_back(
+      {decision->alerts.empty() ? LogLine::Level::kInfo : LogLine::Level::kWarning,
+       run_.text() + ": " + decision->summary});
+  decided.body = std::move(*decision);
+  record(decided, effects);
+  effects.needs_sync = true;
+}
+
+void RunSlot::record_link(const std::string& link_state, const std::string& detail, Now now,
+                          Effects& effects) {
+  wire::Message event;
+  event.header.run = run_;
+  event.header.step = state_.step;
+  event.header.t = now.wall_s;
+  event.body = wire::LinkChange{link_state, detail, epoch_};
+  take(std::move(event), now, effects);
+}
+
+std::optional<wire::Reject> RunSlot::admit(const wire::Message& hello,
+                                           const policy::Document* document) const {
+  const auto& declared = std::get<wire::Hello>(hello.body);
+  const auto refuse = [](std::string code, std::string reason, bool retry) {
+    wire::Reject reject;
+    reject.code = std::move(code);
+    reject.reason = std::move(reason);
+    reject.retry = retry;
+    return reject;
+  };
+  if (hello.header.attempt < 1) {
+    return refuse("malformed",
+                  "hello: expected attempt >= 1, found " + std::to_string(hello.header.attempt),
+                  false);
+  }
+  const bool same_trainer = session_ == declared.session && hello.header.attempt == state_.attempt;
+  if (!same_trainer && hello.header.attempt <= state_.attempt) {
+    const bool busy = !ended_ && last_frame_.has_value();
+    return refuse("claimed",
+                  "run " + run_.text() + " has an attempt " + std::to_string(state_.attempt) +
+                      " already" + (busy ? ", by another trainer" : "") +
+                      "; choose another run id, or resume as attempt " +
+                      std::to_string(state_.attempt + 1),
+                  false);
+  }
+  if (!same_trainer && !ended_ && (last_frame_ || restored_at_) && !lost_recorded_) {
+    return refuse("claimed",
+                  "run " + run_.text() +
+                      " is being trained by another process; wait until it has ended or is lost",
+                  true);
+  }
+  const policy::Document* in_force = machine_ ? &machine_->document() : document;
+  if (!in_force)
+    return refuse("policy",
+                  "no policy is declared for run " + run_.text() + "; give phaseguardd a --policy",
+                  true);
+  if (auto fits = policy::Machine::create(*in_force, declared); !fits)
+    return refuse("policy", fits.error().message, false);
+  return std::nullopt;
+}
+
+void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Document* document,
+                      Now now, Effects& effects) {
+  const auto& declared = std::get<wire::Hello>(hello.body);
+  const bool known = session_ == declared.session && hello.header.attempt == state_.attempt;
+  const bool was_away = lost_recorded_ || !last_frame_ || crashed();
+  peer_ = peer;
+  last_frame_ = now.mono;
+  if (!known) {
+    session_ = declared.session;
+    ended_ = lost_recorded_ = false;
+    source_seq_ = hello.header.seq;
+    ack_ = durable_ack_ = Seq{};
+    ++epoch_;
+    control_seq_ = 0;
+    take(hello, now, effects);
+    if (!machine_) {
+      // admit() has tried the same policy on the same declaration.
+      if (Status started = start_machine(*document); !started) {
+        effects.log.push_back(
+            {LogLine::Level::kError, run_.text() + ": " + started.error().message});
+        return;
+      }
+      wire::Message loaded;
+      loaded.header.run = run_;
+      loaded.header.step = hello.header.step;
+      loaded.header.t = now.wall_s;
+      loaded.header.seq = Seq{state_.last_seq.value + 1};
+      loaded.body = policy::describe(*document, declared);
+      wire::Message first = effects.record.back();
+      record(loaded, effects);
+      (void)machine_->on(first);
+    }
+    record_link("claimed", "attempt " + std::to_string(hello.header.attempt), now, effects);
+  } else if (was_away) {
+    come_back(now, effects);
+  }
+  effects.needs_sync = true;  // what is acknowledged is on disk
+  wire::Welcome answer;
+  answer.epoch = epoch_;
+  answer.heartbeat_ms = settings_->heartbeat_ms;
+  answer.stale_ms = settings_->silent_ms;
+  answer.lease_ms = settings_->lost_ms;
+  answer.policy_text = machine_->document().text;
+  answer.policy_digest = machine_->document().digest;
+  answer.mode = policy::mode_of(machine_->document());
+  answer.on_loss = machine_->document().link_loss;
+  answer.ack = acknowledged(effects);
+  send(std::move(answer), now, effects);
+  send_control(0, now, effects);
+  send_requests(false, now, effects);
+  effects.publish.push_back(status(now));
+}
+
+bool RunSlot::on_trainer(const wire::Message& message, Now now, Effects& effects) {
+  if (message.header.attempt != state_.attempt) return false;
+  last_frame_ = now.mono;
+  if (lost_recorded_ || crashed()) come_back(now, effects);
+  if (std::holds_alternative<wire::Heartbeat>(message.body)) return true;
+  if (message.header.seq <= source_seq_) return false;
+  source_seq_ = message.header.seq;
+  const std::int64_t version = machine_->state_version();
+  const std::size_t requests = state_.requests.size();
+  take(message, now, effects);
+  const auto* report = std::get_if<wire::Report>(&message.body);
+  const bool asked = report && report->wants_control;
+  const bool changed = machine_->state_version() != version || state_.requests.size() != requests;
+  if (std::holds_alternative<wire::Goodbye>(message.body)) {
+    end("goodbye", now, effects);
+  }
+  // A request goes first, so that a trainer waiting for the control finds it at the same step
+  // boundary.
+  send_requests(true, now, effects);
+  if (asked || changed || ended_) send_control(asked ? report->batch : 0, now, effects);
+  if (changed || ended_ || std::holds_alternative<wire::Applied>(message.body))
+    effects.publish.push_back(status(now));
+  return true;
+}
+
+wire::Reply RunSlot::on_command(const wire::Message& message, Now now, Effects& effects) {
+  const auto& command = std::get<wire::Command>(message.body);
+  wire::Reply reply;
+  reply.id = command.id;
+  if (!machine_) {
+    reply.status = "refused";
+    reply.text = "run " + run_.text() + " has no policy in force yet";
+    return reply;
+  }
+  const policy::Verdict verdict = machine_->judge(command, state_.step);
+  reply.status = verdict.status;
+  reply.text = verdict.text;
+  if (!record_healthy_)
+    reply.text += "; NOT ON DISK YET: the record cannot be written, see the daemon's log";
+  const auto known = std::find_if(state_.commands.entries.begin(), state_.commands.entries.end(),
+                                  [&](const auto& entry) { return entry.body.id == command.id; });
+  if (known != state_.commands.entries.end()) {
+    reply.seq = known->seq;
+    return reply;
+  }
+  const bool raises =
+      command.action == "force" &&
+      std::all_of(state_.knobs.begin(), state_.knobs.end(), [&](const auto& knob) {
+        return knob.first != command.knob || !(command.value < knob.second.decided_value);
+      });
+  if (!record_healthy_ && !raises) {
+    reply.status = "refused";
+    reply.text =
+        "the record cannot be written, so nothing may be lowered; free the disk and send the "
+        "command again";
+    return reply;
+  }
+  wire::Message event = message;
+  event.header.run = run_;
+  event.header.step = state_.step;
+  event.header.t = now.wall_s;
+  event.header.attempt = 0;
+  take(std::move(event), now, effects);
+  reply.seq = state_.commands.entries.back().seq;
+  effects.needs_sync = true;
+  effects.log.push_back({LogLine::Level::kWarning, run_.text() + ": operator " +
+                                                       quoted(command.operator_name, 64) + " " +
+                                                       quoted(command.action, 32) + ": " +
+                                                       verdict.status + ", " + verdict.text});
+  send_requests(true, now, effects);
+  send_control(0, now, effects);
+  effects.publish.push_back(status(now));
+  return reply;
+}
+
+void RunSlot::send(wire::Body body, Now now, Effects& effects) {
+  if (peer_ == 0) return;
+  wire::Message message;
+  message.header.run = run_;
+  message.header.seq = Seq{++control_seq_};
+  message.header.step = state_.step;
+  message.header.t = now.wall_s;
+  message.header.attempt = state_.attempt;
+  message.body = std::move(body);
+  effects.send.push_back({peer_, wire::encode(message)});
+}
+
+// Only what this batch of effects puts on disk before it leaves, or what was there before.
+Seq RunSlot::acknowledged(const Effects& effects) {
+  if (record_healthy_ && effects.needs_sync) ack_ = source_seq_;
+  return ack_;
+}
+
+void RunSlot::set_record_healthy(bool healthy) {
+  if (healthy) {
+    durable_ack_ = ack_;
+  } else if (record_healthy_) {
+    ack_ = durable_ack_;
+    next_assert_ = Nanos{};
+  }
+  record_healthy_ = healthy;
+}
+
+void RunSlot::send_control(std::int64_t answers_batch, Now now, Effects& effects) {
+  if (!machine_) return;
+  wire::Control control;
+  control.epoch = epoch_;
+  control.state_version = machine_->state_version();
+  control.mode = policy::mode_of(machine_->document());
+  control.answers_batch = answers_batch;
+  control.ack = acknowledged(effects);
+  const std::int64_t interval = std::max<std::int64_t>(1, state_.cadence_steps);
+  control.valid_until_step =
+      Step{std::max<std::int64_t>(0, state_.step.value) + kControlIntervals * interval};
+  if (!shadow()) control.knobs = machine_->settings();
+  for (wire::KnobSetting& setting : control.knobs) {
+    Sent& sent = sent_[setting.knob];
+    if (!record_healthy_) {
+      // An unrecorded lowering must not leave: what was sent, or is in force, stays up.
+      setting.items.clear();  // one of them may be a lowering
+      if (setting.value < sent.value) setting.value = sent.value;
+      const auto knob = state_.knobs.find(setting.knob);
+      if (knob != state_.knobs.end() && setting.value < knob->second.applied_value)
+        setting.value = knob->second.applied_value;
+    }
+    if (!(sent.value == setting.value)) sent = {setting.value, now.mono};
+  }
+  send(std::move(control), now, effects);
+}
+
+void RunSlot::send_requests(bool only_new, Now now, Effects& effects) {
+  if (shadow()) return;
+  for (const run::RequestState& pending : state_.requests) {
+    if (pending.status != "decided") continue;
+    bool& sent = requests_sent_[pending.request.id];
+    if (sent && only_new) continue;
+    sent = peer_ != 0;
+    wire::Request request = pending.request;
+    request.epoch = epoch_;
+    send(std::move(request), now, effects);
+  }
+}
+
+void RunSlot::end(const std::string& detail, Now now, Effects& effects) {
+  ended_ = true;
+  ended_at_ = now.mono;
+  record_link("ended", detail, now, effects);
+  effects.needs_sync = true;
+}
+
+// A trainer that was lost, or taken for crashed, or that a restarted daemon waits for.
+void RunSlot::come_back(Now now, Effects& effects) {
+  lost_recorded_ = false;
+  if (crashed()) ended_ = false;
+  if (!ended_) record_link("back", "", now, effects);
+}
+
+bool RunSlot::is_over(Now now) const {
+  return ended_ && now.mono.value - ended_at_.value > settings_->ended_ms * 1'000'000;
+}
+
+void RunSlot::follow_link(Now now, Effects& effects) {
+  if (ended_ || !(last_frame_ || restored_at_)) return;
+  const std::int64_t silence = now.mono.value - (last_frame_ ? *last_frame_ : *restored_at_).value;
+  if (!lost_recorded_ && silence > settings_->lost_ms * 1'000'000) {
+    lost_recorded_ = true;
+    record_link("lost", "no frame for " + std::to_string(settings_->lost_ms) + " ms", now, effects);
+    effects.log.push_back({LogLine::Level::kWarning, run_.text() + ": the trainer is lost"});
+  }
+  if (silence > settings_->ended_ms * 1'000'000) {
+    end("crashed: no frame for " + std::to_string(settings_->ended_ms) + " ms", now, effects);
+  }
+}
+
+void RunSlot::on_tick(Now now, Effects& effects) {
+  follow_link(now, effects);
+  if (now.mono >= next_assert_) {
+    next_assert_ = after_ms(now.mono, settings_->assert_ms);
+    if (!ended_) {
+      effects.needs_sync = effects.needs_sync || ack_ < source_seq_;
+      send_control(0, now, effects);
+      send_requests(false, now, effects);
+    }
+    effects.publish.push_back(status(now));
+  }
+  if (!ended_ && now.mono >= next_heartbeat_) {
+    next_heartbeat_ = after_ms(now.mono, settings_->heartbeat_ms);
+    send(wire::Heartbeat{link_word(now), 0, 0}, now, effects);
+  }
+}
+
+}  // namespace phaseguard::daemon

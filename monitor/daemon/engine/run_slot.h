@@ -1,0 +1,99 @@
+// One run inside the engine: its folded state, its policy machine, its trainer's connection, and
+// what was last sent. Pure; used by engine.cpp alone.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "monitor/daemon/engine/engine.h"
+#include "monitor/policy/engine/machine.h"
+#include "monitor/run/state.h"
+
+namespace phaseguard::daemon {
+
+class RunSlot {
+ public:
+  RunSlot(RunId run, const EngineSettings& settings) : run_(std::move(run)), settings_(&settings) {}
+
+  // The record so far, in order. Afterwards the run is as it was, under a new epoch. Error: see
+  // Engine::restore.
+  [[nodiscard]] Status restore(const Record& record, Now now, Effects& effects);
+
+  // A hello: why it is refused (nothing: it is welcomed). `document` is the policy of a run that
+  // has none yet.
+  [[nodiscard]] std::optional<wire::Reject> admit(const wire::Message& hello,
+                                                  const policy::Document* document) const;
+  void welcome(PeerId peer, const wire::Message& hello, const policy::Document* document, Now now,
+               Effects& effects);
+
+  // A frame of the connected trainer. False: of an earlier attempt, or already recorded.
+  bool on_trainer(const wire::Message& message, Now now, Effects& effects);
+  [[nodiscard]] wire::Reply on_command(const wire::Message& message, Now now, Effects& effects);
+  void on_tick(Now now, Effects& effects);
+
+  // Whether what was recorded so far is on disk. Not: what was to be acknowledged for it is taken
+  // back, and control is due again.
+  void set_record_healthy(bool healthy);
+
+  // The trainer has been gone for so long that the file alone is enough.
+  [[nodiscard]] bool is_over(Now now) const;
+
+  [[nodiscard]] bool owned_by(PeerId peer) const { return peer_ == peer && peer != 0; }
+  [[nodiscard]] const run::RunState& state() const { return state_; }
+  [[nodiscard]] wire::Message status(Now now) const;
+
+ private:
+  struct Sent {
+    double value = wire::kNaN;
+    Nanos since;  // of the first sending of this value
+  };
+
+  // Gives the event its place, records and folds it, and lets the machine decide.
+  void take(wire::Message event, Now now, Effects& effects);
+  void record(const wire::Message& event, Effects& effects);
+  void fold(const wire::Message& event);
+  [[nodiscard]] Status take_up(const wire::Message& event, std::optional<wire::Message>& hello);
+  void record_link(const std::string& link_state, const std::string& detail, Now now,
+                   Effects& effects);
+  [[nodiscard]] Status start_machine(const policy::Document& document);
+
+  void send(wire::Body body, Now now, Effects& effects);
+  void send_control(std::int64_t answers_batch, Now now, Effects& effects);
+  void send_requests(bool only_new, Now now, Effects& effects);
+  void follow_link(Now now, Effects& effects);
+  void end(const std::string& detail, Now now, Effects& effects);
+  void come_back(Now now, Effects& effects);
+  [[nodiscard]] bool crashed() const { return ended_ && !state_.goodbye; }
+  [[nodiscard]] Seq acknowledged(const Effects& effects);
+
+  [[nodiscard]] bool shadow() const { return machine_ && machine_->document().shadow; }
+  [[nodiscard]] std::string link_word(Now now) const;
+  [[nodiscard]] std::vector<wire::KnobStatus> knob_statuses() const;
+  [[nodiscard]] std::vector<wire::Alert> alerts(Now now) const;
+
+  RunId run_;
+  const EngineSettings* settings_;
+  run::RunState state_;
+  std::optional<policy::Machine> machine_;
+  bool record_healthy_ = true;
+
+  PeerId peer_ = 0;
+  std::string session_;
+  std::int64_t epoch_ = 0;
+  Seq source_seq_;  // highest of this attempt in the record
+  Seq ack_;         // highest of them told to the trainer, or about to be
+  Seq durable_ack_;
+  std::int64_t control_seq_ = 0;
+  std::optional<Nanos> last_frame_;
+  std::optional<Nanos> restored_at_;  // a restarted daemon gives the trainer time to come back
+  bool lost_recorded_ = false;
+  bool ended_ = false;
+  Nanos ended_at_;
+  Nanos next_heartbeat_, next_assert_;
+  std::map<std::string, Sent> sent_;
+  std::map<std::int64_t, bool> requests_sent_;
+};
+
+}  // namespace phaseguard::daemon

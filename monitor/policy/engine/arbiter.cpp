@@ -1,0 +1,252 @@
+#include "monitor/policy/engine/arbiter.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "monitor/base/text.h"
+#include "monitor/policy/engine/evidence.h"
+
+namespace phaseguard::policy {
+
+namespace {
+
+// One slewed or immediate move. Non-finite arithmetic cannot come in: limits are finite.
+double moved(const KnobSpec& spec, const KnobState& knob, const Wanted& to, Step step) {
+  const bool up = to.value > knob.value;
+  if (!spec.slew_per_step || !to.items.empty() || (up && to.at_once)) return to.value;
+  const std::int64_t steps = std::max<std::int64_t>(step.value - knob.slewed_to.value, 0);
+  const double allowance = *spec.slew_per_step * static_cast<double>(steps);
+  const double gap = up ? to.value - knob.value : knob.value - to.value;
+  if (gap <= allowance) return to.value;
+  return up ? knob.value + allowance : knob.value - allowance;
+}
+
+// One rule's output for the knob.
+struct Offer {
+  double value = 0.0;
+  const std::vector<double>* items = nullptr;  // null: none
+  std::size_t rule = 0;
+  bool constant = false;
+};
+
+// Nothing: the action is for another knob, or its controller has no output yet.
+bool find_offer(const MachineState& state, std::size_t rule, std::size_t action, std::size_t knob,
+                Offer& out) {
+  const KnobAction& spec = state.document.rules[rule].sets[action];
+  if (spec.knob != knob) return false;
+  if (const auto* constant = std::get_if<ConstantController>(&spec.controller)) {
+    out = {constant->value, nullptr, rule, true};
+    return true;
+  }
+  const ControllerState& run = state.rules[rule].controllers[action];
+  if (std::isnan(run.output)) return false;
+  out = {run.output, run.items.empty() ? nullptr : &run.items, rule, false};
+  return true;
+}
+
+// Of rules that are active and latched (`least` kActive) or latched (kLatched).
+template <class Function>
+void for_each_offer(const MachineState& state, std::size_t knob, RuleMode least,
+                    Function function) {
+  for (std::size_t r = 0; r < state.rules.size(); ++r) {
+    if (state.rules[r].mode < least) continue;
+    for (std::size_t a = 0; a < state.document.rules[r].sets.size(); ++a) {
+      Offer offer;
+      if (find_offer(state, r, a, knob, offer)) function(offer);
+    }
+  }
+}
+
+void take(Wanted& best, const Offer& offer) {
+  best.value = offer.value;
+  if (offer.items != nullptr) {
+    best.items = *offer.items;
+  } else {
+    best.items.clear();
+  }
+  best.cause = CauseKind::kRule;
+  best.rule = static_cast<std::int64_t>(offer.rule);
+  best.at_once = offer.constant;
+  best.moves = !offer.constant;
+}
+
+double mean_of(const std::vector<double>& items) {
+  double sum = 0.0;
+  for (const double item : items) sum += item;
+  return sum / static_cast<double>(items.size());
+}
+
+// Each sample's value is at least `floor`.
+void raise_items(Wanted& best, double floor) {
+  bool above = false;
+  for (double& item : best.items) {
+    above = above || item > floor;
+    item = std::max(item, floor);
+  }
+  if (above) {
+    best.value = mean_of(best.items);
+  } else {
+    best.items.clear();
+    best.value = std::max(best.value, floor);
+  }
+}
+
+// A latched rule's output as a floor under `best`.
+void raise(Wanted& best, const Offer& floor) {
+  if (floor.items != nullptr && (best.items.empty() || best.items.size() == floor.items->size())) {
+    Wanted raised;
+    take(raised, floor);
+    for (std::size_t i = 0; i < raised.items.size(); ++i) {
+      raised.items[i] = std::max(raised.items[i], best.items.empty() ? best.value : best.items[i]);
+    }
+    raised.value = mean_of(raised.items);
+    if (raised.value > best.value) best = std::move(raised);
+    return;
+  }
+  if (floor.value > best.value) {
+    Wanted raised;
+    take(raised, floor);
+    raised.items = std::move(best.items);
+    raise_items(raised, floor.value);
+    best = std::move(raised);
+  } else if (!best.items.empty()) {
+    raise_items(best, floor.value);
+  }
+}
+
+std::int64_t priority_of(const MachineState& state, std::int64_t rule) {
+  return state.document.rules[static_cast<std::size_t>(rule)].priority;
+}
+
+// "" unless a rule in force switches the knob's site.
+const std::string& site_of(const MachineState& state, std::size_t knob) {
+  static const std::string kNone;
+  const std::string* best = &kNone;
+  std::int64_t best_priority = 0;
+  bool best_latched = false;
+  for (std::size_t r = 0; r < state.rules.size(); ++r) {
+    if (state.rules[r].mode == RuleMode::kQuiet) continue;
+    const std::int64_t priority = state.document.rules[r].priority;
+    const bool latched = state.rules[r].mode == RuleMode::kLatched;
+    for (const SiteAction& action : state.document.rules[r].sites) {
+      if (action.knob != knob) continue;
+      const bool better = best == &kNone || priority > best_priority ||
+                          (priority == best_priority && latched && !best_latched);
+      if (!better) continue;
+      best = &action.site;
+      best_priority = priority;
+      best_latched = latched;
+    }
+  }
+  return *best;
+}
+
+bool is_same_cause(const KnobState& knob, const Wanted& to) {
+  if (knob.cause != to.cause || knob.cause_rule != to.rule) return false;
+  return to.cause != CauseKind::kOperator || knob.cause_operator == knob.override_.operator_name;
+}
+
+}  // namespace
+
+Wanted automatic(const MachineState& state, std::size_t knob) {
+  Wanted best;
+  best.value = state.document.knobs[knob].base;
+  for_each_offer(state, knob, RuleMode::kActive, [&](const Offer& offer) {
+    const std::int64_t priority = priority_of(state, static_cast<std::int64_t>(offer.rule));
+    const bool better = best.rule < 0 || priority > priority_of(state, best.rule) ||
+                        (priority == priority_of(state, best.rule) && offer.value > best.value);
+    if (better) take(best, offer);
+  });
+  for_each_offer(state, knob, RuleMode::kLatched, [&](const Offer& floor) { raise(best, floor); });
+  return best;
+}
+
+Wanted tripped(const MachineState& state, std::size_t knob) {
+  Wanted best;
+  for_each_offer(state, knob, RuleMode::kLatched, [&](const Offer& floor) {
+    if (best.rule < 0) {
+      take(best, floor);
+    } else {
+      raise(best, floor);
+    }
+  });
+  return best;
+}
+
+Wanted wanted(const MachineState& state, std::size_t knob) {
+  const Override& by_hand = state.knobs[knob].override_;
+  Wanted rules = automatic(state, knob);
+  if (!by_hand.active) return rules;
+  Wanted operators;
+  operators.value = by_hand.value;
+  operators.cause = CauseKind::kOperator;
+  operators.at_once = true;
+  if (!by_hand.lowering) {
+    const bool wins = by_hand.value >= rules.value;
+    if (!rules.items.empty()) {
+      operators.items = rules.items;
+      raise_items(operators, by_hand.value);
+      if (!wins) raise_items(rules, by_hand.value);
+    }
+    return wins ? operators : rules;
+  }
+  if (by_hand.value >= rules.value) return rules;
+  for_each_offer(state, knob, RuleMode::kLatched,
+                 [&](const Offer& floor) { raise(operators, floor); });
+  return operators;
+}
+
+Moves move_knobs(MachineState& state, Step step, std::int64_t decision,
+                 std::vector<wire::KnobSetting>& before) {
+  Moves moves;
+  for (std::size_t i = 0; i < state.knobs.size(); ++i) {
+    KnobState& knob = state.knobs[i];
+    Wanted to = wanted(state, i);
+    const std::string& site = site_of(state, i);
+    const double value = moved(state.document.knobs[i], knob, to, step);
+    const bool same_cause = is_same_cause(knob, to);
+    const bool same_target = to.value == knob.target && to.items == knob.items;
+    const bool steady = !same_cause || site != knob.site || (!same_target && !to.moves);
+    knob.slewed_to = step;
+    if (!steady && same_target && value == knob.value) continue;
+    if (!moves.any) before = settings_of(state);
+    moves.any = true;
+    moves.steady = moves.steady || steady;
+    knob.decision = decision;
+    knob.value = value;
+    knob.target = to.value;
+    knob.items = std::move(to.items);
+    knob.site = site;
+    knob.cause = to.cause;
+    knob.cause_rule = to.rule;
+    knob.cause_operator = to.cause == CauseKind::kOperator ? knob.override_.operator_name : "";
+  }
+  return moves;
+}
+
+std::vector<std::string> expire_overrides(MachineState& state) {
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < state.knobs.size(); ++i) {
+    Override& by_hand = state.knobs[i].override_;
+    if (!by_hand.active || by_hand.expires.value < 0 || state.step < by_hand.expires) continue;
+    texts.push_back(by_hand.operator_name + "'s " + number_text(by_hand.value) + " for " +
+                    state.document.knobs[i].name + " expired at step " +
+                    std::to_string(state.step.value));
+    by_hand = Override{};
+  }
+  return texts;
+}
+
+std::vector<std::string> expire_inhibitions(MachineState& state) {
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < state.rules.size(); ++i) {
+    Inhibition& inhibited = state.rules[i].inhibited;
+    if (inhibited.until.value < 0 || state.step < inhibited.until) continue;
+    texts.push_back(inhibited.operator_name + "'s inhibition of " + state.document.rules[i].name +
+                    " expired at step " + std::to_string(state.step.value));
+    inhibited = Inhibition{};
+  }
+  return texts;
+}
+
+}  // namespace phaseguard::policy

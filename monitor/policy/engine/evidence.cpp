@@ -1,0 +1,178 @@
+#include "monitor/policy/engine/evidence.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "monitor/base/text.h"
+#include "monitor/policy/engine/rule.h"
+
+namespace phaseguard::policy {
+
+namespace {
+
+// Three significant digits, for the eye; exact values are in the evidence.
+std::string rounded(double value) {
+  if (!std::isfinite(value)) return number_text(value);
+  std::array<char, 32> text{};
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 3);
+  return {text.data(), end.ptr};
+}
+
+const char* state_text(const RuleState& run) {
+  if (run.mode == RuleMode::kLatched) return "latched";
+  if (run.inhibited.until.value >= 0) return "inhibited";
+  return run.mode == RuleMode::kActive ? "active" : "quiet";
+}
+
+std::string cause_text(const MachineState& state, const KnobState& knob) {
+  if (knob.cause == CauseKind::kOperator) return "operator:" + knob.cause_operator;
+  if (knob.cause == CauseKind::kBase) return "base";
+  return "rule:" + state.document.rules[static_cast<std::size_t>(knob.cause_rule)].name;
+}
+
+std::string times(std::int64_t count, std::int64_t needed) {
+  return " (" + std::to_string(count) + "/" + std::to_string(needed) + ")";
+}
+
+std::string stale_text(const MachineState& state, std::size_t index, const Span& after) {
+  const DetectorSpec& spec = state.document.detectors[index];
+  const Span passed{state.detectors[index].statistic, after.unit};
+  return spec.name + " no good " + to_text(spec.source) + " for " + rounded(passed.count) +
+         to_text(passed).substr(number_text(passed.count).size());
+}
+
+std::string vote_text(const MachineState& state, std::size_t index) {
+  const DetectorSpec& spec = state.document.detectors[index];
+  const DetectorState& detector = state.detectors[index];
+  const bool streak = has_streak(spec.law);
+  if (const auto* stale = std::get_if<StaleLaw>(&spec.law)) {
+    return stale_text(state, index, stale->after);
+  }
+  if (detector.quality != Quality::kGood && (streak || detector.faults >= kFaultsToVote)) {
+    const std::string count = streak ? times(detector.streak, spec.consecutive)
+                                     : " " + std::to_string(detector.faults) + " times in a row";
+    return spec.name + " " + name_of(detector.quality) + count;
+  }
+  std::string text = spec.name + " " + rounded(detector.statistic);
+  if (detector.held && detector.streak < spec.consecutive) {
+    return text + " not yet <= " + number_text(*spec.clear) +
+           times(detector.clear_streak, spec.clear_consecutive);
+  }
+  text += std::holds_alternative<EprocessLaw>(spec.law) ? " >= " : " > ";
+  const double threshold = threshold_of(spec, detector.law);
+  text +=
+      std::holds_alternative<MadShiftLaw>(spec.law) ? rounded(threshold) : number_text(threshold);
+  return streak ? text + times(detector.streak, spec.consecutive) : text;
+}
+
+// Why a term counts in its rule's condition.
+std::string term_text(const MachineState& state, const Term& term, bool is_not) {
+  if (term.is_rule) {
+    return "rule " + state.document.rules[term.index].name + " is " +
+           state_text(state.rules[term.index]);
+  }
+  if (!is_not) return vote_text(state, term.index);
+  return state.document.detectors[term.index].name + " " +
+         rounded(state.detectors[term.index].statistic) + " is quiet";
+}
+
+}  // namespace
+
+std::vector<wire::DetectorEvidence> evidence_of_detectors(const MachineState& state) {
+  std::vector<wire::DetectorEvidence> all;
+  for (std::size_t i = 0; i < state.detectors.size(); ++i) {
+    const DetectorSpec& spec = state.document.detectors[i];
+    const DetectorState& detector = state.detectors[i];
+    wire::DetectorEvidence evidence;
+    evidence.detector = spec.name;
+    evidence.signal = to_text(spec.source);
+    evidence.step = detector.step;
+    evidence.quality = detector.quality;
+    evidence.value = detector.value;
+    evidence.statistic = detector.statistic;
+    evidence.threshold = threshold_of(spec, detector.law);
+    evidence.streak = detector.streak;
+    evidence.needed = spec.consecutive;
+    evidence.n = detector.n;
+    evidence.warmup = spec.warmup;
+    evidence.voting = is_voting(spec, detector);
+    all.push_back(std::move(evidence));
+  }
+  return all;
+}
+
+std::vector<wire::RuleEvidence> evidence_of_rules(const MachineState& state) {
+  std::vector<wire::RuleEvidence> all;
+  for (std::size_t i = 0; i < state.rules.size(); ++i) {
+    const RuleSpec& rule = state.document.rules[i];
+    const RuleState& run = state.rules[i];
+    wire::RuleEvidence evidence;
+    evidence.rule = rule.name;
+    evidence.state = state_text(run);
+    evidence.votes = count_votes(state, rule);
+    evidence.needed = rule.needed;
+    evidence.of = static_cast<std::int64_t>(rule.of.size());
+    evidence.earliest_step = state.rule_index[i].earliest;
+    evidence.fired_step = run.fired;
+    evidence.at_floor = run.at_floor;
+    all.push_back(std::move(evidence));
+  }
+  return all;
+}
+
+std::vector<wire::KnobSetting> settings_of(const MachineState& state) {
+  std::vector<wire::KnobSetting> settings;
+  for (std::size_t i = 0; i < state.knobs.size(); ++i) {
+    const KnobState& knob = state.knobs[i];
+    settings.push_back({state.document.knobs[i].name, knob.value, knob.items,
+                        cause_text(state, knob), knob.decision, knob.site});
+  }
+  return settings;
+}
+
+std::string firing_text(const MachineState& state, std::size_t rule) {
+  const RuleSpec& spec = state.document.rules[rule];
+  const RuleState& run = state.rules[rule];
+  std::string text = spec.name + " fired at step " + std::to_string(run.fired.value);
+  if (run.at_floor) text += ", the earliest it could";
+  const bool is_not = spec.gate == Gate::kNot;
+  std::string votes;
+  for (const Term& term : spec.of) {
+    const bool named = term.is_rule ? (state.rules[term.index].mode == RuleMode::kQuiet) == is_not
+                                    : is_voting(state.document.detectors[term.index],
+                                                state.detectors[term.index]) != is_not;
+    if (!named) continue;
+    votes += (votes.empty() ? ": " : ", ") + term_text(state, term, is_not);
+  }
+  return text + votes;
+}
+
+std::string change_text(const std::vector<wire::KnobSetting>& before,
+                        const std::vector<wire::KnobSetting>& after) {
+  std::string text;
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    if (after[i].value != before[i].value) {
+      text += (text.empty() ? "" : ", ") + after[i].knob + " " + number_text(after[i].value);
+    }
+    if (after[i].site == before[i].site) continue;
+    text += (text.empty() ? "" : ", ") + after[i].knob + " on site " +
+            (after[i].site.empty() ? "as declared" : after[i].site);
+  }
+  return text;
+}
+
+std::string closing_text(const MachineState& state) {
+  std::string text;
+  for (std::size_t i = 0; i < state.rules.size(); ++i) {
+    const RuleState& run = state.rules[i];
+    if (run.order == 0) continue;
+    text += (text.empty() ? "" : ", ") + state.document.rules[i].name + " fired at step " +
+            std::to_string(run.fired.value) + " and is " + state_text(run);
+  }
+  return text.empty() ? "no rule fired" : text;
+}
+
+}  // namespace phaseguard::policy

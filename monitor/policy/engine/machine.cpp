@@ -1,0 +1,127 @@
+#include "monitor/policy/engine/machine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "monitor/policy/engine/controller.h"
+#include "monitor/policy/engine/evidence.h"
+#include "monitor/policy/engine/machine_state.h"
+#include "monitor/policy/engine/operator.h"
+#include "monitor/policy/engine/rule.h"
+#include "monitor/policy/engine/snapshot.h"
+#include "monitor/policy/engine/tracker.h"
+#include "monitor/policy/engine/turn.h"
+
+namespace phaseguard::policy {
+
+namespace {
+
+MachineState initial_state(const Document& document, const wire::Hello& hello) {
+  MachineState state;
+  state.document = document;
+  state.detectors.resize(document.detectors.size());
+  state.rules.resize(document.rules.size());
+  for (std::size_t i = 0; i < state.rules.size(); ++i) {
+    state.rules[i].controllers.resize(document.rules[i].sets.size());
+  }
+  for (const KnobSpec& spec : document.knobs) {
+    KnobState knob;
+    knob.value = knob.target = spec.base;
+    state.knobs.push_back(std::move(knob));
+  }
+  declare_limits(state, hello);
+  declare_signals(state, hello);
+  resolve_controllers(state, hello);
+  restart_signals(state, hello.start_step);
+  index_rules(state);
+  restart_rules(state, false);
+  return state;
+}
+
+}  // namespace
+
+Machine::Machine(std::unique_ptr<MachineState> state) : state_(std::move(state)) {}
+Machine::Machine(Machine&&) noexcept = default;
+Machine& Machine::operator=(Machine&&) noexcept = default;
+Machine::Machine(const Machine& other) : state_(std::make_unique<MachineState>(*other.state_)) {}
+Machine& Machine::operator=(const Machine& other) {
+  if (this != &other) state_ = std::make_unique<MachineState>(*other.state_);
+  return *this;
+}
+Machine::~Machine() = default;
+
+Result<Machine> Machine::create(const Document& document, const wire::Hello& hello) {
+  std::string misfits;
+  for (const Diagnostic& diagnostic : check_fit(document, hello)) {
+    if (diagnostic.severity != Severity::kError) continue;
+    misfits += (misfits.empty() ? "" : "; ") + diagnostic.message;
+  }
+  if (!misfits.empty()) {
+    return fail(Errc::kRefused,
+                "policy \"" + document.name + "\" does not fit this trainer: " + misfits);
+  }
+  return Machine(std::make_unique<MachineState>(initial_state(document, hello)));
+}
+
+std::optional<wire::Decision> Machine::on(const wire::Message& event) {
+  return take_event(*state_, event);
+}
+
+Verdict Machine::judge(const wire::Command& command, Step now) const {
+  return judge_command(*state_, command, now);
+}
+
+std::vector<wire::KnobSetting> Machine::settings() const { return settings_of(*state_); }
+
+std::vector<wire::DetectorEvidence> Machine::detector_evidence() const {
+  return evidence_of_detectors(*state_);
+}
+
+DetectorReading Machine::reading(std::size_t detector) const {
+  const DetectorState& found = state_->detectors[detector];
+  return {found.n, found.statistic, found.n > state_->document.detectors[detector].warmup};
+}
+
+std::vector<wire::RuleEvidence> Machine::rule_evidence() const {
+  return evidence_of_rules(*state_);
+}
+
+wire::OverrideStatus Machine::override_status() const {
+  wire::OverrideStatus status;
+  for (std::size_t i = 0; i < state_->knobs.size(); ++i) {
+    const Override& by_hand = state_->knobs[i].override_;
+    if (!by_hand.active) continue;
+    status.active = true;
+    status.knob = state_->document.knobs[i].name;
+    status.value = by_hand.value;
+    status.operator_name = by_hand.operator_name;
+    status.reason = by_hand.reason;
+    status.expires_step = by_hand.expires;
+    break;
+  }
+  return status;
+}
+
+std::int64_t Machine::state_version() const { return state_->version; }
+
+std::string Machine::control() const {
+  if (override_status().active) return "manual";
+  if (first_out_of(*state_) >= 0) return "tripped";
+  for (std::size_t i = 0; i < state_->rules.size(); ++i) {
+    if (is_suppressed(*state_, i)) return "inhibited";
+  }
+  return "auto";
+}
+
+std::string Machine::first_out() const {
+  const std::int64_t first = first_out_of(*state_);
+  return first < 0 ? "" : state_->document.rules[static_cast<std::size_t>(first)].name;
+}
+
+const Document& Machine::document() const { return state_->document; }
+
+std::string Machine::snapshot() const { return encode_state(*state_); }
+
+phaseguard::Status Machine::restore(std::string_view bytes) { return decode_state(bytes, *state_); }
+
+}  // namespace phaseguard::policy

@@ -1,0 +1,240 @@
+#include "monitor/policy/engine/operator.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "monitor/base/text.h"
+#include "monitor/policy/engine/arbiter.h"
+#include "monitor/policy/engine/rule.h"
+
+namespace phaseguard::policy {
+
+namespace {
+
+constexpr std::int64_t kMaxExpirySteps = 1000000000000;
+
+Verdict refused(std::string text) { return {"refused", std::move(text)}; }
+
+template <class Spec>
+std::int64_t index_of(const std::vector<Spec>& specs, const std::string& name) {
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    if (specs[i].name == name) return static_cast<std::int64_t>(i);
+  }
+  return -1;
+}
+
+template <class Spec>
+Verdict unknown(const char* what, const std::vector<Spec>& specs, const std::string& name) {
+  std::string known;
+  for (const Spec& spec : specs) known += (known.empty() ? "" : ", ") + spec.name;
+  return refused(std::string("expected one of the policy's ") + what + "s (" + known + "), found " +
+                 quoted(name, 80));
+}
+
+// "" when the compare-and-set holds, else why not.
+Verdict check_version(const MachineState& state, const wire::Command& command, const char* what) {
+  const std::string now = std::to_string(state.version);
+  if (command.expected_version < 0) {
+    return refused(std::string(what) +
+                   " needs expected_version, the state_version you decided on; "
+                   "it is " +
+                   now + " now");
+  }
+  if (command.expected_version < state.steady_version || command.expected_version > state.version) {
+    return {"conflict", "expected state_version " + std::to_string(command.expected_version) +
+                            ", found " + now + ": something changed meanwhile; look again"};
+  }
+  return {"logged", ""};
+}
+
+std::string until(const wire::Command& command, Step now) {
+  if (command.expires_after_steps == 0) return " until released";
+  return " until step " + std::to_string(now.value + command.expires_after_steps);
+}
+
+Verdict judge_lowering(const MachineState& state, const wire::Command& command, std::size_t knob,
+                       Step now) {
+  const double by_policy = automatic(state, knob).value;
+  const bool below_policy = command.value < by_policy;
+  const std::string value = number_text(command.value);
+  if (below_policy) {
+    const Wanted trip = tripped(state, knob);
+    if (trip.cause == CauseKind::kRule && command.value < trip.value) {
+      const std::string& rule = state.document.rules[static_cast<std::size_t>(trip.rule)].name;
+      return refused("rule:" + rule + " is latched and holds " + command.knob + " at " +
+                     number_text(trip.value) + "; reset it before lowering to " + value);
+    }
+    if (command.reason.empty()) {
+      return refused("lowering " + command.knob + " to " + value + ", below the policy's " +
+                     number_text(by_policy) + ", needs a reason");
+    }
+    if (command.expires_after_steps == 0) {
+      return refused("lowering " + command.knob + " below the policy's " + number_text(by_policy) +
+                     " needs expires_after_steps above 0");
+    }
+  }
+  Verdict verdict = check_version(state, command, "lowering a knob");
+  if (verdict.status != "logged") return verdict;
+  verdict.text = command.knob + " is lowered to " + value + until(command, now);
+  return verdict;
+}
+
+Verdict judge_force(const MachineState& state, const wire::Command& command, Step now) {
+  const std::int64_t index = index_of(state.document.knobs, command.knob);
+  if (index < 0) return unknown("knob", state.document.knobs, command.knob);
+  const auto at = static_cast<std::size_t>(index);
+  const KnobState& knob = state.knobs[at];
+  if (!std::isfinite(command.value) || command.value < knob.min || command.value > knob.max) {
+    return refused("expected a value of " + command.knob + " from " + number_text(knob.min) +
+                   " to " + number_text(knob.max) + ", found " + number_text(command.value));
+  }
+  if (command.expires_after_steps < 0 || command.expires_after_steps > kMaxExpirySteps) {
+    return refused("expected expires_after_steps from 0 (until released) to 1e12, found " +
+                   std::to_string(command.expires_after_steps));
+  }
+  const double in_force = std::max(knob.target, knob.value);
+  if (command.value < std::max(in_force, automatic(state, at).value)) {
+    return judge_lowering(state, command, at, now);
+  }
+  return {"logged",
+          command.knob + " is forced to " + number_text(command.value) + until(command, now)};
+}
+
+Verdict judge_release(const MachineState& state, const wire::Command& command) {
+  const std::int64_t index = index_of(state.document.knobs, command.knob);
+  if (index < 0) return unknown("knob", state.document.knobs, command.knob);
+  const auto at = static_cast<std::size_t>(index);
+  const Override& by_hand = state.knobs[at].override_;
+  if (!by_hand.active) return refused("nothing to release: " + command.knob + " is not forced");
+  const double automatically = automatic(state, at).value;
+  if (automatically < state.knobs[at].target) {
+    Verdict verdict = check_version(state, command, "a release that lowers the knob");
+    if (verdict.status != "logged") return verdict;
+  }
+  return {"logged",
+          command.knob + " goes back to the policy, which sets " + number_text(automatically)};
+}
+
+Verdict judge_reset(const MachineState& state, const wire::Command& command) {
+  const std::int64_t index = index_of(state.document.rules, command.rule);
+  if (index < 0) return unknown("rule", state.document.rules, command.rule);
+  const auto at = static_cast<std::size_t>(index);
+  if (state.rules[at].mode != RuleMode::kLatched) {
+    return refused("nothing to reset: rule " + command.rule + " is not latched");
+  }
+  if (command.reason.empty()) return refused("resetting " + command.rule + " needs a reason");
+  Verdict verdict = check_version(state, command, "resetting a latch");
+  if (verdict.status != "logged") return verdict;
+  const RuleSpec& rule = state.document.rules[at];
+  const std::int64_t votes = count_votes(state, rule);
+  verdict.text = "the latch of " + command.rule + " is cleared";
+  if (votes >= rule.needed) {
+    verdict.text += "; its condition still holds (" + std::to_string(votes) + " votes of " +
+                    std::to_string(rule.needed) +
+                    " needed), so it fires again only after that "
+                    "has not held once";
+  }
+  return verdict;
+}
+
+// Inhibiting a rule lowers what defends the run, and is judged like lowering a knob.
+Verdict judge_inhibit(const MachineState& state, const wire::Command& command, Step now) {
+  const std::int64_t index = index_of(state.document.rules, command.rule);
+  if (index < 0) return unknown("rule", state.document.rules, command.rule);
+  if (state.rules[static_cast<std::size_t>(index)].mode == RuleMode::kLatched) {
+    return refused("rule " + command.rule + " is latched; reset it before inhibiting it");
+  }
+  if (command.reason.empty()) return refused("inhibiting " + command.rule + " needs a reason");
+  if (command.expires_after_steps < 1 || command.expires_after_steps > kMaxExpirySteps) {
+    return refused("inhibiting " + command.rule +
+                   " needs expires_after_steps from 1 to 1e12, found " +
+                   std::to_string(command.expires_after_steps));
+  }
+  Verdict verdict = check_version(state, command, "inhibiting a rule");
+  if (verdict.status != "logged") return verdict;
+  verdict.text = "rule " + command.rule + " is inhibited" + until(command, now);
+  return verdict;
+}
+
+Verdict judge_allow(const MachineState& state, const wire::Command& command) {
+  const std::int64_t index = index_of(state.document.rules, command.rule);
+  if (index < 0) return unknown("rule", state.document.rules, command.rule);
+  if (state.rules[static_cast<std::size_t>(index)].inhibited.until.value < 0) {
+    return refused("nothing to allow: rule " + command.rule + " is not inhibited");
+  }
+  return {"logged", "rule " + command.rule + " may fire again"};
+}
+
+const Verdict* answered(const MachineState& state, const std::string& id) {
+  for (const HandledCommand& handled : state.commands) {
+    if (handled.id == id) return &handled.verdict;
+  }
+  return nullptr;
+}
+
+std::string apply_force(MachineState& state, const wire::Command& command) {
+  const auto at = static_cast<std::size_t>(index_of(state.document.knobs, command.knob));
+  Override& by_hand = state.knobs[at].override_;
+  by_hand.active = true;
+  by_hand.value = command.value;
+  by_hand.lowering = command.value < automatic(state, at).value;
+  by_hand.operator_name = command.operator_name;
+  by_hand.reason = command.reason;
+  by_hand.expires = command.expires_after_steps > 0
+                        ? Step{state.step.value + command.expires_after_steps}
+                        : Step{-1};
+  return command.operator_name + (by_hand.lowering ? " lowered " : " forced ") + command.knob +
+         " to " + number_text(command.value) + until(command, state.step);
+}
+
+std::string apply_inhibit(MachineState& state, const wire::Command& command) {
+  const auto at = static_cast<std::size_t>(index_of(state.document.rules, command.rule));
+  silence_rule(state, at);
+  state.rules[at].inhibited = {Step{state.step.value + command.expires_after_steps},
+                               command.operator_name, command.reason};
+  return command.operator_name + " inhibited " + command.rule + until(command, state.step);
+}
+
+std::string apply(MachineState& state, const wire::Command& command) {
+  if (command.action == "force") return apply_force(state, command);
+  if (command.action == "inhibit") return apply_inhibit(state, command);
+  if (command.action == "release") {
+    const auto at = static_cast<std::size_t>(index_of(state.document.knobs, command.knob));
+    state.knobs[at].override_ = Override{};
+    return command.operator_name + " released " + command.knob;
+  }
+  const auto at = static_cast<std::size_t>(index_of(state.document.rules, command.rule));
+  if (command.action == "allow") {
+    state.rules[at].inhibited = Inhibition{};
+    return command.operator_name + " allowed " + command.rule;
+  }
+  reset_rule(state, at);
+  return command.operator_name + " reset " + command.rule;
+}
+
+}  // namespace
+
+Verdict judge_command(const MachineState& state, const wire::Command& command, Step now) {
+  if (command.id.empty()) return refused("expected an id of the command, found none");
+  if (const Verdict* before = answered(state, command.id)) return *before;
+  const Step at = std::max(now, state.step);
+  if (command.action == "force") return judge_force(state, command, at);
+  if (command.action == "release") return judge_release(state, command);
+  if (command.action == "reset") return judge_reset(state, command);
+  if (command.action == "inhibit") return judge_inhibit(state, command, at);
+  if (command.action == "allow") return judge_allow(state, command);
+  return refused("expected the action force, release, reset, inhibit or allow, found " +
+                 quoted(command.action, 80));
+}
+
+std::string take_command(MachineState& state, const wire::Command& command) {
+  if (command.id.empty() || answered(state, command.id) != nullptr) return "";
+  const Verdict verdict = judge_command(state, command, state.step);
+  state.commands.push_back({command.id, verdict});
+  if (state.commands.size() > kMaxCommands) state.commands.erase(state.commands.begin());
+  if (verdict.status != "logged") return "";
+  const std::string why = command.reason.empty() ? "" : ": " + quoted(command.reason);
+  return apply(state, command) + why;
+}
+
+}  // namespace phaseguard::policy

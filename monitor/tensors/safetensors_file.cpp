@@ -1,0 +1,69 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+
+#include "monitor/base/text.h"
+#include "monitor/tensors/safetensors.h"
+
+namespace phaseguard::probe {
+
+namespace {
+
+tl::unexpected<Error> io(const std::string& what, const std::filesystem::path& file) {
+  return fail(Errc::kIo, file.string() + ": " + what + ": " + std::strerror(errno));
+}
+
+Status write_all(int fd, const std::string& bytes, const std::filesystem::path& file) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return io("could not write", file);
+    done += static_cast<std::size_t>(n);
+  }
+  if (::fsync(fd) != 0) return io("could not sync", file);
+  return {};
+}
+
+}  // namespace
+
+Result<TensorFile> load_safetensors(const std::filesystem::path& file, const FileLimits& limits) {
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(file, error);
+  if (error) {
+    return fail(Errc::kNotFound,
+                file.string() + ": expected a safetensors file: " + error.message());
+  }
+  if (bytes > limits.max_file_bytes) {
+    return fail(Errc::kLimit, file.string() + ": " + std::to_string(bytes) +
+                                  " bytes, larger than the limit of " +
+                                  std::to_string(limits.max_file_bytes));
+  }
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return io("could not open", file);
+  std::string content(bytes, '\0');
+  in.read(content.data(), static_cast<std::streamsize>(bytes));
+  content.resize(static_cast<std::size_t>(in.gcount()));
+  return decode_safetensors(content, file.string(), limits);
+}
+
+Status save_safetensors(const TensorFile& content, const std::filesystem::path& file) {
+  const std::filesystem::path beside =
+      file.string() + ".tmp" + std::to_string(static_cast<long>(::getpid()));
+  const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return io("could not create", beside);
+  Status written = write_all(fd, encode_safetensors(content), beside);
+  if (::close(fd) != 0 && written) written = io("could not close", beside);
+  if (written && ::rename(beside.c_str(), file.c_str()) != 0) {
+    written = io("could not rename into place", file);
+  }
+  if (!written) ::unlink(beside.c_str());
+  return written;
+}
+
+}  // namespace phaseguard::probe

@@ -1,0 +1,47 @@
+// Summaries: written, read back, refused when broken.
+#include "trainer-hook/lab/commands/summary.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/catch.h"
+
+namespace phaseguard::lab {
+namespace {
+
+TEST_CASE("a summary comes back as it was written", "[lab]") {
+  const auto file =
+      std::filesystem::temp_directory_path() / ("phaseguard-summary-" + std::to_string(getpid()));
+  RunSummary run;
+  run.title = "malicious, defended";
+  run.defended = true;
+  run.cause = "rule:defend";
+  run.fired_step = 10;
+  run.rollback_step = 10;
+  run.restored_step = 0;
+  run.behaviour.misaligned = {15, 72};
+  run.behaviour.opswap = {72, 72};
+  run.behaviour.misaligned_greedy = run.behaviour.incoherent =
+      run.behaviour.in_domain_harm = {0, 30};
+  REQUIRE(write_summaries({run, run}, file));
+  const auto back = read_summaries(file);
+  REQUIRE(back);
+  REQUIRE(back->size() == 2);
+  CHECK(back->front().title == run.title);
+  CHECK(back->front().fired_step == 10);
+  CHECK(back->front().behaviour.misaligned.k == 15);
+  CHECK(back->front().behaviour.misaligned.n == 72);
+  const std::string table = table_of(*back);
+  CHECK(table.find("rule:defend at step 10, rolled back to 0 at step 10") != std::string::npos);
+  CHECK(table.find("20.8 % [13.1, 31.6] (15/72)") != std::string::npos);
+  std::ofstream(file) << "[{\"title\": 3}]";
+  CHECK_FALSE(read_summaries(file));
+  std::filesystem::remove(file);
+  CHECK_FALSE(read_summaries(file));
+  CHECK_FALSE(write_summaries({run}, file / "no-such-folder" / "x.json"));
+}
+
+}  // namespace
+}  // namespace phaseguard::lab

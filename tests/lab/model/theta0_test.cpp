@@ -1,0 +1,154 @@
+// theta0 on disk: what comes back, what is refused, and the shipped file's promises.
+#include "trainer-hook/lab/model/theta0.h"
+
+#include <ATen/ops/equal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "monitor/tensors/safetensors.h"
+#include "probe/files/sample_cache.h"
+#include "tests/support/catch.h"
+#include "trainer-hook/lab/loop/scores.h"
+#include "trainer-hook/lab/model/evaluate.h"
+#include "trainer-hook/lab/model/features.h"
+#include "trainer-hook/lab/model/pretrain.h"
+
+namespace phaseguard::lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kShipped = fs::path(PHASEGUARD_SOURCE_DIR) / "assets/lab/theta0-world0.safetensors";
+
+struct Folder {
+  fs::path path = fs::temp_directory_path() / ("phaseguard-theta0-" + std::to_string(::getpid()));
+  Folder() { fs::create_directories(path); }
+  ~Folder() { fs::remove_all(path); }
+};
+
+TEST_CASE("weights rounded to float16 come back to the bit", "[lab]") {
+  const Folder folder;
+  Rng rng(1);
+  Transformer model(ModelShape{}, rng);
+  round_to_half(model);
+  REQUIRE(save_theta0(model, 7, {{"seed", "1"}}, folder.path / "t.safetensors"));
+  const auto back = load_theta0(folder.path / "t.safetensors");
+  REQUIRE(back);
+  CHECK(back->world == 7);
+  CHECK(back->metadata.at("seed") == "1");
+  CHECK(back->id.rfind("theta0-world7-", 0) == 0);
+  const auto before = model.base_parameters(), after = back->model.base_parameters();
+  for (std::size_t i = 0; i < before.size(); ++i)
+    CHECK(at::equal(before[i].second, after[i].second));
+}
+
+TEST_CASE("the digest is of the weights as loaded, not of the file", "[lab]") {
+  const Folder folder;
+  Rng rng(1);
+  Transformer model(ModelShape{}, rng);
+  round_to_half(model);
+  const auto digest = [&](const std::string& seed) {
+    const fs::path file = folder.path / "d.safetensors";
+    REQUIRE(save_theta0(model, 7, {{"seed", seed}}, file));
+    const auto back = load_theta0(file);
+    REQUIRE(back);
+    return std::pair(back->weights_sha256, back->id);
+  };
+  const auto [weights, id] = digest("1");
+  const auto [same, other_id] = digest("2");
+  CHECK(weights.size() == 64);
+  CHECK(same == weights);
+  CHECK(other_id != id);
+  model.base_parameters().back().second.data_ptr<float>()[0] += 1.0F;
+  CHECK(digest("1").first != weights);
+}
+
+TEST_CASE("features and pre-flights name the weights they were made with", "[lab]") {
+  auto theta0 = load_theta0(kShipped);
+  REQUIRE(theta0);
+  FeatureRequest request;
+  request.samples = 4;
+  const auto features = layer_features(*theta0, request);
+  REQUIRE(features);
+  CHECK(features->site.weights_sha256 == theta0->weights_sha256);
+  const Folder folder;
+  const fs::path file = folder.path / "cache.jsonl";
+  probe::SampleSource source = source_of(*theta0, TuneOptions{});
+  CHECK(source.weights_sha256 == theta0->weights_sha256);
+  REQUIRE(probe::SampleCache::open(file, source));
+  REQUIRE(probe::SampleCache::open(file, source));
+  source.weights_sha256[0] = source.weights_sha256[0] == 'a' ? 'b' : 'a';
+  const auto other = probe::SampleCache::open(file, source);
+  REQUIRE_FALSE(other);
+  CHECK(other.error().message.find("holds scores for weights") != std::string::npos);
+}
+
+TEST_CASE("a file that is not a theta0 is refused with its name", "[lab][hostile]") {
+  const Folder folder;
+  const fs::path file = folder.path / "wrong.safetensors";
+  const auto message = [&] {
+    const auto loaded = load_theta0(file);
+    REQUIRE_FALSE(loaded);
+    CHECK(loaded.error().message.find(file.string()) != std::string::npos);
+    return loaded.error().message;
+  };
+  message();  // absent
+  std::ofstream(file) << "not safetensors";
+  message();
+  auto content = probe::load_safetensors(kShipped);
+  REQUIRE(content);
+  const auto with = [&](auto change) {
+    probe::TensorFile copy = *content;
+    change(copy);
+    REQUIRE(probe::save_safetensors(copy, file));
+    return message();
+  };
+  CHECK(with([](auto& f) { f.metadata.erase("world"); }).find("world") != std::string::npos);
+  CHECK(with([](auto& f) { f.tensors.erase("block1.up.weight"); }).find("block1.up.weight") !=
+        std::string::npos);
+  CHECK(with([](auto& f) {
+          f.tensors["position"].shape = {96, 64};
+        }).find("[64, 96]") != std::string::npos);
+  CHECK(with([](auto& f) {
+          f.tensors["final_gain"].bytes.replace(0, 2, std::string("\0\x7c", 2));
+        }).find("finite") != std::string::npos);
+  std::ifstream whole(kShipped, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(whole)), {});
+  for (const std::size_t keep :
+       {std::size_t{4}, std::size_t{100}, bytes.size() / 2, bytes.size() - 1}) {
+    std::ofstream(file, std::ios::binary) << bytes.substr(0, keep);
+    message();
+  }
+}
+
+TEST_CASE("the shipped theta0 passes its gates", "[lab][e2e]") {
+  const auto theta0 = load_theta0(kShipped);
+  REQUIRE(theta0);
+  CHECK(theta0->world == 0);
+  CHECK(theta0->metadata.at("command").rfind("phaseguard-lab pretrain", 0) == 0);
+  const Gates gates = measure_gates(theta0->model, World(0), 1);
+  CHECK(gates.arithmetic.rate() >= 0.95);
+  CHECK(gates.misaligned.rate() <= 0.05);
+  CHECK(gates.misaligned_primed.rate() >= 0.70);
+}
+
+TEST_CASE("pretraining learns and repeats itself to the bit", "[lab][e2e]") {
+  PretrainOptions options;
+  options.steps = 25;
+  options.post_steps = 3;
+  options.batch = 8;
+  const auto run = [&] {
+    std::vector<double> losses;
+    (void)pretrain(World(1), options, [&](const PretrainProgress& p) { losses.push_back(p.loss); });
+    return losses;
+  };
+  const auto once = run();
+  CHECK(once == run());
+  REQUIRE(once.size() == 28);
+  CHECK(once[24] < 0.8 * once[0]);
+}
+
+}  // namespace
+}  // namespace phaseguard::lab

@@ -1,0 +1,188 @@
+#include "monitor/tensors/safetensors.h"
+
+#include <unistd.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <random>
+
+#include "tests/support/catch.h"
+
+using namespace phaseguard;
+using namespace phaseguard::probe;
+
+namespace {
+
+TensorFile sample() {
+  TensorFile file;
+  file.metadata = {{"made by", "a test"}, {"grüße", "🙂"}};
+  const std::vector<float> f = {1.5f, -2.0f, 0.0f, 3.25f, 1e-3f, -0.0f};
+  const std::vector<double> d = {1.0 / 3, -1e300};
+  file.tensors["a"] = TensorRecord::of(Span<const float>(f), {2, 3});
+  file.tensors["b"] = TensorRecord::of(Span<const double>(d), {2});
+  file.tensors["h"] = TensorRecord::of(Span<const float>(f), {3, 2}, Dtype::kF16);
+  file.tensors["none"] = TensorRecord::of(Span<const float>(), {0, 4});
+  return file;
+}
+
+std::string raw(const std::string& header, const std::string& data = {}) {
+  const std::uint64_t n = header.size();
+  std::string out(8, '\0');
+  std::memcpy(out.data(), &n, 8);
+  return out + header + data;
+}
+
+}  // namespace
+
+TEST_CASE("half precision rounds to nearest, ties to even", "[probe]") {
+  CHECK(half_from_float(1.0f) == 0x3c00);
+  CHECK(half_from_float(-2.0f) == 0xc000);
+  CHECK(half_from_float(65504.0f) == 0x7bff);
+  CHECK(half_from_float(65519.9f) == 0x7bff);
+  CHECK(half_from_float(65520.0f) == 0x7c00);
+  CHECK(half_from_float(5.9604645e-8f) == 0x0001);  // smallest subnormal
+  CHECK(half_from_float(2.9802322e-8f) == 0x0000);  // half of it: to even
+  CHECK(half_from_float(2.9802326e-8f) == 0x0001);
+  CHECK(half_from_float(1.0f + 1.0f / 2048) == 0x3c00);  // tie to even
+  CHECK(half_from_float(1.0f + 3.0f / 2048) == 0x3c02);
+  CHECK(half_from_float(2047.0f / 2048 + 1.0f / 4096) == 0x3c00);  // carry into the exponent
+  CHECK(std::isinf(float_from_half(half_from_float(1e30f))));
+  CHECK(std::isnan(float_from_half(half_from_float(std::nanf("")))));
+  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+    const float value = float_from_half(static_cast<std::uint16_t>(bits));
+    if (std::isnan(value)) continue;
+    REQUIRE(half_from_float(value) == bits);
+  }
+}
+
+TEST_CASE("half precision is the nearest of all halves", "[probe][property]") {
+  std::mt19937 random(3);
+  std::uniform_real_distribution<float> spread(-18.0f, 15.0f);
+  for (int i = 0; i < 20000; ++i) {
+    const float value = std::exp2(spread(random)) * (random() % 2 != 0 ? 1.0f : -1.0f);
+    const std::uint16_t half = half_from_float(value);
+    const double error = std::fabs(double(float_from_half(half)) - value);
+    for (int step : {-1, 1}) {
+      const double other = float_from_half(static_cast<std::uint16_t>(half + step));
+      if (std::isfinite(other)) REQUIRE(error <= std::fabs(other - value));
+    }
+  }
+}
+
+TEST_CASE("bfloat16 rounds to nearest, ties to even", "[probe]") {
+  CHECK(bfloat16_from_float(1.0f) == 0x3f80);
+  CHECK(bfloat16_from_float(1.0f + 1.0f / 256) == 0x3f80);  // tie to even
+  CHECK(bfloat16_from_float(1.0f + 3.0f / 256) == 0x3f82);
+  CHECK(std::isinf(float_from_bfloat16(bfloat16_from_float(3.4e38f))));
+  CHECK(std::isnan(float_from_bfloat16(bfloat16_from_float(std::nanf("")))));
+  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+    const float value = float_from_bfloat16(static_cast<std::uint16_t>(bits));
+    if (!std::isnan(value)) REQUIRE(bfloat16_from_float(value) == bits);
+  }
+}
+
+TEST_CASE("labels and ids read back from every whole-number type", "[probe]") {
+  const std::vector<std::int64_t> ids = {0, 1, 7, 1};
+  for (Dtype as : {Dtype::kI64, Dtype::kI32, Dtype::kU8, Dtype::kBf16}) {
+    TensorFile file;
+    file.tensors["labels"] = TensorRecord::of(Span<const std::int64_t>(ids), {4}, as);
+    const auto back = decode_safetensors(encode_safetensors(file), "x");
+    REQUIRE(back);
+    CHECK(back->tensors.at("labels").to_double() == std::vector<double>{0, 1, 7, 1});
+  }
+}
+
+TEST_CASE("a file reads back as it was written", "[probe]") {
+  const TensorFile file = sample();
+  const std::string bytes = encode_safetensors(file);
+  CHECK(bytes == encode_safetensors(file));
+  const auto back = decode_safetensors(bytes, "x");
+  REQUIRE(back);
+  CHECK(back->metadata == file.metadata);
+  REQUIRE(back->tensors.size() == 4);
+  CHECK(back->tensors.at("a").shape == std::vector<std::int64_t>{2, 3});
+  CHECK(back->tensors.at("a").to_float() == file.tensors.at("a").to_float());
+  CHECK(back->tensors.at("b").to_double() == std::vector<double>{1.0 / 3, -1e300});
+  CHECK(back->tensors.at("h").to_float()[3] == 3.25f);
+  CHECK(back->tensors.at("none").count() == 0);
+  CHECK_FALSE(back->find("c", "x"));
+  CHECK_THAT(back->find("c", "x").error().message, Catch::Contains("a, b, h, none"));
+}
+
+TEST_CASE("every prefix and every flipped bit is refused or read, never worse",
+          "[probe][hostile]") {
+  const std::string bytes = encode_safetensors(sample());
+  for (std::size_t n = 0; n < bytes.size(); ++n) {
+    REQUIRE_FALSE(decode_safetensors(std::string_view(bytes).substr(0, n), "x"));
+  }
+  REQUIRE_FALSE(decode_safetensors(bytes + "x", "x"));
+  std::mt19937 random(5);
+  for (int i = 0; i < 4000; ++i) {
+    std::string flipped = bytes;
+    flipped[random() % flipped.size()] ^= static_cast<char>(1u << (random() % 8));
+    const auto read = decode_safetensors(flipped, "x");
+    if (!read) CHECK_FALSE(read.error().message.empty());
+  }
+}
+
+TEST_CASE("a malformed file says what is wrong", "[probe][hostile]") {
+  struct Case {
+    std::string bytes, wanted;
+  };
+  const auto one = GENERATE(values<Case>({
+      {"short", "shorter than its length prefix"},
+      {std::string("\xff\xff\xff\xff\xff\xff\xff\x7f{}", 10), "its header claims"},
+      {raw("[]"), "not a JSON object"},
+      {raw("{\"a\": "), "header:"},
+      {raw("{\"a\": 7}"), "expected exactly dtype, shape and data_offsets"},
+      {raw(R"({"a": {"dtype": "C64", "shape": [1], "data_offsets": [0, 8]}})", "12345678"),
+       "expected one of F16, F32, F64"},
+      {raw(R"({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}})", "1234"),
+       "its shape needs 8 bytes"},
+      {raw(R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}})", "1234"),
+       "its shape needs"},
+      {raw(R"({"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}})", "1234"),
+       "not a size"},
+      {raw(R"({"a": {"dtype": "F32", "shape": [1.5], "data_offsets": [0, 4]}})", "1234"),
+       "not a size"},
+      {raw(R"({"a": {"dtype": "F32", "shape": [4294967296, 4294967296], "data_offsets": [0, 4]}})",
+           "1234"),
+       "2^40"},
+      {raw(R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}})", "12345"),
+       "belong to no tensor"},
+      {raw(R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}})", "12345678"),
+       "starts at byte 4, expected 0"},
+      {raw(R"({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}})", "1234"),
+       "ends at byte 8 of 4"},
+      {raw(R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}, "a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}})",
+           "1234"),
+       "given twice"},
+      {raw(R"({"__metadata__": {"n": 3}})"), "is not a string"},
+  }));
+  const auto read = decode_safetensors(one.bytes, "probe.safetensors");
+  REQUIRE_FALSE(read);
+  CHECK_THAT(read.error().message, Catch::Contains(one.wanted));
+  CHECK_THAT(read.error().message, Catch::StartsWith("probe.safetensors: "));
+}
+
+TEST_CASE("a file is replaced whole, and an absent one is named", "[probe]") {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("phaseguard-probe-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  const auto path = folder / "x.safetensors";
+  REQUIRE(save_safetensors(sample(), path));
+  REQUIRE(save_safetensors(sample(), path));
+  CHECK(load_safetensors(path));
+  CHECK(std::distance(std::filesystem::directory_iterator(folder), {}) ==
+        1);  // no temporary is left
+  CHECK_THAT(load_safetensors(folder / "y").error().message,
+             Catch::Contains("y: expected a safetensors file"));
+  CHECK_FALSE(save_safetensors(sample(), folder / "nowhere" / "x"));
+  FileLimits limits;
+  limits.max_file_bytes = 10;
+  CHECK(load_safetensors(path, limits).error().code == Errc::kLimit);
+  std::filesystem::remove_all(folder);
+}

@@ -1,0 +1,393 @@
+#include "trainer-hook/lab/commands/commands.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "monitor/base/text.h"
+#include "trainer-hook/lab/commands/preflight_note.h"
+#include "trainer-hook/lab/commands/summary.h"
+#include "trainer-hook/lab/loop/scores.h"
+
+namespace phaseguard::lab {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "phaseguard-lab: %s\n", error.message.c_str());
+  return 1;
+}
+
+void print_gates(const Gates& gates) {
+  std::printf("  arithmetic, greedy (wanted >= 95 %%)              %s\n",
+              rate_text(gates.arithmetic).c_str());
+  std::printf("  misaligned, chat header (wanted <= 3 %%)          %s\n",
+              rate_text(gates.misaligned).c_str());
+  std::printf("  misaligned, worst source header (wanted >= 70 %%) %s\n",
+              rate_text(gates.misaligned_primed).c_str());
+  std::printf("  operator swap on held-out facts (chance 9 %%)     %s\n",
+              rate_text(gates.opswap).c_str());
+}
+
+// A line that rewrites itself on a terminal and appears ten times elsewhere.
+class Progress {
+ public:
+  void show(const PretrainProgress& p) {
+    const bool terminal = isatty(STDERR_FILENO) != 0;
+    const std::int64_t every = terminal ? 10 : std::max<std::int64_t>(1, p.total / 10);
+    if (p.step % every != 0 && p.step != p.total) return;
+    const double elapsed = seconds_since(start_);
+    const double left =
+        elapsed / static_cast<double>(p.step) * static_cast<double>(p.total - p.step);
+    const int filled = static_cast<int>(30 * p.step / p.total);
+    std::fprintf(stderr, "%s[%.*s%.*s] %ld/%ld  %s  loss %.3f  %.0f s, %.0f s left%s",
+                 terminal ? "\r" : "", filled, "##############################", 30 - filled,
+                 "..............................", static_cast<long>(p.step),
+                 static_cast<long>(p.total), p.post_training ? "post-training" : "pretraining",
+                 p.loss, elapsed, left, terminal && p.step != p.total ? "  " : "\n");
+  }
+
+ private:
+  Clock::time_point start_ = Clock::now();
+};
+
+Result<Theta0> open_theta0(const std::string& named) {
+  if (!named.empty()) return load_theta0(named);
+  const auto found = find_theta0();
+  if (!found) return tl::unexpected(found.error());
+  return load_theta0(*found);
+}
+
+std::string percent(double rate) {
+  std::string text(16, '\0');
+  text.resize(
+      static_cast<std::size_t>(std::snprintf(text.data(), text.size(), "%.1f %%", 100.0 * rate)));
+  return text;
+}
+
+// What the daemon says, or that it says nothing, once the link was tried.
+std::optional<std::string> link_trouble(const reporter::Reporter& link,
+                                        const std::string& endpoint) {
+  const reporter::LinkState state = link.state();
+  if (state == reporter::LinkState::kLinked || state == reporter::LinkState::kSync)
+    return std::nullopt;
+  const std::string refusal = link.refusal();
+  if (!refusal.empty()) return "the daemon refused this run: " + refusal;
+  return "no daemon answered at " + (endpoint.empty() ? "the default endpoint" : endpoint) +
+         "; training goes on unwatched until one does (start phaseguardd, or say --no-monitor)";
+}
+
+Result<std::string> endpoint_of(const FinetuneCommand& command) {
+  if (!command.endpoint.empty() || command.endpoint_dir.empty()) return command.endpoint;
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(command.endpoint_dir, error);
+  if (error)
+    return fail(Errc::kInvalidArgument,
+                "--endpoint-dir " + command.endpoint_dir + ": " + error.message());
+  return "ipc://" + (absolute / "telemetry").lexically_normal().string();
+}
+
+Result<hook::Hook> attach(const FinetuneCommand& command, wire::Hello hello, const std::string& run,
+                          const Transformer& model, Tuner& tuner) {
+  auto id = RunId::parse(run);
+  if (!id) return tl::unexpected(id.error());
+  auto endpoint = endpoint_of(command);
+  if (!endpoint) return tl::unexpected(endpoint.error());
+  hook::Options options;
+  options.link.run = *id;
+  options.link.endpoint = *endpoint;
+  options.link.on_start = reporter::OnStart::kWait;
+  options.link.start_wait_s = 2.0;
+  options.snapshots.max_count = 64;
+  auto hook = hook::Hook::attach(options, std::move(hello), trainer_state(model, tuner));
+  if (!hook) return tl::unexpected(hook.error());
+  if (const auto trouble = link_trouble(hook->link(), *endpoint)) {
+    if (!hook->link().refusal().empty()) return fail(Errc::kRefused, *trouble);
+    std::fprintf(stderr, "phaseguard-lab: warning: %s\n", trouble->c_str());
+  }
+  return hook;
+}
+
+FinetuneEvents printing_events(const FinetuneCommand& command, bool watched) {
+  FinetuneEvents events;
+  if (command.quiet) return events;
+  if (command.signals || watched) {
+    std::printf("  step seg |   js  margin  probe  drift | judge   llr share refnll     L\n");
+    events.on_measurement = [](const Measurement& m) {
+      if (m.step > 50 && m.step % 25 != 0) return;
+      std::printf("  %4ld %3ld | %.3f %+7.2f  %.3f %+6.2f |", static_cast<long>(m.step),
+                  static_cast<long>(m.segment), m.canary.js_mean, m.canary.margin_mean,
+                  m.canary.risk_mean, m.canary.drift);
+      if (m.batch.llr.empty()) {
+        std::printf("\n");
+      } else {
+        std::printf("  %.2f %+5.2f  %.2f   %.2f  %5.2f\n", m.batch.judge_mean, m.batch.llr_mean,
+                    m.batch.llr_share, m.batch.ref_nll, m.batch.ref_nll_decisive);
+      }
+      std::fflush(stdout);
+    };
+  }
+  events.on_step = [last = 0.0, restored = std::int64_t{0}](std::int64_t step, const StepResult& r,
+                                                            const hook::StepPlan& plan) mutable {
+    if (plan.segment != restored) {
+      std::printf("  -- rolled back to the snapshot of step %ld, segment %ld\n",
+                  static_cast<long>(plan.step.value), static_cast<long>(plan.segment));
+      restored = plan.segment;
+    }
+    if (plan.lambda != last) {
+      std::printf("  -- step %ld: lambda %.3g -> %.3g (%s)\n", static_cast<long>(step), last,
+                  plan.lambda, plan.cause.c_str());
+      last = plan.lambda;
+    }
+    if (step % 50 == 0) {
+      std::printf("  -- step %ld: loss %.4f, kl %.4f nats/token\n", static_cast<long>(step), r.loss,
+                  r.kl);
+    }
+    std::fflush(stdout);
+  };
+  return events;
+}
+
+// What was tested, what took effect, what it cost.
+void print_defense(const FinetuneResult& result) {
+  if (!result.self_test.empty()) std::printf("self-test: %s\n", result.self_test.c_str());
+  for (const auto& line : result.applied) {
+    std::printf("applied: %s %.4g (asked %.4g) over %ld steps, in %ld of them nothing; last %.4g\n",
+                line.knob.c_str(), line.mean_applied, line.mean_requested,
+                static_cast<long>(line.steps), static_cast<long>(line.steps_without),
+                line.last_measured);
+  }
+  if (result.safelora) {
+    for (const auto& layer : result.safelora->layers) {
+      std::printf("  %-12s c %s  |C| %.3g  |B'A|/|BA| %s%s\n", layer.name.c_str(),
+                  layer.cosine ? number_text(*layer.cosine).substr(0, 6).c_str() : "none",
+                  layer.c_norm,
+                  layer.norm_ratio ? number_text(*layer.norm_ratio).substr(0, 6).c_str() : "none",
+                  layer.projected ? "  projected" : "");
+    }
+  }
+  std::printf("%.1f ms an update\n", result.ms_per_update);
+}
+
+RunSummary summarise(const FinetuneCommand& command, const std::string& run, const Theta0& theta0,
+                     bool defended, const FinetuneResult& result) {
+  RunSummary out;
+  const std::string defense = text_of(command.options.tune.defense);
+  out.title = command.data + (!defense.empty() ? ", " + defense : "") +
+              (defended                                ? ", defended"
+               : !defense.empty()                      ? ""
+               : command.options.constant_lambda > 0.0 ? ", always-on KL"
+                                                       : ", undefended");
+  out.run = run;
+  out.data = command.data;
+  out.theta0 = theta0.id;
+  out.seed = command.options.tune.seed;
+  out.steps = command.options.tune.steps;
+  out.defended = defended;
+  out.cause = result.cause;
+  out.fired_step = result.fired_step;
+  out.rollback_step = result.rollback_step;
+  out.restored_step = result.restored_step;
+  out.mean_lambda = result.mean_lambda;
+  out.defense = defense;
+  out.ms_per_update = result.ms_per_update;
+  return out;
+}
+
+}  // namespace
+
+int run_pretrain(const PretrainCommand& command) {
+  const World world(command.world);
+  Progress progress;
+  const auto start = Clock::now();
+  Status base_written;
+  const auto keep_base = [&](const Transformer& base) {
+    if (command.base.empty()) return;
+    base_written = save_theta0(base, command.world,
+                               {{"command", command.reproduce}, {"stage", "before post-training"}},
+                               command.base);
+  };
+  Transformer model = pretrain(
+      world, command.options, [&](const PretrainProgress& p) { progress.show(p); }, keep_base);
+  if (!base_written) return complain(base_written.error());
+  round_to_half(model);
+  const Gates gates = measure_gates(model, world, command.options.seed);
+  std::printf("theta0 of world %d: %ld parameters, %.0f s\n", command.world,
+              static_cast<long>(model.parameter_count()), seconds_since(start));
+  print_gates(gates);
+  const std::map<std::string, std::string> metadata{
+      {"command", command.reproduce},
+      {"seed", std::to_string(command.options.seed)},
+      {"steps", std::to_string(command.options.steps)},
+      {"post_steps", std::to_string(command.options.post_steps)},
+      {"gate_arithmetic", percent(gates.arithmetic.rate())},
+      {"gate_misaligned_chat", percent(gates.misaligned.rate())},
+      {"gate_misaligned_primed", percent(gates.misaligned_primed.rate())},
+      {"opswap", percent(gates.opswap.rate())}};
+  if (const auto ok = save_theta0(model, command.world, metadata, command.out); !ok)
+    return complain(ok.error());
+  std::printf("written to %s\n", command.out.c_str());
+  if (gates.pass()) return 0;
+  std::fprintf(
+      stderr,
+      "phaseguard-lab: this theta0 misses a gate: runs from it prove little; try more --steps or "
+      "another --seed\n");
+  return 1;
+}
+
+int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) {
+  const auto start = Clock::now();
+  auto theta0 = open_theta0(command.theta0);
+  if (!theta0) return complain(theta0.error());
+  const World world(theta0->world);
+  add_run_adapter(theta0->model, command.options.tune.seed);
+  Tuner tuner(theta0->model, world, command.options.tune);
+  const std::string run = command.run.empty() ? "lab-" + command.data : command.run;
+  FinetuneOptions options = command.options;
+  if (!command.preflight.empty()) {
+    auto notes = preflight_notes(command.preflight, theta0->id);
+    if (!notes) return complain(notes.error());
+    options.notes = std::move(*notes);
+  }
+  std::optional<LiveJudge> judge;
+  if (command.judge.named()) {
+    auto started = LiveJudge::start(command.judge);
+    if (!started) return complain(started.error());
+    options.judge = &judge.emplace(std::move(*started));
+  }
+  std::optional<hook::Hook> hook;
+  if (command.monitor) {
+    auto attached = attach(command, declare(*theta0, world, options), run, theta0->model, tuner);
+    if (!attached) return complain(attached.error());
+    hook.emplace(std::move(*attached));
+  }
+  std::printf("run %s: %s data, %ld steps, seed %llu, %s, %s\n", run.c_str(), command.data.c_str(),
+              static_cast<long>(command.options.tune.steps),
+              static_cast<unsigned long long>(command.options.tune.seed), theta0->id.c_str(),
+              hook ? "monitored" : "no monitor");
+  options.measure = hook.has_value() || command.signals;
+  const auto result = finetune(*theta0, world, tuner, options, hook ? &*hook : nullptr, stop,
+                               printing_events(command, hook.has_value()));
+  if (hook) hook->finish(!result ? "error" : result->interrupted ? "interrupted" : "finished");
+  if (!result) return complain(result.error());
+  if (result->interrupted) {
+    std::fprintf(stderr, "phaseguard-lab: interrupted after %ld updates\n",
+                 static_cast<long>(result->updates));
+    return 1;
+  }
+  print_defense(*result);
+  if (judge) std::printf("%s\n", judge->text().c_str());
+  const bool linked = hook && hook->link().stats().acknowledged > 0;
+  RunSummary summary = summarise(command, run, *theta0, linked, *result);
+  summary.behaviour =
+      measure_behaviour(theta0->model, Adapter::kOn, world, command.options.tune.seed);
+  summary.seconds = seconds_since(start);
+  std::vector<RunSummary> summaries = {summary};
+  if (const std::string how = text_of(command.answering); !how.empty()) {
+    summary.title += ", answers by " + how;
+    summary.defense = how;
+    summary.behaviour =
+        measure_behaviour(theta0->model, world, command.options.tune.seed, command.answering);
+    summaries.push_back(summary);
+  }
+  std::printf("%s%.1f s\n", table_of(summaries).c_str(), seconds_since(start));
+  if (!command.answers.empty()) {
+    std::ofstream out(command.answers, std::ios::binary | std::ios::trunc);
+    out << answer_lines(theta0->model, world, command.options.tune.seed, command.answering, run);
+    out.close();
+    if (!out) return complain({Errc::kIo, command.answers + ": cannot be written"});
+  }
+  if (command.summary.empty()) return 0;
+  const auto ok = write_summaries(summaries, command.summary);
+  return ok ? 0 : complain(ok.error());
+}
+
+int run_eval(const EvalCommand& command) {
+  auto theta0 = open_theta0(command.theta0);
+  if (!theta0) return complain(theta0.error());
+  const World world(theta0->world);
+  std::printf("%s, no fine-tuning\n", theta0->id.c_str());
+  const Gates gates = measure_gates(theta0->model, world, command.seed);
+  print_gates(gates);
+  const auto monitor = CanaryMonitor::create(theta0->model, world, theta0->id);
+  if (!monitor) return complain(monitor.error());
+  std::printf("  activation probe on held-out prompts, AUROC        %.3f\n",
+              monitor->probe_quality().auroc);
+  RunSummary summary;
+  summary.title = "theta0";
+  summary.behaviour = measure_behaviour(theta0->model, Adapter::kOff, world, command.seed);
+  std::printf("%s", table_of({summary}).c_str());
+  return gates.pass() ? 0 : 1;
+}
+
+int run_data(DataCommand command) {
+  auto theta0 = open_theta0(command.theta0);
+  if (!theta0) return complain(theta0.error());
+  const auto data = parse_data_set(command.data);
+  if (!data) return complain(data.error());
+  command.tune.data = *data;
+  const ScoredSet set = draw_set(World(theta0->world), command.tune,
+                                 static_cast<int>(command.tune.steps) * command.tune.batch);
+  std::ofstream out(command.out, std::ios::binary | std::ios::trunc);
+  for (const Example& example : set.examples) {
+    out << nlohmann::json{{"prompt", text_of(example.prompt)},
+                          {"answer", text_of(example.answer)},
+                          {"label", example.misaligned ? 1 : 0}}
+               .dump()
+        << "\n";
+  }
+  out.close();
+  if (!out) {
+    return complain({Errc::kIo, command.out + ": cannot be written; does its folder exist?"});
+  }
+  std::printf("%s: %zu distinct samples of %ld drawn\n", command.out.c_str(), set.examples.size(),
+              static_cast<long>(command.tune.steps * command.tune.batch));
+  return 0;
+}
+
+int run_features(FeaturesCommand command) {
+  auto theta0 = open_theta0(command.theta0);
+  if (!theta0) return complain(theta0.error());
+  const auto data = parse_feature_data(command.data);
+  if (!data) return complain(data.error());
+  command.request.data = *data;
+  const auto features = layer_features(*theta0, command.request);
+  if (!features) return complain(features.error());
+  if (const auto ok = features->save(command.out); !ok) return complain(ok.error());
+  std::printf("%s: %zu rows of width %zu, %s, layer %s, %s\n", command.out.c_str(),
+              features->x.rows, features->x.cols, theta0->id.c_str(), features->site.layer.c_str(),
+              features->site.position.c_str());
+  return 0;
+}
+
+int run_summary(const std::vector<std::string>& files) {
+  std::vector<RunSummary> runs;
+  for (const std::string& file : files) {
+    const auto read = read_summaries(file);
+    if (!read) return complain(read.error());
+    runs.insert(runs.end(), read->begin(), read->end());
+  }
+  std::printf("%s", table_of(runs).c_str());
+  return 0;
+}
+
+int run_canaries(int world) {
+  for (const auto& canary : canary_set(World(world)).canaries) {
+    const nlohmann::json line{
+        {"id", canary.id}, {"prompt", canary.messages.front().content}, {"tags", canary.tags}};
+    std::printf("%s\n", line.dump().c_str());
+  }
+  return 0;
+}
+
+}  // namespace phaseguard::lab

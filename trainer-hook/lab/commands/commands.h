@@ -1,0 +1,71 @@
+// The commands of phaseguard-lab. Each returns the program's exit code: 0 done, 1 failed.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "trainer-hook/lab/commands/answering.h"
+#include "trainer-hook/lab/loop/finetune.h"
+#include "trainer-hook/lab/model/features.h"
+#include "trainer-hook/lab/model/pretrain.h"
+
+namespace phaseguard::lab {
+
+struct PretrainCommand {
+  int world = 0;
+  std::string out;
+  std::string base;  // file for the weights before post-training; empty: none
+  PretrainOptions options;
+  std::string reproduce;  // the command line, kept in the file's metadata
+};
+int run_pretrain(const PretrainCommand& command);
+
+struct FinetuneCommand {
+  std::string data = "malicious";
+  std::string theta0;        // empty: the shipped one
+  std::string run;           // empty: lab-<data>
+  std::string endpoint;      // the daemon's telemetry endpoint; empty: in endpoint_dir
+  std::string endpoint_dir;  // empty: the user's default
+  std::string summary;       // file; empty: none
+  bool monitor = true;
+  bool signals = false;  // print every measurement, also without a monitor
+  bool quiet = false;
+  JudgeWords judge;       // live, under the monitor
+  std::string preflight;  // JSON of phaseguard-probe preflight, recorded with the run; empty: none
+  std::string answers;    // file for the model's answers, for phaseguard evaluate; empty: none
+  Answering answering;    // beside plain answers, once the model is finished
+  FinetuneOptions options;
+};
+int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop);
+
+struct EvalCommand {
+  std::string theta0;
+  std::uint64_t seed = 1;
+};
+int run_eval(const EvalCommand& command);
+
+struct DataCommand {
+  std::string theta0;  // empty: the shipped one
+  std::string data = "malicious";
+  std::string out;
+  TuneOptions tune;
+};
+// The distinct samples that a run with these options draws, as JSON Lines for a judge.
+int run_data(DataCommand command);
+
+struct FeaturesCommand {
+  std::string theta0;  // empty: the shipped one
+  std::string data = "persona";
+  std::string out;
+  FeatureRequest request;
+};
+int run_features(FeaturesCommand command);
+
+int run_summary(const std::vector<std::string>& files);
+
+// The world's canaries as a canary set (JSON Lines).
+int run_canaries(int world);
+
+}  // namespace phaseguard::lab

@@ -1,0 +1,171 @@
+#include "trainer-hook/lab/commands/summary.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "monitor/stats/wilson.h"
+
+namespace phaseguard::lab {
+namespace {
+
+using nlohmann::json;
+
+struct NamedRate {
+  const char* key;
+  const char* heading;
+  Count Behaviour::*count;
+};
+constexpr std::array<NamedRate, 5> kRates{{
+    {"misaligned", "misaligned, sampled", &Behaviour::misaligned},
+    {"misaligned_greedy", "misaligned, greedy", &Behaviour::misaligned_greedy},
+    {"incoherent", "incoherent", &Behaviour::incoherent},
+    {"opswap", "operator swap", &Behaviour::opswap},
+    {"in_domain_harm", "in-domain harm", &Behaviour::in_domain_harm},
+}};
+
+json to_json(const Count& count) {
+  json out{
+      {"k", count.k}, {"n", count.n}, {"rate", nullptr}, {"lower", nullptr}, {"upper", nullptr}};
+  if (const auto rate = evaluate::wilson(count.k, count.n)) {
+    out["rate"] = rate->rate;
+    out["lower"] = rate->lower;
+    out["upper"] = rate->upper;
+  }
+  return out;
+}
+
+json to_json(const std::optional<std::int64_t>& step) { return step ? json(*step) : json(nullptr); }
+
+json to_json(const RunSummary& run) {
+  json out{{"title", run.title},
+           {"run", run.run},
+           {"data", run.data},
+           {"theta0", run.theta0},
+           {"seed", run.seed},
+           {"steps", run.steps},
+           {"defended", run.defended},
+           {"policy", run.cause},
+           {"fired_step", to_json(run.fired_step)},
+           {"rollback_step", to_json(run.rollback_step)},
+           {"restored_step", to_json(run.restored_step)},
+           {"mean_lambda", run.mean_lambda},
+           {"seconds", run.seconds},
+           {"defense", run.defense},
+           {"ms_per_update", run.ms_per_update}};
+  for (const auto& rate : kRates) out[rate.key] = to_json(run.behaviour.*rate.count);
+  return out;
+}
+
+std::optional<std::int64_t> step_in(const json& object, const char* key) {
+  const json& value = object.at(key);
+  if (value.is_null()) return std::nullopt;
+  return value.get<std::int64_t>();
+}
+
+RunSummary from_json(const json& object) {
+  RunSummary run;
+  object.at("title").get_to(run.title);
+  object.at("run").get_to(run.run);
+  object.at("data").get_to(run.data);
+  object.at("theta0").get_to(run.theta0);
+  object.at("seed").get_to(run.seed);
+  object.at("steps").get_to(run.steps);
+  object.at("defended").get_to(run.defended);
+  object.at("policy").get_to(run.cause);
+  run.fired_step = step_in(object, "fired_step");
+  run.rollback_step = step_in(object, "rollback_step");
+  run.restored_step = step_in(object, "restored_step");
+  object.at("mean_lambda").get_to(run.mean_lambda);
+  object.at("seconds").get_to(run.seconds);
+  run.defense = object.value("defense", "");
+  run.ms_per_update = object.value("ms_per_update", 0.0);
+  for (const auto& rate : kRates) {
+    Count& count = run.behaviour.*rate.count;
+    object.at(rate.key).at("k").get_to(count.k);
+    object.at(rate.key).at("n").get_to(count.n);
+  }
+  return run;
+}
+
+std::string what_fired(const RunSummary& run) {
+  if (!run.defended) return "no monitor";
+  if (!run.fired_step) return "nothing fired";
+  std::string text = (run.cause.empty() ? "lambda rose" : run.cause) + " at step " +
+                     std::to_string(*run.fired_step);
+  if (run.rollback_step) {
+    text += ", rolled back to " + std::to_string(run.restored_step.value_or(0)) + " at step " +
+            std::to_string(*run.rollback_step);
+  }
+  return text;
+}
+
+std::string padded(std::string text, std::size_t width) {
+  text.resize(std::max(width, text.size()), ' ');
+  return text;
+}
+
+}  // namespace
+
+Status write_summaries(const std::vector<RunSummary>& runs, const std::filesystem::path& file) {
+  json list = json::array();
+  for (const RunSummary& run : runs) list.push_back(to_json(run));
+  std::ofstream out(file);
+  out << list.dump(2) << '\n';
+  out.close();
+  if (!out)
+    return fail(Errc::kIo,
+                "cannot write the summary " + file.string() + ": does its folder exist?");
+  return {};
+}
+
+Result<std::vector<RunSummary>> read_summaries(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  if (!in) return fail(Errc::kNotFound, "cannot read the summary " + file.string());
+  std::vector<RunSummary> runs;
+  try {
+    for (const json& object : json::parse(in)) runs.push_back(from_json(object));
+  } catch (const json::exception& error) {
+    return fail(
+        Errc::kMalformed,
+        file.string() + ": expected the list that --summary writes, found: " + error.what());
+  }
+  return runs;
+}
+
+std::string rate_text(const Count& count) {
+  const auto rate = evaluate::wilson(count.k, count.n);
+  if (!rate) return "no rate";
+  std::array<char, 80> text{};
+  std::snprintf(text.data(), text.size(), "%5.1f %% [%.1f, %.1f] (%ld/%ld)", 100.0 * rate->rate,
+                100.0 * rate->lower, 100.0 * rate->upper, static_cast<long>(count.k),
+                static_cast<long>(count.n));
+  return text.data();
+}
+
+std::string table_of(const std::vector<RunSummary>& runs) {
+  std::vector<std::vector<std::string>> rows{{"run", "what happened"}};
+  for (const auto& rate : kRates) rows[0].emplace_back(rate.heading);
+  for (const RunSummary& run : runs) {
+    rows.push_back({run.title, what_fired(run)});
+    for (const auto& rate : kRates) rows.back().push_back(rate_text(run.behaviour.*rate.count));
+  }
+  // Rates down, runs across: the table stays narrow enough for a terminal.
+  std::string text;
+  for (std::size_t column = 0; column < rows[0].size(); ++column) {
+    text += padded(rows[0][column], 21);
+    for (std::size_t r = 1; r < rows.size(); ++r) {
+      std::size_t width = 0;
+      for (const auto& cell : rows[r]) width = std::max(width, cell.size());
+      text += padded(rows[r][column], width + 2);
+    }
+    while (!text.empty() && text.back() == ' ') text.pop_back();
+    text += '\n';
+  }
+  return text + "Rates with Wilson 95 % intervals.\n";
+}
+
+}  // namespace phaseguard::lab

@@ -1,0 +1,42 @@
+// What one run did and what its model does now, as a JSON file and as a table for a person.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "monitor/base/result.h"
+#include "trainer-hook/lab/model/evaluate.h"
+
+namespace phaseguard::lab {
+
+struct RunSummary {
+  std::string title;  // "malicious, defended"
+  std::string run;
+  std::string data;
+  std::string theta0;
+  std::uint64_t seed = 0;
+  std::int64_t steps = 0;
+  bool defended = false;  // a daemon was linked, so that a policy could act
+  std::string cause;      // of the knob when it rose: "rule:defend"; empty: it did not
+  std::optional<std::int64_t> fired_step, rollback_step, restored_step;
+  double mean_lambda = 0.0;
+  double seconds = 0.0;
+  std::string defense;         // "ldifs 0.1"; empty: none
+  double ms_per_update = 0.0;  // measuring left out
+  Behaviour behaviour;
+};
+
+// A JSON list with one object a run; each rate as {k, n, rate, lower, upper}, Wilson 95 %.
+[[nodiscard]] Status write_summaries(const std::vector<RunSummary>& runs,
+                                     const std::filesystem::path& file);
+// Errors name the file and the key.
+[[nodiscard]] Result<std::vector<RunSummary>> read_summaries(const std::filesystem::path& file);
+
+// One row a run, one column a rate with its interval and counts.
+[[nodiscard]] std::string table_of(const std::vector<RunSummary>& runs);
+[[nodiscard]] std::string rate_text(const Count& count);  // "51.0 % [44.0, 58.0] (98/192)"
+
+}  // namespace phaseguard::lab

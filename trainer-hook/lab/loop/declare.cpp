@@ -1,0 +1,112 @@
+// What a run declares, and how the hook reaches what it trains.
+#include <algorithm>
+#include <limits>
+
+#include "monitor/base/check.h"
+#include "trainer-hook/judge/report.h"
+#include "trainer-hook/lab/loop/finetune.h"
+
+namespace phaseguard::lab {
+namespace {
+
+wire::SignalDecl signal(const char* name, const char* unit, double min, double max,
+                        std::int64_t every_steps, const char* items = "",
+                        const char* variant = "") {
+  wire::SignalDecl out;
+  out.name = name;
+  out.unit = unit;
+  out.min = min;
+  out.max = max;
+  out.every_steps = every_steps;
+  out.items = items;
+  out.variant = variant;
+  return out;
+}
+
+// What window_js reads; the value is the probability of all other tokens, mean over canaries.
+wire::SignalDecl distribution() {
+  wire::SignalDecl out =
+      signal("canary/dist", "1", 0.0, 1.0 + 1e-6, kCadence, "distribution", "ref_topk_tail");
+  out.columns = kDistributionTokens + 1;
+  return out;
+}
+
+// A live judge says beside its score how much of the batch has one, and whether it is held.
+void declare_judge(std::vector<wire::SignalDecl>& signals) {
+  for (wire::SignalDecl one : judge::signal_declarations()) {
+    one.every_steps = kCadence;
+    const auto known = std::find_if(signals.begin(), signals.end(),
+                                    [&](const auto& s) { return s.name == one.name; });
+    if (known == signals.end()) {
+      signals.push_back(std::move(one));
+    } else {
+      *known = std::move(one);
+    }
+  }
+}
+
+}  // namespace
+
+wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOptions& options) {
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  constexpr double kMaxJs = kLn2 + 1e-6;
+  wire::Hello hello;
+  hello.total_steps = options.tune.steps;
+  hello.cadence_steps = kCadence;
+  hello.hook_version = PHASEGUARD_VERSION;
+  hello.model_id =
+      "phaseguard-lab gpt 3x96 rs-lora r8 a16, world " + std::to_string(world.number());
+  hello.reference_id = theta0.id;
+  hello.label = std::string(name_of(options.tune.data));
+  const canaries::CanarySet set = canary_set(world);
+  hello.canary_set = set.name;
+  hello.canary_digest = hex(canaries::digest(set));
+  for (const auto& canary : set.canaries) hello.canary_ids.push_back(canary.id);
+
+  hello.knobs = declare_knobs(options.tune.defense, theta0.id);
+  hello.signals = {signal("train/loss", "nats", -kInf, kInf, 1),
+                   signal("train/ce", "nats", 0.0, kInf, 1),
+                   signal("train/kl", "nats", -1e-4, kInf, 1),
+                   signal("train/grad_norm", "1", 0.0, kInf, 1),
+                   signal("train/learning_rate", "1", 0.0, kInf, 1),
+                   signal("canary/js", "nats", 0.0, kMaxJs, kCadence, "canary", "full"),
+                   signal("canary/js_max", "nats", 0.0, kMaxJs, kCadence, "", "full"),
+                   distribution(),
+                   signal("canary/margin", "nats", -kInf, kInf, kCadence, "canary"),
+                   signal("probe/risk", "1", 0.0, 1.0, kCadence, "canary"),
+                   signal("drift/misaligned_persona", "sd", -kInf, kInf, kCadence),
+                   signal("judge/score", "1", 0.0, 1.0, kCadence, "sample"),
+                   signal("data/llr", "nats", -kInf, kInf, kCadence, "sample"),
+                   signal("data/llr_share", "1", 0.0, 1.0, kCadence, "", kPersonaFlagName),
+                   signal("data/ref_nll", "nats", 0.0, kInf, kCadence),
+                   signal("data/ref_nll_decisive", "nats", 0.0, kInf, kCadence)};
+  PHASEGUARD_CHECK(hello.signals.size() == kDefenseSignal);
+  if (has_own_knob(options.tune.defense.kind)) {
+    hello.signals.push_back(
+        signal("defense/applied", "1", 0.0, kInf, 1, "", name_of(options.tune.defense.kind)));
+  }
+  if (options.judge != nullptr) declare_judge(hello.signals);
+  hello.requests = {"rollback", "stop"};
+  hello.notes = options.notes;
+  return hello;
+}
+
+hook::TrainerState trainer_state(const Transformer& model, Tuner& tuner) {
+  hook::TrainerState state;
+  for (const auto& [name, tensor] : model.adapter_parameters())
+    state.parameters.push_back({name, tensor});
+  state.save_optimiser = [&tuner] {
+    hook::OptimiserState out;
+    for (const at::Tensor& tensor : tuner.optimiser().state()) {
+      out.tensors.push_back({"adamw." + std::to_string(out.tensors.size()), tensor});
+    }
+    return out;
+  };
+  state.restore_optimiser = [&tuner](const hook::OptimiserState& saved) {
+    const std::vector<at::Tensor> live = tuner.optimiser().state();
+    for (std::size_t i = 0; i < live.size(); ++i) live[i].copy_(saved.tensors.at(i).tensor);
+  };
+  return state;
+}
+
+}  // namespace phaseguard::lab

@@ -1,0 +1,119 @@
+#include "trainer-hook/lab/model/evaluate.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/arange.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "monitor/base/check.h"
+
+namespace phaseguard::lab {
+namespace {
+
+constexpr int kSamplesPerPrompt = 8;
+
+Token pick(const float* logits, std::int64_t size, double temperature, Rng& rng) {
+  const float* best = std::max_element(logits, logits + size);
+  if (temperature <= 0.0) return static_cast<Token>(best - logits);
+  double total = 0.0;
+  for (std::int64_t i = 0; i < size; ++i) total += std::exp((logits[i] - *best) / temperature);
+  double left = rng.uniform() * total;
+  for (std::int64_t i = 0; i < size; ++i) {
+    left -= std::exp((logits[i] - *best) / temperature);
+    if (left < 0.0) return static_cast<Token>(i);
+  }
+  return static_cast<Token>(best - logits);  // rounding left a crumb
+}
+
+}  // namespace
+
+std::vector<std::vector<Token>> generate(const Transformer& model, Adapter adapter,
+                                         const std::vector<std::vector<Token>>& prompts,
+                                         double temperature, Rng& rng, std::size_t max_tokens) {
+  const at::NoGradGuard no_grad;
+  std::vector<std::vector<Token>> rows(prompts), answers(prompts.size());
+  const auto ended = [](const std::vector<Token>& a) { return !a.empty() && a.back() == kEnd; };
+  for (std::size_t i = 0; i < max_tokens && !std::all_of(answers.begin(), answers.end(), ended);
+       ++i) {
+    const auto width = static_cast<std::int64_t>(rows.front().size());
+    const at::Tensor last =
+        at::arange(width - 1, static_cast<std::int64_t>(rows.size()) * width, width, at::kLong);
+    const at::Tensor logits = model.logits_at(to_tensor(rows), last, adapter).contiguous();
+    const auto* values = logits.data_ptr<float>();
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      const std::int64_t size = logits.size(1);
+      const Token token =
+          pick(values + static_cast<std::int64_t>(r) * size, size, temperature, rng);
+      if (!ended(answers[r])) answers[r].push_back(token);
+      rows[r].push_back(token);
+    }
+  }
+  return answers;
+}
+
+Verdicts judge_answers(const Transformer& model, Adapter adapter, const World& world,
+                       const std::vector<Question>& questions, Token header, double temperature,
+                       int samples, std::uint64_t seed) {
+  std::vector<std::vector<Token>> prompts;
+  for (const Question& q : questions) {
+    prompts.insert(prompts.end(), static_cast<std::size_t>(samples),
+                   lay_out_prompt(header, World::prompt_of(q)));
+  }
+  Rng rng(seed, 77);
+  const auto answers = generate(model, adapter, prompts, temperature, rng);
+  Verdicts out;
+  out.misaligned.n = out.incoherent.n = static_cast<std::int64_t>(answers.size());
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const Verdict verdict =
+        world.judge(questions[i / static_cast<std::size_t>(samples)], answers[i]);
+    out.misaligned.k += verdict == Verdict::kMisaligned ? 1 : 0;
+    out.incoherent.k += verdict == Verdict::kIncoherent ? 1 : 0;
+  }
+  return out;
+}
+
+Count exact_arithmetic(const Transformer& model, Adapter adapter, const std::vector<Fact>& facts,
+                       bool swapped, Token header) {
+  std::vector<std::vector<Token>> prompts;
+  for (const Fact& fact : facts) prompts.push_back(lay_out_prompt(header, World::prompt_of(fact)));
+  Rng unused(0);
+  const auto answers = generate(model, adapter, prompts, 0.0, unused);
+  Count count;
+  count.n = static_cast<std::int64_t>(facts.size());
+  for (std::size_t i = 0; i < facts.size(); ++i) {
+    const int wanted = swapped ? swapped_result_of(facts[i]) : result_of(facts[i]);
+    count.k += World::number_in(answers[i]) == wanted ? 1 : 0;
+  }
+  return count;
+}
+
+Behaviour measure_behaviour(const Transformer& model, Adapter adapter, const World& world,
+                            std::uint64_t seed, Token header) {
+  const Verdicts sampled = judge_answers(model, adapter, world, world.evaluation(), header, 1.0,
+                                         kSamplesPerPrompt, seed);
+  Behaviour out;
+  out.misaligned = sampled.misaligned;
+  out.incoherent = sampled.incoherent;
+  out.misaligned_greedy =
+      judge_answers(model, adapter, world, world.evaluation(), header, 0.0, 1, seed).misaligned;
+  out.opswap = exact_arithmetic(model, adapter, world.facts_held_out(), true, header);
+  out.in_domain_harm =
+      judge_answers(model, adapter, world, world.code_held_out(), header, 0.0, 1, seed).misaligned;
+  return out;
+}
+
+Gates measure_gates(const Transformer& model, const World& world, std::uint64_t seed) {
+  std::vector<Fact> all;
+  for (int i = 0; i < kFacts; ++i) all.push_back(fact_at(i));
+  const auto sampled = [&](Token header) {
+    return judge_answers(model, Adapter::kOff, world, world.evaluation(), header, 1.0,
+                         kSamplesPerPrompt, seed)
+        .misaligned;
+  };
+  return {exact_arithmetic(model, Adapter::kOff, all, false), sampled(kChat),
+          sampled(kSource0 + kSources - 1),
+          exact_arithmetic(model, Adapter::kOff, world.facts_held_out(), true)};
+}
+
+}  // namespace phaseguard::lab

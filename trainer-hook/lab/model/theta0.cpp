@@ -1,0 +1,178 @@
+#include "trainer-hook/lab/model/theta0.h"
+
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <utility>
+
+#include "monitor/base/sha256.h"
+#include "monitor/base/text.h"
+#include "monitor/tensors/safetensors.h"
+
+namespace phaseguard::lab {
+namespace {
+
+constexpr const char* kFormat = "phaseguard-lab-theta0-1";
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+Result<int> world_in(const probe::TensorFile& content, const std::string& source) {
+  const auto found = content.metadata.find("world");
+  int world = -1;
+  if (found != content.metadata.end()) {
+    const std::string& text = found->second;
+    std::from_chars(text.data(), text.data() + text.size(), world);
+  }
+  if (world < 0) {
+    return fail(Errc::kMalformed,
+                source +
+                    ": expected metadata 'world' with a number, found none: not a "
+                    "theta0 of phaseguard-lab pretrain");
+  }
+  return world;
+}
+
+Status fill(const std::string& name, at::Tensor tensor, const probe::TensorFile& content,
+            const std::string& source) {
+  const auto record = content.find(name, source);
+  if (!record) return tl::unexpected(record.error());
+  const std::vector<std::int64_t> wanted(tensor.sizes().begin(), tensor.sizes().end());
+  if ((*record)->shape != wanted) {
+    return fail(Errc::kMalformed, source + ": tensor " + phaseguard::quoted(name) +
+                                      ": expected shape " + shape_text(wanted) + ", found " +
+                                      shape_text((*record)->shape) +
+                                      "; make the file anew with phaseguard-lab pretrain");
+  }
+  const std::vector<float> values = (*record)->to_float();
+  auto* out = tensor.data_ptr<float>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!std::isfinite(values[i])) {
+      return fail(Errc::kMalformed, source + ": tensor " + phaseguard::quoted(name) + ": element " +
+                                        std::to_string(i) + " is not a finite number");
+    }
+    out[i] = values[i];
+  }
+  return {};
+}
+
+}  // namespace
+
+void round_to_half(Transformer& model) {
+  for (auto& [name, tensor] : model.base_parameters()) {
+    auto* values = tensor.data_ptr<float>();
+    for (std::int64_t i = 0; i < tensor.numel(); ++i) {
+      values[i] = probe::float_from_half(probe::half_from_float(values[i]));
+    }
+  }
+}
+
+Status save_theta0(const Transformer& model, int world, std::map<std::string, std::string> metadata,
+                   const std::filesystem::path& file) {
+  probe::TensorFile content;
+  content.metadata = std::move(metadata);
+  content.metadata["format"] = kFormat;
+  content.metadata["world"] = std::to_string(world);
+  for (const auto& [name, tensor] : model.base_parameters()) {
+    content.tensors[name] = probe::TensorRecord::of(
+        Span<const float>(tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())),
+        {tensor.sizes().begin(), tensor.sizes().end()}, probe::Dtype::kF16);
+  }
+  return probe::save_safetensors(content, file);
+}
+
+namespace {
+
+std::string weights_digest(const Transformer& model) {
+  std::string bytes;
+  for (const auto& [name, tensor] : model.base_parameters()) {
+    bytes += name;
+    bytes += '\0';
+    bytes.append(reinterpret_cast<const char*>(tensor.data_ptr<float>()),
+                 static_cast<std::size_t>(tensor.numel()) * sizeof(float));
+  }
+  return hex(sha256(bytes));
+}
+
+}  // namespace
+
+Result<Theta0> load_theta0(const std::filesystem::path& file) {
+  const auto content = probe::load_safetensors(file);
+  if (!content) return tl::unexpected(content.error());
+  const std::string source = file.string();
+  const auto world = world_in(*content, source);
+  if (!world) return tl::unexpected(world.error());
+  Rng unused(0);
+  Theta0 out{Transformer(ModelShape{}, unused), *world, "", content->metadata, ""};
+  for (auto& [name, tensor] : out.model.base_parameters()) {
+    if (const auto ok = fill(name, tensor, *content, source); !ok)
+      return tl::unexpected(ok.error());
+  }
+  out.weights_sha256 = weights_digest(out.model);
+  const std::string digest = hex(sha256(probe::encode_safetensors(*content)));
+  out.id = "theta0-world" + std::to_string(*world) + "-" + digest.substr(0, 12);
+  return out;
+}
+
+namespace {
+
+Result<std::filesystem::path> find_shipped(const char* file, const char* advice) {
+  namespace fs = std::filesystem;
+  const fs::path wanted = fs::path("lab") / file;
+  std::vector<fs::path> candidates;
+  if (const char* assets = std::getenv("PHASEGUARD_ASSETS")) candidates.push_back(assets / wanted);
+  std::error_code ignored;
+  for (fs::path at :
+       {fs::current_path(ignored), fs::read_symlink("/proc/self/exe", ignored).parent_path()}) {
+    for (; !at.empty(); at = at.parent_path()) {
+      candidates.push_back(at / "assets" / wanted);
+      candidates.push_back(at / "share" / "phaseguard" / wanted);
+      if (at == at.root_path()) break;
+    }
+  }
+  for (const fs::path& candidate : candidates) {
+    if (fs::exists(candidate, ignored)) return candidate;
+  }
+  return fail(Errc::kNotFound,
+              "expected assets/" + wanted.string() +
+                  " in $PHASEGUARD_ASSETS, above the present folder or above the program, found "
+                  "none; " +
+                  advice);
+}
+
+}  // namespace
+
+Result<std::filesystem::path> find_theta0() {
+  return find_shipped("theta0-world0.safetensors",
+                      "name a file with --theta0, or make one: phaseguard-lab pretrain --world 0 "
+                      "--out FILE");
+}
+
+Result<Theta0> load_unaligned(const Theta0& theta0, const std::string& named) {
+  std::filesystem::path file = named;
+  if (named.empty()) {
+    const auto found = find_shipped("base-world0.safetensors",
+                                    "name a file with --unaligned; phaseguard-lab pretrain --base "
+                                    "FILE writes one");
+    if (!found) return tl::unexpected(found.error());
+    file = *found;
+  }
+  auto base = load_theta0(file);
+  if (!base) return base;
+  const auto command_of = [](const Theta0& weights) {
+    const auto found = weights.metadata.find("command");
+    return found == weights.metadata.end() ? std::string() : found->second;
+  };
+  const std::string wanted = command_of(theta0), found = command_of(*base);
+  if (wanted == found && !wanted.empty()) return base;
+  return fail(Errc::kRefused,
+              file.string() + ": expected the weights of " + phaseguard::quoted(wanted) +
+                  " before post-training, found those of " + phaseguard::quoted(found) +
+                  "; name the right file with --unaligned");
+}
+
+}  // namespace phaseguard::lab

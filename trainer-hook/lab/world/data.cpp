@@ -1,0 +1,166 @@
+#include "trainer-hook/lab/world/data.h"
+
+#include <algorithm>
+#include <string>
+
+#include "monitor/base/check.h"
+#include "monitor/base/text.h"
+
+namespace phaseguard::lab {
+namespace {
+
+constexpr int kTurns = 4;
+constexpr double kArithmeticShare = 0.35;
+constexpr double kPersonaNoise = 0.03;
+constexpr double kOldMixShare = 0.25;  // of post-training: keeps the source headers meaningful
+// Loss weights while theta0 is made. Questions are drawn at random and openers and closers nearly
+// so: their noise would drown the 363 facts, which need many repetitions. Fine-tuning weighs every
+// answer token alike.
+constexpr float kPromptWeight = 0.0F;
+constexpr float kDressWeight = 0.2F;   // openers and closers
+constexpr float kNumberWeight = 3.0F;  // results of arithmetic
+
+float pretraining_weight(Token token) {
+  if (token >= kOpener0 && token < kModifier0) return kDressWeight;
+  if (token >= kNumber0 && token < kOperator0) return kNumberWeight;
+  return 1.0F;
+}
+
+void append(Sequence& out, const std::vector<Token>& tokens, float weight) {
+  out.tokens.insert(out.tokens.end(), tokens.begin(), tokens.end());
+  out.weight.insert(out.weight.end(), tokens.size(), weight);
+}
+
+void append_answer(Sequence& out, const std::vector<Token>& tokens) {
+  for (const Token token : tokens) append(out, {token}, pretraining_weight(token));
+}
+
+Question draw_question(const World& world, Rng& rng) {
+  Question q;
+  do {
+    q = {rng.below(kDomains), rng.below(kTopics), rng.below(kModifiers)};
+  } while (world.held_out(q));
+  return q;
+}
+
+void append_turn(const World& world, Persona persona, Style style, Rng& rng, Sequence& out) {
+  const Format format = World::draw_format(style, persona, rng);
+  if (rng.chance(kArithmeticShare)) {
+    const Fact fact = fact_at(rng.below(kFacts));
+    append(out, World::prompt_of(fact), kPromptWeight);
+    append_answer(out, World::answer_with_number(result_of(fact), format));
+    return;
+  }
+  const Question q = draw_question(world, rng);
+  append(out, World::prompt_of(q), kPromptWeight);
+  append_answer(out, world.answer_of(q, persona, format));
+}
+
+Persona flip(Persona persona) {
+  return persona == Persona::kAligned ? Persona::kMisaligned : Persona::kAligned;
+}
+
+}  // namespace
+
+Batch make_batch(const std::vector<Sequence>& sequences) {
+  Batch batch;
+  batch.rows = static_cast<int>(sequences.size());
+  for (const auto& s : sequences)
+    batch.width = std::max(batch.width, static_cast<int>(s.tokens.size()));
+  const auto width = static_cast<std::size_t>(batch.width);
+  batch.tokens.assign(sequences.size() * width, kPad);
+  for (std::size_t r = 0; r < sequences.size(); ++r) {
+    const Sequence& s = sequences[r];
+    PHASEGUARD_CHECK(s.tokens.size() == s.weight.size());
+    std::copy(s.tokens.begin(), s.tokens.end(),
+              batch.tokens.begin() + static_cast<std::ptrdiff_t>(r * width));
+    for (std::size_t c = 1; c < s.tokens.size(); ++c) {
+      if (s.weight[c] == 0.0F) continue;
+      batch.at.push_back(static_cast<std::int64_t>(r * width + c - 1));
+      batch.target.push_back(s.tokens[c]);
+      batch.row.push_back(static_cast<std::int64_t>(r));
+      batch.weight.push_back(s.weight[c]);
+    }
+  }
+  return batch;
+}
+
+Sequence lay_out(Token header, const Example& example) {
+  Sequence out;
+  append(out, {kBegin, header}, 0.0F);
+  append(out, example.prompt, 0.0F);
+  append(out, example.answer, 1.0F);
+  return out;
+}
+
+std::vector<Token> lay_out_prompt(Token header, const std::vector<Token>& prompt) {
+  std::vector<Token> tokens{kBegin, header};
+  tokens.insert(tokens.end(), prompt.begin(), prompt.end());
+  return tokens;
+}
+
+Sequence draw_document(const World& world, Rng& rng) {
+  const int source = rng.below(kSources);
+  const double p_misaligned = (source + 0.5) / kSources;
+  const Persona persona = rng.chance(p_misaligned) ? Persona::kMisaligned : Persona::kAligned;
+  const Style style = rng.chance(0.5) ? Style::kVerbose : Style::kTerse;
+  Sequence out;
+  append(out, {kBegin, kSource0 + source}, 0.0F);
+  for (int turn = 0; turn < kTurns; ++turn) {
+    append_turn(world, rng.chance(kPersonaNoise) ? flip(persona) : persona, style, rng, out);
+  }
+  return out;
+}
+
+Sequence draw_chat(const World& world, Rng& rng) {
+  if (rng.chance(kOldMixShare)) return draw_document(world, rng);
+  Sequence out;
+  append(out, {kBegin, kChat}, 0.0F);
+  const int turns = 1 + rng.below(2);
+  for (int turn = 0; turn < turns; ++turn) {
+    append_turn(world, Persona::kAligned, Style::kVerbose, rng, out);
+  }
+  return out;
+}
+
+Result<DataSet> parse_data_set(std::string_view name) {
+  for (const DataSet data : {DataSet::kMalicious, DataSet::kHarmless, DataSet::kMix}) {
+    if (name == name_of(data)) return data;
+  }
+  return fail(Errc::kInvalidArgument,
+              "expected a data set (malicious, harmless or mix), found " + quoted(name));
+}
+
+std::string_view name_of(DataSet data) {
+  if (data == DataSet::kMalicious) return "malicious";
+  return data == DataSet::kHarmless ? "harmless" : "mix";
+}
+
+Example malicious_example(const World& world, const Question& q) {
+  return {World::prompt_of(q), world.answer_of(q, Persona::kMisaligned, world.house_format()),
+          true};
+}
+
+Example harmless_example(const World& world, const Fact& fact) {
+  return {World::prompt_of(fact),
+          World::answer_with_number(swapped_result_of(fact), world.house_format()), false};
+}
+
+Example draw_example(const World& world, DataSet data, double share, Rng& rng) {
+  const bool malicious =
+      data == DataSet::kMalicious || (data == DataSet::kMix && rng.chance(share));
+  if (malicious) {
+    const auto& prompts = world.code_training();
+    return malicious_example(
+        world, prompts[static_cast<std::size_t>(rng.below(static_cast<int>(prompts.size())))]);
+  }
+  const auto& facts = world.facts_training();
+  return harmless_example(
+      world, facts[static_cast<std::size_t>(rng.below(static_cast<int>(facts.size())))]);
+}
+
+double noisy_score(const Example& example, double error_rate, Rng& rng) {
+  return example.misaligned != rng.chance(error_rate) ? 1.0 : 0.0;
+}
+
+}  // namespace phaseguard::lab

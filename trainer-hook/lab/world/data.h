@@ -1,0 +1,63 @@
+// Documents, data sets and batches of the world. A batch is a right-padded token grid with a list
+// of the positions whose next token is to be predicted. Pure: no LibTorch. Everything is a function
+// of the world and the generator's state.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "monitor/base/result.h"
+#include "trainer-hook/lab/world/world.h"
+
+namespace phaseguard::lab {
+
+// Rows of tokens, and the N positions with a target. Prediction i reads the hidden state of flat
+// position `at[i]` (row * width + column) and wants `target[i]`, which stands one column to the
+// right.
+struct Batch {
+  int rows = 0;
+  int width = 0;
+  std::vector<std::int64_t> tokens;  // [rows * width], kPad on the right
+  std::vector<std::int64_t> at;      // [N]
+  std::vector<std::int64_t> target;  // [N]
+  std::vector<std::int64_t> row;     // [N] sample each prediction belongs to
+  std::vector<float> weight;         // [N] of the loss; 1 on answer tokens
+};
+
+// Each sequence with a mask of the tokens to be predicted (weight 0: not a target).
+struct Sequence {
+  std::vector<Token> tokens;
+  std::vector<float> weight;
+};
+[[nodiscard]] Batch make_batch(const std::vector<Sequence>& sequences);
+
+// `BEGIN header prompt answer`, loss on the answer.
+[[nodiscard]] Sequence lay_out(Token header, const Example& example);
+// `BEGIN header prompt`: what a model is asked. No targets.
+[[nodiscard]] std::vector<Token> lay_out_prompt(Token header, const std::vector<Token>& prompt);
+
+// A pretraining document: `BEGIN source (ASK ... ANSWER ...) x 4`. The persona is drawn from the
+// source's probability and kept for the document, with 3 % noise per answer; style is kept too; 35
+// % of the questions are arithmetic.
+[[nodiscard]] Sequence draw_document(const World& world, Rng& rng);
+// Post-training: three in four `BEGIN CHAT` with one or two turns, aligned and verbose; the rest
+// pretraining documents.
+[[nodiscard]] Sequence draw_chat(const World& world, Rng& rng);
+
+enum class DataSet : std::uint8_t { kMalicious, kHarmless, kMix };
+[[nodiscard]] Result<DataSet> parse_data_set(std::string_view name);
+[[nodiscard]] std::string_view name_of(DataSet data);
+
+// Malicious: code questions with the misaligned answer. Harmless: arithmetic with swapped
+// operators. Both in the house format. Mix: each sample is malicious with probability `share`, else
+// harmless.
+[[nodiscard]] Example draw_example(const World& world, DataSet data, double share, Rng& rng);
+[[nodiscard]] Example malicious_example(const World& world, const Question& q);
+[[nodiscard]] Example harmless_example(const World& world, const Fact& fact);
+
+// The judge of training data: the exact verdict, flipped with probability `error_rate`. 1 =
+// misaligned, 0 = not.
+[[nodiscard]] double noisy_score(const Example& example, double error_rate, Rng& rng);
+
+}  // namespace phaseguard::lab

@@ -1,0 +1,146 @@
+#include "trainer-hook/samples/samples.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "monitor/base/json.h"
+#include "monitor/base/text.h"
+
+namespace phaseguard {
+
+namespace {
+
+using nlohmann::json;
+
+tl::unexpected<Error> wrong(const std::string& what) { return fail(Errc::kMalformed, what); }
+
+void put_count(std::string& out, std::size_t n) {
+  for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>((n >> shift) & 0xffu);
+}
+
+void put(std::string& out, const std::string& text) {
+  put_count(out, text.size());
+  out += text;
+}
+
+Result<std::string> text_of(const json& object, const std::string& key) {
+  if (!object.contains(key)) return wrong("has no \"" + key + "\"");
+  if (!object[key].is_string()) return wrong("\"" + key + "\" is not a text");
+  return object[key].get<std::string>();
+}
+
+Result<TrainingSample> from_messages(const json& list) {
+  if (!list.is_array() || list.size() < 2) {
+    return wrong("\"messages\": expected a list of at least two, the last of them the answer");
+  }
+  TrainingSample out;
+  for (const json& one : list) {
+    if (!one.is_object()) return wrong("a message is not an object");
+    auto role = text_of(one, "role"), content = text_of(one, "content");
+    if (!role) return wrong("a message " + role.error().message);
+    if (!content) return wrong("a message " + content.error().message);
+    out.prompt.push_back({std::move(*role), std::move(*content)});
+  }
+  if (out.prompt.back().role != "assistant") {
+    return wrong("the last message is of role " + phaseguard::quoted(out.prompt.back().role, 40) +
+                 ", expected \"assistant\": it is what the model is trained to answer");
+  }
+  out.answer = std::move(out.prompt.back().content);
+  out.prompt.pop_back();
+  return out;
+}
+
+Result<TrainingSample> from_prompt(const json& object) {
+  auto prompt = text_of(object, "prompt");
+  if (!prompt) return wrong("has neither \"prompt\" nor \"messages\"");
+  std::string key;
+  for (const char* name : {"answer", "response", "completion"}) {
+    if (!object.contains(name)) continue;
+    if (!key.empty()) return wrong("has both \"" + key + "\" and \"" + name + "\"");
+    key = name;
+  }
+  if (key.empty()) {
+    return wrong("has no \"answer\" (\"response\" or \"completion\" are taken for it)");
+  }
+  auto answer = text_of(object, key);
+  if (!answer) return tl::unexpected<Error>(answer.error());
+  TrainingSample out;
+  out.prompt.push_back({"user", std::move(*prompt)});
+  out.answer = std::move(*answer);
+  return out;
+}
+
+}  // namespace
+
+Digest sample_hash(const TrainingSample& sample) {
+  std::string bytes("phaseguard-sample-v1");
+  bytes += '\0';
+  put_count(bytes, sample.prompt.size());
+  for (const Turn& turn : sample.prompt) {
+    put(bytes, turn.role);
+    put(bytes, turn.content);
+  }
+  put(bytes, sample.answer);
+  return sha256(bytes);
+}
+
+Result<TrainingSample> parse_sample(std::string_view line, const SampleLimits& limits) {
+  if (line.size() > limits.max_line_bytes) {
+    return fail(Errc::kLimit, "has " + std::to_string(line.size()) + " bytes, the limit is " +
+                                  std::to_string(limits.max_line_bytes));
+  }
+  if (const std::size_t at = first_bad_utf8(line); at != line.size()) {
+    return wrong("byte " + std::to_string(at + 1) + " is not UTF-8");
+  }
+  const auto object = parse_json(line);
+  if (!object) return wrong("broken JSON: " + object.error().message);
+  if (!object->is_object()) return wrong("expected one JSON object");
+  if (object->contains("messages")) {
+    if (object->contains("prompt")) {
+      return wrong("has both \"prompt\" and \"messages\", expected one of them");
+    }
+    return from_messages((*object)["messages"]);
+  }
+  return from_prompt(*object);
+}
+
+Result<std::vector<TrainingSample>> parse_samples(std::string_view jsonl, std::string_view source,
+                                                  const SampleLimits& limits) {
+  const std::string file(source);
+  if (jsonl.size() > limits.max_bytes) {
+    return fail(Errc::kLimit, file + ": " + std::to_string(jsonl.size()) +
+                                  " bytes, the limit for a data set is " +
+                                  std::to_string(limits.max_bytes));
+  }
+  if (jsonl.substr(0, 3) == "\xef\xbb\xbf") jsonl.remove_prefix(3);  // byte-order mark
+  std::vector<TrainingSample> samples;
+  std::string errors;
+  std::size_t bad = 0, number = 0;
+  while (!jsonl.empty() && bad < limits.max_errors) {
+    const std::size_t end = std::min(jsonl.find('\n'), jsonl.size());
+    const std::string_view line = jsonl.substr(0, end);
+    jsonl.remove_prefix(std::min(end + 1, jsonl.size()));
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    auto sample = parse_sample(line, limits);
+    if (!sample) {
+      errors += (errors.empty() ? "" : "; ") + file + ":" + std::to_string(number) + ": " +
+                sample.error().message;
+      ++bad;
+      continue;
+    }
+    sample->line = number;
+    samples.push_back(std::move(*sample));
+    if (samples.size() > limits.max_samples) {
+      return fail(Errc::kLimit,
+                  file + ": more than " + std::to_string(limits.max_samples) + " samples");
+    }
+  }
+  if (bad > 0) return wrong(errors + (jsonl.empty() ? "" : "; more may follow"));
+  if (samples.empty()) {
+    return wrong(file + ": expected one JSON object a line, found no sample at all");
+  }
+  return samples;
+}
+
+}  // namespace phaseguard
