@@ -10,7 +10,7 @@ namespace phaseguard::canaries {
 
 namespace {
 
-Status check(const CadenceOptions& options) {
+Result<void> check(const CadenceOptions& options) {
   const auto wrong = [](const std::string& what, const std::string& found) {
     return fail(Errc::kInvalidArgument, "cadence: expected " + what + ", found " + found);
   };

@@ -12,7 +12,7 @@ namespace phaseguard::probe {
 
 namespace {
 
-Status width_fits(const Site& site, std::size_t cols, const std::string& what) {
+Result<void> width_fits(const Site& site, std::size_t cols, const std::string& what) {
   if (site.width == static_cast<std::int64_t>(cols)) return {};
   return fail(Errc::kInvalidArgument, what + ": fitted at width " + std::to_string(site.width) +
                                           " of layer " + phaseguard::quoted(site.layer, 60) +
@@ -23,7 +23,7 @@ tl::unexpected<Error> passed_on(const Error& error) { return tl::unexpected<Erro
 
 }  // namespace
 
-Status same_site(const Site& saved, const Site& here, const std::string& what) {
+Result<void> same_site(const Site& saved, const Site& here, const std::string& what) {
   const auto differs = [&](const char* field, const std::string& was, const std::string& is) {
     return fail(Errc::kRefused, what + ": fitted for " + field + " " + phaseguard::quoted(was) +
                                     ", this run has " + phaseguard::quoted(is) +
@@ -114,8 +114,8 @@ Result<ActivationProbe> ActivationProbe::fit(const Features& x, Span<const std::
   return probe;
 }
 
-Status ActivationProbe::hold_out(const Features& x, Span<const std::uint8_t> y,
-                                 const ProbeOptions& options) {
+Result<void> ActivationProbe::hold_out(const Features& x, Span<const std::uint8_t> y,
+                                       const ProbeOptions& options) {
   held_out_.data_sha256 = data_digest(x, y);
   if (held_out_.data_sha256 == record_.data_sha256) {
     return fail(Errc::kInvalidArgument,
@@ -131,11 +131,11 @@ Status ActivationProbe::hold_out(const Features& x, Span<const std::uint8_t> y,
     risks.push_back(risk_of(logits[i]));
     if (y[i] == 0) negatives.push_back(risks.back());
   }
-  const auto ranking = rank_scores(risks, y);
+  const auto ranking = stats::rank_scores(risks, y);
   if (!ranking) return passed_on(ranking.error());
-  const auto spread = bootstrap(risks, y, options.bootstrap, options.seed);
+  const auto spread = stats::bootstrap(risks, y, options.bootstrap, options.seed);
   if (!spread) return passed_on(spread.error());
-  const auto alarm = threshold_for_false_alarm_rate(negatives, options.false_alarm_rate);
+  const auto alarm = stats::threshold_for_false_alarm_rate(negatives, options.false_alarm_rate);
   if (!alarm) return passed_on(alarm.error());
   threshold_ = alarm->threshold;
   held_out_.false_alarms = alarm->false_alarms;

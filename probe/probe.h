@@ -32,7 +32,7 @@ struct Site {
   std::int64_t width = 0;      // H
 };
 // Ok, or an Error naming the first field that differs, with both values.
-[[nodiscard]] Status same_site(const Site& saved, const Site& here, const std::string& what);
+[[nodiscard]] Result<void> same_site(const Site& saved, const Site& here, const std::string& what);
 
 enum class CalibrationMethod { kPlatt, kTemperature };
 
@@ -40,7 +40,7 @@ struct ProbeOptions {
   double l2 = 1e-2;
   CalibrationMethod calibration = CalibrationMethod::kPlatt;
   double false_alarm_rate = 0.05;  // target of the saved threshold
-  std::size_t bootstrap = 1000;
+  std::size_t stats::bootstrap = 1000;
   std::uint64_t seed = 0;
   std::string date;  // as the caller writes it; "" = not recorded
 };
@@ -107,17 +107,17 @@ class ActivationProbe {
   // NaN in, NaN out.
   [[nodiscard]] double risk_of(double logit) const;
 
-  [[nodiscard]] Status save(const std::filesystem::path& file) const;
+  [[nodiscard]] Result<void> save(const std::filesystem::path& file) const;
   // Refuses a file fitted for another site than `here`.
   [[nodiscard]] static Result<ActivationProbe> load(const std::filesystem::path& file,
                                                     const Site& here);
 
-  [[nodiscard]] TensorFile to_file() const;
-  [[nodiscard]] static Result<ActivationProbe> from_file(const TensorFile& file,
+  [[nodiscard]] tensors::TensorFile to_file() const;
+  [[nodiscard]] static Result<ActivationProbe> from_file(const tensors::TensorFile& file,
                                                          const std::string& source);
 
  private:
-  Status hold_out(const Features& x, Span<const std::uint8_t> y, const ProbeOptions& options);
+  Result<void> hold_out(const Features& x, Span<const std::uint8_t> y, const ProbeOptions& options);
 
   Site site_;
   LogisticModel model_;

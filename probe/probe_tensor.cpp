@@ -11,7 +11,7 @@ namespace phaseguard::probe {
 
 namespace {
 
-Status states_and_mask(const at::Tensor& states, const at::Tensor& mask) {
+Result<void> states_and_mask(const at::Tensor& states, const at::Tensor& mask) {
   if (!states.defined() || !mask.defined() || states.dim() != 3 || mask.dim() != 2 ||
       states.size(0) != mask.size(0) || states.size(1) != mask.size(1)) {
     return fail(Errc::kInvalidArgument, "expected states [B, T, H] and a mask [B, T], found " +

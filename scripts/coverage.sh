@@ -23,7 +23,7 @@ flags = ["-O0", "-fprofile-instr-generate", "-fcoverage-mapping"]
 skipped = ("property_test.cpp", "property_record_test.cpp", "allocation_test.cpp")
 tests = [str(t) for t in pb.sources(["tests/policy/**/*_test.cpp"]) if t.name not in skipped]
 pb.build(folder, "clang++", flags, pb.ROOMS + pb.DRIVER, "policy_trace")
-pb.build(folder, "clang++", flags, pb.ROOMS + tests + ["tests/support/main.cpp"], "policy_tests")
+pb.build(folder, "clang++", flags, pb.ROOMS + tests + ["tests/support/*.cpp"], "policy_tests")
 traces = b"".join(script(case(random.Random(f"coverage/{i}"), 60)) for i in range(600))
 pathlib.Path(folder, "traces").write_bytes(traces)
 PY

@@ -40,7 +40,7 @@ COMMON_HEADER = """#include <algorithm>
 #include "monitor/base/text.h"
 #include "monitor/policy/engine/machine_state.h"
 """
-TESTS = ["tests/policy/**/*_test.cpp", "tests/support/main.cpp"]
+TESTS = ["tests/policy/**/*_test.cpp", "tests/support/*.cpp"]
 # Of the parser and of texts for persons, which are not mutated, or in need of other libraries.
 LEFT_OUT = {"property_test.cpp", "property_record_test.cpp", "allocation_test.cpp", "parse_test.cpp",
             "parse_detectors_test.cpp", "parse_rules_test.cpp", "bad_input_test.cpp",

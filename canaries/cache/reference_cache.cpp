@@ -22,9 +22,9 @@ using detail::LogProbs;
 using detail::tail_of;
 using detail::top_of;
 using nlohmann::json;
-using probe::Dtype;
-using probe::TensorFile;
-using probe::TensorRecord;
+using tensors::Dtype;
+using tensors::TensorFile;
+using tensors::TensorRecord;
 
 constexpr const char* kFormat = "phaseguard-reference-cache-1";
 
@@ -39,7 +39,7 @@ constexpr std::array<Field, 6> kFields{{{"model", &ReferenceId::model},
                                         {"prompts", &ReferenceId::prompts},
                                         {"dtype", &ReferenceId::dtype}}};
 
-Status check_id(const ReferenceId& id) {
+Result<void> check_id(const ReferenceId& id) {
   for (const Field& field : kFields) {
     if ((id.*field.member).empty()) {
       return fail(Errc::kInvalidArgument,
@@ -60,8 +60,8 @@ std::string metadata_of(const TensorFile& content, const char* key) {
   return found == content.metadata.end() ? "" : found->second;
 }
 
-Status check_same(const std::filesystem::path& file, const ReferenceId& found,
-                  const ReferenceId& expected) {
+Result<void> check_same(const std::filesystem::path& file, const ReferenceId& found,
+                        const ReferenceId& expected) {
   std::string differences;
   for (const Field& field : kFields) {
     const std::string &have = found.*field.member, &want = expected.*field.member;
@@ -129,7 +129,7 @@ Result<ReferenceCache> ReferenceCache::create(ReferenceId id, std::vector<std::s
   return cache;
 }
 
-Status ReferenceCache::save(const std::filesystem::path& file) const {
+Result<void> ReferenceCache::save(const std::filesystem::path& file) const {
   TensorFile content;
   content.metadata["format"] = kFormat;
   for (const Field& field : kFields) content.metadata[field.name] = id_.*field.member;
@@ -147,12 +147,12 @@ Status ReferenceCache::save(const std::filesystem::path& file) const {
         TensorRecord::of(Span<const double>(log_probs_), {p, k}, Dtype::kF64);
     content.tensors["tail"] = TensorRecord::of(Span<const double>(tail_), {p}, Dtype::kF64);
   }
-  return probe::save_safetensors(content, file);
+  return tensors::save_safetensors(content, file);
 }
 
 // The tensors of a top-k file, checked: a damaged one must not be read outside a row.
-Status ReferenceCache::read_top(const std::filesystem::path& file,
-                                const std::map<std::string, probe::TensorRecord>& tensors) {
+Result<void> ReferenceCache::read_top(const std::filesystem::path& file,
+                                      const std::map<std::string, tensors::TensorRecord>& tensors) {
   const auto p = static_cast<std::int64_t>(rows());
   const auto ids = tensors.find("ids"), log_probs = tensors.find("log_probs"),
              tail = tensors.find("tail");
@@ -186,7 +186,7 @@ Status ReferenceCache::read_top(const std::filesystem::path& file,
 Result<ReferenceCache> ReferenceCache::load(const std::filesystem::path& file,
                                             const ReferenceId& expected) {
   if (auto ok = check_id(expected); !ok) return tl::unexpected<Error>(ok.error());
-  auto content = probe::load_safetensors(file);
+  auto content = tensors::load_safetensors(file);
   if (!content) return tl::unexpected<Error>(content.error());
   if (metadata_of(*content, "format") != kFormat) {
     return not_ours(file, std::string("expected format ") + kFormat + ", found " +

@@ -43,7 +43,7 @@ class ReferenceCache {
   // from `expected` is named with both values.
   [[nodiscard]] static Result<ReferenceCache> load(const std::filesystem::path& file,
                                                    const ReferenceId& expected);
-  [[nodiscard]] Status save(const std::filesystem::path& file) const;
+  [[nodiscard]] Result<void> save(const std::filesystem::path& file) const;
 
   // model: logits [P, V] of the model in training, in the order of canary_ids(). Full: the
   // divergence over the whole vocabulary; top-k: ref_topk_tail with its certified interval. Exactly
@@ -61,8 +61,8 @@ class ReferenceCache {
 
  private:
   ReferenceCache() = default;
-  [[nodiscard]] Status read_top(const std::filesystem::path& file,
-                                const std::map<std::string, probe::TensorRecord>& tensors);
+  [[nodiscard]] Result<void> read_top(const std::filesystem::path& file,
+                                      const std::map<std::string, tensors::TensorRecord>& tensors);
   [[nodiscard]] JsValue compare_top(Span<const float> model, std::size_t row) const;
 
   ReferenceId id_;

@@ -32,16 +32,17 @@ constexpr std::array<Named, 7> kVariants = {{
     {JsVariant::kRefTopkRenorm, "ref_topk_renorm"},
 }};
 
-Status check_rows(std::size_t model, std::size_t reference) {
+Result<void> check_rows(std::size_t model, std::size_t reference) {
   if (model == reference && model > 0) return {};
   return fail(Errc::kInvalidArgument,
               "divergence: expected two rows of logits of one length, found " +
                   std::to_string(model) + " and " + std::to_string(reference));
 }
 
-Status check_call(std::size_t model, std::size_t reference, JsVariant variant, std::size_t k) {
+Result<void> check_call(std::size_t model, std::size_t reference, JsVariant variant,
+                        std::size_t k) {
   if (auto ok = check_rows(model, reference); !ok) return ok;
-  return needs_k(variant) ? check_k(k, model) : Status{};
+  return needs_k(variant) ? check_k(k, model) : Result<void>{};
 }
 
 detail::RowKernel row_kernel() {
@@ -219,7 +220,7 @@ Result<JsSummary> summarise(std::vector<JsValue> per_canary) {
   return summary;
 }
 
-Status check_k(std::size_t k, std::size_t vocabulary) {
+Result<void> check_k(std::size_t k, std::size_t vocabulary) {
   if (k >= 1 && k <= vocabulary) return {};
   return fail(Errc::kInvalidArgument, "divergence: expected k in 1.." + std::to_string(vocabulary) +
                                           ", found " + std::to_string(k));

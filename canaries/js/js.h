@@ -104,6 +104,6 @@ struct JsSummary {
 [[nodiscard]] std::string first_k_name(JsVariant variant, std::size_t positions);
 
 // 1 <= k <= vocabulary, or an error that says so.
-[[nodiscard]] Status check_k(std::size_t k, std::size_t vocabulary);
+[[nodiscard]] Result<void> check_k(std::size_t k, std::size_t vocabulary);
 
 }  // namespace phaseguard::canaries

@@ -9,7 +9,7 @@
 
 namespace phaseguard::canaries {
 
-Status check_logits(const at::Tensor& model, const at::Tensor& reference) {
+Result<void> check_logits(const at::Tensor& model, const at::Tensor& reference) {
   const bool fits = model.defined() && reference.defined() && model.dim() == 2 &&
                     model.sizes() == reference.sizes() && model.numel() > 0 &&
                     model.is_floating_point() && reference.is_floating_point();
@@ -22,7 +22,7 @@ Status check_logits(const at::Tensor& model, const at::Tensor& reference) {
 namespace {
 
 std::vector<JsValue> rows_in_double(const at::Tensor& model, const at::Tensor& reference,
-                                    JsVariant variant, std::size_t k, Status& status) {
+                                    JsVariant variant, std::size_t k, Result<void>& status) {
   const at::Tensor p = model.to(at::kCPU, at::kDouble).contiguous();
   const at::Tensor q = reference.to(at::kCPU, at::kDouble).contiguous();
   const auto width = static_cast<std::size_t>(p.size(1));
@@ -49,7 +49,7 @@ Result<JsSummary> js_divergence(const at::Tensor& model, const at::Tensor& refer
     if (!model.device().is_cpu()) return js_divergence_aten(model, reference, variant, k);
     const at::Tensor a = model.detach(), b = reference.detach().to(at::kCPU);
     if (a.scalar_type() == at::kDouble || b.scalar_type() == at::kDouble) {
-      Status status;
+      Result<void> status;
       std::vector<JsValue> values = rows_in_double(a, b, variant, k, status);
       if (!status) return tl::unexpected<Error>(status.error());
       return summarise(std::move(values));

@@ -8,6 +8,6 @@
 namespace phaseguard::canaries {
 
 // Floating logits [P, V] of one shape, P > 0 and V > 0.
-[[nodiscard]] Status check_logits(const at::Tensor& model, const at::Tensor& reference);
+[[nodiscard]] Result<void> check_logits(const at::Tensor& model, const at::Tensor& reference);
 
 }  // namespace phaseguard::canaries

@@ -29,7 +29,7 @@ Result<std::string> text_of(const json& value, const std::string& key, std::size
   return text;
 }
 
-Status known_keys(const json& object, const std::vector<std::string>& keys) {
+Result<void> known_keys(const json& object, const std::vector<std::string>& keys) {
   for (const auto& [key, value] : object.items()) {
     if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
     const std::string meant = nearest(key, keys);
@@ -39,7 +39,7 @@ Status known_keys(const json& object, const std::vector<std::string>& keys) {
   return {};
 }
 
-Status read_message(const json& value, const SetLimits& limits, ChatMessage& message) {
+Result<void> read_message(const json& value, const SetLimits& limits, ChatMessage& message) {
   if (!value.is_object()) return wrong("a message is not an object");
   if (auto ok = known_keys(value, {"role", "content"}); !ok) return ok;
   for (const char* key : {"role", "content"}) {
@@ -54,8 +54,8 @@ Status read_message(const json& value, const SetLimits& limits, ChatMessage& mes
   return {};
 }
 
-Status read_messages(const json& object, const SetLimits& limits,
-                     std::vector<ChatMessage>& messages) {
+Result<void> read_messages(const json& object, const SetLimits& limits,
+                           std::vector<ChatMessage>& messages) {
   const bool prompt = object.contains("prompt");
   if (prompt == object.contains("messages")) {
     return wrong(prompt ? "has both \"prompt\" and \"messages\", expected one of them"
@@ -81,7 +81,8 @@ Status read_messages(const json& object, const SetLimits& limits,
   return {};
 }
 
-Status read_tags(const json& object, const SetLimits& limits, std::vector<std::string>& tags) {
+Result<void> read_tags(const json& object, const SetLimits& limits,
+                       std::vector<std::string>& tags) {
   if (!object.contains("tags")) return {};
   const json& list = object["tags"];
   if (!list.is_array()) return wrong("\"tags\" is not a list of strings");

@@ -10,7 +10,7 @@
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
 #include "trainer-hook/evaluate/answers.h"
-#include "trainer-hook/judge/words.h"
+#include "trainer-hook/judge/command_options.h"
 
 namespace phaseguard::ctl {
 
@@ -43,7 +43,7 @@ Result<std::vector<evaluate::Answer>> read_answers(const Asked& asked) {
 }
 
 // Gives each answer that nobody judged, and that has no target either, the judge's verdict.
-Status ask_judge(const Asked& asked, std::vector<evaluate::Answer>& answers) {
+Result<void> ask_judge(const Asked& asked, std::vector<evaluate::Answer>& answers) {
   std::vector<TrainingSample> samples;
   for (const evaluate::Answer& answer : answers) {
     if (answer.verdict != evaluate::Verdict::kNone) {
@@ -69,7 +69,7 @@ Status ask_judge(const Asked& asked, std::vector<evaluate::Answer>& answers) {
   return {};
 }
 
-Status need_verdicts(const std::vector<evaluate::Answer>& answers) {
+Result<void> need_verdicts(const std::vector<evaluate::Answer>& answers) {
   for (const evaluate::Answer& answer : answers) {
     if (answer.verdict != evaluate::Verdict::kNone || answer.exact) continue;
     return fail(Errc::kMalformed,
@@ -85,8 +85,8 @@ bool measures_judgement(const evaluate::Criterion& criterion) {
 }
 
 // Rates of two judges cannot be held against one line.
-Status one_judge(const evaluate::Criteria& criteria,
-                 const std::vector<evaluate::EvaluatedRun>& runs) {
+Result<void> one_judge(const evaluate::Criteria& criteria,
+                       const std::vector<evaluate::EvaluatedRun>& runs) {
   if (!std::any_of(criteria.criteria.begin(), criteria.criteria.end(), measures_judgement)) {
     return {};
   }
@@ -199,7 +199,7 @@ int run_evaluate(const Asked& asked, bool as_json) {
   }
   auto answers = read_answers(asked);
   if (!answers) return failed(answers.error());
-  Status ok = asked.judge.named() ? ask_judge(asked, *answers) : need_verdicts(*answers);
+  Result<void> ok = asked.judge.named() ? ask_judge(asked, *answers) : need_verdicts(*answers);
   if (!ok) return failed(ok.error());
   auto runs = evaluate::tally(*answers, asked.confidence);
   if (!runs) return failed(runs.error());

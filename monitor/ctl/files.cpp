@@ -48,7 +48,7 @@ Result<std::string> read_text(const std::filesystem::path& path) {
   return text;
 }
 
-Status write_text(const std::filesystem::path& path, const std::string& text) {
+Result<void> write_text(const std::filesystem::path& path, const std::string& text) {
   if (is_folder(path)) {
     return fail(Errc::kIo, path.string() + ": expected a file to write, found a folder");
   }

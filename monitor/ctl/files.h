@@ -13,7 +13,7 @@ namespace phaseguard::ctl {
 
 // The whole file, which may be a pipe; at most 512 MiB. Errors name it and say why.
 [[nodiscard]] Result<std::string> read_text(const std::filesystem::path& path);
-[[nodiscard]] Status write_text(const std::filesystem::path& path, const std::string& text);
+[[nodiscard]] Result<void> write_text(const std::filesystem::path& path, const std::string& text);
 
 // Where phaseguardd keeps run files unless told otherwise: $XDG_STATE_HOME/phaseguard/runs.
 [[nodiscard]] std::filesystem::path default_runs_dir();

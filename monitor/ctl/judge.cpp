@@ -5,9 +5,9 @@
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
+#include "trainer-hook/judge/command_options.h"
 #include "trainer-hook/judge/prescore.h"
 #include "trainer-hook/judge/rubric.h"
-#include "trainer-hook/judge/words.h"
 #include "trainer-hook/samples/samples.h"
 
 namespace phaseguard::ctl {

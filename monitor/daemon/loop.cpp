@@ -138,7 +138,7 @@ class Daemon {
     std::vector<std::string> faults;
     for (const RunId& run : files_.unfinished(faults)) {
       Effects effects;
-      if (const Status restored = open(run, effects); !restored) {
+      if (const Result<void> restored = open(run, effects); !restored) {
         faults.push_back(run.text() + ": " + restored.error().message);
         continue;
       }
@@ -148,7 +148,7 @@ class Daemon {
     for (const std::string& fault : faults) spdlog::error("{}", fault);
   }
 
-  Status bind(const link::Endpoints& endpoints) {
+  Result<void> bind(const link::Endpoints& endpoints) {
     link::ServerOptions options;
     options.endpoints = endpoints;
     auto sockets = link::ServerSockets::bind(options);
@@ -157,7 +157,7 @@ class Daemon {
     return {};
   }
 
-  Status listen_http() {
+  Result<void> listen_http() {
     if (config_.http.empty()) return {};
     auto http = HttpServer::start(config_.http);
     if (!http) return tl::unexpected(http.error());
@@ -199,7 +199,7 @@ class Daemon {
   }
 
  private:
-  Status open(const RunId& run, Effects& effects) {
+  Result<void> open(const RunId& run, Effects& effects) {
     const Now now = now_of_this_host();
     const auto exists = files_.open(run, now);
     if (!exists) return tl::unexpected(exists.error());
@@ -213,7 +213,7 @@ class Daemon {
         frame.door == link::Door::kTelemetry ? Channel::kTelemetry : Channel::kOperator;
     engine_.on_message(channel, frame.peer, frame.bytes, now, effects);
     for (const OpenRun& wanted : std::exchange(effects.open, {})) {
-      if (const Status opened = open(wanted.run, effects); opened) {
+      if (const Result<void> opened = open(wanted.run, effects); opened) {
         engine_.on_message(channel, wanted.peer, wanted.frame, now, effects);
         continue;
       } else {
@@ -258,7 +258,7 @@ class Daemon {
         wanted.query.limit > 0 ? std::min(wanted.query.limit, kPageEvents) : kPageEvents;
     std::size_t bytes = 0;
     auto reader = store::Reader::open(store::run_file(config_.runs_dir, wanted.run));
-    Status read = reader ? Status{} : Status(tl::unexpected(reader.error()));
+    Result<void> read = reader ? Result<void>{} : Result<void>(tl::unexpected(reader.error()));
     if (reader) {
       read = reader->each(wanted.query.from_seq, [&](const wire::Message& message) {
         std::string encoded = wire::encode(message);
@@ -315,7 +315,7 @@ class Daemon {
   bool healthy_ = true;
 };
 
-Status make_directory(const std::string& path) {
+Result<void> make_directory(const std::string& path) {
   std::error_code fault;
   std::filesystem::create_directories(path, fault);
   if (!fault && ::access(path.c_str(), W_OK) == 0) return {};
@@ -325,29 +325,29 @@ Status make_directory(const std::string& path) {
 
 }  // namespace
 
-Status check(const Config& config) {
+Result<void> check(const Config& config) {
   if (auto policies = read_policies(config); !policies) return tl::unexpected(policies.error());
   auto endpoints = endpoints_of(config);
   if (!endpoints) return tl::unexpected(endpoints.error());
   for (const link::Endpoint* endpoint :
        {&endpoints->telemetry, &endpoints->operators, &endpoints->feed}) {
-    if (Status allowed = link::check_endpoint(*endpoint); !allowed) return allowed;
+    if (Result<void> allowed = link::check_endpoint(*endpoint); !allowed) return allowed;
   }
   return {};
 }
 
-Status serve(const Config& config) {
+Result<void> serve(const Config& config) {
   auto policies = read_policies(config);
   if (!policies) return tl::unexpected(policies.error());
   const auto endpoints = endpoints_of(config);
   if (!endpoints) return tl::unexpected(endpoints.error());
-  if (Status made = make_directory(config.runs_dir); !made) return made;
+  if (Result<void> made = make_directory(config.runs_dir); !made) return made;
   const Signals signals;
   Daemon daemon(config, std::move(*policies));
   // Latches are in force again before anybody can ask.
   daemon.restore();
-  if (Status bound = daemon.bind(*endpoints); !bound) return bound;
-  if (Status listening = daemon.listen_http(); !listening) return listening;
+  if (Result<void> bound = daemon.bind(*endpoints); !bound) return bound;
+  if (Result<void> listening = daemon.listen_http(); !listening) return listening;
   spdlog::info("phaseguardd {} is ready: telemetry {}, operator {}, feed {}, runs in {}",
                PHASEGUARD_VERSION, endpoints->telemetry.text(), endpoints->operators.text(),
                endpoints->feed.text(), config.runs_dir);

@@ -9,10 +9,10 @@ namespace phaseguard::daemon {
 // Runs until SIGINT or SIGTERM. SIGHUP reads the policies again: a wrong one is reported and the
 // old ones stay. Errors: what kept the daemon from starting (a policy with its findings, an
 // endpoint in use, a folder that cannot be made).
-[[nodiscard]] Status serve(const Config& config);
+[[nodiscard]] Result<void> serve(const Config& config);
 
 // Reads and checks every policy of the configuration. Error: all findings as file:line:column, one
 // a line.
-[[nodiscard]] Status check(const Config& config);
+[[nodiscard]] Result<void> check(const Config& config);
 
 }  // namespace phaseguard::daemon

@@ -60,8 +60,8 @@ Result<bool> RunFiles::open(const RunId& run, Now now) {
   return true;
 }
 
-Status RunFiles::each(const RunId& run,
-                      const std::function<bool(const wire::Message&)>& take) const {
+Result<void> RunFiles::each(const RunId& run,
+                            const std::function<bool(const wire::Message&)>& take) const {
   auto reader = store::Reader::open(store::run_file(directory_, run));
   if (!reader) return tl::unexpected(reader.error());
   return reader->each(Seq{1}, take);
@@ -78,7 +78,7 @@ void RunFiles::open_writer(const RunId& run, File& file, Now now) {
 
 void RunFiles::write(File& file, const wire::Message& message) {
   if (!file.fault.empty()) return;
-  if (const Status written = file.writer->append(message); written) {
+  if (const Result<void> written = file.writer->append(message); written) {
     file.unsynced = true;
   } else {
     file.fault = written.error().message;
@@ -102,7 +102,7 @@ bool RunFiles::flush(bool durable, std::vector<std::string>& faults) {
   for (auto& [run, file] : files_) {
     const bool wanted = durable ? file.unsynced : !file.pending.empty();
     if (wanted && file.fault.empty()) {
-      const Status status = durable ? file.writer->sync() : file.writer->commit();
+      const Result<void> status = durable ? file.writer->sync() : file.writer->commit();
       if (status) {
         file.pending.clear();
         if (durable) file.unsynced = false;

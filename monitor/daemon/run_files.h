@@ -30,8 +30,8 @@ class RunFiles {
   [[nodiscard]] Result<bool> open(const RunId& run, Now now);
 
   // Everything recorded of the run, in order, until `take` returns false.
-  [[nodiscard]] Status each(const RunId& run,
-                            const std::function<bool(const wire::Message&)>& take) const;
+  [[nodiscard]] Result<void> each(const RunId& run,
+                                  const std::function<bool(const wire::Message&)>& take) const;
 
   // Takes the messages, in order. What is not committed is kept and tried again by retry(). The
   // file of a run that has ended is closed with the next durable flush, and opened again when more

@@ -26,7 +26,7 @@ Model make_model() {
           "dash-" + std::to_string(std::random_device{}())};
 }
 
-Status show(const Options& options) {
+Result<void> show(const Options& options) {
   Model model = make_model();
   if (options.screenshot.empty()) {
     return run_window(options, model,
@@ -42,7 +42,7 @@ Status show(const Options& options) {
 int main(int argc, char** argv) {
   Options options;
   if (const auto code = parse_options(argc, argv, options)) return *code;
-  if (const Status done = show(options); !done) {
+  if (const Result<void> done = show(options); !done) {
     std::fprintf(stderr, "phaseguard-dashboard: %s\n", done.error().message.c_str());
     return 1;
   }

@@ -39,7 +39,7 @@ std::string default_directory() {
   return directory_for(runtime == nullptr ? "" : runtime, ::getuid());
 }
 
-Status prepare_directory(const std::string& directory) {
+Result<void> prepare_directory(const std::string& directory) {
   const std::string where = "socket directory " + quoted(directory) + ": ";
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
     return fail(Errc::kIo, where + "cannot be made: " + std::strerror(errno));

@@ -15,7 +15,7 @@ namespace phaseguard::link {
 // Makes `directory` (one level, mode 0700) when it is absent. kRefused when it is there but not a
 // directory, is a symbolic link, belongs to another user, or lets the group or others in: whoever
 // can write there can put a socket of his own in the daemon's place.
-[[nodiscard]] Status prepare_directory(const std::string& directory);
+[[nodiscard]] Result<void> prepare_directory(const std::string& directory);
 
 // Holds `<socket path>.lock` while it lives: libzmq lets a second bind steal an ipc path without a
 // word. The lock goes with the process, however it ends. Movable.

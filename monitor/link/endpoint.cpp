@@ -85,7 +85,7 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
       "endpoint: expected ipc:///absolute/path or tcp://127.0.0.1:port, found " + quoted(text));
 }
 
-Status check_endpoint(const Endpoint& endpoint) {
+Result<void> check_endpoint(const Endpoint& endpoint) {
   if (endpoint.transport == Endpoint::Transport::kIpc || is_loopback(endpoint.host)) return {};
   return fail(Errc::kRefused,
               "endpoint " + quoted(endpoint.text()) +

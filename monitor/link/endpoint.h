@@ -27,7 +27,7 @@ struct Endpoint {
 // Whether this version opens the endpoint, to bind or to connect. ipc yes; tcp on 127.0.0.0/8 yes;
 // tcp elsewhere would be readable and writable by strangers, as this version has no CURVE keys yet:
 // kRefused, and no flag goes round it.
-[[nodiscard]] Status check_endpoint(const Endpoint& endpoint);
+[[nodiscard]] Result<void> check_endpoint(const Endpoint& endpoint);
 
 // The daemon's three doors.
 struct Endpoints {

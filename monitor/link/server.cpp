@@ -40,7 +40,7 @@ Result<EndpointLock> prepare(const Endpoint& endpoint) {
   return EndpointLock::take(endpoint);
 }
 
-Status bind_one(zmq::socket_t& socket, Endpoint& endpoint) {
+Result<void> bind_one(zmq::socket_t& socket, Endpoint& endpoint) {
   try {
     socket.bind(endpoint.text());
     if (endpoint.transport == Endpoint::Transport::kTcp)
@@ -81,7 +81,7 @@ struct ServerSockets::Impl {
     socket.set(zmq::sockopt::router_handover, false);
   }
 
-  Status bind() {
+  Result<void> bind() {
     const std::array<std::pair<zmq::socket_t*, Endpoint*>, 3> all{
         {{&telemetry, &options.endpoints.telemetry},
          {&operators, &options.endpoints.operators},

@@ -64,7 +64,7 @@ wire::PolicyLoaded describe(const Document& document) {
   return loaded;
 }
 
-phaseguard::Status adopt_constants(Document& document, const wire::PolicyLoaded& recorded) {
+Result<void> adopt_constants(Document& document, const wire::PolicyLoaded& recorded) {
   const auto other = [&](const std::string& what) {
     return fail(Errc::kConflict, "the recorded policy is not this one: " + what);
   };

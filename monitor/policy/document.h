@@ -73,8 +73,7 @@ struct Parsed {
 
 // Replay: takes the recorded constants (an EWMA's alpha) in place of those this machine's libm
 // gave, so that decisions are the same bits everywhere. Errors: the record is of another policy.
-[[nodiscard]] phaseguard::Status adopt_constants(Document& document,
-                                                 const wire::PolicyLoaded& recorded);
+[[nodiscard]] Result<void> adopt_constants(Document& document, const wire::PolicyLoaded& recorded);
 
 // Does the policy fit what the trainer declared? Errors: a signal or knob that is not declared, a
 // value outside the declared range, a request the trainer cannot do. Warnings: a threshold that the

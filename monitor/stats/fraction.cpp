@@ -4,7 +4,7 @@
 
 #include "monitor/base/text.h"
 
-namespace phaseguard::evaluate {
+namespace phaseguard::stats {
 
 namespace {
 
@@ -115,4 +115,4 @@ Result<Fraction> percent_of(std::string_view text) {
   return percent;
 }
 
-}  // namespace phaseguard::evaluate
+}  // namespace phaseguard::stats

@@ -8,7 +8,7 @@
 
 #include "monitor/base/result.h"
 
-namespace phaseguard::evaluate {
+namespace phaseguard::stats {
 
 // num / den in lowest terms, den > 0.
 class Fraction {
@@ -46,4 +46,4 @@ class Fraction {
 // Fraction::parse; outside 0..100.
 [[nodiscard]] Result<Fraction> percent_of(std::string_view text);
 
-}  // namespace phaseguard::evaluate
+}  // namespace phaseguard::stats

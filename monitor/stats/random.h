@@ -5,12 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace phaseguard::probe {
+namespace phaseguard::stats {
 
 // SplitMix64. One generator belongs to one thread.
-class SplitMix {
+class SplitMix64 {
  public:
-  explicit SplitMix(std::uint64_t seed) : state_(seed) {}
+  explicit SplitMix64(std::uint64_t seed) : state_(seed) {}
   // 0..n-1, n > 0; biased by less than n / 2^64.
   std::size_t below(std::size_t n) {
     state_ += 0x9e3779b97f4a7c15ull;
@@ -24,4 +24,4 @@ class SplitMix {
   std::uint64_t state_;
 };
 
-}  // namespace phaseguard::probe
+}  // namespace phaseguard::stats

@@ -8,7 +8,7 @@
 #include "monitor/base/text.h"
 #include "monitor/stats/random.h"
 
-namespace phaseguard::probe {
+namespace phaseguard::stats {
 
 namespace {
 
@@ -70,7 +70,7 @@ Result<Classes> split(Span<const double> scores, Span<const std::uint8_t> y) {
   return classes;
 }
 
-std::vector<double> resampled(const std::vector<double>& values, SplitMix& random) {
+std::vector<double> resampled(const std::vector<double>& values, SplitMix64& random) {
   std::vector<double> drawn(values.size());
   for (double& value : drawn) value = values[random.below(values.size())];
   std::sort(drawn.begin(), drawn.end());
@@ -100,7 +100,7 @@ Result<RankingIntervals> bootstrap(Span<const double> scores, Span<const std::ui
   }
   const auto classes = split(scores, y);
   if (!classes) return tl::unexpected<Error>(classes.error());
-  SplitMix random(seed);
+  SplitMix64 random(seed);
   std::vector<double> auroc(resamples), auprc(resamples);
   for (std::size_t i = 0; i < resamples; ++i) {
     const auto positive = resampled(classes->positive, random);
@@ -140,4 +140,4 @@ Result<AlarmThreshold> threshold_for_false_alarm_rate(Span<const double> negativ
   return AlarmThreshold{sorted.back(), 0};
 }
 
-}  // namespace phaseguard::probe
+}  // namespace phaseguard::stats

@@ -8,7 +8,7 @@
 #include "monitor/base/result.h"
 #include "monitor/base/span.h"
 
-namespace phaseguard::probe {
+namespace phaseguard::stats {
 
 struct Ranking {
   double auroc = 0.0;  // P(positive > negative) + 1/2 P(tie)
@@ -40,4 +40,4 @@ struct AlarmThreshold {
 [[nodiscard]] Result<AlarmThreshold> threshold_for_false_alarm_rate(Span<const double> negatives,
                                                                     double rate);
 
-}  // namespace phaseguard::probe
+}  // namespace phaseguard::stats

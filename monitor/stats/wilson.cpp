@@ -5,7 +5,7 @@
 
 #include "monitor/base/text.h"
 
-namespace phaseguard::evaluate {
+namespace phaseguard::stats {
 
 double normal_two_sided(double confidence) {
   if (!(confidence > 0.0 && confidence < 1.0)) return std::nan("");
@@ -55,4 +55,4 @@ std::string text_of(const Rate& rate) {
   return buffer;
 }
 
-}  // namespace phaseguard::evaluate
+}  // namespace phaseguard::stats

@@ -7,7 +7,7 @@
 
 #include "monitor/base/result.h"
 
-namespace phaseguard::evaluate {
+namespace phaseguard::stats {
 
 struct Rate {
   std::int64_t k = 0, n = 0;        // k of n
@@ -26,4 +26,4 @@ struct Rate {
 // The z with P(|Z| <= z) = confidence for a standard normal Z: 1.959963984540054 for 0.95.
 [[nodiscard]] double normal_two_sided(double confidence);
 
-}  // namespace phaseguard::evaluate
+}  // namespace phaseguard::stats

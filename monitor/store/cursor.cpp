@@ -10,7 +10,7 @@ constexpr std::int64_t kMaxSignalId = 1 << 20;
 
 }  // namespace
 
-Status ReportCursor::read_names(const Database& db) {
+Result<void> ReportCursor::read_names(const Database& db) {
   auto names = db.prepare("SELECT id, name FROM signals");
   if (!names) return tl::unexpected(names.error());
   while (true) {
@@ -49,7 +49,7 @@ Result<ReportCursor> ReportCursor::open(const Database& db, Seq after, const Run
   return out;
 }
 
-Status ReportCursor::advance_points() {
+Result<void> ReportCursor::advance_points() {
   auto row = points_.step();
   if (!row) return tl::unexpected(row.error());
   point_waits_ = *row;
@@ -82,7 +82,7 @@ Result<bool> ReportCursor::next() {
 }
 
 // Into the samples that are there already, so that neither they nor their names are allocated anew.
-Status ReportCursor::read_points(std::int64_t seq) {
+Result<void> ReportCursor::read_points(std::int64_t seq) {
   std::vector<wire::Sample>& samples = row_.report().samples;
   std::size_t n = 0;
   row_.qualities.clear();

@@ -22,9 +22,9 @@ class ReportCursor {
   [[nodiscard]] const ReportRow& row() const { return row_; }
 
  private:
-  Status read_names(const Database& db);
-  Status advance_points();
-  Status read_points(std::int64_t seq);
+  Result<void> read_names(const Database& db);
+  Result<void> advance_points();
+  Result<void> read_points(std::int64_t seq);
   Statement reports_;
   Statement points_;
   std::vector<std::string> names_;  // by id; "": none

@@ -49,7 +49,7 @@ Result<bool> Statement::step() {
   return tl::unexpected(database_error(sqlite3_db_handle(get()), path_, code));
 }
 
-Status Statement::run() {
+Result<void> Statement::run() {
   auto stepped = step();
   reset();
   if (!stepped) return tl::unexpected(stepped.error());
@@ -85,7 +85,7 @@ Result<Statement> Database::prepare(std::string_view sql) const {
   return out;
 }
 
-Status Database::execute(const char* sql) const {
+Result<void> Database::execute(const char* sql) const {
   const int code = sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return tl::unexpected(database_error(db_.get(), path_, code));
   return {};

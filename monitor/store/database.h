@@ -27,7 +27,7 @@ class Statement {
   // true: a row is there; false: done.
   [[nodiscard]] Result<bool> step();
   // step() for a statement without rows, then reset().
-  [[nodiscard]] Status run();
+  [[nodiscard]] Result<void> run();
   void reset() { sqlite3_reset(get()); }
 
   // Columns count from 0; a view lives until the next step or reset.
@@ -57,7 +57,7 @@ class Database {
   [[nodiscard]] static Result<Database> open(const std::filesystem::path& path, int flags);
 
   [[nodiscard]] Result<Statement> prepare(std::string_view sql) const;
-  [[nodiscard]] Status execute(const char* sql) const;
+  [[nodiscard]] Result<void> execute(const char* sql) const;
   // First column of the first row; 0 when there is none or it is NULL.
   [[nodiscard]] Result<std::int64_t> integer(std::string_view sql) const;
   [[nodiscard]] sqlite3* handle() const { return db_.get(); }

@@ -81,7 +81,7 @@ class CsvRows {
   std::map<std::int64_t, std::int64_t> segments_;
 };
 
-Status finish(Status read, std::ostream& out) {
+Result<void> finish(Result<void> read, std::ostream& out) {
   if (!read) return read;
   out.flush();
   if (!out.good())
@@ -97,13 +97,13 @@ std::string json_text(const wire::Message& message) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-phaseguard::Status export_csv(const Reader& reader, std::ostream& out) {
+Result<void> export_csv(const Reader& reader, std::ostream& out) {
   CsvRows rows(out);
   return finish(
       reader.each(Seq{1}, [&rows](const wire::Message& message) { return rows.on(message); }), out);
 }
 
-phaseguard::Status export_jsonl(const Reader& reader, std::ostream& out) {
+Result<void> export_jsonl(const Reader& reader, std::ostream& out) {
   return finish(reader.each(Seq{1},
                             [&out](const wire::Message& message) {
                               out << json_text(message) << '\n';

@@ -76,8 +76,8 @@ Result<Seq> Reader::last_seq() const {
   return Seq{*last};
 }
 
-phaseguard::Status Reader::each(Seq from, const std::function<bool(const wire::Message&)>& visit,
-                                std::int64_t limit, Decisions decisions) const {
+Result<void> Reader::each(Seq from, const std::function<bool(const wire::Message&)>& visit,
+                          std::int64_t limit, Decisions decisions) const {
   const Snapshot snapshot(*impl_->db);
   const Seq after{from.value - 1};
   const std::string path = impl_->path.string();

@@ -46,13 +46,14 @@ class Reader {
   // the largest of records, are read at all; who recomputes them has no need. Error kMalformed
   // names the seq whose bytes cannot be read.
   enum class Decisions { kRead, kSkip };
-  [[nodiscard]] Status each(Seq from, const std::function<bool(const wire::Message&)>& visit,
-                            std::int64_t limit = 0, Decisions decisions = Decisions::kRead) const;
+  [[nodiscard]] Result<void> each(Seq from, const std::function<bool(const wire::Message&)>& visit,
+                                  std::int64_t limit = 0,
+                                  Decisions decisions = Decisions::kRead) const;
 
   // The same as a list: for pages of a history.
   [[nodiscard]] Result<std::vector<wire::Message>> page(Seq from, std::int64_t limit) const;
 
-  // Recomputes the hash chain over the whole record. Status errors only when the file cannot be
+  // Recomputes the hash chain over the whole record. Errors only when the file cannot be
   // read at all; damage is a finding.
   [[nodiscard]] Result<ChainReport> verify_chain() const;
 

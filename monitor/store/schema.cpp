@@ -87,7 +87,7 @@ FirstBytes look(const Database& db) {
   return out;
 }
 
-Status recognise(const Database& db) {
+Result<void> recognise(const Database& db) {
   const FirstBytes first = look(db);
   const auto* header = first.header.data();
   if (!first.readable || std::memcmp(header, "SQLite format 3", 16) != 0 ||
@@ -119,7 +119,7 @@ Status recognise(const Database& db) {
   return {};
 }
 
-Status fill(const fs::path& path, const RunId& run, Now now) {
+Result<void> fill(const fs::path& path, const RunId& run, Now now) {
   auto db = Database::open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   if (!db) return tl::unexpected(db.error());
   const std::string begin =
@@ -144,7 +144,7 @@ Status fill(const fs::path& path, const RunId& run, Now now) {
 
 }  // namespace
 
-Status create_file(const fs::path& path, const RunId& run, Now now) {
+Result<void> create_file(const fs::path& path, const RunId& run, Now now) {
   const fs::path fresh = path.string() + ".new";
   std::error_code ignored;
   fs::remove(fresh, ignored);

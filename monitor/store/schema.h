@@ -16,7 +16,8 @@ inline constexpr std::int32_t kSchemaVersion = 1;           // PRAGMA user_versi
 
 // Makes an empty run file under a temporary name and moves it in place, so that a file of the final
 // name is always whole. `path` must not exist.
-[[nodiscard]] Status create_file(const std::filesystem::path& path, const RunId& run, Now now);
+[[nodiscard]] Result<void> create_file(const std::filesystem::path& path, const RunId& run,
+                                       Now now);
 
 // Opens an existing run file. Errors: kNotFound; kMalformed not SQLite, not ours, or shorter than
 // its own header says; kUnsupported newer schema; kIo.

@@ -114,7 +114,7 @@ class Checker {
   Seq previous_event_;
 };
 
-Status integrity(const Database& db, Checker& checker) {
+Result<void> integrity(const Database& db, Checker& checker) {
   auto pages = db.prepare("PRAGMA integrity_check(5)");
   if (!pages) return tl::unexpected(pages.error());
   while (true) {

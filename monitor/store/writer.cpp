@@ -48,21 +48,21 @@ struct Writer::Impl {
   std::optional<Error> broken;  // fsync failed: nothing can be known any more
   std::string items;            // scratch
 
-  Status prepare();
-  Status recover();
-  Status chain_reports_after(Seq last_event);
-  Status load_signal_ids();
-  Status begin();
-  Status give_up(Error error);
+  Result<void> prepare();
+  Result<void> recover();
+  Result<void> chain_reports_after(Seq last_event);
+  Result<void> load_signal_ids();
+  Result<void> begin();
+  Result<void> give_up(Error error);
   Result<std::int64_t> signal_id(const std::string& name);
-  Status check(const wire::Message& message) const;
-  Status append_event(const wire::Message& message);
-  Status append_report(const wire::Message& message, const wire::Report& report);
-  Status append_points(const ReportRow& row);
-  Status commit();
+  Result<void> check(const wire::Message& message) const;
+  Result<void> append_event(const wire::Message& message);
+  Result<void> append_report(const wire::Message& message, const wire::Report& report);
+  Result<void> append_points(const ReportRow& row);
+  Result<void> commit();
 };
 
-Status Writer::Impl::prepare() {
+Result<void> Writer::Impl::prepare() {
   struct Wanted {
     std::optional<Statement>* statement;
     const char* sql;
@@ -87,7 +87,7 @@ Status Writer::Impl::prepare() {
   return db->execute("PRAGMA synchronous = NORMAL");
 }
 
-Status Writer::Impl::load_signal_ids() {
+Result<void> Writer::Impl::load_signal_ids() {
   signal_ids.clear();
   auto rows = db->prepare("SELECT id, name FROM signals");
   if (!rows) return tl::unexpected(rows.error());
@@ -100,7 +100,7 @@ Status Writer::Impl::load_signal_ids() {
 }
 
 // The chain's last stored value, and the reports that came after it.
-Status Writer::Impl::recover() {
+Result<void> Writer::Impl::recover() {
   if (auto loaded = load_signal_ids(); !loaded) return loaded;
   now.chain = chain_start(run);
   auto last = db->prepare("SELECT seq, chain FROM events ORDER BY seq DESC LIMIT 1");
@@ -134,7 +134,7 @@ Status Writer::Impl::recover() {
   return {};
 }
 
-Status Writer::Impl::chain_reports_after(Seq last_event) {
+Result<void> Writer::Impl::chain_reports_after(Seq last_event) {
   auto cursor = ReportCursor::open(*db, last_event);
   if (!cursor) return tl::unexpected(cursor.error());
   while (true) {
@@ -146,7 +146,7 @@ Status Writer::Impl::chain_reports_after(Seq last_event) {
   }
 }
 
-Status Writer::Impl::begin() {
+Result<void> Writer::Impl::begin() {
   if (broken) return tl::unexpected(*broken);
   if (open_transaction) return {};
   if (auto begun = db->execute("BEGIN IMMEDIATE"); !begun) return begun;
@@ -155,7 +155,7 @@ Status Writer::Impl::begin() {
 }
 
 // Back to the last commit, so that what last_seq() says is what the file holds.
-Status Writer::Impl::give_up(Error error) {
+Result<void> Writer::Impl::give_up(Error error) {
   if (sqlite3_get_autocommit(db->handle()) == 0) (void)db->execute("ROLLBACK");
   open_transaction = false;
   if (now.seq != committed.seq) {
@@ -175,7 +175,7 @@ Result<std::int64_t> Writer::Impl::signal_id(const std::string& name) {
   return id;
 }
 
-Status Writer::Impl::check(const wire::Message& message) const {
+Result<void> Writer::Impl::check(const wire::Message& message) const {
   if (message.header.run != run) {
     return fail(Errc::kInvalidArgument, path.string() + ": expected a message of run " +
                                             phaseguard::quoted(run.text()) + ", found one of " +
@@ -189,7 +189,7 @@ Status Writer::Impl::check(const wire::Message& message) const {
   return {};
 }
 
-Status Writer::Impl::append_event(const wire::Message& message) {
+Result<void> Writer::Impl::append_event(const wire::Message& message) {
   const std::string body = wire::encode(message);
   const Digest chain = chain_next(now.chain, body);
   insert_event->bind(1, message.header.seq.value);
@@ -205,7 +205,7 @@ Status Writer::Impl::append_event(const wire::Message& message) {
   return {};
 }
 
-Status Writer::Impl::append_report(const wire::Message& message, const wire::Report& report) {
+Result<void> Writer::Impl::append_report(const wire::Message& message, const wire::Report& report) {
   ReportRow row;
   row.message = message;
   if (needs_exact(message)) row.exact = wire::encode(message);
@@ -231,7 +231,7 @@ Status Writer::Impl::append_report(const wire::Message& message, const wire::Rep
   return append_points(row);
 }
 
-Status Writer::Impl::append_points(const ReportRow& row) {
+Result<void> Writer::Impl::append_points(const ReportRow& row) {
   std::int64_t position = 0;
   for (const wire::Sample& sample : row.report().samples) {
     auto id = signal_id(sample.signal);
@@ -245,7 +245,7 @@ Status Writer::Impl::append_points(const ReportRow& row) {
   return {};
 }
 
-Status Writer::Impl::commit() {
+Result<void> Writer::Impl::commit() {
   if (broken) return tl::unexpected(*broken);
   if (!open_transaction) return {};
   if (auto done = db->execute("COMMIT"); !done) return give_up(done.error());
@@ -289,7 +289,7 @@ Result<Writer> Writer::create_or_open(const std::filesystem::path& path, const R
   return Writer(std::move(impl));
 }
 
-phaseguard::Status Writer::append(const wire::Message& message) {
+Result<void> Writer::append(const wire::Message& message) {
   if (impl_->broken) return tl::unexpected(*impl_->broken);
   if (auto fitting = impl_->check(message); !fitting) return fitting;
   if (auto begun = impl_->begin(); !begun) return begun;
@@ -301,9 +301,9 @@ phaseguard::Status Writer::append(const wire::Message& message) {
   return {};
 }
 
-phaseguard::Status Writer::commit() { return impl_->commit(); }
+Result<void> Writer::commit() { return impl_->commit(); }
 
-phaseguard::Status Writer::sync() {
+Result<void> Writer::sync() {
   if (auto done = impl_->commit(); !done) return done;
   // What synchronous=FULL does at each commit, only when it is asked for: flush the log.
   sqlite3_file* log = nullptr;

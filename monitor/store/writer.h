@@ -33,14 +33,14 @@ class Writer {
   // `message.header.seq` must be last_seq() + 1 and its run this file's. Starts a transaction when
   // none is open. Error kInvalidArgument leaves everything as it was; kIo (disk full, I/O error)
   // takes back what was not committed: last_seq() says where to go on.
-  [[nodiscard]] Status append(const wire::Message& message);
+  [[nodiscard]] Result<void> append(const wire::Message& message);
 
   // Ends the transaction: visible to readers, survives kill -9, not yet a power cut.
-  [[nodiscard]] Status commit();
+  [[nodiscard]] Result<void> commit();
 
   // commit(), and the bytes are on the disk when it returns. Called before a decision leaves. After
   // an error of fsync nothing can be known of the file, so every later call fails.
-  [[nodiscard]] Status sync();
+  [[nodiscard]] Result<void> sync();
 
   [[nodiscard]] Seq last_seq() const;  // highest appended, committed or not; 0: none
   [[nodiscard]] const std::filesystem::path& path() const;

@@ -2,7 +2,7 @@
 
 #include "monitor/tensors/safetensors.h"
 
-namespace phaseguard::probe {
+namespace phaseguard::tensors {
 
 std::uint16_t half_from_float(float value) {
   std::uint32_t bits = 0;
@@ -63,4 +63,4 @@ float float_from_bfloat16(std::uint16_t bits) {
   return value;
 }
 
-}  // namespace phaseguard::probe
+}  // namespace phaseguard::tensors

@@ -9,7 +9,7 @@
 #include "monitor/base/json.h"
 #include "monitor/base/text.h"
 
-namespace phaseguard::probe {
+namespace phaseguard::tensors {
 
 namespace {
 
@@ -75,7 +75,7 @@ struct Entry {
   std::uint64_t begin = 0, end = 0;
 };
 
-Status read_shape(const json& value, std::size_t max_rank, std::vector<std::int64_t>& shape) {
+Result<void> read_shape(const json& value, std::size_t max_rank, std::vector<std::int64_t>& shape) {
   if (!value.is_array()) return fail(Errc::kMalformed, "its shape is not a list");
   if (value.size() > max_rank) return fail(Errc::kLimit, "its shape has too many dimensions");
   for (const json& n : value) {
@@ -121,7 +121,7 @@ Result<Entry> read_entry(const std::string& name, const json& value, std::size_t
   return entry;
 }
 
-Status read_metadata(const json& value, std::map<std::string, std::string>& metadata) {
+Result<void> read_metadata(const json& value, std::map<std::string, std::string>& metadata) {
   if (!value.is_object()) return fail(Errc::kMalformed, "__metadata__ is not an object");
   for (const auto& [key, text] : value.items()) {
     if (!text.is_string()) {
@@ -134,7 +134,7 @@ Status read_metadata(const json& value, std::map<std::string, std::string>& meta
 }
 
 // The data section must be covered exactly: no hole, no overlap, nothing left over.
-Status check_cover(std::vector<Entry>& entries, std::uint64_t data_bytes) {
+Result<void> check_cover(std::vector<Entry>& entries, std::uint64_t data_bytes) {
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });
@@ -345,4 +345,4 @@ std::string encode_safetensors(const TensorFile& file) {
   return out;
 }
 
-}  // namespace phaseguard::probe
+}  // namespace phaseguard::tensors

@@ -15,7 +15,7 @@
 #include "monitor/base/result.h"
 #include "monitor/base/span.h"
 
-namespace phaseguard::probe {
+namespace phaseguard::tensors {
 
 enum class Dtype { kF16, kF32, kF64, kBf16, kI64, kI32, kU8, kBool };
 [[nodiscard]] std::size_t size_of(Dtype dtype);  // bytes of one element
@@ -71,6 +71,7 @@ struct FileLimits {
 [[nodiscard]] Result<TensorFile> load_safetensors(const std::filesystem::path& file,
                                                   const FileLimits& limits = {});
 // Written beside the target, synced, then renamed over it: a reader sees the old file or the new.
-[[nodiscard]] Status save_safetensors(const TensorFile& content, const std::filesystem::path& file);
+[[nodiscard]] Result<void> save_safetensors(const TensorFile& content,
+                                            const std::filesystem::path& file);
 
-}  // namespace phaseguard::probe
+}  // namespace phaseguard::tensors

@@ -10,7 +10,7 @@
 #include "monitor/base/text.h"
 #include "monitor/tensors/safetensors.h"
 
-namespace phaseguard::probe {
+namespace phaseguard::tensors {
 
 namespace {
 
@@ -18,7 +18,7 @@ tl::unexpected<Error> io(const std::string& what, const std::filesystem::path& f
   return fail(Errc::kIo, file.string() + ": " + what + ": " + std::strerror(errno));
 }
 
-Status write_all(int fd, const std::string& bytes, const std::filesystem::path& file) {
+Result<void> write_all(int fd, const std::string& bytes, const std::filesystem::path& file) {
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
@@ -52,12 +52,12 @@ Result<TensorFile> load_safetensors(const std::filesystem::path& file, const Fil
   return decode_safetensors(content, file.string(), limits);
 }
 
-Status save_safetensors(const TensorFile& content, const std::filesystem::path& file) {
+Result<void> save_safetensors(const TensorFile& content, const std::filesystem::path& file) {
   const std::filesystem::path beside =
       file.string() + ".tmp" + std::to_string(static_cast<long>(::getpid()));
   const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return io("could not create", beside);
-  Status written = write_all(fd, encode_safetensors(content), beside);
+  Result<void> written = write_all(fd, encode_safetensors(content), beside);
   if (::close(fd) != 0 && written) written = io("could not close", beside);
   if (written && ::rename(beside.c_str(), file.c_str()) != 0) {
     written = io("could not rename into place", file);
@@ -66,4 +66,4 @@ Status save_safetensors(const TensorFile& content, const std::filesystem::path& 
   return written;
 }
 
-}  // namespace phaseguard::probe
+}  // namespace phaseguard::tensors

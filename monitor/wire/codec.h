@@ -39,7 +39,6 @@ inline constexpr std::size_t kDecodedFactor = 4;
 [[nodiscard]] std::string topic_of(const Message& message);
 
 // Whether a receiver with `limits` would take these bytes: sizes only, no decoding. For senders.
-[[nodiscard]] phaseguard::Status fits(std::string_view bytes,
-                                      const Limits& limits = kTelemetryLimits);
+[[nodiscard]] Result<void> fits(std::string_view bytes, const Limits& limits = kTelemetryLimits);
 
 }  // namespace phaseguard::wire

@@ -11,9 +11,9 @@
 #include "monitor/base/check.h"
 #include "monitor/base/text.h"
 #include "monitor/wire/codec.h"
+#include "monitor/wire/decode_target.h"
 #include "monitor/wire/kinds.h"
 #include "monitor/wire/scan.h"
-#include "monitor/wire/slot.h"
 
 namespace phaseguard::wire {
 
@@ -72,7 +72,8 @@ class Reader : public msgpack::null_visitor {
   }
   bool start_array_item() {
     Frame& frame = stack_[depth_ - 1];
-    next_ = frame.self.ops == nullptr ? Slot{} : frame.self.ops->item(frame.self, frame.items++);
+    next_ = frame.self.ops == nullptr ? DecodeTarget{}
+                                      : frame.self.ops->item(frame.self, frame.items++);
     return true;
   }
   bool end_array() { return close(); }
@@ -101,7 +102,7 @@ class Reader : public msgpack::null_visitor {
   struct Frame {
     enum class Type { kArray, kMap };
     Type type = Type::kMap;
-    Slot self;
+    DecodeTarget self;
     std::uint32_t items = 0;           // array: begun so far
     std::string_view key;              // map: the present one
     std::bitset<kMaxMapEntries> seen;  // map: places in the field list
@@ -123,7 +124,7 @@ class Reader : public msgpack::null_visitor {
   bool key(std::string_view text) {
     Frame& frame = stack_[depth_ - 1];
     frame.key = text;
-    next_ = Slot{};
+    next_ = DecodeTarget{};
     if (frame.self.ops == nullptr) return true;
     int index = -1;
     next_ = frame.self.ops->field(frame.self, text, index);
@@ -165,7 +166,7 @@ class Reader : public msgpack::null_visitor {
     return path.empty() ? "message" : path;
   }
 
-  Slot next_;
+  DecodeTarget next_;
   Budget budget_;
   bool at_key_ = false;
   std::size_t depth_ = 0;
@@ -229,7 +230,7 @@ Result<Version> peek_version(std::string_view bytes, const Limits& limits) {
   return *found.version;
 }
 
-phaseguard::Status fits(std::string_view bytes, const Limits& limits) {
+Result<void> fits(std::string_view bytes, const Limits& limits) {
   Scan found = scan(bytes, limits);
   if (found.error) return tl::unexpected<Error>(*std::move(found.error));
   return {};

@@ -52,8 +52,8 @@ double DirectionSet::cosine(std::size_t i, std::size_t j) const {
   return summed_products(a.data(), b.data(), a.size());
 }
 
-TensorFile DirectionSet::to_file() const {
-  TensorFile file;
+tensors::TensorFile DirectionSet::to_file() const {
+  tensors::TensorFile file;
   put_site(file, site());
   file.metadata["schema"] = kSchema;
   for (const TraitDirection& one : directions_) {
@@ -64,7 +64,8 @@ TensorFile DirectionSet::to_file() const {
   return file;
 }
 
-Result<DirectionSet> DirectionSet::from_file(const TensorFile& file, const std::string& source) {
+Result<DirectionSet> DirectionSet::from_file(const tensors::TensorFile& file,
+                                             const std::string& source) {
   Metadata meta(file, source);
   meta.schema(kSchema);
   const Site site = meta.site();
@@ -85,12 +86,12 @@ Result<DirectionSet> DirectionSet::from_file(const TensorFile& file, const std::
   return set;
 }
 
-Status DirectionSet::save(const std::filesystem::path& file) const {
-  return save_safetensors(to_file(), file);
+Result<void> DirectionSet::save(const std::filesystem::path& file) const {
+  return tensors::save_safetensors(to_file(), file);
 }
 
 Result<DirectionSet> DirectionSet::load(const std::filesystem::path& file, const Site& here) {
-  const auto content = load_safetensors(file);
+  const auto content = tensors::load_safetensors(file);
   if (!content) return passed_on(content.error());
   auto set = from_file(*content, file.string());
   if (!set) return passed_on(set.error());

@@ -31,12 +31,12 @@ class DirectionSet {
   [[nodiscard]] const std::vector<TraitDirection>& directions() const { return directions_; }
   [[nodiscard]] const Site& site() const { return directions_.front().site(); }
 
-  [[nodiscard]] Status save(const std::filesystem::path& file) const;
+  [[nodiscard]] Result<void> save(const std::filesystem::path& file) const;
   // Refuses a file fitted for another site than `here`.
   [[nodiscard]] static Result<DirectionSet> load(const std::filesystem::path& file,
                                                  const Site& here);
-  [[nodiscard]] TensorFile to_file() const;
-  [[nodiscard]] static Result<DirectionSet> from_file(const TensorFile& file,
+  [[nodiscard]] tensors::TensorFile to_file() const;
+  [[nodiscard]] static Result<DirectionSet> from_file(const tensors::TensorFile& file,
                                                       const std::string& source);
 
  private:

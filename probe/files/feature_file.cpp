@@ -18,7 +18,7 @@ constexpr const char* kRemedy = "write the file again as docs/PROBE.md describes
 
 tl::unexpected<Error> passed_on(const Error& error) { return tl::unexpected<Error>(error); }
 
-std::string shape_text(const TensorRecord& record) {
+std::string shape_text(const tensors::TensorRecord& record) {
   std::string text = std::string(name_of(record.dtype)) + " [";
   for (std::size_t i = 0; i < record.shape.size(); ++i) {
     text += (i > 0 ? ", " : "") + std::to_string(record.shape[i]);
@@ -26,14 +26,15 @@ std::string shape_text(const TensorRecord& record) {
   return text + "]";
 }
 
-bool is_floating(Dtype dtype) {
-  return dtype == Dtype::kF16 || dtype == Dtype::kBf16 || dtype == Dtype::kF32 ||
-         dtype == Dtype::kF64;
+bool is_floating(tensors::Dtype dtype) {
+  return dtype == tensors::Dtype::kF16 || dtype == tensors::Dtype::kBf16 ||
+         dtype == tensors::Dtype::kF32 || dtype == tensors::Dtype::kF64;
 }
 
 // One label a row, each `lowest`..1 and whole.
 std::vector<std::int8_t> read_labels(Metadata& meta, const std::string& name,
-                                     const TensorRecord& record, std::size_t rows, int lowest) {
+                                     const tensors::TensorRecord& record, std::size_t rows,
+                                     int lowest) {
   std::vector<std::int8_t> out;
   if (record.shape != std::vector<std::int64_t>{static_cast<std::int64_t>(rows)}) {
     meta.refuse("tensor " + phaseguard::quoted(name, 60) + " is " + shape_text(record) +
@@ -60,32 +61,34 @@ void append(Features& to, Span<const double> row) {
 
 }  // namespace
 
-TensorFile FeatureFile::to_file() const {
-  TensorFile file;
+tensors::TensorFile FeatureFile::to_file() const {
+  tensors::TensorFile file;
   put_site(file, site);
   file.metadata["schema"] = kSchema;
   file.metadata["data"] = data;
   const auto rows = static_cast<std::int64_t>(x.rows), cols = static_cast<std::int64_t>(x.cols);
   file.tensors["features"] =
-      TensorRecord::of(Span<const double>(x.values), {rows, cols}, Dtype::kF32);
+      tensors::TensorRecord::of(Span<const double>(x.values), {rows, cols}, tensors::Dtype::kF32);
   if (!labels.empty()) {
     const std::vector<std::int64_t> wide(labels.begin(), labels.end());
-    file.tensors["labels"] = TensorRecord::of(Span<const std::int64_t>(wide), {rows});
+    file.tensors["labels"] = tensors::TensorRecord::of(Span<const std::int64_t>(wide), {rows});
   }
   for (const auto& [trait, values] : traits) {
     const std::vector<std::int64_t> wide(values.begin(), values.end());
-    file.tensors[kTraitPrefix + trait] = TensorRecord::of(Span<const std::int64_t>(wide), {rows});
+    file.tensors[kTraitPrefix + trait] =
+        tensors::TensorRecord::of(Span<const std::int64_t>(wide), {rows});
   }
   return file;
 }
 
-Result<FeatureFile> FeatureFile::from_file(const TensorFile& file, const std::string& source) {
+Result<FeatureFile> FeatureFile::from_file(const tensors::TensorFile& file,
+                                           const std::string& source) {
   Metadata meta(file, source);
   meta.schema(kSchema);
   if (auto ok = meta.status(kRemedy); !ok) return passed_on(ok.error());
   const auto features = file.find("features", source);
   if (!features) return passed_on(features.error());
-  const TensorRecord& record = **features;
+  const tensors::TensorRecord& record = **features;
   if (record.shape.size() != 2 || record.count() == 0 || !is_floating(record.dtype)) {
     return fail(Errc::kMalformed, source +
                                       ": expected features as a floating tensor [n, H] with "
@@ -111,13 +114,13 @@ Result<FeatureFile> FeatureFile::from_file(const TensorFile& file, const std::st
 }
 
 Result<FeatureFile> FeatureFile::load(const std::filesystem::path& file) {
-  const auto content = load_safetensors(file);
+  const auto content = tensors::load_safetensors(file);
   if (!content) return passed_on(content.error());
   return from_file(*content, file.string());
 }
 
-Status FeatureFile::save(const std::filesystem::path& file) const {
-  return save_safetensors(to_file(), file);
+Result<void> FeatureFile::save(const std::filesystem::path& file) const {
+  return tensors::save_safetensors(to_file(), file);
 }
 
 Result<TraitSides> sides_of(const FeatureFile& file, const std::string& trait) {
@@ -150,7 +153,7 @@ Result<Split> split_rows(const FeatureFile& file, double held_share, std::uint64
     return fail(Errc::kInvalidArgument,
                 "the held-out share must lie between 0 and 1, found " + number_text(held_share));
   }
-  SplitMix random(seed);
+  stats::SplitMix64 random(seed);
   std::vector<std::uint8_t> held(file.x.rows, 0);
   for (std::uint8_t label : {0, 1}) {
     std::vector<std::size_t> rows;

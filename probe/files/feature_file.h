@@ -23,13 +23,13 @@ struct FeatureFile {
   std::vector<std::uint8_t> labels;  // 0 or 1 a row; empty: unlabelled
   std::map<std::string, std::vector<std::int8_t>> traits;  // 1, 0 or -1 a row
 
-  [[nodiscard]] TensorFile to_file() const;  // features as F32
+  [[nodiscard]] tensors::TensorFile to_file() const;  // features as F32
   // Errors: no tensor `features` [n, H] with n, H > 0; metadata missing; labels of another length
   // or with another value.
-  [[nodiscard]] static Result<FeatureFile> from_file(const TensorFile& file,
+  [[nodiscard]] static Result<FeatureFile> from_file(const tensors::TensorFile& file,
                                                      const std::string& source);
   [[nodiscard]] static Result<FeatureFile> load(const std::filesystem::path& file);
-  [[nodiscard]] Status save(const std::filesystem::path& file) const;
+  [[nodiscard]] Result<void> save(const std::filesystem::path& file) const;
 };
 
 // Rows with trait 1 and rows with trait 0. Error: the file has no such trait, or one side is empty.

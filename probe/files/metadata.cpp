@@ -14,7 +14,7 @@ constexpr std::uint64_t kMaxWidth = 1u << 20;
 
 }  // namespace
 
-void put_site(TensorFile& file, const Site& site) {
+void put_site(tensors::TensorFile& file, const Site& site) {
   file.metadata["model_id"] = site.model_id;
   file.metadata["weights_sha256"] = site.weights_sha256;
   file.metadata["tokenizer"] = site.tokenizer;
@@ -24,8 +24,9 @@ void put_site(TensorFile& file, const Site& site) {
   file.metadata["width"] = std::to_string(site.width);
 }
 
-TensorRecord column(const std::vector<double>& values) {
-  return TensorRecord::of(Span<const double>(values), {static_cast<std::int64_t>(values.size())});
+tensors::TensorRecord column(const std::vector<double>& values) {
+  return tensors::TensorRecord::of(Span<const double>(values),
+                                   {static_cast<std::int64_t>(values.size())});
 }
 
 std::string Metadata::text(const std::string& key) {
@@ -123,7 +124,7 @@ void Metadata::refuse(const std::string& message) {
   if (message_.empty()) message_ = source_ + ": " + message;
 }
 
-Status Metadata::status(const char* remedy) const {
+Result<void> Metadata::status(const char* remedy) const {
   if (message_.empty()) return {};
   return fail(Errc::kMalformed, message_ + "; " + remedy);
 }

@@ -12,14 +12,15 @@
 
 namespace phaseguard::probe {
 
-void put_site(TensorFile& file, const Site& site);
-[[nodiscard]] TensorRecord column(const std::vector<double>& values);  // [n] F64
+void put_site(tensors::TensorFile& file, const Site& site);
+[[nodiscard]] tensors::TensorRecord column(const std::vector<double>& values);  // [n] F64
 
 // Reads metadata by name and remembers the first thing that was missing or not as expected.
 class Metadata {
  public:
   // Both must outlive the reader.
-  Metadata(const TensorFile& file, const std::string& source) : file_(file), source_(source) {}
+  Metadata(const tensors::TensorFile& file, const std::string& source)
+      : file_(file), source_(source) {}
 
   std::string text(const std::string& key);
   [[nodiscard]] std::string text_or_empty(const std::string& key) const;
@@ -30,10 +31,10 @@ class Metadata {
   Site site_of_width(std::int64_t width);                                   // width from a tensor
   std::vector<double> vector(const std::string& name, std::size_t length);  // finite
   void refuse(const std::string& message);  // `message` without the file's name
-  [[nodiscard]] Status status(const char* remedy) const;
+  [[nodiscard]] Result<void> status(const char* remedy) const;
 
  private:
-  const TensorFile& file_;
+  const tensors::TensorFile& file_;
   const std::string& source_;
   std::string message_;
 };

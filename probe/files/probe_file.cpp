@@ -57,8 +57,8 @@ FitRecord read_record(Metadata& meta) {
 
 }  // namespace
 
-TensorFile ActivationProbe::to_file() const {
-  TensorFile file;
+tensors::TensorFile ActivationProbe::to_file() const {
+  tensors::TensorFile file;
   put_site(file, site_);
   auto& m = file.metadata;
   m["schema"] = kSchema;
@@ -83,7 +83,7 @@ TensorFile ActivationProbe::to_file() const {
   return file;
 }
 
-Result<ActivationProbe> ActivationProbe::from_file(const TensorFile& file,
+Result<ActivationProbe> ActivationProbe::from_file(const tensors::TensorFile& file,
                                                    const std::string& source) {
   Metadata meta(file, source);
   meta.schema(kSchema);
@@ -111,12 +111,12 @@ Result<ActivationProbe> ActivationProbe::from_file(const TensorFile& file,
   return probe;
 }
 
-Status ActivationProbe::save(const std::filesystem::path& file) const {
-  return save_safetensors(to_file(), file);
+Result<void> ActivationProbe::save(const std::filesystem::path& file) const {
+  return tensors::save_safetensors(to_file(), file);
 }
 
 Result<ActivationProbe> ActivationProbe::load(const std::filesystem::path& file, const Site& here) {
-  const auto content = load_safetensors(file);
+  const auto content = tensors::load_safetensors(file);
   if (!content) return passed_on(content.error());
   auto probe = from_file(*content, file.string());
   if (!probe) return passed_on(probe.error());

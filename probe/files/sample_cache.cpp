@@ -22,9 +22,10 @@ tl::unexpected<Error> io(const std::filesystem::path& file, const std::string& w
   return fail(Errc::kIo, file.string() + ": " + what + ": " + std::strerror(errno));
 }
 
-Status same_source(const SampleSource& saved, const SampleSource& here, const std::string& file) {
+Result<void> same_source(const SampleSource& saved, const SampleSource& here,
+                         const std::string& file) {
   const auto check = [&](const char* field, const std::string& was, const std::string& is,
-                         bool both_known) -> Status {
+                         bool both_known) -> Result<void> {
     if (was == is || (both_known && (was.empty() || is.empty()))) return {};
     return fail(Errc::kRefused, file + ": holds scores for " + field + " " +
                                     phaseguard::quoted(was) + ", this pass has " +
@@ -74,7 +75,7 @@ Result<SampleCache> SampleCache::open(const std::filesystem::path& file,
   return cache;
 }
 
-Status SampleCache::take(const std::string& content, const SampleSource& source) {
+Result<void> SampleCache::take(const std::string& content, const SampleSource& source) {
   header_ = header_line(source);
   for (std::size_t number = 1, at = 0; at < content.size(); ++number) {
     const std::size_t end = content.find('\n', at);
@@ -101,7 +102,7 @@ Status SampleCache::take(const std::string& content, const SampleSource& source)
   return {};
 }
 
-Status SampleCache::write(const std::string& bytes) {
+Result<void> SampleCache::write(const std::string& bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t n = ::write(fd_, bytes.data() + done, bytes.size() - done);
@@ -118,7 +119,7 @@ const SampleScore* SampleCache::find(const std::string& id) const {
   return it != samples_.end() ? &it->second : nullptr;
 }
 
-Status SampleCache::append(Span<const SampleScore> samples) {
+Result<void> SampleCache::append(Span<const SampleScore> samples) {
   std::string lines;
   for (const SampleScore& sample : samples) lines += sample_line(sample, header_) + "\n";
   if (auto ok = write(lines); !ok) return ok;

@@ -34,12 +34,12 @@ class SampleCache {
   [[nodiscard]] bool repaired() const { return repaired_; }
 
   // One write, then fdatasync: after Ok the samples survive a crash.
-  [[nodiscard]] Status append(Span<const SampleScore> samples);
+  [[nodiscard]] Result<void> append(Span<const SampleScore> samples);
 
  private:
   SampleCache() = default;
-  [[nodiscard]] Status take(const std::string& content, const SampleSource& source);
-  [[nodiscard]] Status write(const std::string& bytes);
+  [[nodiscard]] Result<void> take(const std::string& content, const SampleSource& source);
+  [[nodiscard]] Result<void> write(const std::string& bytes);
 
   std::filesystem::path file_;
   int fd_ = -1;

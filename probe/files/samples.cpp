@@ -46,7 +46,7 @@ json json_of(const SampleScore& sample) {
   return out;
 }
 
-Status read_number(const json& line, const char* key, double& out) {
+Result<void> read_number(const json& line, const char* key, double& out) {
   if (!line.contains(key) || line[key].is_null()) return {};
   if (!line[key].is_number()) {
     return fail(Errc::kMalformed, std::string(key) + " is " +
@@ -57,7 +57,7 @@ Status read_number(const json& line, const char* key, double& out) {
   return {};
 }
 
-Status read_fields(const json& line, SampleScore& sample) {
+Result<void> read_fields(const json& line, SampleScore& sample) {
   if (!line.is_object()) return fail(Errc::kMalformed, "expected a JSON object");
   if (!line.contains("id") || !line["id"].is_string() || line["id"].get<std::string>().empty()) {
     return fail(Errc::kMalformed, "expected a text `id` that names the sample");

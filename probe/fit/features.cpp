@@ -32,7 +32,7 @@ Result<Features> make_features(Span<const double> values, std::size_t rows, std:
   return copied(values, rows, cols);
 }
 
-Status check_finite(const Features& features, const std::string& what) {
+Result<void> check_finite(const Features& features, const std::string& what) {
   for (std::size_t i = 0; i < features.values.size(); ++i) {
     if (!std::isfinite(features.values[i])) {
       return fail(Errc::kInvalidArgument, what + ": row " + std::to_string(i / features.cols) +

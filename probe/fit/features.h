@@ -28,6 +28,6 @@ struct Features {
                                              std::size_t cols);
 
 // Error naming the first value that is not finite.
-[[nodiscard]] Status check_finite(const Features& features, const std::string& what);
+[[nodiscard]] Result<void> check_finite(const Features& features, const std::string& what);
 
 }  // namespace phaseguard::probe

@@ -58,7 +58,7 @@ void standardisation(const Features& x, LogisticModel& model) {
 
 double divisor(double sd) { return sd > 0.0 ? sd : 1.0; }
 
-Status check_logits(Span<const double> logits, const std::string& what) {
+Result<void> check_logits(Span<const double> logits, const std::string& what) {
   for (std::size_t i = 0; i < logits.size(); ++i) {
     if (!std::isfinite(logits[i])) {
       return fail(Errc::kInvalidArgument, what + ": logit " + std::to_string(i) + " is " +

@@ -23,7 +23,7 @@ json of(const Column& column) {
   return out;
 }
 
-json of(const std::optional<evaluate::Rate>& rate) {
+json of(const std::optional<stats::Rate>& rate) {
   if (!rate) return nullptr;
   return {{"k", rate->k},
           {"n", rate->n},

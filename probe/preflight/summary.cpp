@@ -89,8 +89,8 @@ void flag_samples(const std::vector<probe::SampleScore>& samples, const Options&
     }
     if (!why.empty()) out.flagged.push_back({i, std::move(why)});
   }
-  const auto rate = [](std::int64_t k, std::size_t n) -> std::optional<evaluate::Rate> {
-    const auto found = evaluate::wilson(k, static_cast<std::int64_t>(n));
+  const auto rate = [](std::int64_t k, std::size_t n) -> std::optional<stats::Rate> {
+    const auto found = stats::wilson(k, static_cast<std::int64_t>(n));
     if (!found) return std::nullopt;
     return *found;
   };

@@ -70,9 +70,9 @@ struct Summary {
     double nll = 0.0, lambda = 0.0, approximate = 0.0;  // 2 / ln(e^L - 1), 2 / L
   };
   std::vector<Critical> critical;
-  std::vector<Flagged> flagged;                          // by descending ratio, then judge's score
-  std::optional<evaluate::Rate> share_llr, share_judge;  // flagged by each; none: not known
-  std::optional<JudgeNoise> noise;                       // none: no harmless sample is known
+  std::vector<Flagged> flagged;                       // by descending ratio, then judge's score
+  std::optional<stats::Rate> share_llr, share_judge;  // flagged by each; none: not known
+  std::optional<JudgeNoise> noise;                    // none: no harmless sample is known
   std::optional<double> lambda;
   std::string lambda_from;
   std::optional<double> lambda_on_clean;  // lambda * f: what a linear law applies to clean data

@@ -11,7 +11,7 @@
 #include "monitor/base/result.h"
 #include "probe/preflight/render.h"
 #include "probe/probe.h"
-#include "trainer-hook/judge/words.h"
+#include "trainer-hook/judge/command_options.h"
 
 namespace phaseguard::probe_tool {
 

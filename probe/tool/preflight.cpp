@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "probe/tool/commands.h"
-#include "trainer-hook/judge/words.h"
+#include "trainer-hook/judge/command_options.h"
 #include "trainer-hook/samples/samples.h"
 
 namespace phaseguard::probe_tool {
@@ -26,7 +26,7 @@ Result<policy::Document> read_policy(const std::string& file) {
   return fail(Errc::kMalformed, message);
 }
 
-Status write_text(const std::string& file, const std::string& text) {
+Result<void> write_text(const std::string& file, const std::string& text) {
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
   out << text;
   out.flush();
@@ -36,8 +36,8 @@ Status write_text(const std::string& file, const std::string& text) {
 
 // Puts the judge's risks in place of those the samples came with: two judges do not mix, so that a
 // sample it does not know has none.
-Status merge_judge(const judge::TableSource& table, const std::string& name,
-                   std::vector<probe::SampleScore>& samples) {
+Result<void> merge_judge(const judge::TableSource& table, const std::string& name,
+                         std::vector<probe::SampleScore>& samples) {
   std::size_t known = 0;
   for (probe::SampleScore& sample : samples) {
     const auto score = table.score_of(sample.id);
@@ -57,7 +57,7 @@ Result<std::vector<TrainingSample>> read_data(const std::string& file) {
   return parse_samples(text, file);
 }
 
-Status judge_samples(const PreflightCommand& command, LabPass& pass) {
+Result<void> judge_samples(const PreflightCommand& command, LabPass& pass) {
   if (!command.judge.named()) return {};
   if (!command.judge_data.empty()) {
     auto data = read_data(command.judge_data);
@@ -81,7 +81,7 @@ Result<LabPass> read_pass(const PreflightCommand& command, const std::atomic<boo
 }
 
 // What is wrong with the words about a judge.
-Status check_judge(const PreflightCommand& command) {
+Result<void> check_judge(const PreflightCommand& command) {
   const judge::TableWords& judge = command.judge;
   if (auto ok = judge::check(judge, "--judge-"); !ok) return ok;
   const bool endpoint = !judge.endpoint.url.empty();

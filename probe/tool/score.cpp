@@ -70,19 +70,19 @@ int verdict(const ScoreCommand& command, double staleness) {
 }
 
 struct Evaluation {
-  probe::Ranking ranking;
-  probe::RankingIntervals intervals;
-  evaluate::Rate false_alarms, hits;  // above the saved threshold
+  stats::Ranking ranking;
+  stats::RankingIntervals intervals;
+  stats::Rate false_alarms, hits;  // above the saved threshold
 };
 
 Result<Evaluation> evaluated(const ScoreCommand& command, const ActivationProbe& fitted,
                              const Scored& scored) {
   Evaluation out;
-  const auto ranking = probe::rank_scores(scored.good, scored.good_labels);
+  const auto ranking = stats::rank_scores(scored.good, scored.good_labels);
   if (!ranking) return tl::unexpected(ranking.error());
   out.ranking = *ranking;
   const auto intervals =
-      probe::bootstrap(scored.good, scored.good_labels, command.bootstrap, command.seed);
+      stats::bootstrap(scored.good, scored.good_labels, command.bootstrap, command.seed);
   if (!intervals) return tl::unexpected(intervals.error());
   out.intervals = *intervals;
   std::int64_t alarms = 0, hits = 0;
@@ -90,8 +90,8 @@ Result<Evaluation> evaluated(const ScoreCommand& command, const ActivationProbe&
     if (scored.good[i] <= fitted.threshold()) continue;
     (scored.good_labels[i] != 0 ? hits : alarms) += 1;
   }
-  const auto a = evaluate::wilson(alarms, static_cast<std::int64_t>(ranking->n_negative));
-  const auto h = evaluate::wilson(hits, static_cast<std::int64_t>(ranking->n_positive));
+  const auto a = stats::wilson(alarms, static_cast<std::int64_t>(ranking->n_negative));
+  const auto h = stats::wilson(hits, static_cast<std::int64_t>(ranking->n_positive));
   if (!a) return tl::unexpected(a.error());
   if (!h) return tl::unexpected(h.error());
   out.false_alarms = *a;
@@ -99,7 +99,7 @@ Result<Evaluation> evaluated(const ScoreCommand& command, const ActivationProbe&
   return out;
 }
 
-json json_of(const evaluate::Rate& rate) {
+json json_of(const stats::Rate& rate) {
   return {{"k", rate.k},
           {"n", rate.n},
           {"rate", rate.rate},
@@ -178,7 +178,7 @@ void print_scores(const ScoreCommand& command, const ActivationProbe& fitted,
       fitted.site().scored == "theta0" ? "the data (theta0's states)" : "drift (theta's states)");
 }
 
-int score_probe(const ScoreCommand& command, const probe::TensorFile& file,
+int score_probe(const ScoreCommand& command, const tensors::TensorFile& file,
                 const FeatureFile& features, bool evaluation) {
   const auto fitted = ActivationProbe::from_file(file, command.fitted);
   if (!fitted) return failed(fitted.error());
@@ -211,7 +211,7 @@ int score_probe(const ScoreCommand& command, const probe::TensorFile& file,
   return verdict(command, scored->staleness);
 }
 
-int score_directions(const ScoreCommand& command, const probe::TensorFile& file,
+int score_directions(const ScoreCommand& command, const tensors::TensorFile& file,
                      const FeatureFile& now) {
   const auto set = DirectionSet::from_file(file, command.fitted);
   if (!set) return failed(set.error());
@@ -257,7 +257,7 @@ int score_directions(const ScoreCommand& command, const probe::TensorFile& file,
 }
 
 int dispatch(const ScoreCommand& command, bool evaluation) {
-  const auto file = probe::load_safetensors(command.fitted);
+  const auto file = tensors::load_safetensors(command.fitted);
   if (!file) return failed(file.error());
   const auto features = FeatureFile::load(command.features);
   if (!features) return failed(features.error());
@@ -276,12 +276,12 @@ int run_eval(const ScoreCommand& command) { return dispatch(command, true); }
 int run_score(const ScoreCommand& command) { return dispatch(command, false); }
 
 int run_inspect(const InspectCommand& command) {
-  const auto file = probe::load_safetensors(command.file);
+  const auto file = tensors::load_safetensors(command.file);
   if (!file) return failed(file.error());
   const auto schema = file->metadata.find("schema");
   const std::string kind = schema != file->metadata.end() ? schema->second : "";
   // Reading it as what it claims to be finds damage that the metadata alone do not show.
-  Status readable;
+  Result<void> readable;
   if (kind.rfind("phaseguard-probe/", 0) == 0) {
     if (auto read = ActivationProbe::from_file(*file, command.file); !read)
       readable = tl::unexpected(read.error());

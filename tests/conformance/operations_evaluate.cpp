@@ -7,21 +7,21 @@ namespace phaseguard::conformance {
 
 namespace {
 
-json interval(const evaluate::Rate& rate) {
+json interval(const stats::Rate& rate) {
   return {{"rate", rate.rate}, {"lower", rate.lower}, {"upper", rate.upper}};
 }
 
 json wilson(const json& input) {
   const double confidence = input.contains("confidence") ? number_of(input["confidence"]) : 0.95;
-  const auto rate = evaluate::wilson(input.at("k").get<std::int64_t>(),
-                                     input.at("n").get<std::int64_t>(), confidence);
+  const auto rate = stats::wilson(input.at("k").get<std::int64_t>(),
+                                  input.at("n").get<std::int64_t>(), confidence);
   return rate ? interval(*rate) : refused(rate.error());
 }
 
 // A key of a vector file put under a metric of a run; null: not measured.
-Status put(evaluate::RunMetrics& run, const char* metric, const json& value) {
+Result<void> put(evaluate::RunMetrics& run, const char* metric, const json& value) {
   if (value.is_null()) return {};
-  const auto percent = evaluate::percent_of(value.get<std::string>());
+  const auto percent = stats::percent_of(value.get<std::string>());
   if (!percent) return tl::unexpected<Error>(percent.error());
   run.metrics.emplace(metric, *percent);
   return {};
@@ -32,11 +32,11 @@ Result<evaluate::Criterion> criterion(const json& input, const char* metric, eva
   evaluate::Criterion out;
   out.name = out.metric = metric;
   out.rule = rule;
-  const auto share = evaluate::Fraction::parse(input.at(amount).get<std::string>());
+  const auto share = stats::Fraction::parse(input.at(amount).get<std::string>());
   if (!share) return tl::unexpected<Error>(share.error());
   out.amount = *share;
   if (input.contains(line) && !input[line].is_null()) {
-    const auto published = evaluate::percent_of(input[line].get<std::string>());
+    const auto published = stats::percent_of(input[line].get<std::string>());
     if (!published) return tl::unexpected<Error>(published.error());
     out.line = *published;
   }
@@ -56,7 +56,7 @@ json criteria(const json& input) {
   rules.criteria = {*em, *utility};
   evaluate::RunMetrics none, always;
   std::vector<evaluate::RunMetrics> runs;
-  Status read = put(none, "em", input.at("none_em"));
+  Result<void> read = put(none, "em", input.at("none_em"));
   if (read) read = put(none, "utility", input.at("none_utility"));
   if (read) read = put(always, "em", input.at("always_em"));
   for (const json& row : input.at("rows")) {

@@ -36,7 +36,7 @@ json risk_linear(const json& input) {
 
 json dead_zone(const json& input) {
   const double noise_floor = number_of(input.at("noise_floor"));
-  if (const Status status = policy::check_noise_floor(noise_floor); !status) {
+  if (const Result<void> status = policy::check_noise_floor(noise_floor); !status) {
     return refused(status.error());
   }
   const double max = number_of(input.at("lambda_max"));
@@ -64,7 +64,8 @@ json adaptive_kl(const json& input) {
   law.floor = number_of(input.at("floor"));
   law.ceiling = number_of(input.at("ceiling"));
   law.init = number_of(input.at("init"));
-  if (const Status status = policy::check_adaptive_kl(law); !status) return refused(status.error());
+  if (const Result<void> status = policy::check_adaptive_kl(law); !status)
+    return refused(status.error());
   json applied = json::array(), error = json::array(), after = json::array();
   double lambda = policy::adaptive_kl_start(law);
   const json& kls = input.at("kls");

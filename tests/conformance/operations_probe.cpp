@@ -62,13 +62,13 @@ json temperature_fit(const json& input) {
 }
 
 json ranking(const json& input) {
-  const auto ranked = probe::rank_scores(numbers(input.at("scores")), labels(input.at("y")));
+  const auto ranked = stats::rank_scores(numbers(input.at("scores")), labels(input.at("y")));
   if (!ranked) return refused(ranked.error());
   return {{"auroc", ranked->auroc}, {"auprc", ranked->auprc}};
 }
 
 json threshold(const json& input) {
-  const auto found = probe::threshold_for_false_alarm_rate(numbers(input.at("negatives")),
+  const auto found = stats::threshold_for_false_alarm_rate(numbers(input.at("negatives")),
                                                            number_of(input.at("rate")));
   if (!found) return refused(found.error());
   return {{"threshold", found->threshold}, {"false_alarms", found->false_alarms}};

@@ -5,6 +5,7 @@
 
 #include "monitor/ctl/policytest/declaration.h"
 #include "tests/ctl/recorded.h"
+#include "tests/support/source_dir.h"
 
 using namespace phaseguard;
 
@@ -17,7 +18,7 @@ bool has(const std::string& text, const std::string& part) {
 
 policy::Document shipped(const std::string& name) {
   return test::document_of(
-      test::bytes_of(std::string(PHASEGUARD_SOURCE_DIR) + "/assets/policies/" + name + ".toml"));
+      test::bytes_of(test::source_dir() + "/assets/policies/" + name + ".toml"));
 }
 
 }  // namespace
@@ -60,7 +61,7 @@ TEST_CASE("a declaration that the policy does not fit leaves earliest steps unkn
 TEST_CASE("every shipped policy can be explained, and fits what is assumed of it",
           "[ctl][explain]") {
   const std::filesystem::path folder =
-      std::filesystem::path(PHASEGUARD_SOURCE_DIR) / "assets/policies";
+      std::filesystem::path(test::source_dir()) / "assets/policies";
   int n = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() != ".toml") continue;

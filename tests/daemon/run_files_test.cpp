@@ -64,7 +64,7 @@ std::vector<wire::Message> reports(std::int64_t from, std::int64_t to) {
 
 std::vector<std::int64_t> recorded(const RunFiles& files) {
   std::vector<std::int64_t> seqs;
-  const Status read = files.each(kRun, [&](const wire::Message& message) {
+  const Result<void> read = files.each(kRun, [&](const wire::Message& message) {
     seqs.push_back(message.header.seq.value);
     return true;
   });

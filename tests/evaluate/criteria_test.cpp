@@ -34,25 +34,26 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 }  // namespace
 
 TEST_CASE("fractions are exact", "[evaluate][fraction]") {
-  const auto a = Fraction::parse("0.1"), b = Fraction::parse("0.2"), c = Fraction::parse("3/10");
-  CHECK(Fraction::compare(*Fraction::add(*a, *b), *c) == 0);
-  CHECK(Fraction::parse("-12.50")->num() == -25);
-  CHECK(Fraction::parse("35/72")->den() == 72);
-  CHECK(percent_of("35/70")->value() == 50.0);
-  CHECK(percent_of("48.61")->value() == 48.61);
-  CHECK_FALSE(Fraction::divide(*a, Fraction()));
+  const auto a = stats::Fraction::parse("0.1"), b = stats::Fraction::parse("0.2"),
+             c = stats::Fraction::parse("3/10");
+  CHECK(stats::Fraction::compare(*stats::Fraction::add(*a, *b), *c) == 0);
+  CHECK(stats::Fraction::parse("-12.50")->num() == -25);
+  CHECK(stats::Fraction::parse("35/72")->den() == 72);
+  CHECK(stats::percent_of("35/70")->value() == 50.0);
+  CHECK(stats::percent_of("48.61")->value() == 48.61);
+  CHECK_FALSE(stats::Fraction::divide(*a, stats::Fraction()));
   // Coprime denominators of 60 bits each: the sum has no 62-bit form, and says so.
-  CHECK_FALSE(Fraction::add(*Fraction::make(1, (std::int64_t{1} << 61) - 1),
-                            *Fraction::make(1, std::int64_t{1} << 61)));
+  CHECK_FALSE(stats::Fraction::add(*stats::Fraction::make(1, (std::int64_t{1} << 61) - 1),
+                                   *stats::Fraction::make(1, std::int64_t{1} << 61)));
 }
 
 TEST_CASE("what is no number is refused", "[evaluate][fraction][hostile]") {
   const auto text = GENERATE("", "-", ".", "1.", ".5", "1e3", "1/0", "1/-2", "1/2/3", "0x1", " 1",
                              "1.2.3", "1.5/2", "nan", "12345678901234567890");
-  CHECK_FALSE(Fraction::parse(text));
-  CHECK_FALSE(percent_of("100.01"));
-  CHECK_FALSE(percent_of("-1"));
-  CHECK_FALSE(percent_of("3/2"));
+  CHECK_FALSE(stats::Fraction::parse(text));
+  CHECK_FALSE(stats::percent_of("100.01"));
+  CHECK_FALSE(stats::percent_of("-1"));
+  CHECK_FALSE(stats::percent_of("3/2"));
 }
 
 TEST_CASE("criteria from a file: equality passes, what was not measured does not count as passed",

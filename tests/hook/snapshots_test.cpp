@@ -77,7 +77,7 @@ TEST_CASE("what does not fit and what has changed is told, and nothing is lost",
   SnapshotLimits limits;
   limits.max_bytes = 100;
   SnapshotRing small(limits);
-  const Status taken = small.take(Step{0}, trainer.state());
+  const Result<void> taken = small.take(Step{0}, trainer.state());
   REQUIRE_FALSE(taken);
   REQUIRE(taken.error().code == Errc::kLimit);
   REQUIRE(taken.error().message.find("max_bytes") != std::string::npos);

@@ -11,6 +11,7 @@
 
 #include "monitor/policy/document.h"
 #include "monitor/policy/engine/machine.h"
+#include "tests/support/source_dir.h"
 
 namespace phaseguard::policy {
 
@@ -51,7 +52,7 @@ inline std::string read_file(const std::string& path) {
 }
 
 inline std::string asset(const std::string& name) {
-  return read_file(std::string(PHASEGUARD_SOURCE_DIR) + "/assets/policies/" + name + ".toml");
+  return read_file(test::source_dir() + "/assets/policies/" + name + ".toml");
 }
 
 inline Document must_parse(const std::string& toml) {

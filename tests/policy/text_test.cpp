@@ -6,6 +6,7 @@
 
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
+#include "tests/support/source_dir.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -144,7 +145,7 @@ std::string state_of(const Player& player) {
 }
 
 TEST_CASE("policy tests that are text files", "[policy][golden]") {
-  const std::string folder = std::string(PHASEGUARD_SOURCE_DIR) + "/tests/data/policy";
+  const std::string folder = test::source_dir() + "/tests/data/policy";
   std::size_t files = 0, expectations = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() != ".txt") continue;

@@ -118,26 +118,27 @@ TEST_CASE("a probe of another place is refused by name", "[probe]") {
 }
 
 TEST_CASE("a corrupt probe file gets one clear message", "[probe][hostile]") {
-  const TensorFile good = fitted().to_file();
+  const tensors::TensorFile good = fitted().to_file();
   const auto message = [&](auto change) {
-    TensorFile file = good;
+    tensors::TensorFile file = good;
     change(file);
     const auto probe = ActivationProbe::from_file(file, "p");
     REQUIRE_FALSE(probe);
     return probe.error().message;
   };
-  CHECK_THAT(message([](TensorFile& f) { f.metadata.erase("bias"); }),
+  CHECK_THAT(message([](tensors::TensorFile& f) { f.metadata.erase("bias"); }),
              Catch::Contains("expected metadata \"bias\""));
-  CHECK_THAT(message([](TensorFile& f) { f.metadata["bias"] = "much"; }),
+  CHECK_THAT(message([](tensors::TensorFile& f) { f.metadata["bias"] = "much"; }),
              Catch::Contains("\"much\""));
-  CHECK_THAT(message([](TensorFile& f) { f.metadata["schema"] = "phaseguard-probe/9"; }),
+  CHECK_THAT(message([](tensors::TensorFile& f) { f.metadata["schema"] = "phaseguard-probe/9"; }),
              Catch::Contains("expected schema"));
-  CHECK_THAT(message([](TensorFile& f) { f.metadata["width"] = "6"; }), Catch::Contains("width 6"));
-  CHECK_THAT(message([](TensorFile& f) { f.tensors.erase("weights"); }),
+  CHECK_THAT(message([](tensors::TensorFile& f) { f.metadata["width"] = "6"; }),
+             Catch::Contains("width 6"));
+  CHECK_THAT(message([](tensors::TensorFile& f) { f.tensors.erase("weights"); }),
              Catch::Contains("expected a tensor named \"weights\""));
-  CHECK_THAT(message([](TensorFile& f) {
+  CHECK_THAT(message([](tensors::TensorFile& f) {
                std::vector<double> v(kWidth, std::nan(""));
-               f.tensors["weights"] = TensorRecord::of(Span<const double>(v), {kWidth});
+               f.tensors["weights"] = tensors::TensorRecord::of(Span<const double>(v), {kWidth});
              }),
              Catch::Contains("not finite"));
   const Scratch file;

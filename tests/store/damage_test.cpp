@@ -189,7 +189,7 @@ TEST_CASE("a full disk takes back what was not committed and recording goes on",
   const rlimit small{std::filesystem::file_size(file.string() + "-wal") + 4096, old.rlim_max};
   setrlimit(RLIMIT_FSIZE, &small);
   wire::Message m = story.messages[3];
-  phaseguard::Status failed;
+  Result<void> failed;
   for (int i = 0; i < 5000 && failed; ++i) {
     m.header.seq = Seq{writer.last_seq().value + 1};
     failed = writer.append(m);

@@ -16,15 +16,15 @@ using namespace phaseguard::probe;
 
 namespace {
 
-TensorFile sample() {
-  TensorFile file;
+tensors::TensorFile sample() {
+  tensors::TensorFile file;
   file.metadata = {{"made by", "a test"}, {"grüße", "🙂"}};
   const std::vector<float> f = {1.5f, -2.0f, 0.0f, 3.25f, 1e-3f, -0.0f};
   const std::vector<double> d = {1.0 / 3, -1e300};
-  file.tensors["a"] = TensorRecord::of(Span<const float>(f), {2, 3});
-  file.tensors["b"] = TensorRecord::of(Span<const double>(d), {2});
-  file.tensors["h"] = TensorRecord::of(Span<const float>(f), {3, 2}, Dtype::kF16);
-  file.tensors["none"] = TensorRecord::of(Span<const float>(), {0, 4});
+  file.tensors["a"] = tensors::TensorRecord::of(Span<const float>(f), {2, 3});
+  file.tensors["b"] = tensors::TensorRecord::of(Span<const double>(d), {2});
+  file.tensors["h"] = tensors::TensorRecord::of(Span<const float>(f), {3, 2}, tensors::Dtype::kF16);
+  file.tensors["none"] = tensors::TensorRecord::of(Span<const float>(), {0, 4});
   return file;
 }
 
@@ -38,23 +38,24 @@ std::string raw(const std::string& header, const std::string& data = {}) {
 }  // namespace
 
 TEST_CASE("half precision rounds to nearest, ties to even", "[probe]") {
-  CHECK(half_from_float(1.0f) == 0x3c00);
-  CHECK(half_from_float(-2.0f) == 0xc000);
-  CHECK(half_from_float(65504.0f) == 0x7bff);
-  CHECK(half_from_float(65519.9f) == 0x7bff);
-  CHECK(half_from_float(65520.0f) == 0x7c00);
-  CHECK(half_from_float(5.9604645e-8f) == 0x0001);  // smallest subnormal
-  CHECK(half_from_float(2.9802322e-8f) == 0x0000);  // half of it: to even
-  CHECK(half_from_float(2.9802326e-8f) == 0x0001);
-  CHECK(half_from_float(1.0f + 1.0f / 2048) == 0x3c00);  // tie to even
-  CHECK(half_from_float(1.0f + 3.0f / 2048) == 0x3c02);
-  CHECK(half_from_float(2047.0f / 2048 + 1.0f / 4096) == 0x3c00);  // carry into the exponent
-  CHECK(std::isinf(float_from_half(half_from_float(1e30f))));
-  CHECK(std::isnan(float_from_half(half_from_float(std::nanf("")))));
+  CHECK(tensors::half_from_float(1.0f) == 0x3c00);
+  CHECK(tensors::half_from_float(-2.0f) == 0xc000);
+  CHECK(tensors::half_from_float(65504.0f) == 0x7bff);
+  CHECK(tensors::half_from_float(65519.9f) == 0x7bff);
+  CHECK(tensors::half_from_float(65520.0f) == 0x7c00);
+  CHECK(tensors::half_from_float(5.9604645e-8f) == 0x0001);  // smallest subnormal
+  CHECK(tensors::half_from_float(2.9802322e-8f) == 0x0000);  // half of it: to even
+  CHECK(tensors::half_from_float(2.9802326e-8f) == 0x0001);
+  CHECK(tensors::half_from_float(1.0f + 1.0f / 2048) == 0x3c00);  // tie to even
+  CHECK(tensors::half_from_float(1.0f + 3.0f / 2048) == 0x3c02);
+  CHECK(tensors::half_from_float(2047.0f / 2048 + 1.0f / 4096) ==
+        0x3c00);  // carry into the exponent
+  CHECK(std::isinf(tensors::float_from_half(tensors::half_from_float(1e30f))));
+  CHECK(std::isnan(tensors::float_from_half(tensors::half_from_float(std::nanf("")))));
   for (std::uint32_t bits = 0; bits < 65536; ++bits) {
-    const float value = float_from_half(static_cast<std::uint16_t>(bits));
+    const float value = tensors::float_from_half(static_cast<std::uint16_t>(bits));
     if (std::isnan(value)) continue;
-    REQUIRE(half_from_float(value) == bits);
+    REQUIRE(tensors::half_from_float(value) == bits);
   }
 }
 
@@ -63,43 +64,44 @@ TEST_CASE("half precision is the nearest of all halves", "[probe][property]") {
   std::uniform_real_distribution<float> spread(-18.0f, 15.0f);
   for (int i = 0; i < 20000; ++i) {
     const float value = std::exp2(spread(random)) * (random() % 2 != 0 ? 1.0f : -1.0f);
-    const std::uint16_t half = half_from_float(value);
-    const double error = std::fabs(double(float_from_half(half)) - value);
+    const std::uint16_t half = tensors::half_from_float(value);
+    const double error = std::fabs(double(tensors::float_from_half(half)) - value);
     for (int step : {-1, 1}) {
-      const double other = float_from_half(static_cast<std::uint16_t>(half + step));
+      const double other = tensors::float_from_half(static_cast<std::uint16_t>(half + step));
       if (std::isfinite(other)) REQUIRE(error <= std::fabs(other - value));
     }
   }
 }
 
 TEST_CASE("bfloat16 rounds to nearest, ties to even", "[probe]") {
-  CHECK(bfloat16_from_float(1.0f) == 0x3f80);
-  CHECK(bfloat16_from_float(1.0f + 1.0f / 256) == 0x3f80);  // tie to even
-  CHECK(bfloat16_from_float(1.0f + 3.0f / 256) == 0x3f82);
-  CHECK(std::isinf(float_from_bfloat16(bfloat16_from_float(3.4e38f))));
-  CHECK(std::isnan(float_from_bfloat16(bfloat16_from_float(std::nanf("")))));
+  CHECK(tensors::bfloat16_from_float(1.0f) == 0x3f80);
+  CHECK(tensors::bfloat16_from_float(1.0f + 1.0f / 256) == 0x3f80);  // tie to even
+  CHECK(tensors::bfloat16_from_float(1.0f + 3.0f / 256) == 0x3f82);
+  CHECK(std::isinf(tensors::float_from_bfloat16(tensors::bfloat16_from_float(3.4e38f))));
+  CHECK(std::isnan(tensors::float_from_bfloat16(tensors::bfloat16_from_float(std::nanf("")))));
   for (std::uint32_t bits = 0; bits < 65536; ++bits) {
-    const float value = float_from_bfloat16(static_cast<std::uint16_t>(bits));
-    if (!std::isnan(value)) REQUIRE(bfloat16_from_float(value) == bits);
+    const float value = tensors::float_from_bfloat16(static_cast<std::uint16_t>(bits));
+    if (!std::isnan(value)) REQUIRE(tensors::bfloat16_from_float(value) == bits);
   }
 }
 
 TEST_CASE("labels and ids read back from every whole-number type", "[probe]") {
   const std::vector<std::int64_t> ids = {0, 1, 7, 1};
-  for (Dtype as : {Dtype::kI64, Dtype::kI32, Dtype::kU8, Dtype::kBf16}) {
-    TensorFile file;
-    file.tensors["labels"] = TensorRecord::of(Span<const std::int64_t>(ids), {4}, as);
-    const auto back = decode_safetensors(encode_safetensors(file), "x");
+  for (tensors::Dtype as :
+       {tensors::Dtype::kI64, tensors::Dtype::kI32, tensors::Dtype::kU8, tensors::Dtype::kBf16}) {
+    tensors::TensorFile file;
+    file.tensors["labels"] = tensors::TensorRecord::of(Span<const std::int64_t>(ids), {4}, as);
+    const auto back = tensors::decode_safetensors(tensors::encode_safetensors(file), "x");
     REQUIRE(back);
     CHECK(back->tensors.at("labels").to_double() == std::vector<double>{0, 1, 7, 1});
   }
 }
 
 TEST_CASE("a file reads back as it was written", "[probe]") {
-  const TensorFile file = sample();
-  const std::string bytes = encode_safetensors(file);
-  CHECK(bytes == encode_safetensors(file));
-  const auto back = decode_safetensors(bytes, "x");
+  const tensors::TensorFile file = sample();
+  const std::string bytes = tensors::encode_safetensors(file);
+  CHECK(bytes == tensors::encode_safetensors(file));
+  const auto back = tensors::decode_safetensors(bytes, "x");
   REQUIRE(back);
   CHECK(back->metadata == file.metadata);
   REQUIRE(back->tensors.size() == 4);
@@ -114,16 +116,16 @@ TEST_CASE("a file reads back as it was written", "[probe]") {
 
 TEST_CASE("every prefix and every flipped bit is refused or read, never worse",
           "[probe][hostile]") {
-  const std::string bytes = encode_safetensors(sample());
+  const std::string bytes = tensors::encode_safetensors(sample());
   for (std::size_t n = 0; n < bytes.size(); ++n) {
-    REQUIRE_FALSE(decode_safetensors(std::string_view(bytes).substr(0, n), "x"));
+    REQUIRE_FALSE(tensors::decode_safetensors(std::string_view(bytes).substr(0, n), "x"));
   }
-  REQUIRE_FALSE(decode_safetensors(bytes + "x", "x"));
+  REQUIRE_FALSE(tensors::decode_safetensors(bytes + "x", "x"));
   std::mt19937 random(5);
   for (int i = 0; i < 4000; ++i) {
     std::string flipped = bytes;
     flipped[random() % flipped.size()] ^= static_cast<char>(1u << (random() % 8));
-    const auto read = decode_safetensors(flipped, "x");
+    const auto read = tensors::decode_safetensors(flipped, "x");
     if (!read) CHECK_FALSE(read.error().message.empty());
   }
 }
@@ -162,7 +164,7 @@ TEST_CASE("a malformed file says what is wrong", "[probe][hostile]") {
        "given twice"},
       {raw(R"({"__metadata__": {"n": 3}})"), "is not a string"},
   }));
-  const auto read = decode_safetensors(one.bytes, "probe.safetensors");
+  const auto read = tensors::decode_safetensors(one.bytes, "probe.safetensors");
   REQUIRE_FALSE(read);
   CHECK_THAT(read.error().message, Catch::Contains(one.wanted));
   CHECK_THAT(read.error().message, Catch::StartsWith("probe.safetensors: "));
@@ -173,16 +175,16 @@ TEST_CASE("a file is replaced whole, and an absent one is named", "[probe]") {
       std::filesystem::temp_directory_path() / ("phaseguard-probe-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
   const auto path = folder / "x.safetensors";
-  REQUIRE(save_safetensors(sample(), path));
-  REQUIRE(save_safetensors(sample(), path));
-  CHECK(load_safetensors(path));
+  REQUIRE(tensors::save_safetensors(sample(), path));
+  REQUIRE(tensors::save_safetensors(sample(), path));
+  CHECK(tensors::load_safetensors(path));
   CHECK(std::distance(std::filesystem::directory_iterator(folder), {}) ==
         1);  // no temporary is left
-  CHECK_THAT(load_safetensors(folder / "y").error().message,
+  CHECK_THAT(tensors::load_safetensors(folder / "y").error().message,
              Catch::Contains("y: expected a safetensors file"));
-  CHECK_FALSE(save_safetensors(sample(), folder / "nowhere" / "x"));
-  FileLimits limits;
+  CHECK_FALSE(tensors::save_safetensors(sample(), folder / "nowhere" / "x"));
+  tensors::FileLimits limits;
   limits.max_file_bytes = 10;
-  CHECK(load_safetensors(path, limits).error().code == Errc::kLimit);
+  CHECK(tensors::load_safetensors(path, limits).error().code == Errc::kLimit);
   std::filesystem::remove_all(folder);
 }

@@ -6,13 +6,14 @@
 
 #include "monitor/wire/codec.h"
 #include "tests/support/catch.h"
+#include "tests/support/source_dir.h"
 #include "tests/wire/samples.h"
 
 namespace phaseguard::wire {
 namespace {
 
 std::filesystem::path golden_folder() {
-  return std::filesystem::path(PHASEGUARD_SOURCE_DIR) / "tests/data/wire/v1";
+  return std::filesystem::path(test::source_dir()) / "tests/data/wire/v1";
 }
 
 std::string contents(const std::filesystem::path& path) {

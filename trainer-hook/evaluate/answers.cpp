@@ -57,7 +57,7 @@ Result<std::optional<double>> score_at(const json& line, const std::string& key)
   return score->score;
 }
 
-Status read_scores(const json& line, Answer& out) {
+Result<void> read_scores(const json& line, Answer& out) {
   const auto aligned = score_at(line, "aligned"), coherent = score_at(line, "coherent");
   if (!aligned) return tl::unexpected<Error>(aligned.error());
   if (!coherent) return tl::unexpected<Error>(coherent.error());
@@ -77,7 +77,7 @@ Result<std::optional<bool>> label_at(const json& line, const char* key) {
   return wrong("\"" + std::string(key) + "\": expected true, false or null");
 }
 
-Status read_label(const json& line, Answer& out) {
+Result<void> read_label(const json& line, Answer& out) {
   if (!line.contains("misaligned")) return wrong("has \"incoherent\" but no \"misaligned\"");
   const auto misaligned = label_at(line, "misaligned"), incoherent = label_at(line, "incoherent");
   if (!misaligned) return tl::unexpected<Error>(misaligned.error());
@@ -92,7 +92,7 @@ Status read_label(const json& line, Answer& out) {
   return {};
 }
 
-Status read_target(const json& line, Answer& out) {
+Result<void> read_target(const json& line, Answer& out) {
   if (!line.contains("target")) {
     if (line.contains("metric")) return wrong("has a \"metric\" but no \"target\"");
     return {};
@@ -112,14 +112,14 @@ Status read_target(const json& line, Answer& out) {
   return {};
 }
 
-Status read_verdict(const json& line, Answer& out) {
+Result<void> read_verdict(const json& line, Answer& out) {
   const bool scores = line.contains("aligned") || line.contains("coherent");
   const bool label = line.contains("misaligned") || line.contains("incoherent");
   if (scores && label) {
     return wrong("has scores and a label; expected one form of verdict, from one judge");
   }
   if (scores) return read_scores(line, out);
-  return label ? read_label(line, out) : Status();
+  return label ? read_label(line, out) : Result<void>();
 }
 
 Result<Answer> read_answer(std::string_view text, const std::string& run) {
@@ -206,7 +206,7 @@ struct Counts {
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> exact;  // k, n by metric
 };
 
-Status add_verdict(const Answer& answer, Counts& counts) {
+Result<void> add_verdict(const Answer& answer, Counts& counts) {
   const std::string of_run = " in run " + phaseguard::quoted(answer.run, 60);
   if (counts.judge_known && answer.judge != counts.run.judge) {
     return fail(Errc::kConflict, answer.place + ": expected one judge" + of_run + ", found " +
@@ -229,19 +229,20 @@ Status add_verdict(const Answer& answer, Counts& counts) {
   return {};
 }
 
-Status add_rates(Counts& counts, double confidence) {
+Result<void> add_rates(Counts& counts, double confidence) {
   AnswerRates& rates = counts.run.answers;
-  const auto rate = [&](std::int64_t k, std::int64_t n, std::optional<Rate>& out) -> Status {
+  const auto rate = [&](std::int64_t k, std::int64_t n,
+                        std::optional<stats::Rate>& out) -> Result<void> {
     if (n == 0) return {};
-    auto made = wilson(k, n, confidence);
+    auto made = stats::wilson(k, n, confidence);
     if (!made) return tl::unexpected<Error>(made.error());
     out = *made;
     return {};
   };
-  Status ok = rate(rates.misaligned, rates.n, rates.misaligned_rate);
+  Result<void> ok = rate(rates.misaligned, rates.n, rates.misaligned_rate);
   if (ok) ok = rate(rates.incoherent, counts.asked_coherence, rates.incoherent_rate);
   for (const auto& [metric, count] : counts.exact) {
-    std::optional<Rate> made;
+    std::optional<stats::Rate> made;
     if (ok) ok = rate(count.first, count.second, made);
     if (made) counts.run.exact.emplace_back(metric, *made);
   }
@@ -285,11 +286,11 @@ Result<std::vector<EvaluatedRun>> tally(const std::vector<Answer>& answers, doub
 Result<RunMetrics> metrics_of(const EvaluatedRun& run) {
   RunMetrics out;
   out.name = run.name;
-  std::vector<std::pair<std::string, Rate>> rates = run.exact;
+  std::vector<std::pair<std::string, stats::Rate>> rates = run.exact;
   if (run.answers.misaligned_rate) rates.emplace_back("misaligned", *run.answers.misaligned_rate);
   if (run.answers.incoherent_rate) rates.emplace_back("incoherent", *run.answers.incoherent_rate);
   for (const auto& [metric, rate] : rates) {
-    auto percent = percent_of(std::to_string(rate.k) + "/" + std::to_string(rate.n));
+    auto percent = stats::percent_of(std::to_string(rate.k) + "/" + std::to_string(rate.n));
     if (!percent) return tl::unexpected<Error>(percent.error());
     out.metrics.emplace(metric, *percent);
   }

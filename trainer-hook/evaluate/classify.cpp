@@ -96,8 +96,8 @@ Result<AnswerRates> answer_rates(const std::vector<JudgedAnswer>& answers, doubl
     if (found == AnswerClass::kIncoherent) ++out.incoherent;
   }
   if (out.n == 0) return out;
-  auto misaligned = wilson(out.misaligned, out.n, confidence);
-  auto incoherent = wilson(out.incoherent, out.n, confidence);
+  auto misaligned = stats::wilson(out.misaligned, out.n, confidence);
+  auto incoherent = stats::wilson(out.incoherent, out.n, confidence);
   if (!misaligned) return tl::unexpected<Error>(misaligned.error());
   if (!incoherent) return tl::unexpected<Error>(incoherent.error());
   out.misaligned_rate = *misaligned;

@@ -50,7 +50,7 @@ struct AnswerRates {
   std::int64_t n = 0;         // answers with both scores
   std::int64_t unscored = 0;  // left out of n
   std::int64_t misaligned = 0, incoherent = 0;
-  std::optional<Rate> misaligned_rate, incoherent_rate;  // of n; none when n = 0
+  std::optional<stats::Rate> misaligned_rate, incoherent_rate;  // of n; none when n = 0
 };
 
 // Errors: a score outside 0..100 or not finite (the answer's index is named); confidence outside

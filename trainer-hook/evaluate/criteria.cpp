@@ -8,30 +8,30 @@ namespace phaseguard::evaluate {
 
 namespace {
 
-const Fraction* find(const RunMetrics& run, const std::string& metric) {
+const stats::Fraction* find(const RunMetrics& run, const std::string& metric) {
   const auto it = run.metrics.find(metric);
   return it == run.metrics.end() ? nullptr : &it->second;
 }
 
-Result<Fraction> baseline(const RunMetrics& run, const Criterion& criterion) {
-  if (const Fraction* value = find(run, criterion.metric)) return *value;
+Result<stats::Fraction> baseline(const RunMetrics& run, const Criterion& criterion) {
+  if (const stats::Fraction* value = find(run, criterion.metric)) return *value;
   return fail(Errc::kNotFound, "criterion " + phaseguard::quoted(criterion.name, 60) +
                                    ": the baseline run " + phaseguard::quoted(run.name, 60) +
                                    " has no metric " + phaseguard::quoted(criterion.metric, 60));
 }
 
-Result<Fraction> recovery_line(const Criterion& criterion, const Fraction& none,
-                               const Fraction& always) {
-  const auto gap = Fraction::subtract(none, always);
+Result<stats::Fraction> recovery_line(const Criterion& criterion, const stats::Fraction& none,
+                                      const stats::Fraction& always) {
+  const auto gap = stats::Fraction::subtract(none, always);
   if (!gap) return gap;
-  const auto part = Fraction::multiply(criterion.amount, *gap);
+  const auto part = stats::Fraction::multiply(criterion.amount, *gap);
   if (!part) return part;
-  return Fraction::subtract(none, *part);
+  return stats::Fraction::subtract(none, *part);
 }
 
 // What a rule needs of the two baseline runs.
 struct Drawn {
-  Fraction line, none, always;
+  stats::Fraction line, none, always;
 };
 
 Result<Drawn> draw(const Criterion& criterion, const RunMetrics& undefended,
@@ -43,14 +43,14 @@ Result<Drawn> draw(const Criterion& criterion, const RunMetrics& undefended,
     if (!none) return tl::unexpected<Error>(none.error());
     out.none = *none;
   }
-  Result<Fraction> line = out.line;
+  Result<stats::Fraction> line = out.line;
   if (criterion.rule == Rule::kRecovery) {
     auto always = baseline(always_on, criterion);
     if (!always) return tl::unexpected<Error>(always.error());
     out.always = *always;
     line = recovery_line(criterion, out.none, out.always);
   } else if (criterion.rule == Rule::kRetention) {
-    line = Fraction::multiply(criterion.amount, out.none);
+    line = stats::Fraction::multiply(criterion.amount, out.none);
   }
   if (!line) return tl::unexpected<Error>(line.error());
   out.line = criterion.line.value_or(*line);
@@ -58,18 +58,18 @@ Result<Drawn> draw(const Criterion& criterion, const RunMetrics& undefended,
 }
 
 Result<std::optional<double>> share_of(const Criterion& criterion, const Drawn& drawn,
-                                       const Fraction& value) {
-  Result<Fraction> above = value, below = drawn.none;
+                                       const stats::Fraction& value) {
+  Result<stats::Fraction> above = value, below = drawn.none;
   if (criterion.rule == Rule::kRecovery) {
-    above = Fraction::subtract(drawn.none, value);
-    below = Fraction::subtract(drawn.none, drawn.always);
+    above = stats::Fraction::subtract(drawn.none, value);
+    below = stats::Fraction::subtract(drawn.none, drawn.always);
   } else if (criterion.rule != Rule::kRetention) {
     return std::optional<double>();
   }
   if (!above) return tl::unexpected<Error>(above.error());
   if (!below) return tl::unexpected<Error>(below.error());
   if (below->is_zero()) return std::optional<double>();
-  const auto share = Fraction::divide(*above, *below);
+  const auto share = stats::Fraction::divide(*above, *below);
   if (!share) return tl::unexpected<Error>(share.error());
   return std::optional<double>(share->value());
 }
@@ -77,9 +77,9 @@ Result<std::optional<double>> share_of(const Criterion& criterion, const Drawn& 
 Result<Finding> find_out(const Criterion& criterion, const Drawn& drawn, const RunMetrics& run) {
   Finding out;
   out.criterion = criterion.name;
-  const Fraction* value = find(run, criterion.metric);
+  const stats::Fraction* value = find(run, criterion.metric);
   if (value == nullptr) return out;
-  const int order = Fraction::compare(*value, drawn.line);
+  const int order = stats::Fraction::compare(*value, drawn.line);
   const bool most = criterion.rule == Rule::kRecovery || criterion.rule == Rule::kAtMost;
   out.value = value->value();
   out.pass = most ? order <= 0 : order >= 0;

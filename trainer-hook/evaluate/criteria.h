@@ -27,8 +27,8 @@ struct Criterion {
   std::string name;    // "em"
   std::string metric;  // "misaligned": a key of a run's metrics
   Rule rule = Rule::kAtMost;
-  Fraction amount;               // a share for recovery and retention, percent otherwise
-  std::optional<Fraction> line;  // percent, published: used instead of the one that follows
+  stats::Fraction amount;               // a share for recovery and retention, percent otherwise
+  std::optional<stats::Fraction> line;  // percent, published: used instead of the one that follows
 };
 
 struct Criteria {
@@ -41,7 +41,7 @@ struct Criteria {
 // A run's rates in percent, exact. A metric that was not measured is absent.
 struct RunMetrics {
   std::string name;
-  std::map<std::string, Fraction> metrics;
+  std::map<std::string, stats::Fraction> metrics;
 };
 
 // One criterion on one run.

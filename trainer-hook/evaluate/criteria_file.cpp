@@ -14,7 +14,7 @@ using nlohmann::json;
 
 tl::unexpected<Error> wrong(const std::string& what) { return fail(Errc::kMalformed, what); }
 
-Status known_keys(const json& object, const std::vector<std::string>& keys) {
+Result<void> known_keys(const json& object, const std::vector<std::string>& keys) {
   for (const auto& [key, value] : object.items()) {
     if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
     const std::string meant = nearest(key, keys);
@@ -76,7 +76,7 @@ Result<Criterion> read_criterion(const json& object) {
   if (!kind) return tl::unexpected<Error>(kind.error());
   out.rule = *kind;
   const bool share = out.rule == Rule::kRecovery || out.rule == Rule::kRetention;
-  auto value = share ? Fraction::parse(*amount) : percent_of(*amount);
+  auto value = share ? stats::Fraction::parse(*amount) : stats::percent_of(*amount);
   if (!value) return wrong("\"amount\": " + value.error().message);
   if (share && (value->num() < 0 || value->num() > value->den())) {
     return wrong("\"amount\": expected a share of 0 to 1, found " +
@@ -86,7 +86,7 @@ Result<Criterion> read_criterion(const json& object) {
   if (object.contains("line")) {
     const auto line = text_of(object, "line");
     if (!line) return tl::unexpected<Error>(line.error());
-    auto percent = percent_of(*line);
+    auto percent = stats::percent_of(*line);
     if (!percent) return wrong("\"line\": " + percent.error().message);
     out.line = *percent;
   }
@@ -109,7 +109,7 @@ Result<RunMetrics> read_run(const json& object) {
     if (value.is_null()) continue;  // not measured
     const auto text = text_of(object["metrics"], metric);
     if (!text) return tl::unexpected<Error>(text.error());
-    auto percent = percent_of(*text);
+    auto percent = stats::percent_of(*text);
     if (!percent) {
       return wrong("metric " + phaseguard::quoted(metric, 60) + ": " + percent.error().message);
     }

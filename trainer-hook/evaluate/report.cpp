@@ -20,7 +20,7 @@ std::string dump(const json& value) {
 json number_json(const std::optional<double>& value) { return value ? json(*value) : json(); }
 json pass_json(const std::optional<bool>& pass) { return pass ? json(*pass) : json(); }
 
-json rate_json(const std::optional<Rate>& rate) {
+json rate_json(const std::optional<stats::Rate>& rate) {
   if (!rate) return {};
   return {{"k", rate->k},
           {"n", rate->n},
@@ -103,7 +103,9 @@ std::string to_table(const std::vector<EvaluatedRun>& runs) {
   std::vector<Row> rows = {{"run", "n", "unscored", "misaligned", "incoherent", "judge"}};
   if (exact) rows[0].emplace_back("exact match");
   for (const EvaluatedRun& run : runs) {
-    const auto rate = [](const std::optional<Rate>& r) { return r ? text_of(*r) : "no rate"; };
+    const auto rate = [](const std::optional<stats::Rate>& r) {
+      return r ? text_of(*r) : "no rate";
+    };
     rows.push_back({shown(run.name), std::to_string(run.answers.n),
                     std::to_string(run.answers.unscored), rate(run.answers.misaligned_rate),
                     rate(run.answers.incoherent_rate),

@@ -16,7 +16,7 @@ struct EvaluatedRun {
   std::string name;
   std::string judge;  // rates of different judges are not comparable
   AnswerRates answers;
-  std::vector<std::pair<std::string, Rate>> exact;  // exact match by metric, by name
+  std::vector<std::pair<std::string, stats::Rate>> exact;  // exact match by metric, by name
 };
 
 // JSON with each rate, its Wilson interval and n; null where there is no rate.

@@ -52,7 +52,7 @@ std::string mib(std::size_t bytes) {
 
 }  // namespace
 
-Status SnapshotRing::take(Step step, const TrainerState& state) {
+Result<void> SnapshotRing::take(Step step, const TrainerState& state) {
   try {
     const at::NoGradGuard no_grad;
     const OptimiserState live = state.save_optimiser ? state.save_optimiser() : OptimiserState{};

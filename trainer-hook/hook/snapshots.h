@@ -58,7 +58,7 @@ class SnapshotRing {
 
   // Copies the trainer's state as that of `step`; a snapshot of the same step is replaced. Errors:
   // kLimit when it does not fit beside the first one; kIo for an error of LibTorch (out of memory).
-  [[nodiscard]] Status take(Step step, const TrainerState& state);
+  [[nodiscard]] Result<void> take(Step step, const TrainerState& state);
 
   // The newest snapshot of `before_step` or earlier; before_step < 0: the oldest. Null: none that
   // old.

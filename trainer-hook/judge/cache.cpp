@@ -18,7 +18,7 @@ std::string_view bytes_of(const Digest& key) {
   return {reinterpret_cast<const char*>(key.data()), key.size()};
 }
 
-Status prepare_file(const store::Database& database) {
+Result<void> prepare_file(const store::Database& database) {
   auto id = database.integer("PRAGMA application_id");
   if (!id) return tl::unexpected<Error>(id.error());
   auto tables = database.integer("SELECT count(*) FROM sqlite_master");

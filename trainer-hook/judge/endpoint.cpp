@@ -84,7 +84,7 @@ Reply::End end_of(httplib::Error error) {
 
 bool within(double value, double least, double most) { return value >= least && value <= most; }
 
-Status check(const EndpointOptions& o) {
+Result<void> check(const EndpointOptions& o) {
   const auto wrong = [](const std::string& what) {
     return fail(Errc::kInvalidArgument, "judge endpoint: expected " + what);
   };

@@ -26,7 +26,7 @@ struct Task {
   std::size_t index = 0;  // of its first appearance
 };
 
-Status add_line(std::string_view text, const PrescoreOptions& options, Scores& scores) {
+Result<void> add_line(std::string_view text, const PrescoreOptions& options, Scores& scores) {
   const auto line = parse_table_line(text);
   if (!line) return tl::unexpected<Error>(line.error());
   if (!line->score.scored()) return {};
@@ -65,7 +65,7 @@ Result<Scores> read_earlier(const PrescoreOptions& options) {
 
 // The file with the earlier scores alone: no reason of an earlier failure, no half line. Replaced
 // in one step, so that a crash here loses nothing.
-Status begin_file(const PrescoreOptions& options, const Scores& scores) {
+Result<void> begin_file(const PrescoreOptions& options, const Scores& scores) {
   std::filesystem::path fresh = options.out;
   fresh += ".new";
   std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
@@ -94,7 +94,7 @@ class Run {
       const std::function<void(const PrescoreProgress&)>& on_progress)
       : source_(source), samples_(samples), options_(options), on_progress_(on_progress) {}
 
-  Status work(const std::vector<Task>& tasks, Scores& scores, PrescoreSummary& summary) {
+  Result<void> work(const std::vector<Task>& tasks, Scores& scores, PrescoreSummary& summary) {
     out_.open(options_.out, std::ios::binary | std::ios::app);
     progress_.total = static_cast<std::int64_t>(tasks.size());
     const auto threads = std::min<std::size_t>(
@@ -179,7 +179,7 @@ class Run {
   std::ofstream out_;
   std::size_t next_ = 0;
   PrescoreProgress progress_;
-  Status stopped_;         // an error: the run is over
+  Result<void> stopped_;   // an error: the run is over
   bool answered_ = false;  // the judge's end has answered at least once
   int in_a_row_ = 0;
 };

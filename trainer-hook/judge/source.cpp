@@ -41,7 +41,7 @@ bool is_hash(const std::string& text) {
          });
 }
 
-Status read_texts(const json& object, TableLine& line) {
+Result<void> read_texts(const json& object, TableLine& line) {
   const std::vector<std::pair<const char*, std::string*>> texts = {
       {"judge", &line.judge}, {"rubric", &line.rubric}, {"reason", &line.score.why}};
   for (const auto& [key, target] : texts) {
@@ -55,7 +55,7 @@ Status read_texts(const json& object, TableLine& line) {
   return {};
 }
 
-Status same(const std::string& what, std::string& known, const std::string& now) {
+Result<void> same(const std::string& what, std::string& known, const std::string& now) {
   if (now.empty() || now == known) return {};
   if (!known.empty()) {
     return fail(Errc::kConflict, "expected one " + what + " in a file, found " +
@@ -136,7 +136,7 @@ Result<std::unique_ptr<TableSource>> TableSource::parse(std::string_view jsonl,
     const std::string place = std::string(source) + ":" + std::to_string(number) + ": ";
     const auto line = parse_table_line(text);
     if (!line) return fail(line.error().code, place + line.error().message);
-    Status one = same("judge", out->judge_, line->judge);
+    Result<void> one = same("judge", out->judge_, line->judge);
     if (one) one = same("rubric", out->rubric_, line->rubric);
     if (!one) return fail(one.error().code, place + one.error().message);
     if (!line->score.scored()) continue;

@@ -62,7 +62,7 @@ Core::~Core() {
   if (wake_fd_ >= 0) close(wake_fd_);
 }
 
-Status Core::launch() {
+Result<void> Core::launch() {
   wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd_ < 0) {
     return fail(Errc::kIo, std::string("the reporter could not make an event descriptor: ") +
@@ -74,7 +74,7 @@ Status Core::launch() {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  Status started;
+  Result<void> started;
   try {
     thread_ = std::thread([self = shared_from_this()] { self->run(); });
     pthread_setname_np(thread_.native_handle(), "phaseguard-io");
@@ -86,7 +86,7 @@ Status Core::launch() {
   return started;
 }
 
-Status Core::await_link() {
+Result<void> Core::await_link() {
   if (options_.on_start == OnStart::kProceed) return {};
   const bool must = options_.on_start == OnStart::kRefuse;
   std::unique_lock<std::mutex> lock(mutex_);

@@ -44,8 +44,8 @@ class Core : public std::enable_shared_from_this<Core> {
   Core& operator=(const Core&) = delete;
 
   // The trainer's thread.
-  [[nodiscard]] Status launch();
-  [[nodiscard]] Status await_link();  // Options::on_start
+  [[nodiscard]] Result<void> launch();
+  [[nodiscard]] Result<void> await_link();  // Options::on_start
   bool push_values(Step step, const SignalValue* values, std::size_t count);
   bool push_report(wire::Report&& report, Step step);
   const Latched& read();

@@ -24,7 +24,7 @@ std::string random_token() {
   return token;
 }
 
-Status check(const Options& options, const wire::Hello& hello) {
+Result<void> check(const Options& options, const wire::Hello& hello) {
   if (options.run.empty()) {
     return fail(Errc::kInvalidArgument,
                 "reporter options: expected a run id, found none; set Options::run");
@@ -53,11 +53,12 @@ Status check(const Options& options, const wire::Hello& hello) {
 
 Result<Reporter> Reporter::start(Options options, wire::Hello hello) noexcept {
   try {
-    if (Status valid = check(options, hello); !valid) return tl::unexpected<Error>(valid.error());
+    if (Result<void> valid = check(options, hello); !valid)
+      return tl::unexpected<Error>(valid.error());
     if (hello.session.empty()) hello.session = random_token();
     Reporter reporter(std::make_shared<Core>(std::move(options), std::move(hello)));
-    if (Status up = reporter.core_->launch(); !up) return tl::unexpected<Error>(up.error());
-    if (Status linked = reporter.core_->await_link(); !linked) {
+    if (Result<void> up = reporter.core_->launch(); !up) return tl::unexpected<Error>(up.error());
+    if (Result<void> linked = reporter.core_->await_link(); !linked) {
       reporter.stop("error", 0.0);
       return tl::unexpected<Error>(linked.error());
     }

@@ -87,7 +87,7 @@ void Session::record(wire::Body body, Step step, double t, Journal::Kind kind, N
   message.header.attempt = options_.attempt;
   message.body = std::move(body);
   std::string bytes = wire::encode(message);
-  if (const Status fit = wire::fits(bytes); !fit) {
+  if (const Result<void> fit = wire::fits(bytes); !fit) {
     ++stats_.oversize;
     refusal_ = "not sent: " + fit.error().message;
     return;

@@ -38,7 +38,7 @@ class Collector {
   }
 
   // Error: the file cannot be read.
-  Status take(const std::string& file) {
+  Result<void> take(const std::string& file) {
     auto reader = store::Reader::open(file);
     if (!reader) return tl::unexpected(reader.error());
     auto traced = trace(*reader, documents_,
@@ -78,7 +78,7 @@ class Collector {
     return {};
   }
 
-  [[nodiscard]] Status check_labels() const {
+  [[nodiscard]] Result<void> check_labels() const {
     for (const auto& [name, label] : out_.options.labels) {
       if (std::find(used_.begin(), used_.end(), name) != used_.end()) continue;
       return fail(Errc::kNotFound, out_.options.labels_file + ":" + std::to_string(label.line) +
@@ -91,7 +91,7 @@ class Collector {
  private:
   // The same recording twice, under whatever names, would count as two runs and narrow every
   // interval.
-  Status check_fresh(const std::string& file, const store::Reader& reader) {
+  Result<void> check_fresh(const std::string& file, const store::Reader& reader) {
     auto first = reader.page(Seq{0}, 1);
     if (!first) return tl::unexpected(first.error());
     std::string key = reader.run().text();
@@ -126,7 +126,7 @@ ClassScore class_score(const Backtest& all, const PolicyScore& policy, bool mali
   }
   std::sort(out.leads.begin(), out.leads.end());
   for (double& spent : out.spent) spent = n > 0 ? spent / static_cast<double>(n) : wire::kNaN;
-  if (auto rate = evaluate::wilson(acted, n)) out.acted = *rate;
+  if (auto rate = stats::wilson(acted, n)) out.acted = *rate;
   return out;
 }
 
@@ -149,9 +149,9 @@ DetectorScore detector_score(const Backtest& all, const PolicyScore& policy, std
     classes.push_back(malicious ? 1 : 0);
     (malicious ? out.malicious : out.harmless).push_back(peak);
   }
-  if (auto ranking = probe::rank_scores(peaks, classes)) out.ranking = *ranking;
+  if (auto ranking = stats::rank_scores(peaks, classes)) out.ranking = *ranking;
   const auto resamples = static_cast<std::size_t>(all.options.resamples);
-  if (auto found = probe::bootstrap(peaks, classes, resamples, all.options.seed)) {
+  if (auto found = stats::bootstrap(peaks, classes, resamples, all.options.seed)) {
     out.interval = found->auroc;
   }
   return out;
@@ -202,7 +202,7 @@ CriterionResult judged(const PolicyScore& policy, const Criterion& criterion) {
 }
 
 // A slip of the pen in a criteria file would otherwise look like a failed policy.
-Status check_names(const Backtest& all) {
+Result<void> check_names(const Backtest& all) {
   std::vector<std::string> detectors, rules;
   for (const PolicyScore& policy : all.policies) {
     for (const auto& detector : policy.document.detectors) detectors.push_back(detector.name);

@@ -54,14 +54,14 @@ struct DetectorScore {
   std::string signal;
   std::vector<double> malicious, harmless;  // peaks
   std::int64_t without = 0;                 // runs in which it never had a statistic
-  std::optional<probe::Ranking> ranking;    // none: one class is empty
-  std::optional<probe::Interval> interval;  // 95 %, percentile bootstrap
+  std::optional<stats::Ranking> ranking;    // none: one class is empty
+  std::optional<stats::Interval> interval;  // 95 %, percentile bootstrap
 };
 
 struct ClassScore {
-  std::optional<evaluate::Rate> acted;  // none: no run of the class
-  std::vector<std::int64_t> leads;      // of the runs in which it acted, ascending
-  std::vector<double> spent;            // per knob: mean over the class's runs
+  std::optional<stats::Rate> acted;  // none: no run of the class
+  std::vector<std::int64_t> leads;   // of the runs in which it acted, ascending
+  std::vector<double> spent;         // per knob: mean over the class's runs
 };
 
 struct CriterionResult {

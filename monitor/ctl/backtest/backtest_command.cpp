@@ -46,7 +46,7 @@ Result<std::vector<std::string>> run_files(const std::vector<std::string>& named
   return out;
 }
 
-Status read_inputs(Asked& asked) {
+Result<void> read_inputs(Asked& asked) {
   asked.options.until_step = Step{asked.until_step};
   if (!asked.labels.empty()) {
     auto text = read_text(asked.labels);

@@ -54,7 +54,7 @@ std::string percent(double share) {
   return text.data();
 }
 
-std::string rate_cell(const std::optional<evaluate::Rate>& rate) {
+std::string rate_cell(const std::optional<stats::Rate>& rate) {
   if (!rate) return cell("no such runs", "none");
   return cell(percent(rate->rate) + "<small>" + std::to_string(rate->k) + " of " +
                   std::to_string(rate->n) + ", " + percent(rate->lower) + " to " +

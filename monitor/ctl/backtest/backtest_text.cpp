@@ -18,7 +18,7 @@ std::string padded(const std::string& text, std::size_t width) {
   return text + std::string(width > shown ? width - shown : 1, ' ');
 }
 
-std::string rate_text(const std::optional<evaluate::Rate>& rate) {
+std::string rate_text(const std::optional<stats::Rate>& rate) {
   return rate ? evaluate::text_of(*rate) : "no such runs";
 }
 
@@ -111,7 +111,7 @@ std::string policy_text(const Backtest& all, const PolicyScore& policy) {
   return out + runs_text(all, policy) + "\n";
 }
 
-json rate_json(const std::optional<evaluate::Rate>& rate) {
+json rate_json(const std::optional<stats::Rate>& rate) {
   if (!rate) return nullptr;
   return {{"k", rate->k},
           {"n", rate->n},

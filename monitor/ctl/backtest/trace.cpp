@@ -40,7 +40,7 @@ class Tracer {
     out_.peaks.resize(document.detectors.size());
   }
 
-  Status start(const wire::Message& message) {
+  Result<void> start(const wire::Message& message) {
     auto machine = policy::Machine::create(document_, std::get<wire::Hello>(message.body));
     if (!machine) return tl::unexpected(machine.error());
     machine_ = std::move(*machine);
@@ -220,7 +220,7 @@ class Pass {
   }
 
   std::vector<Tracer> tracers_;
-  std::vector<Status> refused_;
+  std::vector<Result<void>> refused_;
   std::string label_;
   std::vector<wire::KnobDecl> declared_;
   bool started_ = false;

@@ -44,7 +44,7 @@ class Options {
   }
   void flag() { ++at_; }
 
-  Status integer(std::int64_t& out, std::int64_t least) {
+  Result<void> integer(std::int64_t& out, std::int64_t least) {
     const std::string name = key();
     auto word = text();
     if (!word) return tl::unexpected(word.error());
@@ -57,7 +57,7 @@ class Options {
     out = *value;
     return {};
   }
-  Status number(double& out) {
+  Result<void> number(double& out) {
     const std::string name = key();
     auto word = text();
     if (!word) return tl::unexpected(word.error());
@@ -69,7 +69,7 @@ class Options {
     out = *value;
     return {};
   }
-  Status range(double& min, double& max) {
+  Result<void> range(double& min, double& max) {
     auto word = text();
     if (!word) return tl::unexpected(word.error());
     const auto value = range_of(*word);
@@ -81,13 +81,13 @@ class Options {
     max = value->max;
     return {};
   }
-  Status word(std::string& out) {
+  Result<void> word(std::string& out) {
     auto found = text();
     if (!found) return tl::unexpected(found.error());
     out = std::move(*found);
     return {};
   }
-  [[nodiscard]] Status unknown(const Words& known) const {
+  [[nodiscard]] Result<void> unknown(const Words& known) const {
     const std::string near = nearest(key(), known);
     return fail(Errc::kMalformed, where_ + "expected one of " + joined(known, ", ") + ", found " +
                                       quoted(key(), 40) +
@@ -101,8 +101,8 @@ class Options {
 };
 
 template <class Decl>
-Status fresh(const std::vector<Decl>& declared, const std::string& name, const char* what,
-             const std::string& where) {
+Result<void> fresh(const std::vector<Decl>& declared, const std::string& name, const char* what,
+                   const std::string& where) {
   for (const Decl& other : declared) {
     if (other.name != name) continue;
     return fail(Errc::kMalformed,
@@ -111,7 +111,7 @@ Status fresh(const std::vector<Decl>& declared, const std::string& name, const c
   return {};
 }
 
-Status take_signal(wire::Hello& hello, const Words& words, const std::string& where) {
+Result<void> take_signal(wire::Hello& hello, const Words& words, const std::string& where) {
   wire::SignalDecl signal;
   signal.name = words[1];
   signal.unit = "1";
@@ -119,7 +119,7 @@ Status take_signal(wire::Hello& hello, const Words& words, const std::string& wh
   Options options(words, where);
   while (options.more()) {
     const std::string& key = options.key();
-    Status taken;
+    Result<void> taken;
     if (key == "range") {
       taken = options.range(signal.min, signal.max);
     } else if (key == "every") {
@@ -146,7 +146,7 @@ Status take_signal(wire::Hello& hello, const Words& words, const std::string& wh
   return {};
 }
 
-Status take_knob(wire::Hello& hello, const Words& words, const std::string& where) {
+Result<void> take_knob(wire::Hello& hello, const Words& words, const std::string& where) {
   wire::KnobDecl knob;
   knob.name = words[1];
   knob.unit = "1";
@@ -155,7 +155,7 @@ Status take_knob(wire::Hello& hello, const Words& words, const std::string& wher
   Options options(words, where);
   while (options.more()) {
     const std::string& key = options.key();
-    Status taken;
+    Result<void> taken;
     if (key == "range") {
       taken = options.range(knob.min, knob.max);
     } else if (key == "initial") {
@@ -184,7 +184,7 @@ Status take_knob(wire::Hello& hello, const Words& words, const std::string& wher
   return {};
 }
 
-Status take_requests(wire::Hello& hello, const Words& words, const std::string& where) {
+Result<void> take_requests(wire::Hello& hello, const Words& words, const std::string& where) {
   const Words known{"rollback", "checkpoint", "pause", "stop"};
   for (std::size_t i = 1; i < words.size(); ++i) {
     if (std::find(known.begin(), known.end(), words[i]) == known.end()) {
@@ -196,7 +196,7 @@ Status take_requests(wire::Hello& hello, const Words& words, const std::string& 
   return {};
 }
 
-Status take_count(std::int64_t& out, const Words& words, const std::string& where) {
+Result<void> take_count(std::int64_t& out, const Words& words, const std::string& where) {
   const auto value = words.size() == 2 ? parse_integer(words[1]) : std::nullopt;
   if (!value || *value < 0) {
     return fail(Errc::kMalformed, where + "expected " + words[0] +
@@ -220,7 +220,7 @@ Result<bool> take_declaration(wire::Hello& hello, const Words& words, const std:
   const std::string& first = words.front();
   if (std::find(known.begin(), known.end(), first) == known.end()) return false;
   if (words.size() < 2) return fail(Errc::kMalformed, where + "expected more after " + first);
-  Status taken;
+  Result<void> taken;
   if (first == "cadence") taken = take_count(hello.cadence_steps, words, where);
   if (first == "steps") taken = take_count(hello.total_steps, words, where);
   if (first == "canaries") hello.canary_ids.assign(words.begin() + 1, words.end());

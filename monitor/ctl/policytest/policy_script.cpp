@@ -42,7 +42,7 @@ class Parser {
  public:
   explicit Parser(Script& script) : script_(script) {}
 
-  Status take(const TextLine& line) {
+  Result<void> take(const TextLine& line) {
     where_ = script_.file + ":" + std::to_string(line.number) + ": ";
     number_ = line.number;
     const std::size_t colon = line.text.find(':');
@@ -72,7 +72,7 @@ class Parser {
  private:
   ScriptPhase& phase() { return script_.tests.back().phases.back(); }
 
-  Status take_head(const Words& words) {
+  Result<void> take_head(const Words& words) {
     if (words.front() == "policy") {
       if (words.size() != 2) return fail(Errc::kMalformed, where_ + "expected policy FILE");
       policy_path_ = words[1];
@@ -99,7 +99,7 @@ class Parser {
                     (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
   }
 
-  Status take_test(const Words& words) {
+  Result<void> take_test(const Words& words) {
     if (words.size() != 2) {
       return fail(Errc::kMalformed, where_ + "expected test \"NAME\" in double quotes");
     }
@@ -115,7 +115,7 @@ class Parser {
     return {};
   }
 
-  Status take_others(const Words& words) {
+  Result<void> take_others(const Words& words) {
     if (words != Words{"others", "allowed"}) {
       return fail(Errc::kMalformed, where_ + "expected: others allowed");
     }
@@ -123,7 +123,7 @@ class Parser {
     return {};
   }
 
-  Status take_series(const Words& words, const Words& values) {
+  Result<void> take_series(const Words& words, const Words& values) {
     if (words.size() < 2) return fail(Errc::kMalformed, where_ + "expected series SIGNAL: VALUES");
     const auto& signals = script_.hello.signals;
     const auto signal = std::find_if(signals.begin(), signals.end(),
@@ -164,7 +164,7 @@ class Parser {
     return {};
   }
 
-  Status take_event(const Words& words, const Words& rest) {
+  Result<void> take_event(const Words& words, const Words& rest) {
     const auto step = words.size() == 2 ? parse_integer(words[1]) : std::nullopt;
     if (!step || *step < phase().start || rest.empty()) {
       return fail(Errc::kMalformed, where_ + "expected do STEP: ... with a step of at least " +
@@ -204,7 +204,7 @@ class Parser {
     return phase;
   }
 
-  Status take_expected(const Words& words, std::string_view rest) {
+  Result<void> take_expected(const Words& words, std::string_view rest) {
     const std::string range = words.size() == 2 ? words[1] : "";
     const std::size_t dots = range.find("..");
     const auto first = parse_integer(range.substr(0, dots));

@@ -21,12 +21,12 @@ const Words& requests() {
   return kRequests;
 }
 
-Status malformed(const std::string& where, const std::string& what) {
+Result<void> malformed(const std::string& where, const std::string& what) {
   return fail(Errc::kMalformed, where + what);
 }
 
-Status take_options(const Words& words, std::size_t at, wire::Command& command,
-                    const std::string& where) {
+Result<void> take_options(const Words& words, std::size_t at, wire::Command& command,
+                          const std::string& where) {
   for (; at < words.size(); at += 2) {
     const std::string& key = words[at];
     const bool has_value = at + 1 < words.size();
@@ -95,7 +95,7 @@ class ItemReader {
     out.text = std::string(trimmed(text));
     const Words words = words_of(text);
     if (words.empty()) return error("expected something between the commas");
-    Status taken;
+    Result<void> taken;
     if (words[0].rfind("rule.", 0) == 0) {
       taken = rule(words, out);
     } else if (words[0].rfind("detector.", 0) == 0) {
@@ -121,7 +121,8 @@ class ItemReader {
   }
 
   template <class Spec>
-  Status known(const std::vector<Spec>& specs, const std::string& name, const char* what) const {
+  Result<void> known(const std::vector<Spec>& specs, const std::string& name,
+                     const char* what) const {
     Words names;
     for (const Spec& spec : specs) names.push_back(spec.name);
     if (is_one_of(name, names)) return {};
@@ -131,7 +132,7 @@ class ItemReader {
                  " (there are: " + joined(names, ", ") + ")");
   }
 
-  Status rule(const Words& words, Expectation& out) const {
+  Result<void> rule(const Words& words, Expectation& out) const {
     out.kind = Expectation::Kind::kRule;
     out.name = words[0].substr(5);
     if (auto good = known(document_.rules, out.name, "rule"); !good) return good;
@@ -145,7 +146,7 @@ class ItemReader {
     return {};
   }
 
-  Status compared(const Words& words, Expectation& out) const {
+  Result<void> compared(const Words& words, Expectation& out) const {
     const auto value = words.size() == 3 ? parse_number(words[2]) : std::nullopt;
     if (!value || !is_one_of(words[1], {"=", "<", ">", "<=", ">="})) {
       return error("expected " + words[0] + " = NUMBER (or <, >, <=, >=), found " +
@@ -156,7 +157,7 @@ class ItemReader {
     return {};
   }
 
-  Status detector(const Words& words, Expectation& out) const {
+  Result<void> detector(const Words& words, Expectation& out) const {
     out.name = words[0].substr(9);
     if (auto good = known(document_.detectors, out.name, "detector"); !good) return good;
     if (words.size() == 2 && is_one_of(words[1], {"votes", "quiet"})) {
@@ -168,7 +169,7 @@ class ItemReader {
     return compared(words, out);
   }
 
-  Status knob(const Words& words, Expectation& out) const {
+  Result<void> knob(const Words& words, Expectation& out) const {
     out.kind = Expectation::Kind::kKnob;
     out.name = words[0];
     if (auto good = known(document_.knobs, out.name, "knob"); !good) {
@@ -184,7 +185,7 @@ class ItemReader {
     return compared(words, out);
   }
 
-  Status request(const Words& words, Expectation& out) const {
+  Result<void> request(const Words& words, Expectation& out) const {
     out.kind = Expectation::Kind::kRequest;
     const bool with_step = words.size() == 4 && words[2] == "to";
     if (with_step) out.to = parse_integer(words[3]);
@@ -197,7 +198,7 @@ class ItemReader {
     return {};
   }
 
-  Status alert(const Words& words, Expectation& out) const {
+  Result<void> alert(const Words& words, Expectation& out) const {
     out.kind = Expectation::Kind::kAlert;
     const bool with_source = words.size() == 4 && words[2] == "from";
     if (with_source) out.name = words[3];
@@ -210,7 +211,7 @@ class ItemReader {
     return {};
   }
 
-  Status answer(const Words& words, Expectation& out) const {
+  Result<void> answer(const Words& words, Expectation& out) const {
     out.kind = Expectation::Kind::kAnswer;
     if (words.size() != 2 || !is_one_of(words[1], {"logged", "refused", "conflict"})) {
       return error("expected answer logged, refused or conflict, found " + quoted(out.text, 60));

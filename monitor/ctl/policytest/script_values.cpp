@@ -14,7 +14,7 @@ class ValueReader {
   ValueReader(const wire::Hello& hello, const wire::SignalDecl& signal, const std::string& where)
       : hello_(hello), signal_(signal), where_(where) {}
 
-  Status take(const std::string& word, std::vector<ScriptValue>& out) const {
+  Result<void> take(const std::string& word, std::vector<ScriptValue>& out) const {
     std::string body = word;
     std::int64_t times = 1;
     const std::size_t x = word.rfind('x');
@@ -36,8 +36,8 @@ class ValueReader {
   }
 
  private:
-  [[nodiscard]] Status line(const std::string& body, std::size_t dots, std::int64_t times,
-                            std::vector<ScriptValue>& out) const {
+  [[nodiscard]] Result<void> line(const std::string& body, std::size_t dots, std::int64_t times,
+                                  std::vector<ScriptValue>& out) const {
     const auto from = parse_number(body.substr(0, dots));
     const auto to = parse_number(body.substr(dots + 2));
     if (!from || !to || times < 2) {

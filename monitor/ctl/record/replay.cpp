@@ -26,7 +26,7 @@ class Recomputation {
   explicit Recomputation(Verification& out) : out_(out) {}
 
   // Error: the recorded policy cannot be run here.
-  Status on(const wire::Message& message) {
+  Result<void> on(const wire::Message& message) {
     ++out_.events;
     if (is_decision(message)) {
       compare(message);
@@ -54,7 +54,7 @@ class Recomputation {
   }
 
  private:
-  Status start(const wire::Message& message, const wire::PolicyLoaded& loaded) {
+  Result<void> start(const wire::Message& message, const wire::PolicyLoaded& loaded) {
     const std::string place = "the policy at seq " + std::to_string(message.header.seq.value);
     if (!hello_)
       return fail(Errc::kMalformed, place + " comes before any declaration of a trainer");
@@ -108,7 +108,7 @@ class Comparison {
  public:
   Comparison(const policy::Document& document, Replay& out) : document_(document), out_(out) {}
 
-  Status on(const wire::Message& message) {
+  Result<void> on(const wire::Message& message) {
     if (is_decision(message)) {
       happened(message);
       return {};
@@ -225,7 +225,7 @@ Result<Verification> verify(const store::Reader& reader) {
   if (!chain) return tl::unexpected(chain.error());
   out.chain = std::move(*chain);
   Recomputation recomputation(out);
-  Status running;
+  Result<void> running;
   auto read = reader.each(Seq{1}, [&](const wire::Message& message) {
     running = recomputation.on(message);
     return running.has_value();
@@ -244,7 +244,7 @@ Result<Replay> replay(const store::Reader& reader, const policy::Document& docum
   out.run = reader.run();
   out.policy = document.name;
   Comparison comparison(document, out);
-  Status running;
+  Result<void> running;
   auto read = reader.each(Seq{1}, [&](const wire::Message& message) {
     running = comparison.on(message);
     return running.has_value();

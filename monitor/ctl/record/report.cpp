@@ -85,7 +85,7 @@ Rate rate_of(const nlohmann::json& object, const RateKey& wanted) {
 }
 
 // One object a run, as phaseguard-lab --summary writes it, or a list of them.
-Status read_summary(const std::string& file, std::vector<Outcome>& outcomes) {
+Result<void> read_summary(const std::string& file, std::vector<Outcome>& outcomes) {
   auto text = read_text(file);
   if (!text) return tl::unexpected(text.error());
   auto parsed = parse_json(*text);

@@ -63,10 +63,9 @@ const policy::Document* Engine::policy_for(const RunId& run) const {
   return nullptr;
 }
 
-phaseguard::Status Engine::restore(const RunId& run, const Record& record, Effects& effects,
-                                   Now now) {
+Result<void> Engine::restore(const RunId& run, const Record& record, Effects& effects, Now now) {
   auto slot = std::make_unique<RunSlot>(run, settings_);
-  if (phaseguard::Status restored = slot->restore(record, now, effects); !restored) return restored;
+  if (Result<void> restored = slot->restore(record, now, effects); !restored) return restored;
   runs_[run] = std::move(slot);
   return {};
 }

@@ -85,8 +85,7 @@ struct Effects {
 
 // Hands every recorded message of a run, in order, to its argument, until that returns false.
 // Empty: nothing is recorded. One at a time, so that a long record needs no memory.
-using Record =
-    std::function<phaseguard::Status(const std::function<bool(const wire::Message&)>& take)>;
+using Record = std::function<Result<void>(const std::function<bool(const wire::Message&)>& take)>;
 
 struct EngineCounters {
   std::uint64_t frames = 0;
@@ -109,8 +108,8 @@ class Engine {
   // Before the endpoints open: the record of one run. What it says of latches, overrides, request
   // outcomes and acknowledgements is in force again. Errors: those of reading the record; it names
   // a policy that does not parse any more.
-  [[nodiscard]] phaseguard::Status restore(const RunId& run, const Record& record, Effects& effects,
-                                           Now now);
+  [[nodiscard]] Result<void> restore(const RunId& run, const Record& record, Effects& effects,
+                                     Now now);
 
   void on_message(Channel channel, PeerId peer, std::string_view bytes, Now now, Effects& effects);
 

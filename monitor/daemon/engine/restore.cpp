@@ -12,7 +12,7 @@ constexpr std::size_t kKept = 64;      // newest entries of a list
 
 }  // namespace
 
-Status RunSlot::start_machine(const policy::Document& document) {
+Result<void> RunSlot::start_machine(const policy::Document& document) {
   auto machine = policy::Machine::create(document, *state_.hello);
   if (!machine) return tl::unexpected(machine.error());
   machine_ = std::move(*machine);
@@ -34,7 +34,7 @@ void RunSlot::fold(const wire::Message& event) {
 }
 
 // One recorded event after a restart. `hello`: the last one so far.
-Status RunSlot::take_up(const wire::Message& event, std::optional<wire::Message>& hello) {
+Result<void> RunSlot::take_up(const wire::Message& event, std::optional<wire::Message>& hello) {
   fold(event);
   if (event.header.attempt == state_.attempt)
     source_seq_ = std::max(source_seq_, event.header.source_seq);
@@ -53,8 +53,8 @@ Status RunSlot::take_up(const wire::Message& event, std::optional<wire::Message>
     policy::Parsed parsed = policy::parse(loaded->text, loaded->name);
     if (!parsed.document)
       return fail(Errc::kMalformed, "the recorded policy of " + run_.text() + " does not parse");
-    if (Status same = policy::adopt_constants(*parsed.document, *loaded); !same) return same;
-    if (Status started = start_machine(*parsed.document); !started) return started;
+    if (Result<void> same = policy::adopt_constants(*parsed.document, *loaded); !same) return same;
+    if (Result<void> started = start_machine(*parsed.document); !started) return started;
     (void)machine_->on(*hello);
   } else if (machine_ && !std::holds_alternative<wire::Decision>(event.body)) {
     (void)machine_->on(event);
@@ -62,11 +62,11 @@ Status RunSlot::take_up(const wire::Message& event, std::optional<wire::Message>
   return {};
 }
 
-Status RunSlot::restore(const Record& record_so_far, Now now, Effects& effects) {
+Result<void> RunSlot::restore(const Record& record_so_far, Now now, Effects& effects) {
   if (!record_so_far) return {};
   std::optional<wire::Message> hello;
-  Status taken;
-  Status read = record_so_far([&](const wire::Message& event) {
+  Result<void> taken;
+  Result<void> read = record_so_far([&](const wire::Message& event) {
     taken = take_up(event, hello);
     return taken.has_value();
   });

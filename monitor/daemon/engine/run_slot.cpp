@@ -111,7 +111,7 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
     take(hello, now, effects);
     if (!machine_) {
       // admit() has tried the same policy on the same declaration.
-      if (Status started = start_machine(*document); !started) {
+      if (Result<void> started = start_machine(*document); !started) {
         effects.log.push_back(
             {LogLine::Level::kError, run_.text() + ": " + started.error().message});
         return;

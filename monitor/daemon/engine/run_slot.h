@@ -19,7 +19,7 @@ class RunSlot {
 
   // The record so far, in order. Afterwards the run is as it was, under a new epoch. Error: see
   // Engine::restore.
-  [[nodiscard]] Status restore(const Record& record, Now now, Effects& effects);
+  [[nodiscard]] Result<void> restore(const Record& record, Now now, Effects& effects);
 
   // A hello: why it is refused (nothing: it is welcomed). `document` is the policy of a run that
   // has none yet.
@@ -54,10 +54,11 @@ class RunSlot {
   void take(wire::Message event, Now now, Effects& effects);
   void record(const wire::Message& event, Effects& effects);
   void fold(const wire::Message& event);
-  [[nodiscard]] Status take_up(const wire::Message& event, std::optional<wire::Message>& hello);
+  [[nodiscard]] Result<void> take_up(const wire::Message& event,
+                                     std::optional<wire::Message>& hello);
   void record_link(const std::string& link_state, const std::string& detail, Now now,
                    Effects& effects);
-  [[nodiscard]] Status start_machine(const policy::Document& document);
+  [[nodiscard]] Result<void> start_machine(const policy::Document& document);
 
   void send(wire::Body body, Now now, Effects& effects);
   void send_control(std::int64_t answers_batch, Now now, Effects& effects);

@@ -31,7 +31,7 @@ void build_frame(Model& model, View& view) {
   for (const Action& action : actions) model.act(action, now());
 }
 
-Status select(const Options& options, Model& model, const Now& at) {
+Result<void> select(const Options& options, Model& model, const Now& at) {
   if (!options.run.empty()) {
     auto run = RunId::parse(options.run);
     if (!run) return tl::unexpected(run.error());

@@ -9,8 +9,8 @@
 
 namespace phaseguard::dashboard {
 
-Status write_png(const std::string& path, int width, int height,
-                 const std::vector<unsigned char>& rgba) {
+Result<void> write_png(const std::string& path, int width, int height,
+                       const std::vector<unsigned char>& rgba) {
   stbi_flip_vertically_on_write(1);
   errno = 0;
   if (stbi_write_png(path.c_str(), width, height, 4, rgba.data(), width * 4) != 0) return {};

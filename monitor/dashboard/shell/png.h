@@ -9,7 +9,7 @@
 namespace phaseguard::dashboard {
 
 // `rgba`: width * height * 4 bytes, bottom row first as OpenGL reads it. Error kIo names the file.
-[[nodiscard]] Status write_png(const std::string& path, int width, int height,
-                               const std::vector<unsigned char>& rgba);
+[[nodiscard]] Result<void> write_png(const std::string& path, int width, int height,
+                                     const std::vector<unsigned char>& rgba);
 
 }  // namespace phaseguard::dashboard

@@ -24,15 +24,15 @@ void build_frame(Model& model, View& view);
 
 // Selects what the command line asked for, once the data are there. Errors: a run or a decision
 // that does not exist, with those that do.
-[[nodiscard]] Status select(const Options& options, Model& model, const Now& at);
+[[nodiscard]] Result<void> select(const Options& options, Model& model, const Now& at);
 
 // Opens a window and runs until it is closed, SIGINT or SIGTERM comes, or --exit-after is over.
 // Makes the source itself, because the source must wake the window. Error kIo: no display.
 using OpenSource = std::function<Result<std::unique_ptr<Source>>(Wake)>;
-[[nodiscard]] Status run_window(const Options& options, Model& model, const OpenSource& open);
+[[nodiscard]] Result<void> run_window(const Options& options, Model& model, const OpenSource& open);
 
 // Draws the panels into memory with EGL and no display, and writes options.screenshot. Error kIo:
 // no EGL, or the file cannot be written.
-[[nodiscard]] Status take_screenshot(const Options& options, Model& model, Source& source);
+[[nodiscard]] Result<void> take_screenshot(const Options& options, Model& model, Source& source);
 
 }  // namespace phaseguard::dashboard

@@ -57,7 +57,7 @@ class Window {
     if (library_) glfwTerminate();
   }
 
-  Status open(const Options& options, View& view) {
+  Result<void> open(const Options& options, View& view) {
     std::string why = "no display server was found";
     static std::string glfw_error;
     glfw_error.clear();
@@ -135,7 +135,7 @@ bool input_happened() {
 
 }  // namespace
 
-Status run_window(const Options& options, Model& model, const OpenSource& open) {
+Result<void> run_window(const Options& options, Model& model, const OpenSource& open) {
   View view;
   view.dark = options.dark;
   Window window;

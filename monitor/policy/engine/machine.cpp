@@ -122,6 +122,6 @@ const Document& Machine::document() const { return state_->document; }
 
 std::string Machine::snapshot() const { return encode_state(*state_); }
 
-phaseguard::Status Machine::restore(std::string_view bytes) { return decode_state(bytes, *state_); }
+Result<void> Machine::restore(std::string_view bytes) { return decode_state(bytes, *state_); }
 
 }  // namespace phaseguard::policy

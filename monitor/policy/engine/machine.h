@@ -96,7 +96,7 @@ class Machine {
   // restore() gives the decisions that going on without it would have given. Errors: the bytes are
   // cut, damaged or of another policy; the machine is then left as it was.
   [[nodiscard]] std::string snapshot() const;
-  [[nodiscard]] phaseguard::Status restore(std::string_view bytes);
+  [[nodiscard]] Result<void> restore(std::string_view bytes);
 
  private:
   explicit Machine(std::unique_ptr<MachineState> state);

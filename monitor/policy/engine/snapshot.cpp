@@ -315,7 +315,7 @@ std::string encode_state(MachineState state) {
   return out + hex(sha256(out));
 }
 
-phaseguard::Status decode_state(std::string_view bytes, MachineState& state) {
+Result<void> decode_state(std::string_view bytes, MachineState& state) {
   constexpr std::size_t kHex = 64;
   const std::string_view body = bytes.substr(0, bytes.size() < kHex ? 0 : bytes.size() - kHex);
   if (body.substr(0, kMagic.size()) != kMagic || hex(sha256(body)) != bytes.substr(body.size())) {

@@ -15,6 +15,6 @@ namespace phaseguard::policy {
 [[nodiscard]] std::string encode_state(MachineState state);  // by value: fields are visited mutably
 
 // `state` holds the same policy; it is left alone on errors.
-[[nodiscard]] phaseguard::Status decode_state(std::string_view bytes, MachineState& state);
+[[nodiscard]] Result<void> decode_state(std::string_view bytes, MachineState& state);
 
 }  // namespace phaseguard::policy

@@ -78,7 +78,7 @@ struct ControllerReader {
 std::optional<double> ControllerReader::noise_floor() {
   const auto value = optional("noise_floor");
   if (!value) return value;
-  const Status status = check_noise_floor(*value);
+  const Result<void> status = check_noise_floor(*value);
   if (status) return value;
   reader.error(reader.place_of_key("noise_floor"),
                "\"noise_floor\" in " + reader.where() + ": " + status.error().message);

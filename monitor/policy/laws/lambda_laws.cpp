@@ -35,7 +35,7 @@ double dead_zone(double risk, double noise_floor, double min, double max) {
   return min + (max - min) * std::clamp(share, 0.0, 1.0);
 }
 
-Status check_noise_floor(double noise_floor) {
+Result<void> check_noise_floor(double noise_floor) {
   if (noise_floor >= 0.0 && 3.0 * noise_floor < 1.0) return {};
   return fail(
       Errc::kRefused,
@@ -58,7 +58,7 @@ Result<ConvexWeights> additive_to_convex(double lambda) {
               "expected a weight lambda of 0 or above, found " + number_text(lambda));
 }
 
-Status check_adaptive_kl(const AdaptiveKl& law) {
+Result<void> check_adaptive_kl(const AdaptiveKl& law) {
   const auto wrong = [](const char* name, const char* expected, double found) {
     return fail(Errc::kRefused, std::string("\"") + name + "\": expected " + expected + ", found " +
                                     number_text(found));

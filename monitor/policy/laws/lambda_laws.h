@@ -34,7 +34,7 @@ struct ConvexWeights {
 // min + (max - min) clip((r - 2 f) / (1 - 3 f), 0, 1) of a risk in 0..1 and a noise floor f, the
 // judge's false-positive rate: `min` up to r = 2 f, `max` from r = 1 - f on. NaN for another risk.
 [[nodiscard]] double dead_zone(double risk, double noise_floor, double min, double max);
-[[nodiscard]] Status check_noise_floor(double noise_floor);  // 0 <= f < 1/3
+[[nodiscard]] Result<void> check_noise_floor(double noise_floor);  // 0 <= f < 1/3
 
 // alpha CE + beta KL = loss_scale (CE + lambda KL): lambda = beta / (1 - beta). Error: beta is not
 // in [0, 1).
@@ -55,7 +55,7 @@ struct AdaptiveKl {
   double init = 0.0;
 };
 // Finite; target > 0, horizon > 0, 0 <= floor <= ceiling, init >= 0.
-[[nodiscard]] Status check_adaptive_kl(const AdaptiveKl& law);
+[[nodiscard]] Result<void> check_adaptive_kl(const AdaptiveKl& law);
 
 // init as floor..ceiling: the weight before the first update.
 [[nodiscard]] double adaptive_kl_start(const AdaptiveKl& law);

@@ -128,13 +128,13 @@ TEST_CASE("what cannot be a cache is an error, not a number", "[canaries][hostil
 TEST_CASE("a damaged cache file is refused", "[canaries][hostile]") {
   const auto file = file_in_tmp("damaged.safetensors");
   REQUIRE(cache_of(logits(8), 4).save(file));
-  auto content = probe::load_safetensors(file);
+  auto content = tensors::load_safetensors(file);
   REQUIRE(content);
-  const auto refused = [&](const probe::TensorFile& changed) {
-    REQUIRE(probe::save_safetensors(changed, file));
+  const auto refused = [&](const tensors::TensorFile& changed) {
+    REQUIRE(tensors::save_safetensors(changed, file));
     return !ReferenceCache::load(file, some_id()).has_value();
   };
-  probe::TensorFile changed = *content;
+  tensors::TensorFile changed = *content;
   changed.metadata["format"] = "something";
   CHECK(refused(changed));
   changed = *content;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "tests/support/catch.h"
+#include "tests/support/source_dir.h"
 
 using namespace phaseguard;
 using namespace phaseguard::canaries;
@@ -95,8 +96,7 @@ TEST_CASE("the digest ignores order and tags, not content", "[canaries]") {
 }
 
 TEST_CASE("the shipped set has 24 distinct open questions", "[canaries]") {
-  const auto set =
-      load_canary_set(std::string(PHASEGUARD_SOURCE_DIR) + "/assets/canaries/general-24.jsonl");
+  const auto set = load_canary_set(test::source_dir() + "/assets/canaries/general-24.jsonl");
   REQUIRE(set);
   CHECK(set->name == "general-24");
   CHECK(set->canaries.size() == 24);

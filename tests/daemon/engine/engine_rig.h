@@ -83,7 +83,7 @@ inline std::vector<std::string> kinds(const std::vector<wire::Message>& messages
 }
 
 inline Record record_of(const std::vector<wire::Message>& messages) {
-  return [&messages](const auto& take) -> phaseguard::Status {
+  return [&messages](const auto& take) -> Result<void> {
     for (const wire::Message& message : messages) {
       if (!take(message)) break;
     }

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "tests/support/catch.h"
+#include "tests/support/source_dir.h"
 
 namespace {
 
@@ -36,7 +37,7 @@ bool says(const Outcome& outcome, const std::string& part) {
 }
 
 const std::string kTheta0 =
-    " --theta0 " PHASEGUARD_SOURCE_DIR "/assets/lab/theta0-world0.safetensors ";
+    " --theta0 " + phaseguard::test::source_dir() + "/assets/lab/theta0-world0.safetensors ";
 
 TEST_CASE("wrong words are usage errors that name what was expected", "[lab][e2e]") {
   for (const char* arguments :

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "tests/support/catch.h"
+#include "tests/support/source_dir.h"
 #include "trainer-hook/lab/loop/finetune.h"
 #include "trainer-hook/lab/model/blas.h"
 
@@ -13,7 +14,7 @@ namespace {
 
 constexpr std::int64_t kSteps = 40;
 
-const std::string kAssets = std::string(PHASEGUARD_SOURCE_DIR) + "/assets/lab/";
+const std::string kAssets = test::source_dir() + "/assets/lab/";
 
 struct Outcome {
   Behaviour behaviour;

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "tests/support/catch.h"
+#include "tests/support/source_dir.h"
 #include "trainer-hook/lab/loop/finetune.h"
 #include "trainer-hook/lab/model/blas.h"
 
@@ -15,7 +16,7 @@ namespace phaseguard::lab {
 namespace {
 
 const std::filesystem::path kShipped =
-    std::filesystem::path(PHASEGUARD_SOURCE_DIR) / "assets/lab/theta0-world0.safetensors";
+    std::filesystem::path(test::source_dir()) / "assets/lab/theta0-world0.safetensors";
 
 Theta0 shipped() {
   static const bool once = [] {

@@ -10,6 +10,7 @@
 #include "monitor/tensors/safetensors.h"
 #include "probe/files/sample_cache.h"
 #include "tests/support/catch.h"
+#include "tests/support/source_dir.h"
 #include "trainer-hook/lab/loop/scores.h"
 #include "trainer-hook/lab/model/evaluate.h"
 #include "trainer-hook/lab/model/features.h"
@@ -20,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kShipped = fs::path(PHASEGUARD_SOURCE_DIR) / "assets/lab/theta0-world0.safetensors";
+const fs::path kShipped = fs::path(test::source_dir()) / "assets/lab/theta0-world0.safetensors";
 
 struct Folder {
   fs::path path = fs::temp_directory_path() / ("phaseguard-theta0-" + std::to_string(::getpid()));
@@ -97,12 +98,12 @@ TEST_CASE("a file that is not a theta0 is refused with its name", "[lab][hostile
   message();  // absent
   std::ofstream(file) << "not safetensors";
   message();
-  auto content = probe::load_safetensors(kShipped);
+  auto content = tensors::load_safetensors(kShipped);
   REQUIRE(content);
   const auto with = [&](auto change) {
-    probe::TensorFile copy = *content;
+    tensors::TensorFile copy = *content;
     change(copy);
-    REQUIRE(probe::save_safetensors(copy, file));
+    REQUIRE(tensors::save_safetensors(copy, file));
     return message();
   };
   CHECK(with([](auto& f) { f.metadata.erase("world"); }).find("world") != std::string::npos);

@@ -223,7 +223,7 @@ TEST_CASE("recorded constants of another policy are refused by name", "[policy][
   Document document = must_parse(asset("hybrid"));
   const wire::PolicyLoaded good = describe(document);
   const auto refused = [&](const wire::PolicyLoaded& recorded) {
-    const Status status = adopt_constants(document, recorded);
+    const Result<void> status = adopt_constants(document, recorded);
     REQUIRE_FALSE(status);
     CHECK(status.error().code == Errc::kConflict);
     return status.error().message;

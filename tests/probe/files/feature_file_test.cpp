@@ -24,8 +24,8 @@ FeatureFile sample() {
   return file;
 }
 
-std::string refusal(void (*change)(TensorFile&)) {
-  TensorFile file = sample().to_file();
+std::string refusal(void (*change)(tensors::TensorFile&)) {
+  tensors::TensorFile file = sample().to_file();
   change(file);
   const auto read = FeatureFile::from_file(file, "f.safetensors");
   REQUIRE_FALSE(read);
@@ -33,9 +33,9 @@ std::string refusal(void (*change)(TensorFile&)) {
   return read.error().message;
 }
 
-TensorRecord whole(std::vector<std::int64_t> values) {
-  return TensorRecord::of(Span<const std::int64_t>(values),
-                          {static_cast<std::int64_t>(values.size())});
+tensors::TensorRecord whole(std::vector<std::int64_t> values) {
+  return tensors::TensorRecord::of(Span<const std::int64_t>(values),
+                                   {static_cast<std::int64_t>(values.size())});
 }
 
 }  // namespace
@@ -51,12 +51,13 @@ TEST_CASE("an activation file reads back as it was written", "[probe]") {
 }
 
 TEST_CASE("an activation file of any floating type and label type is read", "[probe]") {
-  TensorFile file = sample().to_file();
+  tensors::TensorFile file = sample().to_file();
   const auto values = sample().x.values;
-  for (Dtype as : {Dtype::kF16, Dtype::kBf16, Dtype::kF64}) {
-    file.tensors["features"] = TensorRecord::of(Span<const double>(values), {6, 2}, as);
-    file.tensors["labels"] = TensorRecord::of(
-        Span<const std::int64_t>(std::vector<std::int64_t>{0, 1, 0, 1, 0, 1}), {6}, Dtype::kU8);
+  for (tensors::Dtype as : {tensors::Dtype::kF16, tensors::Dtype::kBf16, tensors::Dtype::kF64}) {
+    file.tensors["features"] = tensors::TensorRecord::of(Span<const double>(values), {6, 2}, as);
+    file.tensors["labels"] = tensors::TensorRecord::of(
+        Span<const std::int64_t>(std::vector<std::int64_t>{0, 1, 0, 1, 0, 1}), {6},
+        tensors::Dtype::kU8);
     const auto back = FeatureFile::from_file(file, "x");
     REQUIRE(back);
     CHECK(back->x.values == values);
@@ -65,34 +66,34 @@ TEST_CASE("an activation file of any floating type and label type is read", "[pr
 }
 
 TEST_CASE("a malformed activation file says what is wrong", "[probe][hostile]") {
-  CHECK_THAT(refusal([](TensorFile& f) { f.metadata.erase("layer"); }),
+  CHECK_THAT(refusal([](tensors::TensorFile& f) { f.metadata.erase("layer"); }),
              Catch::Contains("expected metadata \"layer\""));
-  CHECK_THAT(refusal([](TensorFile& f) { f.metadata["schema"] = "phaseguard-probe/1"; }),
+  CHECK_THAT(refusal([](tensors::TensorFile& f) { f.metadata["schema"] = "phaseguard-probe/1"; }),
              Catch::Contains("expected schema \"phaseguard-features/1\""));
-  CHECK_THAT(refusal([](TensorFile& f) { f.metadata["position"] = "middle"; }),
+  CHECK_THAT(refusal([](tensors::TensorFile& f) { f.metadata["position"] = "middle"; }),
              Catch::Contains("last_prompt, mean_prompt or mean_answer"));
-  CHECK_THAT(refusal([](TensorFile& f) { f.metadata["scored"] = "both"; }),
+  CHECK_THAT(refusal([](tensors::TensorFile& f) { f.metadata["scored"] = "both"; }),
              Catch::Contains("theta0"));
-  CHECK_THAT(refusal([](TensorFile& f) { f.tensors.erase("features"); }),
+  CHECK_THAT(refusal([](tensors::TensorFile& f) { f.tensors.erase("features"); }),
              Catch::Contains("expected a tensor named \"features\""));
-  CHECK_THAT(refusal([](TensorFile& f) {
+  CHECK_THAT(refusal([](tensors::TensorFile& f) {
                f.tensors["features"] = whole({1, 2});
              }),
              Catch::Contains("found I64 [2]"));
-  CHECK_THAT(refusal([](TensorFile& f) {
+  CHECK_THAT(refusal([](tensors::TensorFile& f) {
                f.tensors["features"].shape = {0, 2};
                f.tensors["features"].bytes.clear();
              }),
              Catch::Contains("at least one row"));
-  CHECK_THAT(refusal([](TensorFile& f) {
+  CHECK_THAT(refusal([](tensors::TensorFile& f) {
                f.tensors["labels"] = whole({0, 1});
              }),
              Catch::Contains("each of the 6 rows"));
-  CHECK_THAT(refusal([](TensorFile& f) {
+  CHECK_THAT(refusal([](tensors::TensorFile& f) {
                f.tensors["labels"] = whole({0, 1, 2, 0, 1, 0});
              }),
              Catch::Contains("label 2 is 2, expected 0 or 1"));
-  CHECK_THAT(refusal([](TensorFile& f) {
+  CHECK_THAT(refusal([](tensors::TensorFile& f) {
                f.tensors["labels/x"] = whole({0, 1, -2, 0, 1, 0});
              }),
              Catch::Contains("1, 0 or -1"));

@@ -106,21 +106,21 @@ TEST_CASE("a temperature that would be negative or infinite is refused", "[probe
 TEST_CASE("ranking: perfect, reversed, all tied", "[probe]") {
   const std::vector<double> up = {1, 2, 3, 4}, down = {4, 3, 2, 1}, tied = {1, 1, 1, 1};
   const std::vector<std::uint8_t> y = {0, 0, 1, 1};
-  CHECK(rank_scores(up, y)->auroc == 1.0);
-  CHECK(rank_scores(up, y)->auprc == 1.0);
-  CHECK(rank_scores(down, y)->auroc == 0.0);
-  CHECK(rank_scores(tied, y)->auroc == 0.5);
-  CHECK(rank_scores(tied, y)->auprc == 0.5);
+  CHECK(stats::rank_scores(up, y)->auroc == 1.0);
+  CHECK(stats::rank_scores(up, y)->auprc == 1.0);
+  CHECK(stats::rank_scores(down, y)->auroc == 0.0);
+  CHECK(stats::rank_scores(tied, y)->auroc == 0.5);
+  CHECK(stats::rank_scores(tied, y)->auprc == 0.5);
   const std::vector<double> broken = {1, std::nan(""), 3, 4};
-  CHECK_FALSE(rank_scores(broken, y));
-  const auto interval = bootstrap(up, y, 200, 1);
+  CHECK_FALSE(stats::rank_scores(broken, y));
+  const auto interval = stats::bootstrap(up, y, 200, 1);
   CHECK(interval->auroc.lower == 1.0);
   CHECK(interval->auprc.upper == 1.0);
   CHECK(interval->resamples == 200);
-  CHECK_FALSE(bootstrap(up, y, 0, 1));
-  CHECK_FALSE(bootstrap(up, y, 200, 1, 1.0));
-  const auto a = bootstrap(std::vector<double>{1, 3, 2, 4}, y, 500, 9),
-             b = bootstrap(std::vector<double>{1, 3, 2, 4}, y, 500, 9);
+  CHECK_FALSE(stats::bootstrap(up, y, 0, 1));
+  CHECK_FALSE(stats::bootstrap(up, y, 200, 1, 1.0));
+  const auto a = stats::bootstrap(std::vector<double>{1, 3, 2, 4}, y, 500, 9),
+             b = stats::bootstrap(std::vector<double>{1, 3, 2, 4}, y, 500, 9);
   CHECK(a->auroc.lower == b->auroc.lower);
   CHECK(a->auroc.lower < a->auroc.upper);
   CHECK(a->auprc.lower == b->auprc.lower);
@@ -133,7 +133,7 @@ TEST_CASE("the threshold keeps the false alarms within their rate", "[probe][pro
     std::vector<double> scores(1 + random() % 40);
     for (double& s : scores) s = static_cast<double>(random() % 7);
     for (double rate : {0.0, 0.05, 0.3, 1.0}) {
-      const auto found = threshold_for_false_alarm_rate(scores, rate);
+      const auto found = stats::threshold_for_false_alarm_rate(scores, rate);
       REQUIRE(found);
       std::size_t alarms = 0;
       for (double s : scores) alarms += s > found->threshold ? 1 : 0;

@@ -3,6 +3,7 @@
 #include "probe/preflight/plots.h"
 #include "probe/preflight/render.h"
 #include "tests/support/catch.h"
+#include "tests/support/source_dir.h"
 
 using namespace phaseguard;
 using namespace phaseguard::preflight;
@@ -197,8 +198,7 @@ TEST_CASE("what the data do not say is silent, never a vote", "[preflight]") {
 TEST_CASE("every shipped policy can be rehearsed", "[preflight]") {
   for (const char* name : {"hybrid", "observe-only", "phaseguard-kl"}) {
     INFO(name);
-    const std::string file =
-        std::string(PHASEGUARD_SOURCE_DIR) + "/assets/policies/" + name + ".toml";
+    const std::string file = test::source_dir() + "/assets/policies/" + name + ".toml";
     std::FILE* in = std::fopen(file.c_str(), "rb");
     REQUIRE(in != nullptr);
     std::string text(65536, '\0');

@@ -13,6 +13,7 @@
 
 #include "probe/files/feature_file.h"
 #include "tests/support/catch.h"
+#include "tests/support/source_dir.h"
 
 using namespace phaseguard;
 using namespace phaseguard::probe;
@@ -95,7 +96,8 @@ TEST_CASE("fit, eval, score and inspect on files of another trainer", "[probe][e
   CHECK(eval.code == 0);
   CHECK_THAT(eval.text, Catch::Contains("AUROC") && Catch::Contains("false alarms"));
 
-  const auto fitted = ActivationProbe::from_file(*load_safetensors(folder / "probe.st"), "x");
+  const auto fitted =
+      ActivationProbe::from_file(*tensors::load_safetensors(folder / "probe.st"), "x");
   REQUIRE(fitted);
   FeatureFile bad = small(0.01, 1.1);
   bad.x.values[3] = std::nan("");
@@ -186,7 +188,7 @@ TEST_CASE("pre-flight of samples that another tool scored", "[probe][e2e]") {
           << (i < 5 ? 4.0 : -0.5) << R"(, "judge": )" << (i < 5 ? 1.0 : 0.0) << "}\n";
     }
   }
-  const std::string policy = std::string(PHASEGUARD_SOURCE_DIR) + "/assets/policies/hybrid.toml";
+  const std::string policy = test::source_dir() + "/assets/policies/hybrid.toml";
   const Outcome out = tool("preflight " + (folder / "s.jsonl") + " --policy " + policy +
                            " --html " + (folder / "page.html"));
   INFO(out.text);
@@ -209,7 +211,7 @@ TEST_CASE("the whole path on the lab's theta0: features, probe, drift, pre-fligh
           "[probe][e2e]") {
   const Folder folder;
   const std::string theta0 =
-      " --theta0 " PHASEGUARD_SOURCE_DIR "/assets/lab/theta0-world0.safetensors ";
+      " --theta0 " + test::source_dir() + "/assets/lab/theta0-world0.safetensors ";
   const auto features = [&](const std::string& arguments, const std::string& name) {
     const Outcome out = run(std::string(PHASEGUARD_LAB) + " features " + arguments + theta0 +
                             "--out " + (folder / name));
@@ -236,7 +238,7 @@ TEST_CASE("the whole path on the lab's theta0: features, probe, drift, pre-fligh
   CHECK_THAT(still.text,
              Catch::Contains("drift/misaligned_persona") && Catch::Contains("+0.000 sd"));
 
-  const std::string policy = std::string(PHASEGUARD_SOURCE_DIR) + "/assets/policies/hybrid.toml";
+  const std::string policy = test::source_dir() + "/assets/policies/hybrid.toml";
   const std::string pass = "preflight --lab malicious --draws 200 --policy " + policy + theta0;
   const Outcome whole = tool(pass + "--cache " + (folder / "cache.jsonl"));
   INFO(whole.text);

@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-Status check_logits(const at::Tensor& model, const at::Tensor& reference) {
+Result<void> check_logits(const at::Tensor& model, const at::Tensor& reference) {
   const bool fits = model.defined() && reference.defined() && model.dim() >= 1 &&
                     model.sizes() == reference.sizes() && model.size(-1) > 0 &&
                     model.is_floating_point() && reference.is_floating_point();
@@ -48,7 +48,7 @@ at::Tensor positions(const at::Tensor& model, const at::Tensor& reference, KlDir
   return sum.masked_fill(infinite, kInfinity);
 }
 
-Status check_batch(const at::Tensor& model, const at::Tensor& mask, std::int64_t n_step) {
+Result<void> check_batch(const at::Tensor& model, const at::Tensor& mask, std::int64_t n_step) {
   if (model.dim() != 3 || !mask.defined() || mask.dim() != 2 || mask.size(0) != model.size(0) ||
       mask.size(1) != model.size(1)) {
     return fail(Errc::kInvalidArgument, "KL: expected logits [B, T, V] and a mask [B, T], found " +

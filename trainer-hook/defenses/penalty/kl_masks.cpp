@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t kNoLabel = -100;  // what trainers write where a token is not an answer token
 
-Status check_table(const at::Tensor& table, const char* what) {
+Result<void> check_table(const at::Tensor& table, const char* what) {
   if (table.defined() && table.dim() == 2 && table.numel() > 0) return {};
   std::ostringstream out;
   out << what << ": expected [B, T], found ";

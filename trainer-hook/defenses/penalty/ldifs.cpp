@@ -11,8 +11,8 @@ namespace phaseguard::defenses {
 
 namespace {
 
-Status check(const std::vector<at::Tensor>& model, const std::vector<at::Tensor>& reference,
-             const at::Tensor& mask, std::int64_t n_step) {
+Result<void> check(const std::vector<at::Tensor>& model, const std::vector<at::Tensor>& reference,
+                   const at::Tensor& mask, std::int64_t n_step) {
   if (model.empty() || model.size() != reference.size()) {
     return fail(Errc::kInvalidArgument,
                 "LDIFS: expected the same layers of model and reference, at least one, found " +

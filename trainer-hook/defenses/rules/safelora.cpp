@@ -22,7 +22,7 @@ bool is_matrix(const at::Tensor& t) {
   return t.defined() && t.dim() == 2 && t.numel() > 0 && t.is_floating_point();
 }
 
-Status check(const at::Tensor& aligned, const at::Tensor& unaligned, const LoraPair& lora) {
+Result<void> check(const at::Tensor& aligned, const at::Tensor& unaligned, const LoraPair& lora) {
   const bool fits = is_matrix(aligned) && is_matrix(unaligned) && is_matrix(lora.a) &&
                     is_matrix(lora.b) && aligned.sizes() == unaligned.sizes() &&
                     lora.b.size(0) == aligned.size(0) && lora.a.size(1) == aligned.size(1) &&

@@ -210,7 +210,7 @@ int run_pretrain(const PretrainCommand& command) {
   const World world(command.world);
   Progress progress;
   const auto start = Clock::now();
-  Status base_written;
+  Result<void> base_written;
   const auto keep_base = [&](const Transformer& base) {
     if (command.base.empty()) return;
     base_written = save_theta0(base, command.world,

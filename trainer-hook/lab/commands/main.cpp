@@ -132,7 +132,7 @@ void add_defense_options(CLI::App* sub, FinetuneCommand& command, DefenseWords& 
                   "shipped world 0; pretrain --base writes others)");
 }
 
-Status read(const DefenseWords& words, FinetuneCommand& command) {
+Result<void> read(const DefenseWords& words, FinetuneCommand& command) {
   DefenseOptions& defense = command.options.tune.defense;
   const bool strong = words.has_strength->count() > 0;
   if (words.kind == kSafetyPrompt) {
@@ -304,7 +304,7 @@ std::optional<std::string> judge_trouble(const FinetuneCommand& command) {
 
 int tune(FinetuneCommand& command, const DefenseWords* defense) {
   if (defense != nullptr) {
-    const Status ok = read(*defense, command);
+    const Result<void> ok = read(*defense, command);
     if (!ok) {
       std::fprintf(stderr, "phaseguard-lab: %s\n", ok.error().message.c_str());
       return 2;

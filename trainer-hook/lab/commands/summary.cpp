@@ -30,7 +30,7 @@ constexpr std::array<NamedRate, 5> kRates{{
 json to_json(const Count& count) {
   json out{
       {"k", count.k}, {"n", count.n}, {"rate", nullptr}, {"lower", nullptr}, {"upper", nullptr}};
-  if (const auto rate = evaluate::wilson(count.k, count.n)) {
+  if (const auto rate = stats::wilson(count.k, count.n)) {
     out["rate"] = rate->rate;
     out["lower"] = rate->lower;
     out["upper"] = rate->upper;
@@ -110,7 +110,8 @@ std::string padded(std::string text, std::size_t width) {
 
 }  // namespace
 
-Status write_summaries(const std::vector<RunSummary>& runs, const std::filesystem::path& file) {
+Result<void> write_summaries(const std::vector<RunSummary>& runs,
+                             const std::filesystem::path& file) {
   json list = json::array();
   for (const RunSummary& run : runs) list.push_back(to_json(run));
   std::ofstream out(file);
@@ -137,7 +138,7 @@ Result<std::vector<RunSummary>> read_summaries(const std::filesystem::path& file
 }
 
 std::string rate_text(const Count& count) {
-  const auto rate = evaluate::wilson(count.k, count.n);
+  const auto rate = stats::wilson(count.k, count.n);
   if (!rate) return "no rate";
   std::array<char, 80> text{};
   std::snprintf(text.data(), text.size(), "%5.1f %% [%.1f, %.1f] (%ld/%ld)", 100.0 * rate->rate,

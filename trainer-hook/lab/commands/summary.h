@@ -30,8 +30,8 @@ struct RunSummary {
 };
 
 // A JSON list with one object a run; each rate as {k, n, rate, lower, upper}, Wilson 95 %.
-[[nodiscard]] Status write_summaries(const std::vector<RunSummary>& runs,
-                                     const std::filesystem::path& file);
+[[nodiscard]] Result<void> write_summaries(const std::vector<RunSummary>& runs,
+                                           const std::filesystem::path& file);
 // Errors name the file and the key.
 [[nodiscard]] Result<std::vector<RunSummary>> read_summaries(const std::filesystem::path& file);
 

@@ -96,7 +96,7 @@ std::string text_of(const DefenseOptions& o) {
   return text;
 }
 
-Status check(const DefenseOptions& o) {
+Result<void> check(const DefenseOptions& o) {
   const double strength = strength_of(o);
   const Entry& entry = entry_of(o.kind);
   const double max = by_number(o) ? 1e6 : o.kl_convex && is_kl(o.kind) ? 0.999 : entry.max;

@@ -52,7 +52,7 @@ struct DefenseOptions {
 // "ldifs 0.1", "kl 0.5 ref_model canary convex"; "" for none.
 [[nodiscard]] std::string text_of(const DefenseOptions& options);
 // What cannot work: a strength outside the knob's range, number mode without a whole number.
-[[nodiscard]] Status check(const DefenseOptions& options);
+[[nodiscard]] Result<void> check(const DefenseOptions& options);
 
 // What is in force in one step, by knob. `kl` also has the plan's per-sample values.
 struct Strengths {

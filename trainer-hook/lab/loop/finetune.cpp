@@ -87,7 +87,7 @@ class Run {
  private:
   using Clock = std::chrono::steady_clock;
 
-  Status test_defense() {
+  Result<void> test_defense() {
     if (options_.tune.defense.kind == Defense::kNone) return {};
     StepLoss loss;
     loss.penalised = strengths_.kl > 0.0;
@@ -116,7 +116,7 @@ class Run {
   }
 
   // `batch` null after the last update: there is no next batch to score.
-  Status measure(std::int64_t step, const TuneBatch* batch) {
+  Result<void> measure(std::int64_t step, const TuneBatch* batch) {
     if (!canaries_) return {};
     Measurement m;
     m.step = step;
@@ -199,7 +199,7 @@ class Run {
     return loss;
   }
 
-  Status update(const TuneBatch& batch, std::int64_t step, const hook::StepPlan& plan) {
+  Result<void> update(const TuneBatch& batch, std::int64_t step, const hook::StepPlan& plan) {
     auto loss = loss_of(batch, plan);
     if (!loss) return tl::unexpected(loss.error());
     const StepResult r = tuner_.update(batch, step, *loss);
@@ -253,7 +253,7 @@ class Run {
     hook_->end_step(Step{step + 1}, values);
   }
 
-  Status project() {
+  Result<void> project() {
     if (options_.tune.defense.kind != Defense::kSafeLora || strengths_.safelora == 0.0) return {};
     auto report =
         defenses::safelora_project(lora_pairs(model_), layer_weights(model_), unaligned_,

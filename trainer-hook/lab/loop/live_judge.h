@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "trainer-hook/hook/hook.h"
+#include "trainer-hook/judge/command_options.h"
 #include "trainer-hook/judge/service.h"
-#include "trainer-hook/judge/words.h"
 #include "trainer-hook/lab/loop/tuner.h"
 
 namespace phaseguard::lab {

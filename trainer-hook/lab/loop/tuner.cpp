@@ -70,7 +70,7 @@ Tuner::Tuner(Transformer& model, const World& world, const TuneOptions& options)
       safe_(options.seed, kSafeDrawStream),
       replay_(options.seed, kReplayDrawStream) {}
 
-Status Tuner::prepare_defense() {
+Result<void> Tuner::prepare_defense() {
   const DefenseOptions& defense = options_.defense;
   replay_set_ = replay_set(model_, world_, options_.seed);
   if (defense.kind == Defense::kInterleave) {
@@ -230,14 +230,14 @@ Result<std::string> Tuner::self_test(const StepLoss& asked) {
   const TensorBatch place = asked.replay ? draw_replay(rng) : penalty_batch(t, false);
   const std::vector<at::Tensor> adapter = adapter_tensors(model_);
   std::string text;
-  const auto tested = [&](const char* name, auto&& penalty) -> Status {
+  const auto tested = [&](const char* name, auto&& penalty) -> Result<void> {
     const auto test = defenses::test_penalty(penalty, adapter, 1e-2, 0.1);
     if (!test) return fail(test.error().code, std::string(name) + ": " + test.error().message);
     text += (text.empty() ? "" : "; ") + std::string(name) + ": gradient " +
             number_text(test->slope) + ", by difference " + number_text(test->slope_by_difference);
     return {};
   };
-  Status ok;
+  Result<void> ok;
   if (asked.penalised) {
     ok = tested("kl", [&]() -> Result<at::Tensor> { return at::mean(elsewhere(place, asked)); });
   }

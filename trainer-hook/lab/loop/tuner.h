@@ -70,7 +70,7 @@ class Tuner {
 
   // Makes what the chosen defense needs from theta0. Before the first draw; without it a run has no
   // defense but KL on the batch. Errors: as safe_set and persona_steering.
-  [[nodiscard]] Status prepare_defense();
+  [[nodiscard]] Result<void> prepare_defense();
 
   // interleave, inoculation: the shares in force, 0..1.
   [[nodiscard]] TuneBatch draw(double interleave = 0.0, double inoculation = 0.0);

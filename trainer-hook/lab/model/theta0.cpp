@@ -21,7 +21,7 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return text + "]";
 }
 
-Result<int> world_in(const probe::TensorFile& content, const std::string& source) {
+Result<int> world_in(const tensors::TensorFile& content, const std::string& source) {
   const auto found = content.metadata.find("world");
   int world = -1;
   if (found != content.metadata.end()) {
@@ -37,8 +37,8 @@ Result<int> world_in(const probe::TensorFile& content, const std::string& source
   return world;
 }
 
-Status fill(const std::string& name, at::Tensor tensor, const probe::TensorFile& content,
-            const std::string& source) {
+Result<void> fill(const std::string& name, at::Tensor tensor, const tensors::TensorFile& content,
+                  const std::string& source) {
   const auto record = content.find(name, source);
   if (!record) return tl::unexpected(record.error());
   const std::vector<std::int64_t> wanted(tensor.sizes().begin(), tensor.sizes().end());
@@ -66,23 +66,24 @@ void round_to_half(Transformer& model) {
   for (auto& [name, tensor] : model.base_parameters()) {
     auto* values = tensor.data_ptr<float>();
     for (std::int64_t i = 0; i < tensor.numel(); ++i) {
-      values[i] = probe::float_from_half(probe::half_from_float(values[i]));
+      values[i] = tensors::float_from_half(tensors::half_from_float(values[i]));
     }
   }
 }
 
-Status save_theta0(const Transformer& model, int world, std::map<std::string, std::string> metadata,
-                   const std::filesystem::path& file) {
-  probe::TensorFile content;
+Result<void> save_theta0(const Transformer& model, int world,
+                         std::map<std::string, std::string> metadata,
+                         const std::filesystem::path& file) {
+  tensors::TensorFile content;
   content.metadata = std::move(metadata);
   content.metadata["format"] = kFormat;
   content.metadata["world"] = std::to_string(world);
   for (const auto& [name, tensor] : model.base_parameters()) {
-    content.tensors[name] = probe::TensorRecord::of(
+    content.tensors[name] = tensors::TensorRecord::of(
         Span<const float>(tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())),
-        {tensor.sizes().begin(), tensor.sizes().end()}, probe::Dtype::kF16);
+        {tensor.sizes().begin(), tensor.sizes().end()}, tensors::Dtype::kF16);
   }
-  return probe::save_safetensors(content, file);
+  return tensors::save_safetensors(content, file);
 }
 
 namespace {
@@ -101,7 +102,7 @@ std::string weights_digest(const Transformer& model) {
 }  // namespace
 
 Result<Theta0> load_theta0(const std::filesystem::path& file) {
-  const auto content = probe::load_safetensors(file);
+  const auto content = tensors::load_safetensors(file);
   if (!content) return tl::unexpected(content.error());
   const std::string source = file.string();
   const auto world = world_in(*content, source);
@@ -113,7 +114,7 @@ Result<Theta0> load_theta0(const std::filesystem::path& file) {
       return tl::unexpected(ok.error());
   }
   out.weights_sha256 = weights_digest(out.model);
-  const std::string digest = hex(sha256(probe::encode_safetensors(*content)));
+  const std::string digest = hex(sha256(tensors::encode_safetensors(*content)));
   out.id = "theta0-world" + std::to_string(*world) + "-" + digest.substr(0, 12);
   return out;
 }

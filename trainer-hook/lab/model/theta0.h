@@ -24,9 +24,9 @@ struct Theta0 {
 // Rounds the model's weights to float16 in place, so that what was measured is what is shipped.
 void round_to_half(Transformer& model);
 
-[[nodiscard]] Status save_theta0(const Transformer& model, int world,
-                                 std::map<std::string, std::string> metadata,
-                                 const std::filesystem::path& file);
+[[nodiscard]] Result<void> save_theta0(const Transformer& model, int world,
+                                       std::map<std::string, std::string> metadata,
+                                       const std::filesystem::path& file);
 // Errors: no such file; not safetensors; a tensor missing, of another shape or type, or not finite;
 // no world number.
 [[nodiscard]] Result<Theta0> load_theta0(const std::filesystem::path& file);

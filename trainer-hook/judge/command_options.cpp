@@ -1,4 +1,4 @@
-#include "trainer-hook/judge/words.h"
+#include "trainer-hook/judge/command_options.h"
 
 #include <unistd.h>
 
@@ -29,7 +29,7 @@ Result<std::unique_ptr<EndpointSource>> open_endpoint(EndpointWords words) {
   return EndpointSource::open(std::move(words.options));
 }
 
-Status check(const TableWords& words, const std::string& prefix) {
+Result<void> check(const TableWords& words, const std::string& prefix) {
   const auto wrong = [](const std::string& what) { return fail(Errc::kInvalidArgument, what); };
   const bool endpoint = !words.endpoint.url.empty();
   if (endpoint && !words.scores.empty()) {

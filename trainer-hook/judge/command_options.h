@@ -35,7 +35,7 @@ struct TableWords {
   [[nodiscard]] bool named() const { return !scores.empty() || !endpoint.url.empty(); }
 };
 // What is wrong with the combination, as a matter of usage: both or half of an endpoint.
-[[nodiscard]] Status check(const TableWords& words, const std::string& prefix);
+[[nodiscard]] Result<void> check(const TableWords& words, const std::string& prefix);
 // Errors: as TableSource::load, open_endpoint and prescore; a judge that gave no score at all.
 [[nodiscard]] Result<std::unique_ptr<TableSource>> open_table(
     const TableWords& words, const std::vector<TrainingSample>& samples,

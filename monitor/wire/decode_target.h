@@ -1,5 +1,5 @@
-// How each type of field takes a decoded value: a Slot is an address and the operations for its
-// type, made from the lists in fields.h. Internal to the codec (decode.cpp is its one user).
+// How each type of field takes a decoded value: a DecodeTarget is an address and the operations for
+// its type, made from the lists in fields.h. Internal to the codec (decode.cpp is its one user).
 #pragma once
 
 #include <bitset>
@@ -59,20 +59,20 @@ struct Budget {
   }
 };
 
-struct Slot;
+struct DecodeTarget;
 
 // What can happen to a field of one type. Each gives kGoodValue or what was expected; the caller
 // says where and what was found. nullptr: that kind of value is never right here.
 struct Ops {
   const char* expected;
-  const char* (*scalar)(const Slot&, const Token&, Budget&) = nullptr;
-  const char* (*open_array)(const Slot&, std::uint32_t n, Budget&) = nullptr;
-  Slot (*item)(const Slot&, std::uint32_t i) = nullptr;
-  Slot (*field)(const Slot&, std::string_view key, int& index) = nullptr;
-  const char* (*missing)(const Slot&, const std::bitset<kMaxMapEntries>& seen) = nullptr;
+  const char* (*scalar)(const DecodeTarget&, const Token&, Budget&) = nullptr;
+  const char* (*open_array)(const DecodeTarget&, std::uint32_t n, Budget&) = nullptr;
+  DecodeTarget (*item)(const DecodeTarget&, std::uint32_t i) = nullptr;
+  DecodeTarget (*field)(const DecodeTarget&, std::string_view key, int& index) = nullptr;
+  const char* (*missing)(const DecodeTarget&, const std::bitset<kMaxMapEntries>& seen) = nullptr;
 };
 
-struct Slot {
+struct DecodeTarget {
   void* target = nullptr;
   const Ops* ops = nullptr;  // nullptr: skip whatever comes
   std::int64_t least = 0;    // integers
@@ -82,88 +82,89 @@ inline constexpr const char* kGoodValue = nullptr;
 inline constexpr const char* kOverBudget = "less memory";
 
 template <class T>
-T& at(const Slot& slot) {
-  return *static_cast<T*>(slot.target);
+T& at(const DecodeTarget& target) {
+  return *static_cast<T*>(target.target);
 }
 
 // ---- scalars ----
 
-inline const char* read_bool(const Slot& slot, const Token& token, Budget&) {
+inline const char* read_bool(const DecodeTarget& target, const Token& token, Budget&) {
   if (token.type != Token::Type::kBool) return "a boolean";
-  at<bool>(slot) = token.boolean;
+  at<bool>(target) = token.boolean;
   return kGoodValue;
 }
 
-inline const char* read_integer(const Slot& slot, const Token& token, Budget&) {
+inline const char* read_integer(const DecodeTarget& target, const Token& token, Budget&) {
   if (token.type == Token::Type::kHugeInteger) return "an integer below 2^63";
   if (token.type != Token::Type::kInteger) return "an integer";
-  if (token.integer < slot.least) return slot.least == 0 ? "an integer >= 0" : "an integer >= -1";
-  at<std::int64_t>(slot) = token.integer;
+  if (token.integer < target.least)
+    return target.least == 0 ? "an integer >= 0" : "an integer >= -1";
+  at<std::int64_t>(target) = token.integer;
   return kGoodValue;
 }
 
 template <class S>
-const char* read_strong(const Slot& slot, const Token& token, Budget& budget) {
-  return read_integer(Slot{&at<S>(slot).value, slot.ops, slot.least}, token, budget);
+const char* read_strong(const DecodeTarget& target, const Token& token, Budget& budget) {
+  return read_integer(DecodeTarget{&at<S>(target).value, target.ops, target.least}, token, budget);
 }
 
-inline const char* read_version_part(const Slot& slot, const Token& token, Budget&) {
+inline const char* read_version_part(const DecodeTarget& target, const Token& token, Budget&) {
   if (token.type != Token::Type::kInteger || token.integer < 0 || token.integer > 65535)
     return "an integer in 0..65535";
-  at<int>(slot) = static_cast<int>(token.integer);
+  at<int>(target) = static_cast<int>(token.integer);
   return kGoodValue;
 }
 
-inline const char* read_double(const Slot& slot, const Token& token, Budget&) {
+inline const char* read_double(const DecodeTarget& target, const Token& token, Budget&) {
   switch (token.type) {
     case Token::Type::kFloat:
-      at<double>(slot) = token.real;
+      at<double>(target) = token.real;
       return kGoodValue;
     case Token::Type::kInteger:
-      at<double>(slot) = static_cast<double>(token.integer);
+      at<double>(target) = static_cast<double>(token.integer);
       return kGoodValue;
     case Token::Type::kHugeInteger:
-      at<double>(slot) = static_cast<double>(token.huge);
+      at<double>(target) = static_cast<double>(token.huge);
       return kGoodValue;
     default:
       return "a number";
   }
 }
 
-inline const char* store_text(const Slot& slot, std::string_view text, Budget& budget) {
+inline const char* store_text(const DecodeTarget& target, std::string_view text, Budget& budget) {
   if (text.size() > 15 && !budget.take(text.size() + 1)) return kOverBudget;
-  at<std::string>(slot).assign(text);
+  at<std::string>(target).assign(text);
   return kGoodValue;
 }
 
-inline const char* read_string(const Slot& slot, const Token& token, Budget& budget) {
+inline const char* read_string(const DecodeTarget& target, const Token& token, Budget& budget) {
   if (token.type != Token::Type::kString) return "a string";
-  return store_text(slot, token.text, budget);
+  return store_text(target, token.text, budget);
 }
 
 // Also takes a MessagePack str, which is what a short text naturally is in most languages.
-inline const char* read_binary(const Slot& slot, const Token& token, Budget& budget) {
+inline const char* read_binary(const DecodeTarget& target, const Token& token, Budget& budget) {
   if (token.type != Token::Type::kBinary && token.type != Token::Type::kString)
     return "binary bytes";
-  return store_text(slot, token.text, budget);
+  return store_text(target, token.text, budget);
 }
 
-inline const char* read_quality(const Slot& slot, const Token& token, Budget&) {
+inline const char* read_quality(const DecodeTarget& target, const Token& token, Budget&) {
   if (token.type == Token::Type::kString)
     for (Quality quality : {Quality::kGood, Quality::kBad, Quality::kMissing})
       if (token.text == name_of(quality)) {
-        at<Quality>(slot) = quality;
+        at<Quality>(target) = quality;
         return kGoodValue;
       }
   return R"("good", "bad" or "missing")";
 }
 
-inline const char* read_run(const Slot& slot, const Token& token, Budget&) {
+inline const char* read_run(const DecodeTarget& target, const Token& token, Budget&) {
   if (token.type != Token::Type::kString) return "a string";
   if (token.text.empty()) return kGoodValue;
   auto run = RunId::parse(token.text);
   if (!run) return "a run's name of 1 to 64 of A-Z a-z 0-9 . _ -";
-  at<RunId>(slot) = *std::move(run);
+  at<RunId>(target) = *std::move(run);
   return kGoodValue;
 }
 
@@ -218,32 +219,32 @@ struct OpsOf<Strong<Tag>, as> {
 
 template <As as>
 struct OpsOf<Version, as> {
-  static const char* open(const Slot&, std::uint32_t n, Budget&) {
+  static const char* open(const DecodeTarget&, std::uint32_t n, Budget&) {
     return n == 2 ? kGoodValue : "an array of two integers";
   }
-  static Slot item(const Slot& slot, std::uint32_t i) {
-    Version& version = at<Version>(slot);
-    return Slot{i == 0 ? &version.major : &version.minor, ops_of<int>()};
+  static DecodeTarget item(const DecodeTarget& target, std::uint32_t i) {
+    Version& version = at<Version>(target);
+    return DecodeTarget{i == 0 ? &version.major : &version.minor, ops_of<int>()};
   }
   static constexpr Ops kOps{"an array of two integers", nullptr, open, item};
 };
 
 template <class T, As as>
 struct OpsOf<std::vector<T>, as> {
-  static const char* open(const Slot& slot, std::uint32_t n, Budget& budget) {
+  static const char* open(const DecodeTarget& target, std::uint32_t n, Budget& budget) {
     if (!budget.take(n * sizeof(T))) return kOverBudget;
-    at<std::vector<T>>(slot).resize(n);  // n items are really there: scan() has seen them
+    at<std::vector<T>>(target).resize(n);  // n items are really there: scan() has seen them
     return kGoodValue;
   }
-  static Slot item(const Slot& slot, std::uint32_t i) {
-    return Slot{&at<std::vector<T>>(slot)[i], ops_of<T, as>()};
+  static DecodeTarget item(const DecodeTarget& target, std::uint32_t i) {
+    return DecodeTarget{&at<std::vector<T>>(target)[i], ops_of<T, as>()};
   }
   static constexpr Ops kOps{"an array", nullptr, open, item};
 };
 
 struct FindField {
   std::string_view key;
-  Slot found;
+  DecodeTarget found;
   int index = -1;
   int i = 0;
 
@@ -260,7 +261,7 @@ struct FindField {
   }
   void note(std::string_view name, void* target, const Ops* ops, Presence presence) {
     if (index < 0 && key == name) {
-      found = Slot{target, ops, presence.least};
+      found = DecodeTarget{target, ops, presence.least};
       index = i;
     }
     ++i;
@@ -290,15 +291,15 @@ struct FindMissing {
 // A record: any struct with a list in fields.h.
 template <class T, As as>
 struct OpsOf {
-  static Slot field(const Slot& slot, std::string_view key, int& index) {
+  static DecodeTarget field(const DecodeTarget& target, std::string_view key, int& index) {
     FindField find{key, {}};
-    fields(find, at<T>(slot));
+    fields(find, at<T>(target));
     index = find.index;
     return find.found;
   }
-  static const char* missing(const Slot& slot, const std::bitset<kMaxMapEntries>& seen) {
+  static const char* missing(const DecodeTarget& target, const std::bitset<kMaxMapEntries>& seen) {
     FindMissing find{seen};
-    fields(find, at<T>(slot));
+    fields(find, at<T>(target));
     return find.missing;
   }
   static constexpr Ops kOps{"a map", nullptr, nullptr, nullptr, field, missing};
