@@ -40,7 +40,7 @@ struct ProbeOptions {
   double l2 = 1e-2;
   CalibrationMethod calibration = CalibrationMethod::kPlatt;
   double false_alarm_rate = 0.05;  // target of the saved threshold
-  std::size_t stats::bootstrap = 1000;
+  std::size_t bootstrap = 1000;
   std::uint64_t seed = 0;
   std::string date;  // as the caller writes it; "" = not recorded
 };

@@ -119,10 +119,10 @@ std::string flagged_table(const Preflight& preflight, std::size_t most) {
   std::string out = "<h2>Flagged samples: " + std::to_string(summary.flagged.size()) + " of " +
                     std::to_string(summary.samples) + "</h2>";
   if (summary.share_llr) {
-    out += "<p>By persona ratio: " + html(evaluate::text_of(*summary.share_llr)) + "</p>";
+    out += "<p>By persona ratio: " + html(stats::text_of(*summary.share_llr)) + "</p>";
   }
   if (summary.share_judge) {
-    out += "<p>By the judge: " + html(evaluate::text_of(*summary.share_judge)) + "</p>";
+    out += "<p>By the judge: " + html(stats::text_of(*summary.share_judge)) + "</p>";
   }
   if (summary.flagged.empty()) return out;
   out += "<table>" + head({"sample", "why", "tokens", "L", "ratio", "judge", "text"});

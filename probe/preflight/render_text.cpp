@@ -69,8 +69,8 @@ void put_flagged(std::string& out, const Preflight& preflight, std::size_t most)
   const Summary& summary = preflight.summary;
   out += "\nflagged: " + std::to_string(summary.flagged.size()) + " of " +
          std::to_string(summary.samples) + " samples";
-  if (summary.share_llr) out += "; persona ratio " + evaluate::text_of(*summary.share_llr);
-  if (summary.share_judge) out += "; judge " + evaluate::text_of(*summary.share_judge);
+  if (summary.share_llr) out += "; persona ratio " + stats::text_of(*summary.share_llr);
+  if (summary.share_judge) out += "; judge " + stats::text_of(*summary.share_judge);
   out += "\n";
   for (std::size_t i = 0; i < std::min(most, summary.flagged.size()); ++i) {
     const Flagged& flagged = summary.flagged[i];

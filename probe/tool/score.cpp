@@ -137,8 +137,8 @@ void print_evaluation(const ScoreCommand& command, const ActivationProbe& fitted
   std::printf("  (bootstrap 95 %%: %zu resamples within class, seed %llu)\n", e.intervals.resamples,
               static_cast<unsigned long long>(command.seed));
   std::printf("  risk > %.6g (chosen for a false-alarm rate of %g): false alarms %s, hits %s\n",
-              fitted.threshold(), fitted.false_alarm_rate(),
-              evaluate::text_of(e.false_alarms).c_str(), evaluate::text_of(e.hits).c_str());
+              fitted.threshold(), fitted.false_alarm_rate(), stats::text_of(e.false_alarms).c_str(),
+              stats::text_of(e.hits).c_str());
   std::printf("  staleness %.3f sd\n", scored.staleness);
 }
 

@@ -19,7 +19,7 @@ std::string padded(const std::string& text, std::size_t width) {
 }
 
 std::string rate_text(const std::optional<stats::Rate>& rate) {
-  return rate ? evaluate::text_of(*rate) : "no such runs";
+  return rate ? stats::text_of(*rate) : "no such runs";
 }
 
 std::string lead_text(const ClassScore& score) {
