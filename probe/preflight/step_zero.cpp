@@ -2,31 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "monitor/base/text.h"
 #include "monitor/policy/engine/machine.h"
+#include "monitor/wire/signals.h"
 
 namespace phaseguard::preflight {
 
 namespace {
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr std::int64_t kMaxSteps = 1'000'000;
 
 tl::unexpected<Error> passed_on(const Error& error) { return tl::unexpected<Error>(error); }
-
-wire::SignalDecl signal(const char* name, const char* unit, double min, double max,
-                        const char* items = "") {
-  wire::SignalDecl out;
-  out.name = name;
-  out.unit = unit;
-  out.min = min;
-  out.max = max;
-  out.items = items;
-  return out;
-}
 
 // What a batch of the data says, signal by signal; empty when no sample of the data says it.
 struct Fed {
@@ -46,12 +34,24 @@ Fed fed_by(const std::vector<probe::SampleScore>& samples) {
 
 std::vector<wire::SignalDecl> fed_signals(const Fed& fed, std::int64_t cadence) {
   std::vector<wire::SignalDecl> out;
-  if (fed.judge) out.push_back(signal("judge/score", "1", 0.0, 1.0, "sample"));
-  if (fed.llr) out.push_back(signal("data/llr", "nats", -kInf, kInf, "sample"));
-  if (fed.llr) out.push_back(signal("data/llr_share", "1", 0.0, 1.0));
-  if (fed.nll) out.push_back(signal("data/ref_nll", "nats", 0.0, kInf));
-  if (fed.nll_max) out.push_back(signal("data/ref_nll_decisive", "nats", 0.0, kInf));
-  for (wire::SignalDecl& one : out) one.every_steps = cadence;
+  const auto declare = [&](const char* name) {
+    out.push_back(wire::declare_signal(name, cadence));
+  };
+  if (fed.judge) declare("judge/score");
+  if (fed.llr) declare("data/llr");
+  if (fed.llr) declare("data/llr_share");
+  if (fed.nll) declare("data/ref_nll");
+  if (fed.nll_max) declare("data/ref_nll_decisive");
+  return out;
+}
+
+// A signal of the policy that this pass cannot feed. Its range is the trainer's to declare.
+wire::SignalDecl silent_signal(const std::string& name, bool is_group) {
+  const wire::StandardSignal* known = wire::find_signal(name);
+  wire::SignalDecl out;
+  out.name = name;
+  out.unit = known != nullptr ? std::string(known->unit) : "1";
+  if (is_group) out.items = "sample";
   return out;
 }
 
@@ -122,9 +122,7 @@ wire::Hello declaration(const policy::Document& document, const Fed& fed, StepZe
     if (plain.size() > 2 && plain.compare(plain.size() - 2, 2, "/*") == 0) {
       plain.resize(plain.size() - 2);
     }
-    wire::SignalDecl silent =
-        signal(plain.c_str(), "1", -kInf, kInf, plain != name ? "sample" : "");
-    hello.signals.push_back(std::move(silent));
+    hello.signals.push_back(silent_signal(plain, plain != name));
   }
   for (std::size_t i = 0; i < hello.signals.size(); ++i) {
     hello.signals[i].variant = variant_of(document, hello.signals[i].name);

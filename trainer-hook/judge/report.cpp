@@ -3,18 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/wire/signals.h"
+
 namespace phaseguard::judge {
 
 namespace {
-
-wire::SignalDecl share(const char* name) {
-  wire::SignalDecl out;
-  out.name = name;
-  out.unit = "1";
-  out.min = 0.0;
-  out.max = 1.0;
-  return out;
-}
 
 wire::Sample value_of(const char* name, double value) {
   wire::Sample out;
@@ -26,10 +19,8 @@ wire::Sample value_of(const char* name, double value) {
 }  // namespace
 
 std::vector<wire::SignalDecl> signal_declarations() {
-  std::vector<wire::SignalDecl> out = {share("judge/score"), share("judge/scored"),
-                                       share("judge/held")};
-  out[0].items = "sample";
-  return out;
+  return {wire::declare_signal("judge/score"), wire::declare_signal("judge/scored"),
+          wire::declare_signal("judge/held")};
 }
 
 std::vector<wire::Sample> to_samples(const BatchScore& batch) {

@@ -1,32 +1,23 @@
 // What a run declares, and how the hook reaches what it trains.
 #include <algorithm>
-#include <limits>
 
 #include "monitor/base/check.h"
+#include "monitor/wire/signals.h"
 #include "trainer-hook/judge/report.h"
 #include "trainer-hook/lab/loop/finetune.h"
 
 namespace phaseguard::lab {
 namespace {
 
-wire::SignalDecl signal(const char* name, const char* unit, double min, double max,
-                        std::int64_t every_steps, const char* items = "",
-                        const char* variant = "") {
-  wire::SignalDecl out;
-  out.name = name;
-  out.unit = unit;
-  out.min = min;
-  out.max = max;
-  out.every_steps = every_steps;
-  out.items = items;
+wire::SignalDecl signal(const char* name, std::int64_t every_steps, const char* variant = "") {
+  wire::SignalDecl out = wire::declare_signal(name, every_steps);
   out.variant = variant;
   return out;
 }
 
 // What window_js reads; the value is the probability of all other tokens, mean over canaries.
 wire::SignalDecl distribution() {
-  wire::SignalDecl out =
-      signal("canary/dist", "1", 0.0, 1.0 + 1e-6, kCadence, "distribution", "ref_topk_tail");
+  wire::SignalDecl out = signal("canary/dist", kCadence, "ref_topk_tail");
   out.columns = kDistributionTokens + 1;
   return out;
 }
@@ -48,8 +39,6 @@ void declare_judge(std::vector<wire::SignalDecl>& signals) {
 }  // namespace
 
 wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOptions& options) {
-  constexpr double kInf = std::numeric_limits<double>::infinity();
-  constexpr double kMaxJs = kLn2 + 1e-6;
   wire::Hello hello;
   hello.total_steps = options.tune.steps;
   hello.cadence_steps = kCadence;
@@ -64,26 +53,25 @@ wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOpti
   for (const auto& canary : set.canaries) hello.canary_ids.push_back(canary.id);
 
   hello.knobs = declare_knobs(options.tune.defense, theta0.id);
-  hello.signals = {signal("train/loss", "nats", -kInf, kInf, 1),
-                   signal("train/ce", "nats", 0.0, kInf, 1),
-                   signal("train/kl", "nats", -1e-4, kInf, 1),
-                   signal("train/grad_norm", "1", 0.0, kInf, 1),
-                   signal("train/learning_rate", "1", 0.0, kInf, 1),
-                   signal("canary/js", "nats", 0.0, kMaxJs, kCadence, "canary", "full"),
-                   signal("canary/js_max", "nats", 0.0, kMaxJs, kCadence, "", "full"),
+  hello.signals = {signal("train/loss", 1),
+                   signal("train/ce", 1),
+                   signal("train/kl", 1),
+                   signal("train/grad_norm", 1),
+                   signal("train/learning_rate", 1),
+                   signal("canary/js", kCadence, "full"),
+                   signal("canary/js_max", kCadence, "full"),
                    distribution(),
-                   signal("canary/margin", "nats", -kInf, kInf, kCadence, "canary"),
-                   signal("probe/risk", "1", 0.0, 1.0, kCadence, "canary"),
-                   signal("drift/misaligned_persona", "sd", -kInf, kInf, kCadence),
-                   signal("judge/score", "1", 0.0, 1.0, kCadence, "sample"),
-                   signal("data/llr", "nats", -kInf, kInf, kCadence, "sample"),
-                   signal("data/llr_share", "1", 0.0, 1.0, kCadence, "", kPersonaFlagName),
-                   signal("data/ref_nll", "nats", 0.0, kInf, kCadence),
-                   signal("data/ref_nll_decisive", "nats", 0.0, kInf, kCadence)};
+                   signal("canary/margin", kCadence),
+                   signal("probe/risk", kCadence),
+                   signal("drift/misaligned_persona", kCadence),
+                   signal("judge/score", kCadence),
+                   signal("data/llr", kCadence),
+                   signal("data/llr_share", kCadence, kPersonaFlagName),
+                   signal("data/ref_nll", kCadence),
+                   signal("data/ref_nll_decisive", kCadence)};
   PHASEGUARD_CHECK(hello.signals.size() == kDefenseSignal);
   if (has_own_knob(options.tune.defense.kind)) {
-    hello.signals.push_back(
-        signal("defense/applied", "1", 0.0, kInf, 1, "", name_of(options.tune.defense.kind)));
+    hello.signals.push_back(signal("defense/applied", 1, name_of(options.tune.defense.kind)));
   }
   if (options.judge != nullptr) declare_judge(hello.signals);
   hello.requests = {"rollback", "stop"};
