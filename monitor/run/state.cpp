@@ -27,6 +27,7 @@ void add_segment(RunState& state, const wire::Message& m, std::int64_t segment, 
   state.segment = segment;
   state.segments.push_back({state.attempt, segment, start, from, m.header.t, m.header.seq});
   for (auto& [name, signal] : state.signals) signal.series.break_here();
+  for (auto& [source, derived] : state.derived) begin_segment(derived);
   for (auto& [name, knob] : state.knobs) {
     extend(knob.on_decided, state, start, knob.decided_value);
     extend(knob.on_applied, state, start, rollback ? knob.applied_value : 0.0);
@@ -36,6 +37,23 @@ void add_segment(RunState& state, const wire::Message& m, std::int64_t segment, 
       knob.decided.append(start, m.header.t, knob.decided_value, Quality::kGood);
       knob.applied.append(start, m.header.t, knob.applied_value, Quality::kGood);
     }
+  }
+}
+
+// The series that the policy's detectors watch and that are no signals; one that was there goes on.
+void follow_sources(RunState& state) {
+  std::map<std::string, Derived> before = std::move(state.derived);
+  state.derived.clear();
+  if (!state.policy || !state.hello) return;
+  for (const wire::DetectorInfo& detector : state.policy->detectors) {
+    auto derived = derived_from(detector.signal, *state.hello);
+    if (!derived) continue;
+    if (const auto known = before.find(detector.signal); known != before.end()) {
+      derived->series = std::move(known->second.series);
+      derived->last = known->second.last;
+      before.erase(known);
+    }
+    state.derived.emplace(detector.signal, std::move(*derived));
   }
 }
 
@@ -51,7 +69,9 @@ void fold_hello(RunState& state, const wire::Message& m, const wire::Hello& hell
     auto& signal = state.signals[declaration.name];
     signal.declaration = declaration;
     signal.declared = true;
+    signal.is_item = false;
   }
+  follow_sources(state);
   for (const auto& declaration : hello.knobs) {
     auto& knob = state.knobs[declaration.name];
     knob.declaration = declaration;
@@ -72,7 +92,8 @@ void fold_hello(RunState& state, const wire::Message& m, const wire::Hello& hell
   }
 }
 
-void add_point(SignalState& signal, const wire::Message& m, double value, bool missing) {
+void add_point(RunState& state, SignalState& signal, const wire::Message& m, double value,
+               bool missing) {
   const Quality quality = missing           ? Quality::kMissing
                           : signal.declared ? wire::assess(signal.declaration, value)
                                             : wire::assess(wire::SignalDecl{}, value);
@@ -84,6 +105,9 @@ void add_point(SignalState& signal, const wire::Message& m, double value, bool m
   ++(quality == Quality::kGood  ? signal.good
      : quality == Quality::kBad ? signal.bad
                                 : signal.missing);
+  for (auto& [source, derived] : state.derived) {
+    take_value(derived, signal.declaration.name, m.header.step, m.header.t, quality, value);
+  }
 }
 
 // Per-canary values as series of their own.
@@ -99,8 +123,9 @@ void fold_items(RunState& state, const wire::Message& m, const wire::Sample& sam
       signal.declaration.name = name;
       signal.declaration.items.clear();
       signal.declared = true;
+      signal.is_item = true;
     }
-    add_point(signal, m, sample.items[i], sample.missing);
+    add_point(state, signal, m, sample.items[i], sample.missing);
   }
 }
 
@@ -108,7 +133,10 @@ void fold_report(RunState& state, const wire::Message& m, const wire::Report& re
   for (const auto& sample : report.samples) {
     auto& signal = state.signals[sample.signal];
     if (signal.declaration.name.empty()) signal.declaration.name = sample.signal;
-    add_point(signal, m, sample.value, sample.missing);
+    add_point(state, signal, m, sample.value, sample.missing);
+    for (auto& [source, derived] : state.derived) {
+      take_items(derived, signal.declaration, sample, m.header.step, m.header.t);
+    }
     signal.items = sample.items;
     signal.lower = sample.lower;
     signal.upper = sample.upper;
@@ -224,6 +252,7 @@ struct Folder {
   void operator()(const wire::PolicyLoaded& body) const {
     state.policy = body;
     state.mode = body.mode;
+    follow_sources(state);
   }
   void operator()(const wire::Command& body) const {
     state.commands.push({m.header.seq, m.header.step, m.header.t, body});

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "monitor/run/derived.h"
 #include "monitor/run/series.h"
 #include "monitor/wire/messages.h"
 
@@ -45,6 +46,7 @@ struct Entry {
 struct SignalState {
   wire::SignalDecl declaration;  // of the last Hello that names it; name alone when none does
   bool declared = false;
+  bool is_item = false;  // one canary's values of a signal whose items are canaries
   Series series;
   double value = wire::kNaN;  // last one, raw: what the trainer sent, even when BAD
   Quality quality = Quality::kMissing;
@@ -125,6 +127,8 @@ struct RunState {
   // By signal name, plus one derived series `canary/js/<canary id>` per item of a signal whose
   // items are canaries.
   std::map<std::string, SignalState> signals;
+  // What detectors of the policy watch that is no signal, by DetectorInfo::signal.
+  std::map<std::string, Derived> derived;
   std::map<std::string, KnobState> knobs;
 
   std::optional<wire::PolicyLoaded> policy;
