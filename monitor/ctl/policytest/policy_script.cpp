@@ -17,10 +17,22 @@ using Words = std::vector<std::string>;
 
 constexpr const char* kFence = "\"\"\"";
 
+// Where the inline policy begins: its line has nothing else, since a comment may name it.
+std::size_t opening_of(const std::string& text) {
+  const std::string opening = std::string("policy ") + kFence;
+  std::size_t at = text.find(opening);
+  while (at != std::string::npos) {
+    const std::size_t before = at == 0 ? std::string::npos : text.find_last_not_of(" \t", at - 1);
+    if (before == std::string::npos || text[before] == '\n') break;
+    at = text.find(opening, at + 1);
+  }
+  return at;
+}
+
 // The inline policy between two lines of three quotes, which are blanked out of the script so that
 // line numbers stay.
 Result<std::optional<std::string>> cut_inline(std::string& text, const std::string& file) {
-  const std::size_t begin = text.find(std::string("policy ") + kFence);
+  const std::size_t begin = opening_of(text);
   if (begin == std::string::npos) return std::nullopt;
   const std::size_t from = text.find('\n', begin);
   const std::size_t to = text.find(std::string("\n") + kFence, begin);

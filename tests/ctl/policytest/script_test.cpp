@@ -57,6 +57,13 @@ TEST_CASE("a test passes when everything that came was expected", "[ctl][script]
               .find("at floor") != std::string::npos);  // its declared cadence is 5
 }
 
+TEST_CASE("a comment may name the lines of an inline policy", "[ctl][script]") {
+  auto script = parsed("# a policy stands between policy \"\"\" and \"\"\"\n" + kHead +
+                       "test \"t\"\nseries judge/score: 0.1x2\n");
+  INFO((script ? "" : script.error().message));
+  REQUIRE(script.has_value());
+}
+
 TEST_CASE("what is not expected fails the test, unless others are allowed", "[ctl][script]") {
   const std::string only_rule = std::string(kFires) + "at 15: rule.defend latched\n";
   const std::string found = play(only_rule);
