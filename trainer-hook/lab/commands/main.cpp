@@ -102,7 +102,7 @@ void add_defense_options(CLI::App* sub, FinetuneCommand& command, DefenseWords& 
       "--strength", words.strength,
       "Of its knob before any decision: weight of kl, replay-kl and ldifs; threshold (or number of "
       "layers) of safelora; share of interleave and inoculation; alpha of steering; 0..1 of "
-      "weighting; n of best-of-n, 8 (default: what docs/LAB_RESULTS.md shows)");
+      "weighting; n of best-of-n, 8 (default: what docs/lab/LAB_RESULTS.md shows)");
   sub->add_option("--kl-direction", words.direction, "KL(theta||theta0) or KL(theta0||theta)")
       ->check(CLI::IsMember({"model_ref", "ref_model"}))
       ->capture_default_str();

@@ -19,7 +19,7 @@ struct Entry {
   const char* name;
   const char* knob;  // null: none of its own
   double Strengths::*value;
-  double initial;  // default strength, from LAB_RESULTS.md
+  double initial;  // default strength, from docs/lab/LAB_RESULTS.md
   double max;
 };
 constexpr std::array<Entry, 9> kEntries{{
