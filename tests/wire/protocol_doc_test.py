@@ -18,7 +18,7 @@ def main():
     found += [f"docs/PROTOCOL.md: the key `{k}` is mandatory somewhere, and not marked ●"
               for k in sorted(needed) if f"`{k}` ●" not in page]
 
-    example = re.search(r"```\n(8b .*?)```", page, re.S).group(1)
+    example = re.search(r"```hex\n(8b .*?)```", page, re.S).group(1)
     hexadecimal = "".join(re.sub(r"\s", "", re.split(r'\s+"|\s{2,}map', line)[0]) for line in example.splitlines())
     if hexadecimal != (source / "tests/data/wire/v1/heartbeat.bin").read_bytes().hex():
         found.append("docs/PROTOCOL.md: the example is not the golden heartbeat")
