@@ -129,6 +129,17 @@ class Commands:
             for name in (words[1].split(",") if len(words) > 1 else [""]):
                 self.check(file, line, [words[0], *([name] if name else []), *words[2:]])
 
+    def check_row(self, file, text):
+        """The table row of a page that lists the commands of `phaseguard` names each, and no other."""
+        for number, line in enumerate(text.split("\n"), 1):
+            if not line.startswith("| `phaseguard` |"):
+                continue
+            named = {span.split()[0] for span in re.findall(r"`([^`]+)`", line.split("|", 2)[2])}
+            real = set(self.help.of(("phaseguard",))[1])
+            for word, what in ((real - named, "does not name"), (named - real, "names, and the program does not have,")):
+                if word:
+                    raise Wrong(file, number, f"the row of `phaseguard` {what} {', '.join(sorted(word))}")
+
     def check_shell(self, block):
         done = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True)
         if done.returncode != 0:

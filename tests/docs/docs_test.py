@@ -68,7 +68,7 @@ class Checker:
     def page(self, text, name):
         """All findings of one page."""
         found, wrong = blocks.blocks_of(text, name)
-        todo = [(self.block, b) for b in found]
+        todo = [(self.block, b) for b in found] + [(lambda _: self.commands.check_row(name, text), None)]
         for line, span in blocks.spans_of(text):
             if TOML_SPAN.match(span):
                 todo.append((self.pair, blocks.Block(name, line, ["pair"], span + "\n")))
