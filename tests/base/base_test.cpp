@@ -1,7 +1,9 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "monitor/base/base64.h"
 #include "monitor/base/sha256.h"
+#include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/base/types.h"
 #include "tests/support/catch.h"
@@ -40,4 +42,41 @@ TEST_CASE("numbers read back as the same double", "[base]") {
 
 TEST_CASE("SHA-256 of the empty string", "[base][golden]") {
   CHECK(hex(sha256("")) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+TEST_CASE("base64 as RFC 4648 has it", "[base][golden]") {
+  CHECK(base64("").empty());
+  CHECK(base64("f") == "Zg==");
+  CHECK(base64("fo") == "Zm8=");
+  CHECK(base64("foobar") == "Zm9vYmFy");
+  CHECK(base64({"\x00\xfb\xff", 3}) == "APv/");
+}
+
+TEST_CASE("numbers in tables are short, and say when they are none", "[base]") {
+  CHECK(short_number(0.307123) == "0.3071");
+  CHECK(short_number(0.307123, 3) == "0.307");
+  CHECK(short_number(1.2e-5) == "1.2e-05");
+  CHECK(short_number(123456.0) == "1.235e+05");
+  CHECK(short_number(2.0) == "2");
+  CHECK(short_number(std::nan("")) == "-");
+  CHECK(short_number(INFINITY) == "inf");
+  CHECK(short_number(INFINITY, 3, "none") == "none");
+  CHECK(short_number(-INFINITY, 3, "none") == "-inf");
+  CHECK(percent(0.12345) == "12.3 %");
+  CHECK(percent(1.0) == "100.0 %");
+  CHECK(counted(1, "run") == "1 run");
+  CHECK(counted(0, "run") == "0 runs");
+  CHECK(counted(2, "policy", "policies") == "2 policies");
+}
+
+TEST_CASE("columns line up, also behind characters of several bytes", "[base]") {
+  CHECK(padded("ab", 4) == "ab  ");
+  CHECK(padded("\xc3\xa9", 3) == "\xc3\xa9  ");
+  CHECK(padded("abcd", 4) == "abcd ");  // never touches the next column
+  CHECK(padded("abcd", 4, 0) == "abcd");
+  CHECK(padded("a", 4, 2) == "a   ");
+  CHECK(right_aligned("\xc3\xa9", 3) == "  \xc3\xa9");
+  CHECK(right_aligned("abcd", 3) == "abcd");
+  CHECK(plain("a\x1b\"") == "a\\x1b\\\"");
+  CHECK(plain("abcdef", 3) == "abc...");
 }
