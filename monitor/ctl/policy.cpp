@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "monitor/base/table_text.h"
 #include "monitor/ctl/backtest/trace.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"

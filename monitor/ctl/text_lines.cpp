@@ -1,9 +1,6 @@
 #include "monitor/ctl/text_lines.h"
 
-#include <array>
 #include <charconv>
-#include <cmath>
-#include <cstdio>
 
 namespace phaseguard::ctl {
 
@@ -85,17 +82,6 @@ std::optional<double> parse_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
   return value;
-}
-
-std::string short_number(double value) {
-  if (std::isnan(value)) return "-";
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.4g", value);
-  return text.data();
-}
-
-std::string counted(std::int64_t n, const std::string& thing) {
-  return std::to_string(n) + " " + thing + (n == 1 ? "" : "s");
 }
 
 }  // namespace phaseguard::ctl

@@ -30,10 +30,4 @@ struct TextLine {
 [[nodiscard]] std::optional<std::int64_t> parse_integer(std::string_view text);
 [[nodiscard]] std::optional<double> parse_number(std::string_view text);
 
-// "3.14", four significant digits; "-" for what is not defined. For tables.
-[[nodiscard]] std::string short_number(double value);
-
-// "1 run", "2 runs".
-[[nodiscard]] std::string counted(std::int64_t n, const std::string& thing);
-
 }  // namespace phaseguard::ctl

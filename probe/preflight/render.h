@@ -1,5 +1,5 @@
-// A pre-flight as text for a terminal, as JSON for a program, and as one HTML page for a reader:
-// self-contained, no script, no network. Pure; any thread.
+// A pre-flight as text for a terminal, as JSON for a program, and as one HTML page for a reader
+// (monitor/page/page.h). Pure; any thread.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -24,8 +24,5 @@ struct Preflight {
 [[nodiscard]] std::string text_of(const Preflight& preflight, std::size_t max_flagged = 10);
 [[nodiscard]] nlohmann::json json_of(const Preflight& preflight);  // all samples, all flags
 [[nodiscard]] std::string page_of(const Preflight& preflight, std::size_t max_flagged = 200);
-
-// "0.23", "1.2e-05"; "none" for infinity, "-" for NaN.
-[[nodiscard]] std::string short_number(double value);
 
 }  // namespace phaseguard::preflight

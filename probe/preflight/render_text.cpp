@@ -1,8 +1,6 @@
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <cstdio>
 
+#include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "probe/preflight/render.h"
 
@@ -10,31 +8,22 @@ namespace phaseguard::preflight {
 
 namespace {
 
-std::string padded(std::string text, std::size_t width) {
-  if (text.size() < width) text.append(width - text.size(), ' ');
-  return text + "  ";
-}
-
-std::string right(const std::string& text, std::size_t width) {
-  return (text.size() < width ? std::string(width - text.size(), ' ') : "") + text;
-}
-
 void put_columns(std::string& out, const Summary& summary) {
-  out += "\n" + padded("", 36);
+  out += "\n" + padded("", 38, 2);
   for (const char* head :
        {"n", "bad", "missing", "5 %", "25 %", "median", "75 %", "95 %", "mean"}) {
-    out += right(head, 9);
+    out += right_aligned(head, 9);
   }
   out += "\n";
   for (const Column* column : {&summary.nll, &summary.nll_max, &summary.llr, &summary.judge}) {
-    out += padded(column->name, 36);
+    out += padded(column->name, 38, 2);
     for (std::size_t count : {column->n, column->bad, column->missing}) {
-      out += right(std::to_string(count), 9);
+      out += right_aligned(std::to_string(count), 9);
     }
     if (column->quantiles) {
       const Quantiles& q = *column->quantiles;
       for (double value : {q.p05, q.p25, q.p50, q.p75, q.p95, q.mean}) {
-        out += right(short_number(value), 9);
+        out += right_aligned(shown(value), 9);
       }
     }
     out += "\n";
@@ -48,10 +37,11 @@ void put_critical(std::string& out, const Summary& summary) {
   out += std::string("L: ") +
          (summary.decisive ? "each answer's most surprising token" : "mean per answer token") +
          ", nats\n";
-  out += padded("", 12) + right("L", 9) + right("lambda*", 10) + right("2 / L", 10) + "\n";
+  out += padded("", 14, 2) + right_aligned("L", 9) + right_aligned("lambda*", 10) +
+         right_aligned("2 / L", 10) + "\n";
   for (const auto& one : summary.critical) {
-    out += padded(one.at, 12) + right(short_number(one.nll), 9) +
-           right(short_number(one.lambda), 10) + right(short_number(one.approximate), 10) + "\n";
+    out += padded(one.at, 14, 2) + right_aligned(shown(one.nll), 9) +
+           right_aligned(shown(one.lambda), 10) + right_aligned(shown(one.approximate), 10) + "\n";
   }
 }
 
@@ -59,9 +49,9 @@ void put_noise(std::string& out, const Summary& summary) {
   if (!summary.noise) return;
   const JudgeNoise& noise = *summary.noise;
   out += "\njudge on " + std::to_string(noise.n) +
-         " samples known to be harmless: " + short_number(noise.score);
-  out += noise.has_dead_zone ? "; dead zone of a risk law: 0 up to " + short_number(noise.lower) +
-                                   ", full from " + short_number(noise.upper) + "\n"
+         " samples known to be harmless: " + shown(noise.score);
+  out += noise.has_dead_zone ? "; dead zone of a risk law: 0 up to " + shown(noise.lower) +
+                                   ", full from " + shown(noise.upper) + "\n"
                              : "; no dead zone is left\n";
 }
 
@@ -75,7 +65,7 @@ void put_flagged(std::string& out, const Preflight& preflight, std::size_t most)
   for (std::size_t i = 0; i < std::min(most, summary.flagged.size()); ++i) {
     const Flagged& flagged = summary.flagged[i];
     const auto& sample = preflight.samples[flagged.index];
-    out += "  " + padded(sample.id.substr(0, 12), 12) + flagged.why;
+    out += "  " + padded(sample.id.substr(0, 12), 14, 2) + flagged.why;
     if (!sample.text.empty()) out += "  " + phaseguard::quoted(sample.text, 90);
     out += "\n";
   }
@@ -92,7 +82,7 @@ void put_policy(std::string& out, const StepZero& policy) {
     const auto& now = policy.rules[i];
     const auto& after = policy.rules_after[i];
     out +=
-        "  rule " + padded(now.rule, 18) + "step 0: " + now.state + ", " +
+        "  rule " + padded(now.rule, 20, 2) + "step 0: " + now.state + ", " +
         std::to_string(now.votes) + " of " + std::to_string(now.needed) +
         " votes;  then: " + after.state + ", " + std::to_string(after.votes) + " votes" +
         (after.fired_step.value >= 0 ? ", fired at step " + std::to_string(after.fired_step.value)
@@ -102,10 +92,10 @@ void put_policy(std::string& out, const StepZero& policy) {
   for (std::size_t i = 0; i < policy.detectors.size(); ++i) {
     const auto& now = policy.detectors[i];
     const auto& after = policy.detectors_after[i];
-    out += "  detector " + padded(now.detector, 14) + padded(now.signal, 18) +
-           "step 0: " + short_number(now.value) + ";  last: " + short_number(after.value) +
-           ", compared: " + short_number(after.statistic) + (after.voting ? " > " : " against ") +
-           short_number(after.threshold) + (after.voting ? ", votes" : "") + "\n";
+    out += "  detector " + padded(now.detector, 16, 2) + padded(now.signal, 20, 2) +
+           "step 0: " + shown(now.value) + ";  last: " + shown(after.value) +
+           ", compared: " + shown(after.statistic) + (after.voting ? " > " : " against ") +
+           shown(after.threshold) + (after.voting ? ", votes" : "") + "\n";
   }
   for (const Decided& decided : policy.decisions) {
     out += "  step " + std::to_string(decided.step) + ": " + decided.summary + "\n";
@@ -119,14 +109,6 @@ void put_policy(std::string& out, const StepZero& policy) {
 }
 
 }  // namespace
-
-std::string short_number(double value) {
-  if (std::isnan(value)) return "-";
-  if (std::isinf(value)) return value > 0 ? "none" : "-inf";
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.3g", value);
-  return text.data();
-}
 
 std::string text_of(const Preflight& preflight, std::size_t max_flagged) {
   const Summary& summary = preflight.summary;

@@ -1,9 +1,7 @@
 #include "probe/preflight/summary.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <utility>
 
@@ -16,12 +14,6 @@ namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kMinDeadZone = 1.0 / 3.0;  // f from which a dead zone is empty
-
-std::string short_text(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.3g", value);
-  return text.data();
-}
 
 template <class Value>
 Column column_of(const char* name, const char* unit, double min, double max,
@@ -80,12 +72,12 @@ void flag_samples(const std::vector<probe::SampleScore>& samples, const Options&
     const double ratio = flag_ratio(samples[i]), judge = samples[i].judge;
     if (std::isfinite(ratio) && ratio > options.flag_llr) {
       ++by_llr;
-      why = "persona ratio " + short_text(ratio) + " > " + short_text(options.flag_llr);
+      why = "persona ratio " + shown(ratio) + " > " + shown(options.flag_llr);
     }
     if (good_judge(judge) && judge > options.flag_judge) {
       ++by_judge;
-      why += (why.empty() ? "judge " : ", judge ") + short_text(judge) + " > " +
-             short_text(options.flag_judge);
+      why +=
+          (why.empty() ? "judge " : ", judge ") + shown(judge) + " > " + shown(options.flag_judge);
     }
     if (!why.empty()) out.flagged.push_back({i, std::move(why)});
   }
@@ -110,9 +102,9 @@ void warn_of_lambda(Summary& out) {
                                    [](const auto& c) { return c.at == "median"; });
   if (!out.lambda || median == out.critical.end()) return;
   const std::string limit =
-      "lambda* = " + short_text(median->lambda) + " of the median L = " + short_text(median->nll);
+      "lambda* = " + shown(median->lambda) + " of the median L = " + shown(median->nll);
   if (*out.lambda > median->lambda) {
-    out.warnings.push_back("a KL weight of " + short_text(*out.lambda) + " (" + out.lambda_from +
+    out.warnings.push_back("a KL weight of " + shown(*out.lambda) + " (" + out.lambda_from +
                            ") is above " + limit +
                            " nats: while it is in force, half of this data set is not learned");
   }
@@ -120,9 +112,9 @@ void warn_of_lambda(Summary& out) {
   out.lambda_on_clean = *out.lambda * out.noise->score;
   if (*out.lambda_on_clean > median->lambda) {
     out.warnings.push_back(
-        "lambda times the judge's score on clean data, " + short_text(*out.lambda) + " x " +
-        short_text(out.noise->score) + " = " + short_text(*out.lambda_on_clean) + ", exceeds " +
-        limit + ": a law that follows the score without a dead zone stops a harmless task");
+        "lambda times the judge's score on clean data, " + shown(*out.lambda) + " x " +
+        shown(out.noise->score) + " = " + shown(*out.lambda_on_clean) + ", exceeds " + limit +
+        ": a law that follows the score without a dead zone stops a harmless task");
   }
 }
 
@@ -134,7 +126,7 @@ void warn_of_columns(Summary& out) {
                            " are BAD (outside their range) and counted nowhere");
   }
   if (out.noise && !out.noise->has_dead_zone) {
-    out.warnings.push_back("the judge scores clean data " + short_text(out.noise->score) +
+    out.warnings.push_back("the judge scores clean data " + shown(out.noise->score) +
                            ", a third or more: no dead zone is left, its score separates nothing");
   }
   if (out.nll.n == 0 && out.nll_max.n == 0) {

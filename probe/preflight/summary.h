@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "monitor/base/result.h"
+#include "monitor/base/table_text.h"
 #include "monitor/stats/wilson.h"
 #include "probe/files/samples.h"
 
@@ -86,5 +87,8 @@ struct Summary {
 
 // The ratio that a flag level is compared with: floored per token where the file has that.
 [[nodiscard]] double flag_ratio(const probe::SampleScore& sample);
+
+// "0.23"; an infinite KL weight is "none": there is no weight that keeps it from being learned.
+[[nodiscard]] inline std::string shown(double value) { return short_number(value, 3, "none"); }
 
 }  // namespace phaseguard::preflight

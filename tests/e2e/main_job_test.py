@@ -268,7 +268,7 @@ def pictures_are_drawn(place, root):
     report = root / "report.html"
     run(BIN / "phaseguard", "report", place.file("bad-1"), place.file("good-1"), "-o", report, check=0)
     html = report.read_text()
-    assert "<svg" in html and "http://" not in html.replace("http://www.w3.org", "") and "https://" not in html
+    assert "<svg" in html and "http://" not in html and "https://" not in html
     print("pictures and report: drawn")
 
 

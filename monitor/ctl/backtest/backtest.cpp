@@ -4,8 +4,10 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <numeric>
 #include <utility>
 
+#include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/text_lines.h"
 
@@ -167,12 +169,6 @@ void score_floor(PolicyScore& policy) {
   if (agree && !policy.runs.empty()) policy.floor = policy.runs.front().trace.floor;
 }
 
-double total(const std::vector<double>& values) {
-  double sum = 0.0;
-  for (const double value : values) sum += value;
-  return sum;
-}
-
 double measured(const PolicyScore& policy, const Criterion& criterion) {
   const std::string& what = criterion.measure;
   const auto& hits = policy.malicious.acted;
@@ -181,8 +177,8 @@ double measured(const PolicyScore& policy, const Criterion& criterion) {
   if (what == "detection_lower") return hits ? hits->lower : wire::kNaN;
   if (what == "false_alarm") return alarms ? alarms->rate : wire::kNaN;
   if (what == "false_alarm_upper") return alarms ? alarms->upper : wire::kNaN;
-  if (what == "lambda_steps_malicious") return hits ? total(policy.malicious.spent) : wire::kNaN;
-  if (what == "lambda_steps_harmless") return alarms ? total(policy.harmless.spent) : wire::kNaN;
+  if (what == "lambda_steps_malicious") return hits ? sum_of(policy.malicious.spent) : wire::kNaN;
+  if (what == "lambda_steps_harmless") return alarms ? sum_of(policy.harmless.spent) : wire::kNaN;
   if (what == "lead_steps") {
     const auto median = median_of(policy.malicious.leads);
     return median ? static_cast<double>(*median) : wire::kNaN;
@@ -256,6 +252,10 @@ std::string Backtest::raised_remark() const {
          std::to_string(first.value) + ": what was measured after that was measured under it" +
          (options.until_raise ? ". Detectors' values are taken from before it."
                               : ". --until-raise takes the detectors' values from before it.");
+}
+
+double sum_of(const std::vector<double>& spent) {
+  return std::accumulate(spent.begin(), spent.end(), 0.0);
 }
 
 std::optional<std::int64_t> median_of(const std::vector<std::int64_t>& ascending) {

@@ -105,6 +105,9 @@ struct Backtest {
                                         const std::vector<std::string>& run_files,
                                         const BacktestOptions& options);
 
+// Lambda x steps of all knobs together; none: 0.
+[[nodiscard]] double sum_of(const std::vector<double>& spent);
+
 // Median of ascending values, the lower one of two; none: empty.
 [[nodiscard]] std::optional<std::int64_t> median_of(const std::vector<std::int64_t>& ascending);
 

@@ -1,43 +1,19 @@
 #include "monitor/ctl/backtest/backtest_plots.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <map>
 
 #include "monitor/base/html.h"
-#include "monitor/ctl/svg_plot.h"
-#include "monitor/ctl/text_lines.h"
+#include "monitor/base/table_text.h"
+#include "monitor/page/svg.h"
 
 namespace phaseguard::ctl {
 
 namespace {
 
-std::string px(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.1f", value);
-  return text.data();
-}
-
-std::string text_at(double x, double y, const std::string& style, const std::string& text) {
-  return "<text x='" + px(x) + "' y='" + px(y) + "' class='" + style + "'>" + html(text) +
-         "</text>";
-}
-
-std::string line(double x1, double y1, double x2, double y2, const char* style) {
-  return "<line x1='" + px(x1) + "' y1='" + px(y1) + "' x2='" + px(x2) + "' y2='" + px(y2) +
-         "' class='" + style + "'/>";
-}
-
-// `n` runs at one place: the area grows with n, and the number stands beside it.
-std::string mark(double x, double y, bool malicious, std::size_t n, const std::string& hover) {
-  const double radius = 3.6 * std::sqrt(std::min(4.0, 0.75 + 0.25 * static_cast<double>(n)));
-  const std::string number =
-      n < 2 ? "" : text_at(x + radius + 4, y + 4, "count", std::to_string(n));
-  return "<g><title>" + html(hover) + "</title><circle cx='" + px(x) + "' cy='" + px(y) + "' r='" +
-         px(radius) + "' class='" + (malicious ? "bad" : "fine") + "'/>" + number + "</g>";
-}
+// Malicious runs are discs, harmless ones rings.
+const char* style_of(bool malicious) { return malicious ? "harm" : "fine"; }
 
 // What lies at one place of a figure.
 struct Heap {
@@ -51,67 +27,51 @@ struct Heap {
   }
 };
 
-std::string opened(double width, double height, const std::string& name) {
-  return "<svg viewBox='0 0 " + px(width) + " " + px(height) + "' role='img' aria-label='" +
-         html(name) + "'>";
-}
+constexpr double kMark = 8;  // pixels, the width of one
+constexpr double kRow = 30, kPolicy = 2 * kRow + 14, kTop = 12;
 
-// Ticks 1, 2 or 5 times a power of ten apart, about six on the axis.
-double tick_step(double span) {
-  const double raw = span / 6.0;
-  const double magnitude = std::pow(10.0, std::floor(std::log10(raw)));
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    if (factor * magnitude >= raw) return factor * magnitude;
-  }
-  return 10.0 * magnitude;
+page::Box box_of(const Backtest& all) {
+  return {.width = 900,
+          .height = kTop + static_cast<double>(all.policies.size()) * kPolicy + 34,
+          .left = 230,
+          .right = 110,
+          .top = kTop,
+          .bottom = 34};
 }
 
 // The rows that two figures share: policies down, two classes each, a horizontal axis.
 class Rows {
  public:
-  static constexpr double kWidth = 900, kLeft = 230, kRight = 110, kRow = 30, kTop = 12;
-
-  Rows(const Backtest& all, double most, const char* unit)
-      : all_(all), most_(most > 0.0 ? most : 1.0) {
-    const double bottom = y_of(all.policies.size(), true) - 16;
-    height_ = bottom + 34;
-    const double step = tick_step(most_);
-    for (double v = 0.0; v <= most_ * 1.0001; v += step) {
-      body_ += line(x(v), kTop, x(v), bottom, "grid");
-      body_ += text_at(x(v), bottom + 14, "tick mid", short_number(v));
-    }
-    body_ += text_at((kLeft + kWidth - kRight) / 2, bottom + 29, "tick mid", unit);
+  Rows(const Backtest& all, double most, const char* name, const char* unit)
+      : plot_(name, box_of(all), {0.0, most > 0.0 ? most : 1.0}, {}) {
+    plot_.number_across(page::ticks(0.0, plot_.across().high, 6), unit, true);
     for (std::size_t i = 0; i < all.policies.size(); ++i) {
-      body_ += text_at(0, y_of(i, true) + 4, "name", all.policies[i].document.name);
-      body_ += text_at(kLeft - 10, y_of(i, true) + 4, "tick end", "malicious");
-      body_ += text_at(kLeft - 10, y_of(i, false) + 4, "tick end", "harmless");
-      body_ += line(0, y_of(i, false) + 22, kWidth, y_of(i, false) + 22, "grid");
+      plot_.text(0, y_of(i, true) + 4, "title", all.policies[i].document.name);
+      plot_.text(plot_.left() - 10, y_of(i, true) + 4, "end", "malicious");
+      plot_.text(plot_.left() - 10, y_of(i, false) + 4, "end", "harmless");
+      plot_.line(0, y_of(i, false) + 22, right(), y_of(i, false) + 22, "grid");
     }
   }
 
-  [[nodiscard]] double x(double value) const {
-    return kLeft + (kWidth - kLeft - kRight) * value / most_;
-  }
   [[nodiscard]] static double y_of(std::size_t policy, bool malicious) {
-    return kTop + 16 + static_cast<double>(policy) * (2 * kRow + 14) + (malicious ? 0.0 : kRow);
+    return kTop + 16 + static_cast<double>(policy) * kPolicy + (malicious ? 0.0 : kRow);
   }
-  void add(const std::string& more) { body_ += more; }
-  [[nodiscard]] std::string svg(const std::string& name) const {
-    return opened(kWidth, height_, name) + body_ + "</svg>";
+  [[nodiscard]] page::Plot& plot() { return plot_; }
+  [[nodiscard]] double right() const { return plot_.right() + 110; }
+
+  // The area of a mark grows with the runs at its place; their number stands beside it.
+  void mark(double x, std::size_t policy, bool malicious, const Heap& heap) {
+    const double y = y_of(policy, malicious);
+    const double radius = 3.6 * std::sqrt(std::min(4.0, 0.75 + 0.25 * static_cast<double>(heap.n)));
+    plot_.begin_hover(heap.hover);
+    plot_.disc(x, y, radius, style_of(malicious));
+    if (heap.n > 1) plot_.text(x + radius + 4, y + 4, "halo", std::to_string(heap.n));
+    plot_.end_hover();
   }
 
  private:
-  const Backtest& all_;
-  double most_;
-  double height_ = 0.0;
-  std::string body_;
+  page::Plot plot_;
 };
-
-double spent_in(const RunTrace& trace) {
-  double sum = 0.0;
-  for (const double spent : trace.spent) sum += spent;
-  return sum;
-}
 
 }  // namespace
 
@@ -123,14 +83,15 @@ std::string acting_steps_svg(const Backtest& all) {
     }
     most = std::max(most, static_cast<double>(policy.floor.value));
   }
-  Rows rows(all, most * 1.05, "step at which the policy acted first");
-  const double never = Rows::kWidth - 55;
-  rows.add(text_at(never, 9, "tick mid", "never"));
+  Rows rows(all, most * 1.05, "Step at which each policy acted, by class",
+            "step at which the policy acted first");
+  const double never = rows.right() - 55;
+  rows.plot().text(never, 9, "mid", "never");
   for (std::size_t i = 0; i < all.policies.size(); ++i) {
     const PolicyScore& policy = all.policies[i];
     if (policy.floor >= Step{0}) {
-      const double x = rows.x(static_cast<double>(policy.floor.value));
-      rows.add(line(x, Rows::y_of(i, true) - 14, x, Rows::y_of(i, false) + 14, "floor"));
+      const double x = rows.plot().x(static_cast<double>(policy.floor.value));
+      rows.plot().line(x, Rows::y_of(i, true) - 14, x, Rows::y_of(i, false) + 14, "floor");
     }
     std::map<std::pair<bool, std::int64_t>, Heap> heaps;
     for (const RunScore& score : policy.runs) {
@@ -140,46 +101,42 @@ std::string acting_steps_svg(const Backtest& all) {
           run.name + ": " + (acted ? score.trace.summary : "never acted"));
     }
     for (const auto& [at, heap] : heaps) {
-      const double x = at.second >= 0 ? rows.x(static_cast<double>(at.second)) : never;
-      rows.add(mark(x, Rows::y_of(i, at.first), at.first, heap.n, heap.hover));
+      const double x = at.second >= 0 ? rows.plot().x(static_cast<double>(at.second)) : never;
+      rows.mark(x, i, at.first, heap);
     }
   }
-  return rows.svg("Step at which each policy acted, by class");
+  return rows.plot().svg("wide");
 }
 
 std::string spent_svg(const Backtest& all) {
   double most = 0.0;
   for (const PolicyScore& policy : all.policies) {
-    for (const RunScore& score : policy.runs) most = std::max(most, spent_in(score.trace));
+    for (const RunScore& score : policy.runs) most = std::max(most, sum_of(score.trace.spent));
   }
-  Rows rows(all, most * 1.02, "lambda x steps in a run, all knobs together");
+  Rows rows(all, most * 1.02, "Lambda times steps, by policy and class",
+            "lambda x steps in a run, all knobs together");
+  page::Plot& plot = rows.plot();
   for (std::size_t i = 0; i < all.policies.size(); ++i) {
     const PolicyScore& policy = all.policies[i];
     for (const bool malicious : {true, false}) {
       const ClassScore& score = malicious ? policy.malicious : policy.harmless;
       if (!score.acted) continue;
-      double mean = 0.0;
-      for (const double spent : score.spent) mean += spent;
-      const double y = Rows::y_of(i, malicious);
-      rows.add("<rect x='" + px(rows.x(0)) + "' y='" + px(y - 8) + "' width='" +
-               px(rows.x(mean) - rows.x(0)) + "' height='16' class='" +
-               (malicious ? "badbar" : "finebar") + "'/>");
-      rows.add(
-          text_at(Rows::kWidth - Rows::kRight + 12, y + 4, "tick", "mean " + short_number(mean)));
+      const double mean = sum_of(score.spent), y = Rows::y_of(i, malicious);
+      plot.area(plot.x(0), y - 8, plot.x(mean) - plot.x(0), 16, style_of(malicious));
+      plot.text(plot.right() + 12, y + 4, "tick", "mean " + short_number(mean));
     }
-    std::map<std::pair<bool, std::string>, Heap> heaps;  // as near as a mark is wide
+    std::map<std::pair<bool, std::int64_t>, Heap> heaps;  // as near as a mark is wide
     for (const RunScore& score : policy.runs) {
       const LabelledRun& run = all.runs[score.run];
-      const double spent = spent_in(score.trace);
-      heaps[{run.malicious, px(8.0 * std::round(rows.x(spent) / 8.0))}].add(run.name + ": " +
-                                                                            short_number(spent));
+      const double spent = sum_of(score.trace.spent);
+      heaps[{run.malicious, std::llround(plot.x(spent) / kMark)}].add(run.name + ": " +
+                                                                      short_number(spent));
     }
     for (const auto& [at, heap] : heaps) {
-      rows.add(mark(parse_number(at.second).value_or(0.0), Rows::y_of(i, at.first), at.first,
-                    heap.n, heap.hover));
+      rows.mark(kMark * static_cast<double>(at.second), i, at.first, heap);
     }
   }
-  return rows.svg("Lambda times steps, by policy and class");
+  return plot.svg("wide");
 }
 
 std::vector<RocPoint> roc_curve(const std::vector<double>& malicious,
@@ -205,29 +162,23 @@ std::string roc_svg(const DetectorScore& detector) {
            std::to_string(detector.malicious.size()) + " malicious and " +
            std::to_string(detector.harmless.size()) + " harmless runs have a value</p></figure>";
   }
-  constexpr double kSize = 200, kLeft = 34, kTop = 8;
-  const auto x = [](double v) { return kLeft + kSize * v; };
-  const auto y = [](double v) { return kTop + kSize * (1.0 - v); };
-  std::string out = opened(kLeft + kSize + 12, kTop + kSize + 34, "ROC curve of " + name);
-  for (const double v : {0.0, 0.5, 1.0}) {
-    out += line(x(v), y(0), x(v), y(1), "grid") + line(x(0), y(v), x(1), y(v), "grid");
-    out += text_at(x(v), y(0) + 13, "tick mid", short_number(v));
-    out += text_at(x(0) - 5, y(v) + 4, "tick end", short_number(v));
-  }
-  out += line(x(0), y(0), x(1), y(1), "floor");
-  std::string path;
+  page::Plot plot("ROC curve of " + name,
+                  {.width = 246, .height = 242, .left = 34, .right = 12, .top = 8, .bottom = 34},
+                  {0.0, 1.0}, {0.0, 1.0});
+  plot.number_across({0.0, 0.5, 1.0}, "false alarms", true);
+  plot.number_up({0.0, 0.5, 1.0});
+  plot.line(plot.x(0), plot.y(0), plot.x(1), plot.y(1), "floor");
+  page::Path curve;
   for (const RocPoint& point : roc_curve(detector.malicious, detector.harmless)) {
-    path += (path.empty() ? "M" : "L") + px(x(point.alarms)) + " " + px(y(point.hits));
+    curve.to(plot.x(point.alarms), plot.y(point.hits));
   }
-  out += "<path d='" + path + "' class='roc'/>";
-  out += text_at(x(0.5), y(0) + 28, "tick mid", "false alarms");
-  out += "</svg>";
+  plot.path(curve, "s4 bold");
   std::string caption = "AUC " + short_number(detector.ranking->auroc);
   if (detector.interval) {
     caption += " [" + short_number(detector.interval->lower) + ", " +
                short_number(detector.interval->upper) + "]";
   }
-  return "<figure>" + out + "<figcaption><b>" + html(detector.detector) + "</b> " +
+  return "<figure>" + plot.svg() + "<figcaption><b>" + html(detector.detector) + "</b> " +
          html(detector.type + " on " + detector.signal) + "<br>" + html(caption) +
          "</figcaption></figure>";
 }

@@ -1,5 +1,4 @@
-// The plots of a backtest's page as inline SVG whose colours are CSS variables of the page, so that
-// they read in light and dark alike. Pure text building.
+// The plots of a backtest's page. Pure text building.
 #pragma once
 
 #include <string>

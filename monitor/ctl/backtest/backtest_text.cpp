@@ -1,6 +1,7 @@
 // A backtest as text for a terminal and as JSON.
 #include <nlohmann/json.hpp>
 
+#include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/backtest/backtest.h"
 #include "monitor/ctl/files.h"
@@ -11,12 +12,6 @@ namespace phaseguard::ctl {
 namespace {
 
 using nlohmann::json;
-
-std::string padded(const std::string& text, std::size_t width) {
-  std::size_t shown = 0;  // UTF-8: bytes that continue a character take no column
-  for (const char c : text) shown += (static_cast<unsigned char>(c) & 0xC0U) != 0x80U ? 1 : 0;
-  return text + std::string(width > shown ? width - shown : 1, ' ');
-}
 
 std::string rate_text(const std::optional<stats::Rate>& rate) {
   return rate ? stats::text_of(*rate) : "no such runs";

@@ -1,11 +1,9 @@
 #include "monitor/ctl/live/status_text.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 
-#include "monitor/base/text.h"
+#include "monitor/base/table_text.h"
 
 namespace phaseguard::ctl {
 
@@ -15,24 +13,6 @@ using nlohmann::json;
 
 json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
 json step_or_null(Step step) { return step.value < 0 ? json(nullptr) : json(step.value); }
-
-std::string short_number(double value) {
-  if (!std::isfinite(value)) return "-";
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.4g", value);
-  return text.data();
-}
-
-// Names come from the trainer: shown without control bytes.
-std::string plain(const std::string& text) {
-  const std::string escaped = quoted(text, 200);
-  return escaped.substr(1, escaped.size() - 2);
-}
-
-std::string padded(std::string text, std::size_t width) {
-  text.resize(std::max(width, text.size() + 1), ' ');
-  return text;
-}
 
 json knobs_json(const wire::Status& status) {
   json out = json::array();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <system_error>
 
+#include "monitor/base/table_text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
 #include "monitor/ctl/policytest/policy_script.h"

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/files.h"
 #include "monitor/ctl/policytest/policy_script.h"

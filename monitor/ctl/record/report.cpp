@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "monitor/base/json.h"
+#include "monitor/base/table_text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
 #include "monitor/ctl/record/replay.h"
@@ -70,18 +71,19 @@ constexpr RateKey kRates[] = {{"misaligned", "misaligned answers, sampled"},
                               {"opswap", "operator swap, exact match"},
                               {"in_domain_harm", "in-domain harm"}};
 
-Rate rate_of(const nlohmann::json& object, const RateKey& wanted) {
-  Rate rate;
-  rate.name = wanted.name;
-  if (!object.contains(wanted.key)) return rate;
+NamedRate rate_of(const nlohmann::json& object, const RateKey& wanted) {
+  NamedRate named{wanted.name, std::nullopt};
+  if (!object.contains(wanted.key)) return named;
   const nlohmann::json& from = object.at(wanted.key);
+  stats::Rate rate;
   rate.k = from.at("k").get<std::int64_t>();
   rate.n = from.at("n").get<std::int64_t>();
-  if (rate.n == 0) return rate;
+  if (rate.n == 0) return named;
   rate.rate = from.at("rate").get<double>();
   rate.lower = from.at("lower").get<double>();
   rate.upper = from.at("upper").get<double>();
-  return rate;
+  named.rate = rate;
+  return named;
 }
 
 // One object a run, as phaseguard-lab --summary writes it, or a list of them.

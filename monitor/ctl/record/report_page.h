@@ -1,29 +1,26 @@
-// The one-page report of recorded runs: self-contained HTML, plots as inline SVG, no script,
-// nothing from a network. Builds text from values alone; report.cpp reads the files.
+// The one-page report of recorded runs (monitor/page/page.h). Builds text from values alone;
+// report.cpp reads the files.
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "monitor/run/state.h"
+#include "monitor/stats/wilson.h"
 
 namespace phaseguard::ctl {
 
-struct Rate {
+struct NamedRate {
   std::string name;
-  std::int64_t k = 0;
-  std::int64_t n = 0;  // 0: not measured
-  double rate = 0.0;   // 0..1
-  double lower = 0.0;  // Wilson 95 %
-  double upper = 0.0;
+  std::optional<stats::Rate> rate;  // none: not measured
 };
 
 // What one trained model does now, as a trainer wrote it.
 struct Outcome {
   std::string title;
   bool defended = false;
-  std::vector<Rate> rates;  // the same names in the same order for every outcome
+  std::vector<NamedRate> rates;  // the same names in the same order for every outcome
 };
 
 struct ReportedRun {

@@ -1,5 +1,5 @@
-// One time-series plot as inline SVG, for the report: axes, threshold lines, shaded intervals,
-// event markers. Pure text building; every string that comes from a record is escaped.
+// One plot of recorded series for the report: their lines, threshold lines, shaded intervals, event
+// markers. Pure text building; every string that comes from a record is escaped.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,8 @@ namespace phaseguard::ctl {
 struct PlotLine {
   const run::Series* series = nullptr;  // not null
   std::string name;
-  std::string colour;      // CSS
+  std::string style;       // s0 ... s7, dashed (monitor/page/svg.h)
   bool staircase = false;  // the value holds until the next point (a knob)
-  bool dashed = false;
 };
 
 struct PlotLevel {
@@ -27,10 +26,10 @@ struct PlotLevel {
 struct PlotMark {
   Step step;
   std::string text;
-  std::string colour;
+  const char* style = "mark";  // or "command"
 };
 
-struct Plot {
+struct SeriesPlot {
   std::string title;
   std::string unit;
   std::vector<PlotLine> lines;
@@ -38,9 +37,10 @@ struct Plot {
   std::vector<PlotMark> marks;
   std::vector<run::OnInterval> shaded;  // steps in which KL was on
   std::int64_t last_step = 0;           // right end of the x axis; 0: the data's
+
+  [[nodiscard]] bool has_points() const;
 };
 
-// The <svg> element, or a line of text when there is no point to draw.
-[[nodiscard]] std::string svg_of(const Plot& plot);
+[[nodiscard]] std::string svg_of(const SeriesPlot& plot);
 
 }  // namespace phaseguard::ctl

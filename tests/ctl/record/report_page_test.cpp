@@ -1,0 +1,67 @@
+// The report page of a record whose every text is hostile.
+#include "monitor/ctl/record/report_page.h"
+
+#include "tests/run/story.h"
+#include "tests/support/catch.h"
+#include "tests/support/html.h"
+
+using namespace phaseguard;
+using Catch::Contains;
+
+namespace {
+
+constexpr const char* kBad = "<script>alert('\"')</script>";
+
+wire::Hello hostile_hello() {
+  wire::Hello hello = test::hello();
+  hello.label = kBad;
+  hello.model_id = hello.reference_id = hello.canary_set = hello.canary_digest = kBad;
+  hello.notes = {std::string(kBad) + ": " + kBad};
+  hello.knobs[0].name = kBad;
+  for (wire::SignalDecl& signal : hello.signals) signal.unit = kBad;
+  return hello;
+}
+
+run::RunState hostile_run() {
+  test::Story story;
+  story.add(0, hostile_hello());
+  wire::PolicyLoaded policy;
+  policy.name = policy.digest = kBad;
+  story.add(0, policy, 0);
+  for (std::int64_t step = 0; step < 9; ++step) {
+    const double value = step == 4 ? wire::kNaN : 0.1 * static_cast<double>(step);
+    story.add(step,
+              test::report(wire::Report::Origin::kBatch, {test::sample("judge/score", value)}));
+  }
+  wire::Decision fired = test::decision(1, 8, 0.0, 2.0);
+  fired.before[0].knob = fired.knobs[0].knob = kBad;
+  fired.knobs[0].cause = kBad;
+  fired.detectors[0].detector = kBad;
+  fired.requests.emplace_back();
+  fired.requests.back().type = kBad;
+  fired.summary = kBad;
+  story.add(8, fired, 0);
+  wire::Command command;
+  command.operator_name = command.action = kBad;
+  story.add(8, command, 0);
+  run::RunState state;
+  for (const wire::Message& message : story.messages) run::fold(state, message);
+  return state;
+}
+
+}  // namespace
+
+TEST_CASE("a report escapes every text of a record", "[ctl][report][hostile]") {
+  ctl::ReportedRun run;
+  run.state = hostile_run();
+  run.file_name = run.verified = kBad;
+  run.screenshot_png = "\x89PNG";
+  const std::string page =
+      ctl::report_page(kBad, {run}, {{kBad, true, {{kBad, std::nullopt}, {kBad, stats::Rate{}}}}});
+  CHECK(test::faults_of_page(page).empty());
+  CHECK_THAT(page, !Contains("alert('") && Contains("&lt;script&gt;alert("));
+  CHECK_THAT(page, Contains("Not measured in this run: Canary Jensen-Shannon divergence"));
+  CHECK_THAT(page, Contains("not measured</td>"));
+  // The gap at step 4 ends the line: one mark, two parts.
+  CHECK_THAT(page, Contains("class='hole'>\xc3\x97</text>"));
+}
