@@ -100,7 +100,7 @@ def paths(source):
     sound = "See `monitor/wire/codec.h`, `codec.h`, `docs/*.md`, [it](POLICY.md#rules) and `policy::Machine`; tests/<room>/x.\n"
     assert not list(paths_test.findings(tree, sound, "docs/planted.md")), list(paths_test.findings(tree, sound, "docs/planted.md"))
     for text, words in (("monitor/wire/codek.h", "no monitor/wire/codek.h"), ("`codek.h`", "called codek.h"), ("`assets/x/*.md`", "no assets/x"),
-                        ("[it](POLICI.md)", "no POLICI.md"), ("[it](POLICY.md#ruless)", "#ruless"), ("`policy::Machin_`", "policy::Machin_")):
+                        ("[it](POLICI.md)", "no POLICI.md"), ("[it](POLICY.md#ruless)", "#ruless"), ("`policy::Machin_`", "policy::Machin_"), ("`monitor/run/state.cpp`, `fold` and `unfold`", "has no unfold")):
         found = list(paths_test.findings(tree, f"text\n{text}\n", "docs/planted.md"))
         assert len(found) == 1 and found[0].startswith("docs/planted.md:2:") and words in found[0], (text, found)
 

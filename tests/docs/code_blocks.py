@@ -3,6 +3,7 @@ the blocks of a page one after another with the same variables, in the page's fo
 for by peers/."""
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -10,12 +11,16 @@ from blocks import Wrong
 
 PEERS = pathlib.Path(__file__).resolve().parent / "peers"
 USERS_SOCKETS = "/run/user/1000/phaseguard"  # of the examples; the test's daemon listens elsewhere
-NO_TORCH = re.compile(r"fatal error: (ATen|torch|c10)/")
+NOT_HERE = re.compile(r"fatal error: (?:(ATen|torch|c10)/|(imgui))")
+IMGUI = ("pkg-config", "--cflags", "imgui")
 
 
 class Code:
     def __init__(self, source, place, flags):
-        self.source, self.place, self.flags, self.pages, self.skipped = source, place, flags, {}, {}
+        self.source, self.place, self.pages, self.skipped = source, place, {}, {}
+        self.flags = list(flags)
+        if shutil.which(IMGUI[0]):
+            self.flags += subprocess.run(IMGUI, capture_output=True, text=True).stdout.split()
 
     def check_compiled(self, block):
         text, before = block.whole()
@@ -27,8 +32,8 @@ class Code:
                                "-x", "c++" if compiler == "c++" else "c", "-"], input=source, capture_output=True, text=True)
         if done.returncode == 0:
             return
-        if NO_TORCH.search(done.stderr):
-            self.skipped[f"{block.place}: LibTorch is not installed"] = 1
+        if absent := NOT_HERE.search(done.stderr):
+            self.skipped[f"{block.place}: {'LibTorch' if absent[1] else 'Dear ImGui'} is not installed"] = 1
             return
         errors = re.findall(r"^(?:(.*?):(\d+):\d+: )?.*?error: (.*)$", done.stderr, re.M)
         file, line, message = next((e for e in errors if e[0] == block.file), errors[0])

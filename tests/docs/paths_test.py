@@ -17,6 +17,7 @@ ROOMS = "assets bench canaries cmake docs monitor probe scripts tests trainer-ho
 PATH = re.compile(rf"(?<![\w./$~-])((?:{'|'.join(ROOMS)})/[\w./*+-]*[\w*/])")
 BARE = re.compile(r"[\w.-]+\.(?:h|cpp|py|sh|cmake|policytest)")
 NAME = re.compile(r"(?:[A-Za-z_]\w*::)+~?[A-Za-z_]\w*(?:\(\))?|[a-z_]\w*\(\)")
+IN_FILE = re.compile(r"`([\w./-]+\.(?:h|cpp|inl|py))`((?:,?\s+(?:and\s+)?`[A-Za-z_][\w:]*(?:\(\))?`)+)")
 FOREIGN = ("std::", "at::", "c10::", "torch::", "toml::", "nlohmann::", "zmq::", "tl::")
 
 
@@ -53,7 +54,20 @@ class Tree:
         return all(part in self.words for part in parts)
 
 
+def named_in(tree, text, file):
+    """`monitor/run/state.cpp`, `fold` and `fold_report`: names that follow a file's are in that file."""
+    prose = blocks.without_blocks(text)
+    for match in IN_FILE.finditer(prose):
+        source = tree.root / match[1]
+        for name in re.findall(r"`([^`]+)`", match[2]) if source.is_file() else []:
+            last = name.removesuffix("()").split("::")[-1]
+            if not re.search(rf"\b{re.escape(last)}\b", source.read_text()):
+                line = prose.count("\n", 0, match.start(2) + match[2].index(f"`{name}`")) + 1
+                yield f"{file}:{line}: {match[1]} has no {name}; write where it is now"
+
+
 def findings(tree, text, file):
+    yield from named_in(tree, text, file)
     folder = (tree.root / file).parent
     for number, line in enumerate(text.split("\n"), 1):
         for match in PATH.finditer(line):
