@@ -123,7 +123,9 @@ Values truncated_rows(const at::Tensor& model, const at::Tensor& reference, cons
     case JsVariant::kRefTopkRaw:
       out.value = raw.clamp(0.0, kLn2).masked_fill(rows.bad, nan);
       break;
-    default: {
+    case JsVariant::kFull:
+    case JsVariant::kUnionTopkRenorm:
+    case JsVariant::kRefTopkRenorm: {
       const double gone = -std::numeric_limits<double>::infinity();
       const Prepared inside =
           prepare(model.masked_fill(outside, gone), reference.masked_fill(outside, gone));

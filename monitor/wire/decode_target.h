@@ -126,9 +126,13 @@ inline const char* read_double(const DecodeTarget& target, const Token& token, B
     case Token::Type::kHugeInteger:
       at<double>(target) = static_cast<double>(token.huge);
       return kGoodValue;
-    default:
-      return "a number";
+    case Token::Type::kNil:
+    case Token::Type::kBool:
+    case Token::Type::kString:
+    case Token::Type::kBinary:
+      break;
   }
+  return "a number";
 }
 
 inline const char* store_text(const DecodeTarget& target, std::string_view text, Budget& budget) {

@@ -135,7 +135,9 @@ void Session::on_tick(Now now) {
         say_hello(now, !urgent_.empty());  // the hello before could not even be handed over
       }
       break;
-    default:
+    case LinkState::kFenced:
+    case LinkState::kDisabledError:
+    case LinkState::kClosed:
       return;
   }
   if (has_link(state_)) beat(now);

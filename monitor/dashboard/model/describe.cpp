@@ -17,9 +17,12 @@ Alarm alarm(Level level, std::string text) {
       return {level, 1, "CRITICAL", std::move(text)};
     case Level::kHigh:
       return {level, 2, "HIGH", std::move(text)};
-    default:
-      return {level, 3, "MEDIUM", std::move(text)};
+    case Level::kMedium:
+    case Level::kInfo:
+    case Level::kNone:
+      break;
   }
+  return {level, 3, "MEDIUM", std::move(text)};
 }
 
 // The recorded decision that raised an alert says more than the alert itself: what was done.

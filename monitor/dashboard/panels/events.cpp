@@ -30,9 +30,12 @@ Sign sign_of_event(const EventRow& event, const plot::Palette& p) {
       return event.mark == "link lost" ? Sign{Shape::kCross, p.medium} : Sign{Shape::kRing, p.dim};
     case EventKind::kApplied:
       return {Shape::kCircle, p.dim};
-    default:
-      return {Shape::kRing, p.dim};
+    case EventKind::kDecision:
+    case EventKind::kSegment:
+    case EventKind::kEnd:
+      break;
   }
+  return {Shape::kRing, p.dim};
 }
 
 void draw_event(View& view, const EventRow& event, bool chosen, std::vector<Action>& actions) {

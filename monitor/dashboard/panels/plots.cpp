@@ -116,7 +116,10 @@ void add_marks(const Model& model, const View& view, bool first, plot::PlotSpec&
       case EventKind::kLink:
         marker.shape = Shape::kCross, marker.colour = p.medium;
         break;
-      default:
+      case EventKind::kDecision:
+      case EventKind::kApplied:
+      case EventKind::kSegment:
+      case EventKind::kEnd:
         marker.shape = Shape::kCircle, marker.colour = p.dim;
         break;
     }

@@ -25,9 +25,16 @@ double combined(TrackForm form, const std::vector<double>& values) {
       return mean(values);
     case TrackForm::kDifference:
       return values[0] - values[1];
-    default:
+    case TrackForm::kRatio:
       return values[1] == 0.0 ? wire::kNaN : values[0] / values[1];
+    case TrackForm::kValue:
+    case TrackForm::kItem:
+    case TrackForm::kItemsMax:
+    case TrackForm::kItemsMean:
+    case TrackForm::kRows:
+      break;  // they join no tracks
   }
+  return wire::kNaN;
 }
 
 Joined join(TrackForm form, const PartialJoin& partial) {

@@ -132,7 +132,12 @@ Measured measured(const MachineState& state, const SignalTrack& track, const wir
       found.value = joined.value;
       break;
     }
-    default:
+    case TrackForm::kValue:
+    case TrackForm::kRows:
+    case TrackForm::kMax:
+    case TrackForm::kMean:
+    case TrackForm::kDifference:
+    case TrackForm::kRatio:
       break;
   }
   if (!wrong_shape) found.quality = quality_in(track, found.value);

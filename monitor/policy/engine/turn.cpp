@@ -141,7 +141,7 @@ void Turn::take_outcome(const wire::RequestOutcome& outcome) {
     case WithoutSnapshot::kStop:
       ask_for(rule, "stop", text);
       break;
-    default:  // kNothing
+    case WithoutSnapshot::kNothing:
       return;
   }
   state_.requests.back().fallback = true;
