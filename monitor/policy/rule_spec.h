@@ -121,7 +121,9 @@ enum class Gate : std::uint8_t { kAll, kAny, kCount, kNot, kAlways };
 struct Term {
   bool is_rule = false;
   std::size_t index = 0;  // into Document::rules or Document::detectors
-  friend bool operator==(const Term&, const Term&) = default;
+  friend bool operator==(const Term& a, const Term& b) {
+    return a.is_rule == b.is_rule && a.index == b.index;
+  }
 };
 
 // What may be asked for when the trainer reports that it has no snapshot to go back to.

@@ -13,7 +13,7 @@ namespace phaseguard::stats {
 // num / den in lowest terms, den > 0.
 class Fraction {
  public:
-  using Wide = __int128;
+  __extension__ using Wide = __int128;  // a compiler's own type, hence the word before it
 
   constexpr Fraction() = default;
   // Error: den is 0, or the result needs more than 62 bits above or below the line.

@@ -7,7 +7,6 @@
 // version.
 #pragma once
 
-#include <concepts>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
@@ -28,13 +27,13 @@ inline constexpr Presence kFromMinusOne{false, -1};  // -1: none, unknown
 // Ids of requests: the trainer's guard counts its own downwards from -1.
 inline constexpr Presence kAnyNeeded{true, std::numeric_limits<std::int64_t>::min()};
 
-// `T` or `const T`, so that one list serves the reader and the writer.
+// Lets in `T` and `const T`, so that one list serves the reader and the writer.
 template <class F, class T>
-concept Fields = std::same_as<std::remove_const_t<F>, T>;
+using Fields = std::enable_if_t<std::is_same_v<std::remove_const_t<F>, T>, int>;
 
 // ---- parts of messages ----
 
-template <class V, Fields<KnobDecl> T>
+template <class V, class T, Fields<T, KnobDecl> = 0>
 void fields(V& v, T& x) {
   v("name", x.name, kNeeded);
   v("unit", x.unit, kOptional);
@@ -51,7 +50,7 @@ void fields(V& v, T& x) {
   v("sites", x.sites, kOptional);
 }
 
-template <class V, Fields<SignalDecl> T>
+template <class V, class T, Fields<T, SignalDecl> = 0>
 void fields(V& v, T& x) {
   v("name", x.name, kNeeded);
   v("unit", x.unit, kOptional);
@@ -63,7 +62,7 @@ void fields(V& v, T& x) {
   v("columns", x.columns, kOptional);
 }
 
-template <class V, Fields<Sample> T>
+template <class V, class T, Fields<T, Sample> = 0>
 void fields(V& v, T& x) {
   v("signal", x.signal, kNeeded);
   v("value", x.value, kOptional);
@@ -73,7 +72,7 @@ void fields(V& v, T& x) {
   v("upper", x.upper, kOptional);
 }
 
-template <class V, Fields<AppliedKnob> T>
+template <class V, class T, Fields<T, AppliedKnob> = 0>
 void fields(V& v, T& x) {
   v("name", x.name, kNeeded);
   v("value", x.value, kNeeded);
@@ -82,7 +81,7 @@ void fields(V& v, T& x) {
   v("site", x.site, kOptional);
 }
 
-template <class V, Fields<RequestOutcome> T>
+template <class V, class T, Fields<T, RequestOutcome> = 0>
 void fields(V& v, T& x) {
   v("id", x.id, kAnyNeeded);
   v("status", x.status, kNeeded);
@@ -90,7 +89,7 @@ void fields(V& v, T& x) {
   v("restored_step", x.restored_step, kFromMinusOne);
 }
 
-template <class V, Fields<KnobSetting> T>
+template <class V, class T, Fields<T, KnobSetting> = 0>
 void fields(V& v, T& x) {
   v("knob", x.knob, kNeeded);
   v("value", x.value, kNeeded);
@@ -100,7 +99,7 @@ void fields(V& v, T& x) {
   v("site", x.site, kOptional);
 }
 
-template <class V, Fields<DetectorInfo> T>
+template <class V, class T, Fields<T, DetectorInfo> = 0>
 void fields(V& v, T& x) {
   v("name", x.name, kNeeded);
   v("signal", x.signal, kNeeded);
@@ -112,7 +111,7 @@ void fields(V& v, T& x) {
   v("constants", x.constants, kOptional);
 }
 
-template <class V, Fields<RuleInfo> T>
+template <class V, class T, Fields<T, RuleInfo> = 0>
 void fields(V& v, T& x) {
   v("name", x.name, kNeeded);
   v("when", x.when, kOptional);
@@ -123,7 +122,7 @@ void fields(V& v, T& x) {
   v("requests", x.requests, kOptional);
 }
 
-template <class V, Fields<DetectorEvidence> T>
+template <class V, class T, Fields<T, DetectorEvidence> = 0>
 void fields(V& v, T& x) {
   v("detector", x.detector, kNeeded);
   v("signal", x.signal, kOptional);
@@ -139,7 +138,7 @@ void fields(V& v, T& x) {
   v("voting", x.voting, kOptional);
 }
 
-template <class V, Fields<RuleEvidence> T>
+template <class V, class T, Fields<T, RuleEvidence> = 0>
 void fields(V& v, T& x) {
   v("rule", x.rule, kNeeded);
   v("state", x.state, kNeeded);
@@ -151,14 +150,14 @@ void fields(V& v, T& x) {
   v("at_floor", x.at_floor, kOptional);
 }
 
-template <class V, Fields<Alert> T>
+template <class V, class T, Fields<T, Alert> = 0>
 void fields(V& v, T& x) {
   v("severity", x.severity, kNeeded);
   v("source", x.source, kOptional);
   v("text", x.text, kOptional);
 }
 
-template <class V, Fields<KnobStatus> T>
+template <class V, class T, Fields<T, KnobStatus> = 0>
 void fields(V& v, T& x) {
   v("name", x.name, kNeeded);
   v("decided", x.decided, kOptional);
@@ -170,7 +169,7 @@ void fields(V& v, T& x) {
   v("confirmed", x.confirmed, kOptional);
 }
 
-template <class V, Fields<SignalStatus> T>
+template <class V, class T, Fields<T, SignalStatus> = 0>
 void fields(V& v, T& x) {
   v("name", x.name, kNeeded);
   v("value", x.value, kOptional);
@@ -179,7 +178,7 @@ void fields(V& v, T& x) {
   v("age_s", x.age_s, kOptional);
 }
 
-template <class V, Fields<RequestStatus> T>
+template <class V, class T, Fields<T, RequestStatus> = 0>
 void fields(V& v, T& x) {
   v("id", x.id, kAnyNeeded);
   v("type", x.type, kOptional);
@@ -187,7 +186,7 @@ void fields(V& v, T& x) {
   v("detail", x.detail, kOptional);
 }
 
-template <class V, Fields<OverrideStatus> T>
+template <class V, class T, Fields<T, OverrideStatus> = 0>
 void fields(V& v, T& x) {
   v("active", x.active, kOptional);
   v("knob", x.knob, kOptional);
@@ -199,7 +198,7 @@ void fields(V& v, T& x) {
 
 // ---- bodies ----
 
-template <class V, Fields<Hello> T>
+template <class V, class T, Fields<T, Hello> = 0>
 void fields(V& v, T& x) {
   v("session", x.session, kNeeded);
   v("parent_attempt", x.parent_attempt, kFromMinusOne);
@@ -219,14 +218,14 @@ void fields(V& v, T& x) {
   v("notes", x.notes, kOptional);
 }
 
-template <class V, Fields<Report> T>
+template <class V, class T, Fields<T, Report> = 0>
 void fields(V& v, T& x) {
   v("samples", x.samples, kNeeded);
   v("batch", x.batch, kOptional);
   v("wants_control", x.wants_control, kOptional);
 }
 
-template <class V, Fields<Applied> T>
+template <class V, class T, Fields<T, Applied> = 0>
 void fields(V& v, T& x) {
   v("knobs", x.knobs, kNeeded);
   v("requests", x.requests, kOptional);
@@ -234,20 +233,20 @@ void fields(V& v, T& x) {
   v("source", x.source, kOptional);
 }
 
-template <class V, Fields<Heartbeat> T>
+template <class V, class T, Fields<T, Heartbeat> = 0>
 void fields(V& v, T& x) {
   v("state", x.state, kOptional);
   v("dropped", x.dropped, kOptional);
   v("journaled", x.journaled, kOptional);
 }
 
-template <class V, Fields<Goodbye> T>
+template <class V, class T, Fields<T, Goodbye> = 0>
 void fields(V& v, T& x) {
   v("reason", x.reason, kNeeded);
   v("detail", x.detail, kOptional);
 }
 
-template <class V, Fields<Welcome> T>
+template <class V, class T, Fields<T, Welcome> = 0>
 void fields(V& v, T& x) {
   v("epoch", x.epoch, kNeeded);
   v("heartbeat_ms", x.heartbeat_ms, kOptional);
@@ -260,7 +259,7 @@ void fields(V& v, T& x) {
   v("ack", x.ack, kOptional);
 }
 
-template <class V, Fields<Reject> T>
+template <class V, class T, Fields<T, Reject> = 0>
 void fields(V& v, T& x) {
   v("code", x.code, kNeeded);
   v("reason", x.reason, kNeeded);
@@ -269,7 +268,7 @@ void fields(V& v, T& x) {
   v("retry", x.retry, kOptional);
 }
 
-template <class V, Fields<Control> T>
+template <class V, class T, Fields<T, Control> = 0>
 void fields(V& v, T& x) {
   v("epoch", x.epoch, kNeeded);
   v("state_version", x.state_version, kNeeded);
@@ -280,7 +279,7 @@ void fields(V& v, T& x) {
   v("ack", x.ack, kOptional);
 }
 
-template <class V, Fields<Request> T>
+template <class V, class T, Fields<T, Request> = 0>
 void fields(V& v, T& x) {
   v("epoch", x.epoch, kOptional);
   v("id", x.id, kAnyNeeded);
@@ -290,7 +289,7 @@ void fields(V& v, T& x) {
   v("before_step", x.before_step, kFromMinusOne);
 }
 
-template <class V, Fields<Command> T>
+template <class V, class T, Fields<T, Command> = 0>
 void fields(V& v, T& x) {
   v("id", x.id, kNeeded);
   v("action", x.action, kNeeded);
@@ -303,7 +302,7 @@ void fields(V& v, T& x) {
   v("expected_version", x.expected_version, kFromMinusOne);
 }
 
-template <class V, Fields<Query> T>
+template <class V, class T, Fields<T, Query> = 0>
 void fields(V& v, T& x) {
   v("id", x.id, kNeeded);
   v("what", x.what, kNeeded);
@@ -311,7 +310,7 @@ void fields(V& v, T& x) {
   v("limit", x.limit, kOptional);
 }
 
-template <class V, Fields<Reply> T>
+template <class V, class T, Fields<T, Reply> = 0>
 void fields(V& v, T& x) {
   v("id", x.id, kNeeded);
   v("status", x.status, kNeeded);
@@ -321,7 +320,7 @@ void fields(V& v, T& x) {
   v.binary("messages", x.messages, kOptional);
 }
 
-template <class V, Fields<PolicyLoaded> T>
+template <class V, class T, Fields<T, PolicyLoaded> = 0>
 void fields(V& v, T& x) {
   v("name", x.name, kNeeded);
   v("digest", x.digest, kNeeded);
@@ -331,7 +330,7 @@ void fields(V& v, T& x) {
   v("rules", x.rules, kOptional);
 }
 
-template <class V, Fields<Decision> T>
+template <class V, class T, Fields<T, Decision> = 0>
 void fields(V& v, T& x) {
   v("id", x.id, kNeeded);
   v("because", x.because, kNeeded);
@@ -347,16 +346,16 @@ void fields(V& v, T& x) {
   v("summary", x.summary, kOptional);
 }
 
-template <class V, Fields<LinkChange> T>
+template <class V, class T, Fields<T, LinkChange> = 0>
 void fields(V& v, T& x) {
   v("state", x.state, kNeeded);
   v("detail", x.detail, kOptional);
   v("epoch", x.epoch, kOptional);
 }
-template <class V, Fields<Tick> T>
+template <class V, class T, Fields<T, Tick> = 0>
 void fields(V&, T&) {}
 
-template <class V, Fields<Status> T>
+template <class V, class T, Fields<T, Status> = 0>
 void fields(V& v, T& x) {
   v("link", x.link, kNeeded);
   v("age_s", x.age_s, kOptional);
@@ -387,7 +386,7 @@ void fields(V& v, T& x) {
 struct KindField {
   std::string_view text;
 };
-template <class V, Fields<Message> T>
+template <class V, class T, Fields<T, Message> = 0>
 void fields(V& v, T& x) {
   v("v", x.header.version, kNeeded);
   KindField kind{kind_of(x.body)};

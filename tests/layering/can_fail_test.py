@@ -7,6 +7,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import arrows_test  # noqa: E402
+import headers_test  # noqa: E402
 import symbols_test  # noqa: E402
 
 
@@ -43,6 +44,22 @@ def impure_library_is_found():
     assert len(missing) == 1, missing
 
 
+def headers_that_are_not_cxx17_alone_are_found():
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        plant(root, "monitor/base/good.h", "#pragma once\ninline int one() { return 1; }\n")
+        plant(root, "monitor/base/newer.h", "#pragma once\ntemplate <class T> concept Any = true;\n")
+        plant(root, "monitor/base/leaning.h", "#pragma once\ninline int two() { return one() + 1; }\n")
+        plant(root, "probe/through.h", '#pragma once\n#include "monitor/base/newer.h"\n')
+        plant(root, "probe/torch.h", "#pragma once\n#include <ATen/core/Tensor.h>\n")
+        compiled, left, failed, good = headers_test.check(root, "c++")
+        again = headers_test.check(root, "c++", known=good)
+    assert sorted(f.name for f in failed) == ["leaning.h", "newer.h", "through.h"], failed
+    assert (compiled, left, len(good)) == (4, 1, 1), (compiled, left, good)
+    assert again[2].keys() == failed.keys(), again
+
+
 forbidden_include_is_found()
 impure_library_is_found()
-print("both planted faults were found")
+headers_that_are_not_cxx17_alone_are_found()
+print("the planted faults were found")

@@ -40,7 +40,9 @@ struct Stamp {
   const void* of = nullptr;
   std::size_t points = 0;
   double until = 0.0;
-  friend bool operator==(const Stamp&, const Stamp&) = default;
+  friend bool operator==(const Stamp& a, const Stamp& b) {
+    return a.of == b.of && a.points == b.points && a.until == b.until;
+  }
 };
 
 class Data {

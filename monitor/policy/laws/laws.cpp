@@ -115,9 +115,9 @@ double window_js(const WindowJsLaw& law, LawState& state, Step step, const Rows&
   push_step(state, 2 * law.window, state.next, step);
   state.next = (state.next + 1) % (2 * law.window);
   if (static_cast<std::int64_t>(state.steps.size()) < 2 * law.window) return wire::kNaN;
-  const std::span<double> all(state.values);
-  const double value = dissimilarity(all.subspan(0, room), law.window, size, rows.columns,
-                                     state.next, all.subspan(room));
+  const phaseguard::Span<double> all(state.values);
+  const double value = dissimilarity(all.sub(0, room), law.window, size, rows.columns, state.next,
+                                     all.sub(room, all.size() - room));
   if (!(value <= state.peak)) {
     state.peak = value;
     const std::int64_t candidate = (state.next + law.window - 1) % (2 * law.window);

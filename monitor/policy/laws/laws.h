@@ -4,9 +4,9 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
+#include "monitor/base/span.h"
 #include "monitor/base/types.h"
 #include "monitor/policy/detector_spec.h"
 #include "monitor/wire/messages.h"
@@ -15,8 +15,8 @@ namespace phaseguard::policy {
 
 // Distributions that came with a measurement (window_js), checked by are_distributions.
 struct Rows {
-  std::span<const double> items;  // row after row
-  std::int64_t columns = 0;       // 0: the signal has none
+  phaseguard::Span<const double> items;  // row after row
+  std::int64_t columns = 0;              // 0: the signal has none
 };
 
 // Everything a law remembers; which fields, its own line below says. Windows are allocated once, at

@@ -34,14 +34,15 @@ double entropy_gap(double d) {
   return left + right;
 }
 
-void add_measurement(std::span<double> sum, std::span<const double> ring, std::int64_t slot) {
+void add_measurement(phaseguard::Span<double> sum, phaseguard::Span<const double> ring,
+                     std::int64_t slot) {
   const double* from = ring.data() + static_cast<std::size_t>(slot) * sum.size();
   for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += from[i];
 }
 
 }  // namespace
 
-bool are_distributions(std::span<const double> items, std::int64_t columns) {
+bool are_distributions(phaseguard::Span<const double> items, std::int64_t columns) {
   const auto width = static_cast<std::size_t>(columns);
   if (items.empty() || items.size() % width != 0) return false;
   for (std::size_t row = 0; row < items.size(); row += width) {
@@ -65,12 +66,12 @@ double js_of_sums(const double* p, const double* q, std::size_t n, double weight
   return 0.25 * total / weight;  // f = 1/2 m (...), m = (p + q) / 2 of the means
 }
 
-double dissimilarity(std::span<const double> ring, std::int64_t window, std::int64_t size,
-                     std::int64_t columns, std::int64_t oldest, std::span<double> scratch) {
+double dissimilarity(phaseguard::Span<const double> ring, std::int64_t window, std::int64_t size,
+                     std::int64_t columns, std::int64_t oldest, phaseguard::Span<double> scratch) {
   const auto whole = static_cast<std::size_t>(size);
   const auto width = static_cast<std::size_t>(columns);
-  const std::span<double> left = scratch.subspan(0, whole);
-  const std::span<double> right = scratch.subspan(whole, whole);
+  const phaseguard::Span<double> left = scratch.sub(0, whole);
+  const phaseguard::Span<double> right = scratch.sub(whole, whole);
   std::fill(left.begin(), left.end(), 0.0);
   std::fill(right.begin(), right.end(), 0.0);
   for (std::int64_t i = 0; i < 2 * window; ++i) {

@@ -6,7 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
+
+#include "monitor/base/span.h"
 
 namespace phaseguard::policy {
 
@@ -18,7 +19,7 @@ inline constexpr std::int64_t kMaxRowNumbers = 4096;
 
 // Whether `items` is one or more whole rows of probabilities: each finite, 0..1, summing to 1
 // within kRowSumTolerance. `columns` >= 1.
-[[nodiscard]] bool are_distributions(std::span<const double> items, std::int64_t columns);
+[[nodiscard]] bool are_distributions(phaseguard::Span<const double> items, std::int64_t columns);
 
 // Jensen-Shannon divergence, in nats, of p / weight and q / weight, each `n` long and >= 0; exactly
 // 0 for equal rows, symmetric, never negative.
@@ -27,8 +28,8 @@ inline constexpr std::int64_t kMaxRowNumbers = 4096;
 // Mean over the rows of JS(mean of the older half, mean of the newer half) of `window` * 2
 // measurements. `ring`: that many measurements of `size` numbers each; `oldest`: the place of the
 // oldest one. `scratch`: at least 2 * size numbers, overwritten.
-[[nodiscard]] double dissimilarity(std::span<const double> ring, std::int64_t window,
+[[nodiscard]] double dissimilarity(phaseguard::Span<const double> ring, std::int64_t window,
                                    std::int64_t size, std::int64_t columns, std::int64_t oldest,
-                                   std::span<double> scratch);
+                                   phaseguard::Span<double> scratch);
 
 }  // namespace phaseguard::policy
