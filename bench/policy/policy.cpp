@@ -81,7 +81,7 @@ alert = "critical"
 wire::Hello declaration() {
   wire::Hello hello;
   hello.session = "bench";
-  hello.label = "harmless";
+  hello.label = wire::Label::kHarmless;
   hello.cadence_steps = 1;
   hello.knobs.emplace_back();
   hello.knobs.back().name = "kl";

@@ -131,7 +131,8 @@ int check_files(const std::vector<std::string>& files, const Against& against, b
           "%s: ok: policy %s, %s, %s, mode %s%s\n", file.c_str(), parsed.document->name.c_str(),
           counted(static_cast<std::int64_t>(parsed.document->detectors.size()), "detector").c_str(),
           counted(static_cast<std::int64_t>(parsed.document->rules.size()), "rule").c_str(),
-          policy::mode_of(*parsed.document), given->hello ? ", fits the declaration" : "");
+          std::string(wire::text_of(policy::mode_of(*parsed.document))).c_str(),
+          given->hello ? ", fits the declaration" : "");
     }
   }
   if (as_json) print({{"policies", list}});

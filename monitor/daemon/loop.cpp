@@ -219,7 +219,7 @@ class Daemon {
       } else {
         spdlog::error("{}: {}", wanted.run.text(), opened.error().message);
         wire::Reject reject;
-        reject.code = "claimed";
+        reject.code = wire::RejectCode::kClaimed;
         reject.reason = "its run file cannot be used: " + opened.error().message;
         reject.ours = reject.theirs = wire::kProtocolVersion;
         effects.send.push_back(reject_to(wanted.peer, wanted.run, std::move(reject), now));
@@ -252,7 +252,7 @@ class Daemon {
   void answer(const HistoryQuery& wanted) {
     wire::Reply reply;
     reply.id = wanted.query.id;
-    reply.status = "ok";
+    reply.status = wire::ReplyStatus::kOk;
     reply.seq = Seq{wanted.query.from_seq.value - 1};
     const std::int64_t asked =
         wanted.query.limit > 0 ? std::min(wanted.query.limit, kPageEvents) : kPageEvents;
@@ -275,7 +275,7 @@ class Daemon {
       });
     }
     if (!read) {
-      reply.status = "error";
+      reply.status = wire::ReplyStatus::kError;
       reply.text = read.error().message;
     }
     const Outgoing out = reply_to(wanted.peer, wanted.run, std::move(reply), now_of_this_host());

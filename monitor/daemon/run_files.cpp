@@ -11,7 +11,7 @@ namespace {
 
 bool is_end(const wire::Message& message) {
   const auto* link = std::get_if<wire::LinkChange>(&message.body);
-  return link && link->state == "ended";
+  return link && link->state == wire::LinkEvent::kEnded;
 }
 
 // Of what follows an end, only a new attempt or a trainer that came back after all takes the run up
@@ -24,7 +24,8 @@ bool has_ended(const store::Reader& reader) {
   (void)reader.each(from, [&](const wire::Message& message) {
     const auto* link = std::get_if<wire::LinkChange>(&message.body);
     if (std::holds_alternative<wire::Goodbye>(message.body) || is_end(message)) ended = true;
-    if (std::holds_alternative<wire::Hello>(message.body) || (link && link->state == "back"))
+    if (std::holds_alternative<wire::Hello>(message.body) ||
+        (link && link->state == wire::LinkEvent::kBack))
       ended = false;
     return true;
   });

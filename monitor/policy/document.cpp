@@ -32,15 +32,15 @@ wire::RuleInfo info_of(const Document& document, const RuleSpec& rule) {
                                    : document.detectors[term.index].name);
   }
   info.latch = rule.latch;
-  info.alert = rule.alert;
+  if (rule.alert) info.alert = *rule.alert;
   for (const KnobAction& action : rule.sets) {
     wire::KnobSetting setting;
     setting.knob = document.knobs[action.knob].name;
     setting.value = reach_of(action.controller, document.knobs[action.knob].base).max;
-    setting.cause = "rule:" + rule.name;
+    setting.cause = wire::Cause(wire::CauseKind::kRule, rule.name);
     info.sets.push_back(std::move(setting));
   }
-  info.requests = rule.requests;
+  info.requests.assign(rule.requests.begin(), rule.requests.end());
   return info;
 }
 

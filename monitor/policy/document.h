@@ -48,12 +48,12 @@ struct Document {
   std::vector<std::size_t> rule_order;  // indices into rules: a rule after those it has as terms
   BadSignal bad_signal = BadSignal::kAlarm;
   std::int64_t missing_after_intervals = 3;
-  bool carries_detectors = false;   // resume = "carried": a new attempt goes on with their state
-  std::string link_loss = "local";  // "local" | "hold" | "substitute" | "pause" | "stop"
+  bool carries_detectors = false;  // resume = "carried": a new attempt goes on with their state
+  wire::OnLoss link_loss = wire::OnLoss::kLocal;
 };
 
-[[nodiscard]] inline const char* mode_of(const Document& document) {
-  return document.shadow ? "shadow" : "enforce";
+[[nodiscard]] inline wire::Mode mode_of(const Document& document) {
+  return document.shadow ? wire::Mode::kShadow : wire::Mode::kEnforce;
 }
 
 // `document` is there when there is no error; warnings come either way, in the order of the file.

@@ -13,6 +13,7 @@
 #include "monitor/policy/place.h"
 #include "monitor/policy/source_spec.h"
 #include "monitor/policy/span.h"
+#include "monitor/wire/words.h"
 
 namespace phaseguard::policy {
 
@@ -24,6 +25,7 @@ struct KnobSpec {
   std::optional<double> slew_per_step;  // bound on moves that are not a trip's; none: at once
   std::optional<double> substitute;     // for link_loss = "substitute"
   Place place;
+  std::optional<wire::Protects> protects;  // as the trainer must declare it; none: as it declares
 };
 
 // ---- controllers: what a rule sets a knob to while it is in force (controller.h has their laws)
@@ -111,7 +113,7 @@ struct KnobAction {
 // Where the penalty behind a knob is computed.
 struct SiteAction {
   std::size_t knob = 0;
-  std::string site;  // one of the knob's declared sites: "batch", "replay"
+  wire::Word<wire::Site> site;  // one of the knob's declared sites
   Place place;
 };
 
@@ -155,9 +157,9 @@ struct RuleSpec {
   std::int64_t priority = 0;        // the highest of the rules in force sets the knob
   std::vector<KnobAction> sets;     // in the order of the file
   std::vector<SiteAction> sites;
-  std::vector<std::string> requests;  // "rollback" | "checkpoint" | "pause" | "stop"
+  std::vector<wire::RequestType> requests;
   RollbackOptions rollback;
-  std::string alert;  // "info" | "medium" | "high" | "critical" | ""
+  std::optional<wire::Severity> alert;  // none: it raises no alert
   Place place;
 };
 

@@ -35,7 +35,7 @@ SourceFit fit_of(const wire::Hello& hello, const wire::SignalDecl& declared) {
   fit.min = declared.min;
   fit.max = declared.max;
   fit.every_steps = cadence_of(hello, declared);
-  if (declared.items == "distribution") {
+  if (declared.items == wire::Items::kDistribution) {
     fit.columns = declared.columns;
     fit.rows = std::max<std::int64_t>(static_cast<std::int64_t>(hello.canary_ids.size()), 1);
   }
@@ -47,7 +47,7 @@ Result<SourceFit> fit_plain(const wire::Hello& hello, const std::string& signal)
   const wire::SignalDecl* declared = find_declared(hello, signal, item);
   if (declared == nullptr) return undeclared(hello, signal);
   SourceFit fit = fit_of(hello, *declared);
-  if (item >= 0) fit.items.clear();
+  if (item >= 0) fit.items = {};
   return fit;
 }
 
@@ -67,9 +67,9 @@ void widen(SourceFit& fit, const SourceFit& member) {
 
 Result<SourceFit> fit_group(const wire::Hello& hello, const SourceSpec& source) {
   if (const wire::SignalDecl* vector = find_vector(hello, source.signal)) {
-    if (vector->items == "distribution") return no_numbers(vector->name);
+    if (vector->items == wire::Items::kDistribution) return no_numbers(vector->name);
     SourceFit fit = fit_of(hello, *vector);
-    fit.items.clear();
+    fit.items = {};
     return fit;
   }
   const std::string prefix = prefix_of(source.signal);
@@ -77,7 +77,7 @@ Result<SourceFit> fit_group(const wire::Hello& hello, const SourceSpec& source) 
   bool any = false;
   for (const wire::SignalDecl& declared : hello.signals) {
     if (declared.name.rfind(prefix, 0) != 0) continue;
-    if (declared.items == "distribution") return no_numbers(declared.name);
+    if (declared.items == wire::Items::kDistribution) return no_numbers(declared.name);
     const SourceFit member = fit_of(hello, declared);
     if (any) {
       widen(fit, member);
@@ -87,7 +87,7 @@ Result<SourceFit> fit_group(const wire::Hello& hello, const SourceSpec& source) 
     any = true;
   }
   if (!any) return undeclared(hello, source.signal);
-  fit.items.clear();
+  fit.items = {};
   return fit;
 }
 
@@ -101,7 +101,7 @@ Result<SourceFit> fit_pair(const wire::Hello& hello, const SourceSpec& source) {
   if (!b) return b;
   if (b->columns > 0) return no_numbers(second);
   SourceFit fit = *a;
-  fit.items.clear();
+  fit.items = {};
   fit.every_steps = common_cadence(a->every_steps, b->every_steps);
   if (difference) {
     fit.min = a->min - b->max;
@@ -137,7 +137,7 @@ const wire::SignalDecl* find_declared(const wire::Hello& hello, const std::strin
   }
   for (const wire::SignalDecl& declared : hello.signals) {
     const std::string prefix = declared.name + "/";
-    if (declared.items != "canary" || signal.rfind(prefix, 0) != 0) continue;
+    if (declared.items != wire::Items::kCanary || signal.rfind(prefix, 0) != 0) continue;
     const auto id =
         std::find(hello.canary_ids.begin(), hello.canary_ids.end(), signal.substr(prefix.size()));
     if (id == hello.canary_ids.end()) continue;

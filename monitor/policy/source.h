@@ -14,8 +14,9 @@ namespace phaseguard::policy {
 struct SourceFit {
   std::string unit;     // of the series; "": its members' units differ
   std::string variant;  // of the signal, the group or the first of two
-  std::string items;    // of a source that is one declared signal: what its items run over
-  double min = 0.0;     // what GOOD values of the series can be
+  wire::Word<wire::Items>
+      items;         // of a source that is one declared signal: what its items run over
+  double min = 0.0;  // what GOOD values of the series can be
   double max = 0.0;
   std::int64_t every_steps = 0;  // cadence; the least common multiple of the members'; 0: none
   std::int64_t rows = 0;         // of items = "distribution"

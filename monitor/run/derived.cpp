@@ -24,7 +24,7 @@ const wire::SignalDecl* declared(const wire::Hello& hello, std::string_view name
 const wire::SignalDecl* declared_value(const wire::Hello& hello, std::string_view name) {
   if (const auto* itself = declared(hello, name)) return itself;
   for (const wire::SignalDecl& vector : hello.signals) {
-    if (vector.items != "canary" || name.size() <= vector.name.size() + 1) continue;
+    if (vector.items != wire::Items::kCanary || name.size() <= vector.name.size() + 1) continue;
     if (name.substr(0, vector.name.size()) != vector.name || name[vector.name.size()] != '/') {
       continue;
     }

@@ -4,36 +4,49 @@
 #include <cmath>
 
 #include "monitor/base/text.h"
+#include "monitor/run/protection.h"
 
 namespace phaseguard::run {
 
 namespace {
 
-std::string recorded_link(const RunState& state) {
-  if (state.goodbye) return "ended";
-  if (!state.hello) return "absent";
-  if (state.links.entries.empty()) return "active";
-  const std::string& word = state.links.entries.back().body.state;
-  if (word == "claimed" || word == "back" || word == "restored") return "active";
-  return word;
+wire::Word<wire::LinkState> recorded_link(const RunState& state) {
+  if (state.goodbye) return wire::LinkState::kEnded;
+  if (!state.hello) return wire::LinkState::kAbsent;
+  if (state.links.entries.empty()) return wire::LinkState::kActive;
+  const wire::Word<wire::LinkEvent>& word = state.links.entries.back().body.state;
+  if (const auto event = word.known()) {
+    switch (*event) {
+      case wire::LinkEvent::kClaimed:
+      case wire::LinkEvent::kBack:
+      case wire::LinkEvent::kRestored:
+        return wire::LinkState::kActive;
+      case wire::LinkEvent::kLost:
+        return wire::LinkState::kLost;
+      case wire::LinkEvent::kEnded:
+        return wire::LinkState::kEnded;
+    }
+  }
+  return wire::Word<wire::LinkState>::from(word.text());
 }
 
 void fill_link(Health& out, const RunState& state, Now now) {
-  out.link = recorded_link(state);
+  wire::Word<wire::LinkState> link = recorded_link(state);
   if (state.last_seq > Seq{0}) out.age_s = std::max(0.0, now.wall_s - state.t);
   if (state.status) {
     out.feed_age_s = std::max(0.0, now.wall_s - state.status_t);
-    out.link = state.status->link;
+    link = state.status->link;
     if (std::isfinite(state.status->age_s)) out.age_s = state.status->age_s + out.feed_age_s;
-    if (out.feed_age_s > kFeedSilentAfterS && out.link != "ended") out.link = "unknown";
-    return;
+    if (out.feed_age_s > kFeedSilentAfterS && link != wire::LinkState::kEnded) link = {};
+  } else if (link == wire::LinkState::kActive) {
+    if (out.age_s > kLostAfterS) {
+      link = wire::LinkState::kLost;
+    } else if (out.age_s > kSilentAfterS) {
+      link = wire::LinkState::kSilent;
+    }
   }
-  if (out.link != "active") return;
-  if (out.age_s > kLostAfterS) {
-    out.link = "lost";
-  } else if (out.age_s > kSilentAfterS) {
-    out.link = "silent";
-  }
+  out.link = link.known();
+  out.link_text = link.empty() ? "unknown" : link.text();
 }
 
 std::vector<StaleSignal> stale_signals(const RunState& state) {
@@ -77,21 +90,17 @@ std::optional<Nearness> nearest_line(const RunState& state) {
   return best;
 }
 
-KnobWord kl_word(const RunState& state) {
+KnobWord knob_word(const KnobState& knob) {
   KnobWord word;
-  const auto found = state.knobs.find("kl");
-  if (found == state.knobs.end()) {
-    word.text = "the trainer has no knob kl";
-    return word;
-  }
-  const KnobState& knob = found->second;
+  word.name = knob.declaration.name;
   word.decided = knob.decided_value;
   word.applied = knob.applied_value;
-  word.on = knob.decided_value > 0.0;
+  word.on = is_protecting(knob.declaration, knob.decided_value);
+  word.protecting = is_protecting(knob.declaration, knob.applied_value);
   word.confirmed = knob.confirmed();
   word.step = knob.applied_step;
   word.who = knob.cause;
-  const std::string who = word.who.empty() ? "" : " (" + word.who + ")";
+  const std::string who = word.who.empty() ? "" : " (" + word.who.text() + ")";
   if (!word.confirmed) {
     word.text = number_text(word.decided) + " decided at step " +
                 std::to_string(knob.decided_step.value) + who +
@@ -107,10 +116,8 @@ KnobWord kl_word(const RunState& state) {
 
 }  // namespace
 
-int severity_rank(const std::string& severity) {
-  if (severity == "critical") return 3;
-  if (severity == "high") return 2;
-  return severity == "medium" ? 1 : 0;
+int severity_rank(const wire::Word<wire::Severity>& severity) {
+  return static_cast<int>(severity.known().value_or(wire::Severity::kInfo));
 }
 
 Health health(const RunState& state, Now now) {
@@ -119,7 +126,10 @@ Health health(const RunState& state, Now now) {
   out.stale = stale_signals(state);
   out.worst = worst_alert(state);
   out.nearest = nearest_line(state);
-  out.kl = kl_word(state);
+  for (const auto& [name, knob] : state.knobs) {
+    out.knobs.push_back(knob_word(knob));
+    out.protected_ = out.protected_ || out.knobs.back().protecting;
+  }
   return out;
 }
 

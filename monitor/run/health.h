@@ -31,30 +31,34 @@ struct Nearness {
 };
 
 struct KnobWord {
-  bool on = false;  // decided above 0
+  std::string name;
+  bool on = false;          // the decided value protects the run (protection.h)
+  bool protecting = false;  // the applied one does
   double decided = wire::kNaN;
   double applied = wire::kNaN;
   bool confirmed = false;
   Step step{-1};     // first step at which the applied value was in force
-  std::string who;   // cause of the decided value
+  wire::Cause who;   // of the decided value
   std::string text;  // "on 2, applied since step 11 (rule:defend)", "off", "2 decided at step 10,
                      // not confirmed"
 };
 
 struct Health {
-  std::string link;  // "absent" | "active" | "silent" | "lost" | "ended" | "unknown": the daemon is
-                     // silent
+  // None: not known, because the daemon is silent or says a word of a newer version.
+  std::optional<wire::LinkState> link;
+  std::string link_text;           // for a person: the word, or "unknown"
   double age_s = wire::kNaN;       // since the trainer's last frame; NaN: none yet
   double feed_age_s = wire::kNaN;  // since the daemon's last Status; NaN: not a live view
   std::vector<StaleSignal> stale;
-  std::optional<wire::Alert>
-      worst;  // of the alerts in force: live from Status, else from the record
+  // Of the alerts in force: live from Status, else from the record.
+  std::optional<wire::Alert> worst;
   std::optional<Nearness> nearest;
-  KnobWord kl;
+  std::vector<KnobWord> knobs;  // by name
+  bool protected_ = false;      // some applied value protects the run
 };
 
-// critical 3, high 2, medium 1, everything else 0
-[[nodiscard]] int severity_rank(const std::string& severity);
+// critical 3, high 2, medium 1, info and words of a newer version 0.
+[[nodiscard]] int severity_rank(const wire::Word<wire::Severity>& severity);
 
 // `now.wall_s` on the clock of the recorded times.
 [[nodiscard]] Health health(const RunState& state, Now now);

@@ -57,7 +57,8 @@ void add_watchers(const RunState& state, const std::string& unit, PlotSpec& plot
 
 std::int64_t cadence_of(const RunState& state, const wire::SignalDecl& declared) {
   if (declared.every_steps > 0) return declared.every_steps;
-  const bool canary = declared.items == "canary" || wire::group_of(declared.name) == "canary";
+  const bool canary =
+      declared.items == wire::Items::kCanary || wire::group_of(declared.name) == "canary";
   return canary ? state.cadence_steps : 0;
 }
 
@@ -100,7 +101,7 @@ PlotLine line_of(const RunState& state, const SignalState& signal) {
 }
 
 void add_items(const RunState& state, const SignalState& signal, PlotSpec& plot) {
-  if (signal.declaration.items != "canary" || !state.hello) return;
+  if (signal.declaration.items != wire::Items::kCanary || !state.hello) return;
   for (const std::string& id : state.hello->canary_ids) {
     const auto item = state.signals.find(plot.name + "/" + id);
     if (item != state.signals.end() && item->second.is_item) {

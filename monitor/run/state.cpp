@@ -3,16 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "monitor/run/protection.h"
+
 namespace phaseguard::run {
 
 namespace {
 
-// Keeps the last interval open while the knob stays above 0 in one segment.
-void extend(std::vector<OnInterval>& intervals, const RunState& state, Step step, double value) {
+// Keeps the last interval open while the knob protects the run in one segment.
+void extend(std::vector<OnInterval>& intervals, const RunState& state, Step step, bool on) {
   const bool open = !intervals.empty() && intervals.back().to < Step{0};
   const bool here = open && intervals.back().attempt == state.attempt &&
                     intervals.back().segment == state.segment;
-  const bool on = value > 0.0;
   if (open && !(here && on)) {
     // A fall of the knob ends at the fall, a segment where the trainer stood.
     intervals.back().to = std::max(intervals.back().from, here ? step : state.step);
@@ -29,8 +30,9 @@ void add_segment(RunState& state, const wire::Message& m, std::int64_t segment, 
   for (auto& [name, signal] : state.signals) signal.series.break_here();
   for (auto& [source, derived] : state.derived) begin_segment(derived);
   for (auto& [name, knob] : state.knobs) {
-    extend(knob.on_decided, state, start, knob.decided_value);
-    extend(knob.on_applied, state, start, rollback ? knob.applied_value : 0.0);
+    extend(knob.on_decided, state, start, is_protecting(knob.declaration, knob.decided_value));
+    extend(knob.on_applied, state, start,
+           rollback && is_protecting(knob.declaration, knob.applied_value));
     knob.decided.break_here();
     knob.applied.break_here();
     if (rollback) {  // it keeps the values in force
@@ -61,6 +63,7 @@ void fold_hello(RunState& state, const wire::Message& m, const wire::Hello& hell
   add_segment(state, m, 0, hello.start_step, Step{-1});
   state.hello = hello;
   state.goodbye.reset();
+  state.applied_version = -1;
   state.label = hello.label;
   state.total_steps = hello.total_steps;
   state.cadence_steps = hello.cadence_steps;
@@ -79,16 +82,18 @@ void fold_hello(RunState& state, const wire::Message& m, const wire::Hello& hell
     if (knob.decided.empty()) {
       knob.decided_value = declaration.initial;
       knob.decided.append(hello.start_step, m.header.t, declaration.initial, Quality::kGood);
-      extend(knob.on_decided, state, hello.start_step, declaration.initial);
+      extend(knob.on_decided, state, hello.start_step,
+             is_protecting(declaration, declaration.initial));
     } else {
       knob.decided.append(hello.start_step, m.header.t, knob.decided_value, Quality::kGood);
     }
     knob.applied_value = declaration.initial;
     knob.applied_step = hello.start_step;
-    knob.applied_cause = "base";
+    knob.applied_cause = wire::CauseKind::kBase;
     knob.applied_decision = 0;
     knob.applied.append(hello.start_step, m.header.t, declaration.initial, Quality::kGood);
-    extend(knob.on_applied, state, hello.start_step, declaration.initial);
+    extend(knob.on_applied, state, hello.start_step,
+           is_protecting(declaration, declaration.initial));
   }
 }
 
@@ -113,7 +118,7 @@ void add_point(RunState& state, SignalState& signal, const wire::Message& m, dou
 // Per-canary values as series of their own.
 void fold_items(RunState& state, const wire::Message& m, const wire::Sample& sample,
                 const wire::SignalDecl& declaration) {
-  if (!state.hello || declaration.items != "canary") return;
+  if (!state.hello || declaration.items != wire::Items::kCanary) return;
   const auto& ids = state.hello->canary_ids;
   for (std::size_t i = 0; i < sample.items.size() && i < ids.size(); ++i) {
     const std::string name = sample.signal + "/" + ids[i];
@@ -121,7 +126,7 @@ void fold_items(RunState& state, const wire::Message& m, const wire::Sample& sam
     if (!signal.declared) {
       signal.declaration = declaration;
       signal.declaration.name = name;
-      signal.declaration.items.clear();
+      signal.declaration.items = {};
       signal.declared = true;
       signal.is_item = true;
     }
@@ -151,7 +156,7 @@ void fold_report(RunState& state, const wire::Message& m, const wire::Report& re
 void fold_outcome(RunState& state, const wire::Message& m, const wire::RequestOutcome& outcome) {
   for (auto& request : state.requests) {
     if (request.request.id != outcome.id) continue;
-    request.status = outcome.status;
+    request.outcome = outcome.status;
     request.detail = outcome.detail;
     request.restored_step = outcome.restored_step;
     if (request.done_step < Step{0}) request.done_step = m.header.step;
@@ -162,6 +167,7 @@ void fold_outcome(RunState& state, const wire::Message& m, const wire::RequestOu
 void fold_applied(RunState& state, const wire::Message& m, const wire::Applied& applied,
                   Step before) {
   for (const auto& outcome : applied.requests) fold_outcome(state, m, outcome);
+  state.applied_version = std::max(state.applied_version, applied.state_version);
   if (applied.segment > state.segment) {
     Step start = m.header.step;
     for (const auto& outcome : applied.requests) {
@@ -175,21 +181,23 @@ void fold_applied(RunState& state, const wire::Message& m, const wire::Applied& 
     auto& knob = state.knobs[setting.name];
     if (knob.declaration.name.empty()) knob.declaration.name = setting.name;
     knob.reported_step = m.header.step;
+    knob.reported_seq = m.header.seq;
     if (knob.applied.empty() || setting.value != knob.applied_value) {
       knob.applied_step = m.header.step;
       knob.applied.append(m.header.step, m.header.t, setting.value, Quality::kGood);
-      extend(knob.on_applied, state, m.header.step, setting.value);
+      extend(knob.on_applied, state, m.header.step, is_protecting(knob.declaration, setting.value));
     }
     knob.applied_value = setting.value;
     knob.applied_cause = setting.cause;
     knob.applied_decision = setting.decision;
     // Until a first decision the policy's base is in force, and this report alone tells its value.
-    const bool at_base = setting.cause == "base" && setting.decision == 0 && knob.decision == 0;
+    const bool at_base =
+        setting.cause == wire::CauseKind::kBase && setting.decision == 0 && knob.decision == 0;
     if (at_base && setting.value != knob.decided_value) {
       knob.decided_value = setting.value;
       knob.decided_step = m.header.step;
       knob.decided.append(m.header.step, m.header.t, setting.value, Quality::kGood);
-      extend(knob.on_decided, state, m.header.step, setting.value);
+      extend(knob.on_decided, state, m.header.step, is_protecting(knob.declaration, setting.value));
     }
   }
 }
@@ -201,7 +209,7 @@ void fold_decision(RunState& state, const wire::Message& m, const wire::Decision
     if (knob.decided.empty() || setting.value != knob.decided_value) {
       knob.decided_step = m.header.step;
       knob.decided.append(m.header.step, m.header.t, setting.value, Quality::kGood);
-      extend(knob.on_decided, state, m.header.step, setting.value);
+      extend(knob.on_decided, state, m.header.step, is_protecting(knob.declaration, setting.value));
     }
     knob.decided_value = setting.value;
     knob.cause = setting.cause;

@@ -60,7 +60,8 @@ struct SignalState {
   std::int64_t missing = 0;
 };
 
-// Steps [from, to] of one segment in which a knob was above 0. `to` = -1: still on.
+// Steps [from, to] of one segment in which a knob protected the run (protection.h). `to` = -1: it
+// still does.
 struct OnInterval {
   std::int64_t attempt = 0;
   std::int64_t segment = 0;
@@ -78,9 +79,10 @@ struct KnobState {
   Step decided_step{-1};   // of the decision that set the present decided value
   Step applied_step{-1};   // first step at which the present applied value was in force
   Step reported_step{-1};  // of the last Applied
-  std::string cause;       // of the decided value: "base", "rule:defend", "operator:ann", "limit"
+  Seq reported_seq;
+  wire::Cause cause;  // of the decided value
   std::int64_t decision = 0;
-  std::string applied_cause;
+  wire::Cause applied_cause;
   std::int64_t applied_decision = 0;
   std::vector<OnInterval> on_decided;
   std::vector<OnInterval> on_applied;
@@ -101,10 +103,10 @@ struct Segment {
 
 struct RequestState {
   wire::Request request;
-  Seq seq;                         // of the decision
-  Step step;                       // of the decision
-  double t = 0;                    // of the decision
-  std::string status = "decided";  // then "done" | "failed" | "refused"
+  Seq seq;                            // of the decision
+  Step step;                          // of the decision
+  double t = 0;                       // of the decision
+  wire::Word<wire::Outcome> outcome;  // not given: none was reported yet
   std::string detail;
   Step restored_step{-1};
   Step done_step{-1};  // at which the trainer stood when it reported the outcome
@@ -117,7 +119,7 @@ struct RunState {
   std::int64_t attempt = 0;  // highest seen; 0: no trainer yet
   std::int64_t segment = 0;  // of that attempt
   std::vector<Segment> segments;
-  std::string label;
+  wire::Word<wire::Label> label;
   std::int64_t total_steps = 0;
   std::int64_t cadence_steps = 0;
   Step step{-1};       // of the trainer's last message; falls on rollback
@@ -138,12 +140,15 @@ struct RunState {
   Log<Entry<wire::Alert>> alerts;  // of decisions, in order
   std::vector<RequestState> requests;
   std::optional<wire::Goodbye> goodbye;  // of the present attempt
+  // State version of the newest control that the present attempt said it obeys; -1: it does not
+  // say.
+  std::int64_t applied_version = -1;
 
   // Latest known, from the last Decision or a later Status.
   std::vector<wire::DetectorEvidence> detectors;
   std::vector<wire::RuleEvidence> rules;
   std::int64_t state_version = 0;
-  std::string mode;  // "enforce" | "shadow" | ""
+  wire::Word<wire::Mode> mode;
 
   // The last Status of a live daemon: link word and ages, override, epoch. Not part of the record.
   std::optional<wire::Status> status;

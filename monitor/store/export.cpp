@@ -61,7 +61,7 @@ class CsvRows {
   void on_sample(const wire::Header& header, const wire::Sample& sample) {
     row(header, sample.signal, sample.value, quality_of(declared_, sample));
     const auto found = declared_.find(sample.signal);
-    if (found == declared_.end() || found->second.items != "canary") return;
+    if (found == declared_.end() || found->second.items != wire::Items::kCanary) return;
     for (std::size_t i = 0; i < sample.items.size() && i < canary_ids_.size(); ++i) {
       const Quality quality =
           sample.missing ? Quality::kMissing : wire::assess(found->second, sample.items[i]);

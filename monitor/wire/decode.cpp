@@ -193,7 +193,7 @@ Result<Message> read(std::string_view bytes, std::string_view kind, const Limits
   auto body = empty_body(kind);
   if (!body)
     return fail(Errc::kUnsupported, "kind: " + quoted(kind, 40) +
-                                        " is none of protocol 1.0; the message is passed over");
+                                        " is none of protocol 1.1; the message is passed over");
   Message message{Header{}, *std::move(body)};
   Reader reader(message, Budget{(kDecodedFactor - 1) * limits.frame_bytes});
   std::size_t offset = 0;

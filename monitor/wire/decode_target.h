@@ -153,6 +153,16 @@ inline const char* read_binary(const DecodeTarget& target, const Token& token, B
   return store_text(target, token.text, budget);
 }
 
+// A word that this version does not know is kept as it came.
+template <class W>
+const char* read_word(const DecodeTarget& target, const Token& token, Budget& budget) {
+  std::string text;
+  const DecodeTarget as_text{&text, nullptr};
+  const char* wrong = read_string(as_text, token, budget);
+  if (wrong == kGoodValue) at<W>(target) = W::from(std::move(text));
+  return wrong;
+}
+
 inline const char* read_quality(const DecodeTarget& target, const Token& token, Budget&) {
   if (token.type == Token::Type::kString)
     for (Quality quality : {Quality::kGood, Quality::kBad, Quality::kMissing})
@@ -207,6 +217,14 @@ struct OpsOf<std::string, As::kText> {
 template <>
 struct OpsOf<std::string, As::kBinary> {
   static constexpr Ops kOps{"binary bytes", read_binary};
+};
+template <class E, As as>
+struct OpsOf<Word<E>, as> {
+  static constexpr Ops kOps{"a string", read_word<Word<E>>};
+};
+template <class E, As as>
+struct OpsOf<NamedWord<E>, as> {
+  static constexpr Ops kOps{"a string", read_word<NamedWord<E>>};
 };
 template <As as>
 struct OpsOf<Quality, as> {

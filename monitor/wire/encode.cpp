@@ -1,4 +1,5 @@
 #include <bit>
+#include <cmath>
 #include <msgpack.hpp>
 #include <string>
 #include <string_view>
@@ -17,11 +18,26 @@ struct StringStream {
   void write(const char* data, std::size_t size) { bytes.append(data, size); }
 };
 
+bool is_set(bool value) { return value; }
+bool is_set(std::int64_t value) { return value >= 0; }
+bool is_set(double value) { return !std::isnan(value); }
+bool is_set(Step step) { return step.value >= 0; }
+template <class E>
+bool is_set(const Word<E>& word) {
+  return !word.empty();
+}
+// Types of fields that are always written have no is_set().
+template <class T>
+bool is_left_out(const T& field, Presence presence) {
+  if constexpr (requires { is_set(field); }) return presence.when_set && !is_set(field);
+  return false;
+}
+
 struct CountFields {
   std::uint32_t n = 0;
   template <class T>
-  void operator()(std::string_view, T&, Presence) {
-    ++n;
+  void operator()(std::string_view, T& field, Presence presence) {
+    if (!is_left_out(field, presence)) ++n;
   }
   template <class T>
   void binary(std::string_view, T&, Presence) {
@@ -34,7 +50,8 @@ class Writer {
   explicit Writer(StringStream& out) : out_(out), packer_(out) {}
 
   template <class T>
-  void operator()(std::string_view key, T& field, Presence) {
+  void operator()(std::string_view key, T& field, Presence presence) {
+    if (is_left_out(field, presence)) return;
     put(key);
     put(field);
   }
@@ -53,6 +70,14 @@ class Writer {
   void put(const KindField& kind) { put(kind.text); }
   void put(const RunId& run) { put(run.text()); }
   void put(Quality quality) { put(std::string_view(name_of(quality))); }
+  template <class E>
+  void put(const Word<E>& word) {
+    put(std::string_view(word.text()));
+  }
+  template <class E>
+  void put(const NamedWord<E>& word) {
+    put(std::string_view(word.text()));
+  }
   void put(bool b) { b ? packer_.pack_true() : packer_.pack_false(); }
   void put(std::int64_t i) { packer_.pack_int64(i); }
   template <class Tag>

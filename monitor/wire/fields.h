@@ -20,10 +20,12 @@ namespace phaseguard::wire {
 struct Presence {
   bool needed = false;
   std::int64_t least = 0;
+  bool when_set = false;  // a writer leaves it out unless it is set: keys that 1.0 does not have
 };
 inline constexpr Presence kNeeded{true, 0};
 inline constexpr Presence kOptional{false, 0};
 inline constexpr Presence kFromMinusOne{false, -1};  // -1: none, unknown
+inline constexpr Presence kWhenSet{false, -1, true};
 // Ids of requests: the trainer's guard counts its own downwards from -1.
 inline constexpr Presence kAnyNeeded{true, std::numeric_limits<std::int64_t>::min()};
 
@@ -48,6 +50,7 @@ void fields(V& v, T& x) {
   v("reference", x.reference, kOptional);
   v("per_sample", x.per_sample, kOptional);
   v("sites", x.sites, kOptional);
+  v("protects", x.protects, kWhenSet);
 }
 
 template <class V, class T, Fields<T, SignalDecl> = 0>
@@ -148,6 +151,10 @@ void fields(V& v, T& x) {
   v("earliest_step", x.earliest_step, kFromMinusOne);
   v("fired_step", x.fired_step, kFromMinusOne);
   v("at_floor", x.at_floor, kOptional);
+  v("phase", x.phase, kWhenSet);
+  v("until_step", x.until_step, kWhenSet);
+  v("streak", x.streak, kWhenSet);
+  v("streak_needed", x.streak_needed, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Alert> = 0>
@@ -167,6 +174,12 @@ void fields(V& v, T& x) {
   v("cause", x.cause, kOptional);
   v("decision", x.decision, kOptional);
   v("confirmed", x.confirmed, kOptional);
+  v("min", x.min, kWhenSet);
+  v("max", x.max, kWhenSet);
+  v("limit_by", x.limit_by, kWhenSet);
+  v("trip_value", x.trip_value, kWhenSet);
+  v("protects", x.protects, kWhenSet);
+  v("protecting", x.protecting, kWhenSet);
 }
 
 template <class V, class T, Fields<T, SignalStatus> = 0>
@@ -231,6 +244,7 @@ void fields(V& v, T& x) {
   v("requests", x.requests, kOptional);
   v("segment", x.segment, kOptional);
   v("source", x.source, kOptional);
+  v("state_version", x.state_version, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Heartbeat> = 0>

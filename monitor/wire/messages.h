@@ -1,7 +1,7 @@
-// Every message of protocol 1.0 as plain data, listed in one place (docs/PROTOCOL.md is the
-// contract for other languages). The same structs travel on the sockets, are recorded in the run
-// file and are folded into a RunState. C++17-clean, pure; no MessagePack type appears here. Units
-// are in the names; `step` counts completed optimiser updates.
+// Every message of protocol 1.1 as plain data, listed in one place (docs/PROTOCOL.md is the
+// contract for other languages; words.h has its vocabularies). The same structs travel on the
+// sockets, are recorded in the run file and are folded into a RunState. C++17-clean, pure; no
+// MessagePack type appears here. Units are in the names; `step` counts completed optimiser updates.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "monitor/base/types.h"
+#include "monitor/wire/words.h"
 
 namespace phaseguard::wire {
 
@@ -21,10 +22,9 @@ struct Version {
   int major = 1;
   int minor = 0;
 };
-inline constexpr Version kProtocolVersion{1, 0};
+inline constexpr Version kProtocolVersion{1, 1};
 
 // ---- what a trainer declares
-// ------------------------------------------------------------------------------------
 
 // A knob the trainer can move. A penalty's value has no meaning without direction, mask,
 // normaliser, form and reference.
@@ -33,15 +33,16 @@ struct KnobDecl {
   std::string unit;  // "1" for a plain weight
   double min = 0.0;
   double max = 0.0;
-  double initial = 0.0;            // in force before any decision
-  std::string site;                // "batch" | "replay" | ""
-  std::string direction;           // "model_ref" | "ref_model" | ""
-  std::string mask;                // "answer" | "attention" | "canary" | "replay" | ""
-  std::string normaliser;          // "token_mean_step" | ""
-  std::string form;                // "additive" | "convex" | ""
-  std::string reference;           // id of the frozen reference model
-  bool per_sample = false;         // accepts one value per sample of a batch
-  std::vector<std::string> sites;  // where a policy may move the penalty to; empty: nowhere else
+  double initial = 0.0;  // in force before any decision
+  Word<Site> site;
+  Word<Direction> direction;
+  Word<Mask> mask;
+  Word<Normaliser> normaliser;
+  Word<Form> form;
+  std::string reference;          // id of the frozen reference model
+  bool per_sample = false;        // accepts one value per sample of a batch
+  std::vector<Word<Site>> sites;  // where a policy may move the penalty to; empty: nowhere else
+  Word<Protects> protects{};      // which way it protects the run; not given: up. From 1.1
 };
 
 // A signal the trainer will send. `items` names what a per-item vector runs over.
@@ -51,8 +52,9 @@ struct SignalDecl {
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
   std::string variant;  // of a divergence: "full", "union_topk_tail", ...
-  std::string items;    // "canary" (Hello::canary_ids order) | "sample" (batch order) |
-                        // "distribution" (rows of `columns` probabilities, one row per canary) | ""
+  // Canaries in the order of Hello::canary_ids, samples in that of the batch, or rows of `columns`
+  // probabilities, one row per canary.
+  Word<Items> items;
   std::int64_t every_steps = 0;  // measured every n steps; 0 = no fixed cadence
   std::int64_t columns = 0;      // of items = "distribution": outcomes of a row; else 0
 };
@@ -62,7 +64,6 @@ struct SignalDecl {
 [[nodiscard]] Quality assess(const SignalDecl& declared, double value);
 
 // ---- trainer -> daemon
-// ------------------------------------------------------------------------------------------
 
 // First message of an attempt: the run's declaration.
 struct Hello {
@@ -74,16 +75,15 @@ struct Hello {
   std::string hook_version;
   std::string model_id;
   std::string reference_id;
-  std::string label;          // ground truth of a recording, "malicious" | "harmless" | ""
+  Word<Label> label;
   std::string canary_set;     // name
   std::string canary_digest;  // SHA-256, 64 hex characters
   std::vector<std::string> canary_ids;
   std::vector<KnobDecl> knobs;
   std::vector<SignalDecl> signals;
-  std::vector<std::string>
-      requests;  // what the trainer can do: "rollback", "checkpoint", "pause", "stop"
-  std::vector<std::string> notes;  // "name: text" for the record, such as "preflight: ..."; nothing
-                                   // decides by them
+  std::vector<Word<RequestType>> requests;  // what the trainer can do
+  // "name: text" for the record, such as "preflight: ..."; nothing decides by them.
+  std::vector<std::string> notes;
 };
 
 // One value of one signal. Non-finite means "could not be computed".
@@ -97,27 +97,27 @@ struct Sample {
 };
 
 // A bundle of values of one step. Sent as kind "step" (train/*), "canary" (canary/*, drift/*, probe
-// on canaries) or "batch" (data/*, judge/*: may be sent before the step's update, also before step
-// 0).
+// on canaries) or "batch" (data/*, judge/*: may be sent before the step's update, and before the
+// first one).
 struct Report {
   enum class Origin : std::uint8_t { kStep, kCanary, kBatch };
   Origin origin = Origin::kStep;
   std::vector<Sample> samples;
   std::int64_t batch = 0;  // id of the batch the values belong to; 0: none
-  bool wants_control =
-      false;  // decide(): the trainer waits for a Control with answers_batch = batch
+  // decide(): the trainer waits for a Control with answers_batch = batch.
+  bool wants_control = false;
 };
 
 struct AppliedKnob {
   std::string name;
   double value = kNaN;        // in force during header.step
   std::int64_t decision = 0;  // id of the decision it came from; 0: initial value or local guard
-  std::string cause;          // as in KnobSetting
-  std::string site;           // where its penalty is computed; "": as declared
+  Cause cause;
+  Word<Site> site;  // where its penalty is computed; not given: as declared
 };
 struct RequestOutcome {
-  std::int64_t id = 0;     // of the Request
-  std::string status;      // "done" | "failed" | "refused"
+  std::int64_t id = 0;  // of the Request
+  Word<Outcome> status;
   std::string detail;      // "restored snapshot of step 0", or why not
   Step restored_step{-1};  // rollback: the snapshot's step
 };
@@ -126,23 +126,23 @@ struct Applied {
   std::vector<AppliedKnob> knobs;
   std::vector<RequestOutcome> requests;
   std::int64_t segment = 0;  // 0, then +1 for each rollback
-  std::string source;        // "daemon" | "guard" | "hold" | "initial"
+  Word<Source> source;
+  std::int64_t state_version = -1;  // of the newest control obeyed; -1: not said. From 1.1
 };
 
 // Both directions.
 struct Heartbeat {
-  std::string state;           // sender's link state
+  std::string state;  // sender's view of the link: a HookLink of a trainer, a LinkState of a daemon
   std::int64_t dropped = 0;    // values lost to a full ring since the start
   std::int64_t journaled = 0;  // values waiting for the link
 };
 
 struct Goodbye {
-  std::string reason;  // "finished" | "interrupted" | "error"
+  Word<GoodbyeReason> reason;
   std::string detail;
 };
 
 // ---- daemon -> trainer
-// ------------------------------------------------------------------------------------------
 
 struct Welcome {
   std::int64_t epoch = 0;  // fencing: grows with each daemon start and each takeover
@@ -151,13 +151,13 @@ struct Welcome {
   std::int64_t lease_ms = 10000;
   std::string policy_text;  // for the local guard; at most 64 KiB
   std::string policy_digest;
-  std::string mode;     // "enforce" | "shadow"
-  std::string on_loss;  // "local" | "hold" | "substitute" | "pause" | "stop"
-  Seq ack;              // highest sender seq of this attempt already recorded
+  Word<Mode> mode;
+  Word<OnLoss> on_loss;
+  Seq ack;  // highest sender seq of this attempt already recorded
 };
 
 struct Reject {
-  std::string code;    // "version" | "policy" | "claimed" | "malformed" | "limit"
+  Word<RejectCode> code;
   std::string reason;  // names what was expected, what was found and what to do
   Version ours;
   Version theirs;
@@ -168,16 +168,16 @@ struct KnobSetting {
   std::string knob;
   double value = 0.0;
   std::vector<double> items;  // one value per sample; empty: `value` for all
-  std::string cause;          // "base" | "rule:<name>" | "operator:<name>" | "limit"
+  Cause cause;
   std::int64_t decision = 0;  // id of the decision that set it; 0: none yet
-  std::string site;           // one of KnobDecl::sites; "": as declared
+  Word<Site> site;            // one of KnobDecl::sites; not given: as declared
 };
 
 // The full desired state, sent on change, every second, and in answer to decide(). Level, not edge.
 struct Control {
   std::int64_t epoch = 0;
   std::int64_t state_version = 0;
-  std::string mode;                // "enforce" | "shadow"
+  Word<Mode> mode;
   std::vector<KnobSetting> knobs;  // shadow mode: empty
   std::int64_t answers_batch = 0;
   Step valid_until_step{std::numeric_limits<std::int64_t>::max()};
@@ -189,74 +189,72 @@ struct Control {
 struct Request {
   std::int64_t epoch = 0;
   std::int64_t id = 0;
-  std::string type;  // "rollback" | "checkpoint" | "pause" | "stop"
+  Word<RequestType> type;
   std::string reason;
   std::int64_t decision = 0;
   Step before_step{-1};  // rollback: newest snapshot of this step or earlier; -1: oldest there is
 };
 
 // ---- operator
-// ---------------------------------------------------------------------------------------------------
 
 struct Command {
-  std::string id;      // chosen by the sender; the same id takes effect at most once
-  std::string action;  // "force" | "release" | "reset" | "inhibit" | "allow"
+  std::string id;  // chosen by the sender; the same id takes effect at most once
+  Word<Action> action;
   std::string operator_name;
   std::string reason;
   std::string knob;                      // force, release
   double value = kNaN;                   // force
   std::string rule;                      // reset: which latch; inhibit, allow
   std::int64_t expires_after_steps = 0;  // 0: until released (raising only)
-  std::int64_t expected_version =
-      -1;  // compare-and-set of Status::state_version; -1: not checked (raising only)
+  // Compare-and-set of Status::state_version; -1: not checked (raising only).
+  std::int64_t expected_version = -1;
 };
 
 struct Query {
   std::string id;
-  std::string what;        // "runs" | "status" | "events"
+  Word<QueryWhat> what;
   Seq from_seq;            // events: first one wanted
   std::int64_t limit = 0;  // events: at most so many; 0: the daemon's page size
 };
 
 struct Reply {
-  std::string id;      // of the command or query
-  std::string status;  // "ok" | "logged" | "conflict" | "refused" | "not_found" | "error"
-  std::string text;    // for a person
-  Seq seq;             // command: its place in the record; events: last one included
-  bool more = false;   // events: ask again from seq + 1
-  std::vector<std::string>
-      messages;  // encoded messages: Status for "status" and "runs", records for "events"
+  std::string id;  // of the command or query
+  Word<ReplyStatus> status;
+  std::string text;   // for a person
+  Seq seq;            // command: its place in the record; events: last one included
+  bool more = false;  // events: ask again from seq + 1
+  // Encoded messages: Status for "status" and "runs", records for "events".
+  std::vector<std::string> messages;
 };
 
 // ---- records the daemon makes
-// -----------------------------------------------------------------------------------
 
 // What a viewer needs to know of a detector without parsing the policy.
 struct DetectorInfo {
   std::string name;
   std::string signal;
-  std::string type;  // "level" | "ewma" | ...
+  std::string type;  // of the policy language: "level", "ewma", ...
   double threshold = kNaN;
   std::string unit;
   std::int64_t needed = 1;  // consecutive
   std::int64_t warmup = 0;
-  std::vector<double>
-      constants;  // computed at load with libm (an EWMA's alpha); their bits are part of the record
+  // Computed at load with libm (an EWMA's alpha); their bits are part of the record.
+  std::vector<double> constants;
 };
 struct RuleInfo {
   std::string name;
   std::string when;             // "all" | "any" | "2_of_n" | "not" | "always"
   std::vector<std::string> of;  // detectors, and other rules as "rule.NAME"
   bool latch = false;
-  std::string alert;              // severity or ""
+  Word<Severity> alert;
   std::vector<KnobSetting> sets;  // of a controller: the most it may set
-  std::vector<std::string> requests;
+  std::vector<Word<RequestType>> requests;
 };
 struct PolicyLoaded {
   std::string name;
   std::string digest;  // SHA-256 of `text`
   std::string text;    // the TOML file
-  std::string mode;    // "enforce" | "shadow"
+  Word<Mode> mode;
   std::vector<DetectorInfo> detectors;
   std::vector<RuleInfo> rules;
 };
@@ -277,19 +275,25 @@ struct DetectorEvidence {
 };
 struct RuleEvidence {
   std::string rule;
-  std::string state;  // "quiet" | "active" | "latched" | "inhibited"
+  Word<RuleState> state;
   std::int64_t votes = 0;
   std::int64_t needed = 0;
   std::int64_t of = 0;
-  Step earliest_step{
-      -1};  // at which it could have fired at all, from cadence and warm-up; -1: not known
+  // At which it could have fired at all, from cadence and warm-up; -1: not known.
+  Step earliest_step{-1};
   Step fired_step{-1};  // -1: has not fired
-  bool at_floor =
-      false;  // fired at the earliest possible step: the firing step carries no information
+  // Fired at the earliest possible step: the firing step carries no information.
+  bool at_floor = false;
+
+  // In Status alone, from 1.1.
+  Word<RulePhase> phase{};
+  Step until_step{-1};              // kInhibited: first step at which it may fire again
+  std::int64_t streak = -1;         // kStreak: measurements in a row so far ...
+  std::int64_t streak_needed = -1;  // ... of so many
 };
 struct Alert {
-  std::string severity;  // "info" | "medium" | "high" | "critical"
-  std::string source;    // "rule:<name>", "signal:<name>", "link", ...
+  Word<Severity> severity;
+  AlertSource source;
   std::string text;
 };
 
@@ -299,7 +303,7 @@ struct Decision {
   std::int64_t id = 0;             // 1, 2, ... within the run
   Seq because;                     // the event it answers
   std::int64_t state_version = 0;  // after it
-  std::string mode;                // "enforce" | "shadow"
+  Word<Mode> mode;
   std::string policy_digest;
   std::vector<KnobSetting> before;
   std::vector<KnobSetting> knobs;  // after: every knob the policy sets
@@ -312,7 +316,7 @@ struct Decision {
 
 // The trainer's link as the daemon saw it.
 struct LinkChange {
-  std::string state;  // "claimed" | "silent" | "lost" | "back" | "ended" | "restored"
+  Word<LinkEvent> state;
   std::string detail;
   std::int64_t epoch = 0;
 };
@@ -322,7 +326,6 @@ struct LinkChange {
 struct Tick {};
 
 // ---- published, never recorded
-// ----------------------------------------------------------------------------------
 
 struct KnobStatus {
   std::string name;
@@ -330,9 +333,17 @@ struct KnobStatus {
   double sent = kNaN;
   double applied = kNaN;
   Step applied_step{-1};  // first step at which the present value was in force
-  std::string cause;
+  Cause cause;
   std::int64_t decision = 0;
   bool confirmed = false;  // the trainer reported the decided value
+
+  // From 1.1.
+  double min = kNaN;  // the range in force ...
+  double max = kNaN;
+  Word<LimitBy> limit_by{};   // ... and who set it
+  double trip_value = kNaN;   // what latched trips hold it at; NaN: nothing
+  Word<Protects> protects{};  // not given: up
+  bool protecting = false;    // the applied value protects the run (run/protection.h)
 };
 struct SignalStatus {
   std::string name;
@@ -343,8 +354,8 @@ struct SignalStatus {
 };
 struct RequestStatus {
   std::int64_t id = 0;
-  std::string type;
-  std::string status;  // "sent" | "done" | "failed" | "refused"
+  Word<RequestType> type;
+  Word<Progress> status;
   std::string detail;
 };
 struct OverrideStatus {
@@ -356,16 +367,16 @@ struct OverrideStatus {
   Step expires_step{-1};  // -1: until released
 };
 struct Status {
-  std::string link;     // "absent" | "active" | "silent" | "lost" | "ended"
+  Word<LinkState> link;
   double age_s = kNaN;  // since the trainer's last frame
   std::int64_t attempt = 0;
   std::int64_t segment = 0;
   std::int64_t total_steps = 0;
-  std::string label;
+  Word<Label> label;
   std::string policy;
   std::string policy_digest;
-  std::string mode;
-  std::string control;  // "auto" | "inhibited" | "tripped" | "manual"
+  Word<Mode> mode;
+  Word<ControlBy> control;
   std::int64_t state_version = 0;
   std::int64_t epoch = 0;
   Seq last_seq;
@@ -380,7 +391,6 @@ struct Status {
 };
 
 // ---- envelope
-// ---------------------------------------------------------------------------------------------------
 
 // `seq`: on a socket, the sender's own count of its stream from 1; in a record and on the feed, the
 // event's place in the run's one order. `source_seq`: in a record, the sender's seq.

@@ -135,7 +135,7 @@ inline constexpr std::array<StandardSignal, 19> kStandardSignals{{
   out.unit = std::string(known->unit);
   out.min = known->min;
   out.max = known->max;
-  out.items = std::string(known->items);
+  out.items = Word<Items>::from(std::string(known->items));
   out.every_steps = every_steps;
   return out;
 }

@@ -48,7 +48,7 @@ json of(const wire::DetectorEvidence& d) {
 
 json of(const wire::RuleEvidence& r) {
   return {{"rule", r.rule},
-          {"state", r.state},
+          {"state", r.state.text()},
           {"votes", r.votes},
           {"needed", r.needed},
           {"of", r.of},
@@ -77,7 +77,7 @@ json of(const StepZero& policy) {
   return {
       {"name", policy.policy.name},
       {"digest", policy.policy.digest},
-      {"mode", policy.policy.mode},
+      {"mode", policy.policy.mode.text()},
       {"last_step", policy.last_step},
       {"first_rise", policy.first_rise ? json(*policy.first_rise) : json()},
       {"fed", policy.fed},

@@ -138,8 +138,8 @@ std::string rules_table(const StepZero& policy) {
   for (std::size_t i = 0; i < policy.rules.size(); ++i) {
     const auto& now = policy.rules[i];
     const auto& after = policy.rules_after[i];
-    rows += page::row(page::text_cell(now.rule) + page::text_cell(now.state) +
-                      page::count_cell(now.votes) + page::text_cell(after.state) +
+    rows += page::row(page::text_cell(now.rule) + page::text_cell(now.state.text()) +
+                      page::count_cell(now.votes) + page::text_cell(after.state.text()) +
                       page::count_cell(after.votes) + page::count_cell(after.needed) +
                       page::cell(after.fired_step.value < 0
                                      ? std::string("no")
@@ -179,7 +179,7 @@ std::string policy_part(const StepZero& policy) {
   std::string what =
       "Its detectors were fed with the batches of this data at step 0 (the baseline) and at each "
       "measurement up to step " +
-      std::to_string(policy.last_step) + "; mode " + html(policy.policy.mode) + ".";
+      std::to_string(policy.last_step) + "; mode " + html(policy.policy.mode.text()) + ".";
   if (!policy.silent.empty()) {
     what += " Not known before training, and silent here:";
     for (const std::string& name : policy.silent) what += " <code>" + html(name) + "</code>";

@@ -76,15 +76,16 @@ void put_flagged(std::string& out, const Preflight& preflight, std::size_t most)
 }
 
 void put_policy(std::string& out, const StepZero& policy) {
-  out += "\npolicy " + phaseguard::quoted(policy.policy.name, 60) + " (" + policy.policy.mode +
-         "), fed with this data's batches up to step " + std::to_string(policy.last_step) + "\n";
+  out += "\npolicy " + phaseguard::quoted(policy.policy.name, 60) + " (" +
+         policy.policy.mode.text() + "), fed with this data's batches up to step " +
+         std::to_string(policy.last_step) + "\n";
   for (std::size_t i = 0; i < policy.rules.size(); ++i) {
     const auto& now = policy.rules[i];
     const auto& after = policy.rules_after[i];
     out +=
-        "  rule " + padded(now.rule, 20, 2) + "step 0: " + now.state + ", " +
+        "  rule " + padded(now.rule, 20, 2) + "step 0: " + now.state.text() + ", " +
         std::to_string(now.votes) + " of " + std::to_string(now.needed) +
-        " votes;  then: " + after.state + ", " + std::to_string(after.votes) + " votes" +
+        " votes;  then: " + after.state.text() + ", " + std::to_string(after.votes) + " votes" +
         (after.fired_step.value >= 0 ? ", fired at step " + std::to_string(after.fired_step.value)
                                      : "") +
         (after.at_floor ? " (the earliest it can)" : "") + "\n";

@@ -51,7 +51,7 @@ wire::SignalDecl silent_signal(const std::string& name, bool is_group) {
   wire::SignalDecl out;
   out.name = name;
   out.unit = known != nullptr ? std::string(known->unit) : "1";
-  if (is_group) out.items = "sample";
+  if (is_group) out.items = wire::Items::kSample;
   return out;
 }
 
@@ -108,7 +108,8 @@ wire::Hello declaration(const policy::Document& document, const Fed& fed, StepZe
   wire::Hello hello;
   hello.cadence_steps = 0;
   hello.model_id = "preflight";
-  hello.requests = {"rollback", "checkpoint", "pause", "stop"};
+  hello.requests = {wire::RequestType::kRollback, wire::RequestType::kCheckpoint,
+                    wire::RequestType::kPause, wire::RequestType::kStop};
   for (const auto& knob : document.knobs) hello.knobs.push_back(declared_knob(knob));
   hello.signals = fed_signals(fed, options.cadence);
   const std::size_t known = hello.signals.size();
@@ -197,7 +198,7 @@ class Rehearsal {
  private:
   void note(const wire::Decision& decision, std::int64_t step) {
     Decided decided{step, decision.summary, decision.knobs, {}, decision.alerts};
-    for (const auto& request : decision.requests) decided.requests.push_back(request.type);
+    for (const auto& request : decision.requests) decided.requests.push_back(request.type.text());
     out_.decisions.push_back(std::move(decided));
     for (std::size_t i = 0; i < decision.knobs.size() && i < base_.size(); ++i) {
       const bool moved = decision.knobs[i].value != base_[i] || !decision.knobs[i].items.empty();

@@ -98,7 +98,8 @@ TEST_CASE("a declaration is read from text and from a policy test", "[ctl][decla
   REQUIRE(std::isinf(hello->signals.at(1).max));
   REQUIRE(hello->knobs.at(0).initial == 0.5);
   REQUIRE(hello->knobs.at(0).per_sample);
-  REQUIRE(hello->requests == std::vector<std::string>{"rollback", "stop"});
+  REQUIRE(hello->requests == std::vector<wire::Word<wire::RequestType>>{
+                                 wire::RequestType::kRollback, wire::RequestType::kStop});
   REQUIRE(has(ctl::read_declaration("bogus 1\n", "d").error().message, "d:1: expected cadence"));
   REQUIRE(has(ctl::read_declaration("cadence x\n", "d").error().message, "expected cadence N"));
   REQUIRE(has(ctl::read_declaration("", "d").error().message, "found no signal and no knob"));

@@ -56,7 +56,7 @@ class Recorder {
     const wire::Message first = put(0, declared, 1);
     put(0, policy::describe(document_, declared), 0);
     (void)machine_->on(first);
-    take(0, wire::LinkChange{"claimed", "", 1}, 0);
+    take(0, wire::LinkChange{wire::LinkEvent::kClaimed, "", 1}, 0);
   }
 
   void take(std::int64_t step, wire::Body body, std::int64_t attempt = 1) {
@@ -101,17 +101,17 @@ inline Recorder malicious() {
   for (std::int64_t step = 0; step < 6; ++step) run.judge(step, scores[step]);
   run.take(5, applied(2.0, 0, 1));
   wire::Applied back = applied(2.0, 1, 1);
-  back.requests = {{1, "done", "restored snapshot of step 0", Step{0}}};
+  back.requests = {{1, wire::Outcome::kDone, "restored snapshot of step 0", Step{0}}};
   run.take(0, back);
   for (std::int64_t step = 0; step < 6; ++step) run.judge(step, 0.05);
-  run.take(6, wire::Goodbye{"finished", ""});
+  run.take(6, wire::Goodbye{wire::GoodbyeReason::kFinished, ""});
   return run;
 }
 
 inline Recorder harmless() {
   Recorder run("good-1", kPolicy);
   for (std::int64_t step = 0; step < 6; ++step) run.judge(step, 0.1);
-  run.take(6, wire::Goodbye{"finished", ""});
+  run.take(6, wire::Goodbye{wire::GoodbyeReason::kFinished, ""});
   return run;
 }
 

@@ -8,6 +8,7 @@
 
 #include "monitor/store/reader.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 using namespace phaseguard;
 using namespace phaseguard::daemon;
@@ -116,7 +117,7 @@ TEST_CASE("an ended run's file is closed, and opened again when more comes", "[d
   RunFiles files(folder.path());
   std::vector<std::string> faults;
   wire::Message end = report(3);
-  end.body = wire::LinkChange{"ended", "goodbye", 1};
+  end.body = wire::LinkChange{wire::LinkEvent::kEnded, "goodbye", 1};
   std::vector<wire::Message> first = reports(1, 2);
   first.push_back(end);
   files.append(std::move(first), kNow);
@@ -126,7 +127,7 @@ TEST_CASE("an ended run's file is closed, and opened again when more comes", "[d
   CHECK(store::Writer::create_or_open(store::run_file(folder.path(), kRun), kRun, kNow));
 
   wire::Message back = report(4);
-  back.body = wire::LinkChange{"back", "", 1};
+  back.body = wire::LinkChange{wire::LinkEvent::kBack, "", 1};
   files.append({back}, kNow);
   REQUIRE(files.flush(true, faults));
   CHECK_FALSE(store::Writer::create_or_open(store::run_file(folder.path(), kRun), kRun, kNow));

@@ -4,6 +4,7 @@
 
 #include "monitor/dashboard/plot/data.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 using namespace phaseguard;
 using namespace phaseguard::plot;

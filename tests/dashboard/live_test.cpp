@@ -6,6 +6,7 @@
 #include "monitor/dashboard/source/source.h"
 #include "tests/reporter/real_daemon.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 using namespace phaseguard;
 using namespace phaseguard::dashboard;
@@ -88,16 +89,17 @@ TEST_CASE("a viewer that joins late sees the whole run, and a force becomes appl
 
   REQUIRE(viewer.eventually([&] {
     train_step(trainer, step++, 0.1);
-    return viewer.model.command_obstacle().empty() && viewer.model.health().link == "active";
+    return viewer.model.command_obstacle().empty() &&
+           viewer.model.health().link == wire::LinkState::kActive;
   }));
-  viewer.model.act(ForceKl{3.0, "odd answers", 0}, real_now());
+  viewer.model.act(ForceKnob{"kl", 3.0, "odd answers", 0}, real_now());
   REQUIRE(viewer.model.pending().size() == 1);
   REQUIRE(viewer.eventually([&] {
     train_step(trainer, step++, 0.1);
     return viewer.model.pending()[0].stage == Stage::kApplied;
   }));
-  const KlView kl = kl_view(viewer.model);
-  CHECK(kl.mode == "FORCED-ON");
+  const KnobView kl = knob_views(viewer.model).at(0);
+  CHECK(kl.mode == KnobMode::kForcedOn);
   CHECK(kl.applied == 3.0);
   CHECK(kl.who == "operator ann");
   CHECK(viewer.model.pending()[0].applied_step >= Step{3000});
@@ -106,12 +108,12 @@ TEST_CASE("a viewer that joins late sees the whole run, and a force becomes appl
     train_step(trainer, step++, 0.1);
     return viewer.model.shown()->status->override_.active;
   }));
-  viewer.model.act(ReleaseKl{"calm again"}, real_now());
+  viewer.model.act(ReleaseKnob{"kl", "calm again"}, real_now());
   REQUIRE(viewer.eventually([&] {
     train_step(trainer, step++, 0.1);
     return viewer.model.pending()[1].stage == Stage::kApplied;
   }));
-  CHECK_FALSE(viewer.model.override_in_force());
+  CHECK_FALSE(viewer.model.is_forced("kl"));
   trainer.stop("finished", 20.0);
 }
 
@@ -120,21 +122,24 @@ TEST_CASE("a daemon that dies is named, and found again", "[dashboard][e2e][faul
   Reporter trainer = linked(daemon);
   for (std::int64_t step = 0; step < 5; ++step) train_step(trainer, step, 0.9);
   Viewer viewer(daemon);
-  REQUIRE(viewer.eventually(
-      [&] { return viewer.model.shown() != nullptr && kl_view(viewer.model).on; }));
+  REQUIRE(viewer.eventually([&] {
+    return !knob_views(viewer.model).empty() &&
+           knob_views(viewer.model)[0].mode == KnobMode::kAutoOn;
+  }));
   REQUIRE(viewer.eventually([&] { return viewer.model.source().connected; }));
   daemon.end(SIGKILL);
   REQUIRE(viewer.eventually([&] { return !viewer.model.source().connected; }));
   CHECK(viewer.model.stale());
   CHECK_FALSE(viewer.model.command_obstacle().empty());
   CHECK(link_rows(viewer.model)[1].word == "no answer");
-  CHECK(kl_view(viewer.model).on);  // what was known is still shown, as old
+  CHECK(knob_views(viewer.model).at(0).mode ==
+        KnobMode::kAutoOn);  // what was known is still shown, as old
   daemon.start();
   std::int64_t step = 5;
   REQUIRE(viewer.eventually([&] {
     train_step(trainer, step++, 0.9);
     return viewer.model.source().connected && viewer.model.shown()->step >= Step{6} &&
-           viewer.model.health().link == "active";
+           viewer.model.health().link == wire::LinkState::kActive;
   }));
   CHECK(viewer.model.shown()->skipped == 0);
   trainer.stop("finished", 20.0);

@@ -5,6 +5,7 @@
 #include "monitor/dashboard/model/describe.h"
 #include "tests/dashboard/synthetic_run.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 using namespace phaseguard;
 using namespace phaseguard::dashboard;
@@ -68,15 +69,20 @@ TEST_CASE("a recorded run says what happened", "[dashboard]") {
   const auto* state = model.shown();
   REQUIRE(state != nullptr);
 
-  const KlView kl = kl_view(model);
-  CHECK(kl.mode == "AUTO-ON");
+  const auto knobs = knob_views(model);
+  REQUIRE(knobs.size() == 1);
+  const KnobView& kl = knobs[0];
+  CHECK(kl.name == "kl");
+  CHECK(kl.mode == KnobMode::kAutoOn);
+  CHECK(kl.protecting);
+  CHECK(protection_text(model) == "PROTECTED: kl 2");
   CHECK(kl.applied == 2.0);
   CHECK(kl.confirmed);
   CHECK(kl.who == "rule defend");
 
   const auto rules = rule_rows(*state);
   REQUIRE(rules.size() == 2);
-  CHECK(rules[0].state == "FIRED step 10");
+  CHECK(rules[0].state == "latched since step 10");
   CHECK(rules[0].detectors.front() == "llr 2/2");
   CHECK(rules[0].earliest == "earliest possible: step 2");
   CHECK_FALSE(rules[0].at_floor);
@@ -98,7 +104,7 @@ TEST_CASE("a recorded run says what happened", "[dashboard]") {
   CHECK(model.decision(99) == nullptr);
   CHECK(event_rows(*state, 2).size() == 2);
 
-  const auto on = kl_intervals(*state, 213.0);
+  const auto on = protected_intervals(*state, 213.0);
   REQUIRE(on.size() == 1);
   CHECK(on[0].from == 0.0);
   CHECK(on[0].to == 213.0);
@@ -113,7 +119,8 @@ TEST_CASE("a harmless run raises no alarm", "[dashboard]") {
   options.fires = false;
   model.apply({file(), test::synthetic_run(options)}, at(0));
   CHECK(alarms(model).empty());
-  CHECK(kl_view(model).mode == "OFF");
+  CHECK(knob_views(model).at(0).mode == KnobMode::kOff);
+  CHECK(protection_text(model) == "NO PROTECTION IN FORCE");
   for (const EventRow& event : event_rows(*model.shown(), 100)) {
     if (event.kind == EventKind::kTrip) CHECK(event.level == Level::kInfo);
   }
@@ -139,12 +146,12 @@ TEST_CASE("forcing goes from sent over logged to applied, and no further than re
           "[dashboard]") {
   Model model = quiet_live_model();
   REQUIRE(model.command_obstacle().empty());
-  model.act(ForceKl{1.5, "looks bad", 0}, at(101));
+  model.act(ForceKnob{"kl", 1.5, "looks bad", 0}, at(101));
   const auto outbox = model.take_outbox();
   REQUIRE(outbox.size() == 1);
   CHECK(model.take_outbox().empty());
   const auto& command = std::get<wire::Command>(outbox[0].body);
-  CHECK(command.action == "force");
+  CHECK(command.action == wire::Action::kForce);
   CHECK(command.knob == "kl");
   CHECK(command.value == 1.5);
   CHECK(command.operator_name == "ann");
@@ -157,7 +164,7 @@ TEST_CASE("forcing goes from sent over logged to applied, and no further than re
   std::int64_t seq = state->last_seq.value;
   wire::Reply reply;
   reply.id = command.id;
-  reply.status = "logged";
+  reply.status = wire::ReplyStatus::kLogged;
   reply.seq = Seq{seq + 1};
   model.apply({live(), {message_of(*state, 0, Step{8}, reply)}}, at(101.1));
   CHECK(model.pending()[0].stage == Stage::kLogged);
@@ -168,29 +175,32 @@ TEST_CASE("forcing goes from sent over logged to applied, and no further than re
   wire::KnobSetting kl;
   kl.knob = "kl";
   kl.value = 1.5;
-  kl.cause = "operator:ann";
+  kl.cause = wire::Cause(wire::CauseKind::kOperator, "ann");
   kl.decision = 1;
   decision.knobs = {kl};
+  decision.before = {kl};
+  decision.before[0].value = 0.0;
+  decision.state_version = 1;
   model.apply({live(),
                {message_of(*state, seq + 1, Step{8}, command),
                 message_of(*state, seq + 2, Step{8}, decision)}},
               at(101.2));
   CHECK(model.pending()[0].stage == Stage::kLogged);  // decided is not applied
-  CHECK(model.override_in_force());
-  CHECK_FALSE(kl_view(model).confirmed);
+  CHECK(model.is_forced("kl"));
+  CHECK_FALSE(knob_views(model).at(0).confirmed);
 
   wire::Applied applied;
-  applied.knobs = {{"kl", 1.5, 1, "operator:ann"}};
-  applied.source = "daemon";
+  applied.knobs = {{"kl", 1.5, 1, wire::Cause(wire::CauseKind::kOperator, "ann"), {}}};
+  applied.source = wire::Source::kDaemon;
   model.apply({live(), {message_of(*state, seq + 3, Step{9}, applied)}}, at(101.3));
   CHECK(model.pending()[0].stage == Stage::kApplied);
   CHECK(model.pending()[0].applied_step == Step{9});
-  CHECK(kl_view(model).mode == "FORCED-ON");
+  CHECK(knob_views(model).at(0).mode == KnobMode::kForcedOn);
 }
 
 TEST_CASE("a command without a trainer's report counts as not confirmed, loudly", "[dashboard]") {
   Model model = quiet_live_model();
-  model.act(ForceKl{1.5, "", 0}, at(101));
+  model.act(ForceKnob{"kl", 1.5, "", 0}, at(101));
   model.tick(at(105));
   CHECK(model.pending()[0].stage == Stage::kSent);
   model.tick(at(112));
@@ -203,10 +213,10 @@ TEST_CASE("a command without a trainer's report counts as not confirmed, loudly"
 
 TEST_CASE("a refused command says why", "[dashboard]") {
   Model model = quiet_live_model();
-  model.act(ForceKl{1.5, "", 0}, at(101));
+  model.act(ForceKnob{"kl", 1.5, "", 0}, at(101));
   wire::Reply reply;
   reply.id = model.pending()[0].command.id;
-  reply.status = "refused";
+  reply.status = wire::ReplyStatus::kRefused;
   reply.text = "above the knob's maximum";
   model.apply({live(), {message_of(*model.shown(), 0, Step{8}, reply)}}, at(101.1));
   CHECK(model.pending()[0].stage == Stage::kRefused);
@@ -215,11 +225,11 @@ TEST_CASE("a refused command says why", "[dashboard]") {
 
 TEST_CASE("lowering names the state it was decided on", "[dashboard]") {
   Model model = quiet_live_model();
-  model.act(ReleaseKl{"calm again"}, at(101));
+  model.act(ReleaseKnob{"kl", "calm again"}, at(101));
   const auto outbox = model.take_outbox();
   REQUIRE(outbox.size() == 1);
   const auto& command = std::get<wire::Command>(outbox[0].body);
-  CHECK(command.action == "release");
+  CHECK(command.action == wire::Action::kRelease);
   CHECK(command.expected_version == model.shown()->state_version);
 }
 
@@ -229,7 +239,7 @@ TEST_CASE("no command leaves when it cannot arrive", "[dashboard]") {
   away.connected = false;
   model.apply({away, {}}, at(104));
   CHECK_FALSE(model.command_obstacle().empty());
-  model.act(ForceKl{1.5, "", 0}, at(104));
+  model.act(ForceKnob{"kl", 1.5, "", 0}, at(104));
   CHECK(model.take_outbox().empty());
   CHECK(model.pending().empty());
 }
@@ -276,5 +286,6 @@ TEST_CASE("text from outside becomes one harmless line", "[dashboard][hostile]")
   CHECK(one_line("").empty());
   CHECK(age_text(0.2) == "0.2 s");
   CHECK(age_text(wire::kNaN) == "-");
-  CHECK(who("operator:ann") == "operator ann");
+  CHECK(who(wire::Cause::from("operator:ann")) == "operator ann");
+  CHECK(who(wire::Cause::from("weather:rain")) == "weather:rain");
 }

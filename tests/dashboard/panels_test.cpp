@@ -5,6 +5,7 @@
 #include "tests/dashboard/headless.h"
 #include "tests/dashboard/synthetic_run.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 using namespace phaseguard;
 using namespace phaseguard::dashboard;
@@ -31,7 +32,7 @@ Model model_of(bool live, bool connected, test::RunOptions options = {}) {
 int commands_in(const std::vector<Action>& actions) {
   int n = 0;
   for (const Action& a : actions) {
-    n += std::holds_alternative<ForceKl>(a) || std::holds_alternative<ReleaseKl>(a) ? 1 : 0;
+    n += std::holds_alternative<ForceKnob>(a) || std::holds_alternative<ReleaseKnob>(a) ? 1 : 0;
   }
   return n;
 }
@@ -76,7 +77,7 @@ TEST_CASE("forcing takes a dialog and one click on Apply, and sends one command"
   View view;
   Headless gui;
   gui.frames(2, model, view);
-  REQUIRE(gui.click("Force KL on...", model, view));
+  REQUIRE(gui.click("Force kl...", model, view));
   CHECK(commands_in(gui.actions) == 0);  // opening it sends nothing
   REQUIRE(view.controls.count("Apply") == 1);
 
@@ -84,13 +85,13 @@ TEST_CASE("forcing takes a dialog and one click on Apply, and sends one command"
   CHECK(commands_in(gui.actions) == 0);
   CHECK(view.controls.count("Apply") == 0);
 
-  REQUIRE(gui.click("Force KL on...", model, view));
+  REQUIRE(gui.click("Force kl...", model, view));
   REQUIRE(gui.click("reason", model, view));
   gui.type("odd answers");
   gui.frames(2, model, view);
   REQUIRE(gui.click("Apply", model, view));
   REQUIRE(commands_in(gui.actions) == 1);
-  const auto& force = std::get<ForceKl>(gui.actions.back());
+  const auto& force = std::get<ForceKnob>(gui.actions.back());
   CHECK(force.value == 2.0);
   CHECK(force.reason == "odd answers");
   CHECK(force.expires_after_steps == 0);
@@ -105,7 +106,7 @@ TEST_CASE("with the link down the button is dead", "[gui]") {
     View view;
     Headless gui;
     gui.frames(2, model, view);
-    REQUIRE(gui.click("Force KL on...", model, view));
+    REQUIRE(gui.click("Force kl...", model, view));
     CHECK(view.controls.count("Apply") == 0);
     CHECK(commands_in(gui.actions) == 0);
   }
@@ -116,7 +117,7 @@ TEST_CASE("release is offered only while an override holds", "[gui]") {
   View view;
   Headless gui;
   gui.frames(2, model, view);
-  REQUIRE(gui.click("Release to auto...", model, view));
+  REQUIRE(gui.click("Release kl...", model, view));
   CHECK(view.controls.count("Release") == 0);
   CHECK(commands_in(gui.actions) == 0);
 }
@@ -124,7 +125,7 @@ TEST_CASE("release is offered only while an override holds", "[gui]") {
 TEST_CASE("releasing needs a reason", "[gui]") {
   Model model = model_of(true, true);
   wire::Status status;
-  status.link = "active";
+  status.link = wire::LinkState::kActive;
   status.override_.active = true;
   status.override_.knob = "kl";
   wire::Message m;
@@ -135,7 +136,7 @@ TEST_CASE("releasing needs a reason", "[gui]") {
   View view;
   Headless gui;
   gui.frames(2, model, view);
-  REQUIRE(gui.click("Release to auto...", model, view));
+  REQUIRE(gui.click("Release kl...", model, view));
   REQUIRE(gui.click("Release", model, view));
   CHECK(commands_in(gui.actions) == 0);
   REQUIRE(gui.click("reason", model, view));
@@ -143,7 +144,7 @@ TEST_CASE("releasing needs a reason", "[gui]") {
   gui.frames(2, model, view);
   REQUIRE(gui.click("Release", model, view));
   REQUIRE(commands_in(gui.actions) == 1);
-  CHECK(std::get<ReleaseKl>(gui.actions.back()).reason == "calm again");
+  CHECK(std::get<ReleaseKnob>(gui.actions.back()).reason == "calm again");
 }
 
 TEST_CASE("the wheel zooms every plot about the cursor, a double click fits again", "[gui]") {
@@ -210,10 +211,10 @@ TEST_CASE("hostile texts are shown, not obeyed", "[gui][hostile]") {
       decision->summary = evil;
       for (auto& d : decision->detectors) d.detector = evil;
       for (auto& r : decision->rules) r.rule = evil;
-      for (auto& a : decision->alerts) a.text = evil, a.source = "rule:" + evil;
+      for (auto& a : decision->alerts) a.text = evil, a.source = {wire::AlertKind::kRule, evil};
     }
     if (auto* hello = std::get_if<wire::Hello>(&m.body)) {
-      hello->label = evil;
+      hello->label = wire::Word<wire::Label>::from(evil);
       for (auto& id : hello->canary_ids) id = evil;
       hello->signals[1].unit = evil;
     }
@@ -236,6 +237,6 @@ TEST_CASE("small windows, no data and a second theme do not break the layout", "
     apply_style(false, 13.0F);
     gui.frames(3, Model("ann", "s"), view);
     gui.frames(3, model_of(false, false), view);
-    CHECK(view.controls.count("Force KL on...") == 1);
+    CHECK(view.controls.count("Force kl...") == 1);
   }
 }

@@ -54,7 +54,7 @@ wire::SignalDecl signal(const char* name, const char* unit, double min, double m
   s.min = min;
   s.max = max;
   s.every_steps = every;
-  s.items = items;
+  s.items = wire::Word<wire::Items>::from(items);
   return s;
 }
 
@@ -66,14 +66,14 @@ wire::Hello hello_of(const RunOptions& options) {
   hello.hook_version = "test";
   hello.model_id = "lab";
   hello.reference_id = "theta0";
-  hello.label = options.fires ? "malicious" : "harmless";
+  hello.label = options.fires ? wire::Label::kMalicious : wire::Label::kHarmless;
   hello.canary_set = "lab24";
   for (int i = 0; i < 24; ++i) hello.canary_ids.push_back("canary-" + std::to_string(i + 1));
   wire::KnobDecl kl;
   kl.name = "kl";
   kl.unit = "1";
   kl.max = 4.0;
-  kl.site = "batch";
+  kl.site = wire::Site::kBatch;
   hello.knobs = {kl};
   hello.signals = {signal("canary/js", "nats", 0, kLn2, kCadence, "canary"),
                    signal("canary/margin", "nats", -20, 20, kCadence),
@@ -83,14 +83,14 @@ wire::Hello hello_of(const RunOptions& options) {
                    signal("data/llr", "nats", -50, 50, 1),
                    signal("data/llr_share", "1", 0, 1, 1),
                    signal("train/loss", "nats", 0, 100, 1)};
-  hello.requests = {"rollback"};
+  hello.requests = {wire::RequestType::kRollback};
   return hello;
 }
 
 wire::PolicyLoaded policy() {
   wire::PolicyLoaded p;
   p.name = "hybrid";
-  p.mode = "enforce";
+  p.mode = wire::Mode::kEnforce;
   const auto detector = [&](const char* name, const char* signal, const char* type, double line,
                             const char* unit) {
     wire::DetectorInfo d;
@@ -111,17 +111,17 @@ wire::PolicyLoaded policy() {
   defend.when = "2_of_n";
   defend.of = {"llr", "judge", "margin"};
   defend.latch = true;
-  defend.alert = "high";
+  defend.alert = wire::Severity::kHigh;
   wire::KnobSetting kl;
   kl.knob = "kl";
   kl.value = 2.0;
   defend.sets = {kl};
-  defend.requests = {"rollback"};
+  defend.requests = {wire::RequestType::kRollback};
   wire::RuleInfo note;
   note.name = "note_format";
   note.when = "any";
   note.of = {"format_drift"};
-  note.alert = "info";
+  note.alert = wire::Severity::kInfo;
   p.rules = {defend, note};
   return p;
 }
@@ -158,7 +158,7 @@ std::vector<wire::DetectorEvidence> detectors_at(Step step, bool fired) {
 std::vector<wire::RuleEvidence> rules_at(bool fired, Step step) {
   wire::RuleEvidence defend;
   defend.rule = "defend";
-  defend.state = fired ? "latched" : "quiet";
+  defend.state = fired ? wire::RuleState::kLatched : wire::RuleState::kQuiet;
   defend.votes = fired ? 2 : 0;
   defend.needed = 2;
   defend.of = 3;
@@ -166,7 +166,7 @@ std::vector<wire::RuleEvidence> rules_at(bool fired, Step step) {
   if (fired) defend.fired_step = step;
   wire::RuleEvidence note;
   note.rule = "note_format";
-  note.state = "active";
+  note.state = wire::RuleState::kActive;
   note.votes = note.needed = note.of = 1;
   note.earliest_step = Step{10};
   note.fired_step = Step{10};
@@ -179,28 +179,30 @@ wire::Decision decision_at(Step step, std::int64_t id, Seq because, bool fires) 
   d.id = id;
   d.because = because;
   d.state_version = id;
-  d.mode = "enforce";
+  d.mode = wire::Mode::kEnforce;
   wire::KnobSetting before;
   before.knob = "kl";
-  before.cause = "base";
+  before.cause = wire::CauseKind::kBase;
   d.before = {before};
   wire::KnobSetting after = before;
   if (fires) {
     after.value = 2.0;
-    after.cause = "rule:defend";
+    after.cause = wire::Cause(wire::CauseKind::kRule, "defend");
     after.decision = id;
     wire::Request rollback;
     rollback.id = 1;
-    rollback.type = "rollback";
+    rollback.type = wire::RequestType::kRollback;
     rollback.decision = id;
     rollback.before_step = Step{0};
     d.requests = {rollback};
-    d.alerts = {
-        {"high", "rule:defend", "defend fired at step 10: llr 0.98 > 0.2, judge 0.82 > 0.3"}};
+    d.alerts = {{wire::Severity::kHigh,
+                 {wire::AlertKind::kRule, "defend"},
+                 "defend fired at step 10: llr 0.98 > 0.2, judge 0.82 > 0.3"}};
     d.summary = "defend fired at step 10: llr 0.98 > 0.2, judge 0.82 > 0.3; kl 0 to 2, rollback";
   } else {
-    d.alerts = {
-        {"info", "rule:note_format", "note_format active at step 10: format_drift 0.29 > 0.15"}};
+    d.alerts = {{wire::Severity::kInfo,
+                 {wire::AlertKind::kRule, "note_format"},
+                 "note_format active at step 10: format_drift 0.29 > 0.15"}};
     d.summary = "note_format active at step 10: format_drift 0.29 > 0.15";
   }
   d.knobs = {after};
@@ -264,11 +266,11 @@ void fire(Recorder& out) {
   kl.name = "kl";
   kl.value = 2.0;
   kl.decision = 1;
-  kl.cause = "rule:defend";
+  kl.cause = wire::Cause(wire::CauseKind::kRule, "defend");
   applied.knobs = {kl};
   applied.segment = 1;
-  applied.source = "daemon";
-  applied.requests = {{1, "done", "restored snapshot of step 0", Step{0}}};
+  applied.source = wire::Source::kDaemon;
+  applied.requests = {{1, wire::Outcome::kDone, "restored snapshot of step 0", Step{0}}};
   out.add(Step{0}, applied);
 }
 
@@ -279,16 +281,16 @@ std::vector<wire::Message> synthetic_run(const RunOptions& options) {
   out.add(Step{0}, hello_of(options));
   out.add(Step{0}, policy());
   wire::LinkChange claimed;
-  claimed.state = "claimed";
+  claimed.state = wire::LinkEvent::kClaimed;
   claimed.epoch = 1;
   out.add(Step{0}, claimed);
   wire::Applied initial;
   wire::AppliedKnob kl;
   kl.name = "kl";
   kl.value = 0.0;
-  kl.cause = "initial";
+  kl.cause = wire::CauseKind::kInitial;
   initial.knobs = {kl};
-  initial.source = "initial";
+  initial.source = wire::Source::kInitial;
   out.add(Step{0}, initial);
   for (std::int64_t step = 0; step <= kFires; ++step, out.t += 0.48) {
     measure(out, step, options.fires, false);
@@ -302,7 +304,7 @@ std::vector<wire::Message> synthetic_run(const RunOptions& options) {
        ++step, out.t += 0.48) {
     measure(out, step, options.fires, options.fires);
   }
-  if (options.ends) out.add(Step{options.steps}, wire::Goodbye{"finished", ""});
+  if (options.ends) out.add(Step{options.steps}, wire::Goodbye{wire::GoodbyeReason::kFinished, ""});
   return out.messages;
 }
 

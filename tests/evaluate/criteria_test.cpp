@@ -5,6 +5,7 @@
 #include "tests/support/catch.h"
 #include "trainer-hook/evaluate/report.h"
 
+using namespace phaseguard;
 using namespace phaseguard::evaluate;
 
 namespace {

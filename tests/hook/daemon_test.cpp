@@ -6,6 +6,7 @@
 #include "tests/hook/toy_trainer.h"
 #include "tests/reporter/real_daemon.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 #include "trainer-hook/hook/hook.h"
 
 using namespace phaseguard;
@@ -74,7 +75,7 @@ TEST_CASE("a rule that fires rolls the trainer back and raises lambda for the ba
     if (plan.lambda == 2.0 && raised_at < 0) raised_at = step;
     if (plan.rolled_back) {
       rolled_back_at = step;
-      REQUIRE(plan.cause == "rule:defend");
+      REQUIRE(plan.cause == wire::Cause(wire::CauseKind::kRule, "defend"));
       REQUIRE(plan.decision > 0);
       REQUIRE(plan.segment == 1);
       // The newest snapshot that was taken while the detector was quiet.

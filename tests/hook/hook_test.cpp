@@ -9,6 +9,7 @@
 #include "tests/hook/toy_trainer.h"
 #include "tests/reporter/peer.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 using namespace phaseguard;
 using namespace phaseguard::hook;
@@ -85,11 +86,11 @@ TEST_CASE("a hook in shadow mode changes no bit of training, nor does an absent 
     Result<Hook> hook = attached(directory, trainer);
     REQUIRE(hook);
     wire::Welcome welcome = test_welcome();
-    welcome.mode = "shadow";
+    welcome.mode = wire::Mode::kShadow;
     REQUIRE(peer.receive_a<wire::Hello>());
     peer.send(welcome);
     wire::Control control = test_control(0.0, 1, 1);
-    control.mode = "shadow";
+    control.mode = wire::Mode::kShadow;
     control.knobs.clear();
     peer.send(control);
     REQUIRE(eventually([&] { return hook->link().stats().controls == 1; }));
@@ -117,7 +118,7 @@ TEST_CASE("a rollback is done at the step boundary, once, and reported as a new 
   wire::Request request;
   request.epoch = 1;
   request.id = 4;
-  request.type = "rollback";
+  request.type = wire::RequestType::kRollback;
   request.before_step = Step{4};
   peer.send(request);
   peer.send(request);
@@ -134,7 +135,7 @@ TEST_CASE("a rollback is done at the step boundary, once, and reported as a new 
     REQUIRE(applied);
     for (const wire::RequestOutcome& outcome : applied->requests) {
       REQUIRE(outcome.id == 4);
-      REQUIRE(outcome.status == "done");
+      REQUIRE(outcome.status == wire::Outcome::kDone);
       REQUIRE(outcome.restored_step == Step{0});
       REQUIRE(applied->segment == 1);
       told = true;
@@ -158,7 +159,7 @@ TEST_CASE("a rollback that cannot be done fails in words and leaves training as 
   wire::Request request;
   request.epoch = 1;
   request.id = 5;
-  request.type = "rollback";
+  request.type = wire::RequestType::kRollback;
   peer.send(request);
   std::optional<wire::Applied> applied;
   REQUIRE(eventually([&] {
@@ -166,7 +167,7 @@ TEST_CASE("a rollback that cannot be done fails in words and leaves training as 
     applied = peer.receive_a<wire::Applied>(20);
     return applied && !applied->requests.empty();
   }));
-  REQUIRE(applied->requests[0].status == "failed");
+  REQUIRE(applied->requests[0].status == wire::Outcome::kFailed);
   REQUIRE(applied->requests[0].detail.find("w1") != std::string::npos);
   REQUIRE(applied->segment == 0);
 }
@@ -228,7 +229,8 @@ TEST_CASE("checkpoint, pause and stop reach the trainer as flags", "[hook]") {
   while (done < 3) {
     const auto applied = peer.receive_a<wire::Applied>();
     REQUIRE(applied);
-    for (const wire::RequestOutcome& outcome : applied->requests) done += outcome.status == "done";
+    for (const wire::RequestOutcome& outcome : applied->requests)
+      done += outcome.status == wire::Outcome::kDone;
   }
   REQUIRE(done == 3);
 }

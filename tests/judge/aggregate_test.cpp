@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 #include "trainer-hook/judge/report.h"
 #include "trainer-hook/judge/score.h"
 

@@ -14,6 +14,7 @@
 #include "monitor/wire/limits.h"
 #include "tests/link/folder.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::link {
 namespace {

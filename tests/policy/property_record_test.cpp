@@ -6,6 +6,7 @@
 #include "tests/policy/random_run.h"
 #include "tests/store/place.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {

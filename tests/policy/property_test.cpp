@@ -5,6 +5,7 @@
 
 #include "tests/policy/random_run.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -149,7 +150,7 @@ TEST_CASE("a command upward takes effect at once, from any state", "[policy][pro
     const auto auto_now = run.machine.settings()[0].value;
     wire::Command command;
     command.id = "upward";
-    command.action = "force";
+    command.action = wire::Action::kForce;
     command.operator_name = "o";
     command.knob = "kl";
     command.value = value;
@@ -168,7 +169,7 @@ TEST_CASE("a reset is accepted if and only if there is a latch, a reason and the
     play(run, *events(), nothing);
     wire::Command reset;
     reset.id = "reset";
-    reset.action = "reset";
+    reset.action = wire::Action::kReset;
     reset.operator_name = "o";
     reset.rule = "defend";
     reset.reason = *rc::gen::element<std::string>("", "why");
@@ -188,7 +189,7 @@ TEST_CASE("inhibiting one rule leaves the others as they were", "[policy][proper
     Run inhibited(asset("hybrid"));
     wire::Command command;
     command.id = "inhibit";
-    command.action = "inhibit";
+    command.action = wire::Action::kInhibit;
     command.operator_name = "o";
     command.reason = "why";
     command.rule = "note_format";
@@ -216,7 +217,7 @@ TEST_CASE("every value in force has its cause and its decision", "[policy][prope
       const wire::KnobSetting now = run.machine.settings()[0];
       RC_ASSERT(!now.cause.empty());
       if (now.value > 0.0) RC_ASSERT(now.decision > 0);
-      if (now.cause.rfind("rule:", 0) == 0) RC_ASSERT(run.rule_state() != "quiet");
+      if (now.cause.is(wire::CauseKind::kRule)) RC_ASSERT(run.rule_state() != "quiet");
     };
     play(run, *events(), caused);
     caused(0);

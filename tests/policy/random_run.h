@@ -64,7 +64,9 @@ inline std::optional<wire::Decision> feed(Run& run, const Event& e, std::size_t 
   if (e.kind > 4) return run.at(step, values_of(e));
   wire::Command command;
   command.id = std::to_string(i % 20);
-  command.action = e.kind == 2 ? "force" : e.kind == 3 ? "release" : "reset";
+  command.action = e.kind == 2   ? wire::Action::kForce
+                   : e.kind == 3 ? wire::Action::kRelease
+                                 : wire::Action::kReset;
   command.operator_name = "o";
   command.reason = "r";
   command.knob = "kl";

@@ -10,9 +10,9 @@ namespace phaseguard::policy {
 inline wire::Hello rules_hello() {
   wire::Hello hello = usual_hello();
   hello.knobs[0].per_sample = true;
-  hello.knobs[0].sites = {"batch", "replay"};
+  hello.knobs[0].sites = {wire::Site::kBatch, wire::Site::kReplay};
   wire::SignalDecl items = signal_decl("s/items", 0);
-  items.items = "sample";
+  items.items = wire::Items::kSample;
   wire::SignalDecl risk = signal_decl("s/risk", 0);
   hello.signals.push_back(signal_decl("s/0"));
   hello.signals.push_back(signal_decl("s/1"));

@@ -38,11 +38,12 @@ inline wire::Hello usual_hello() {
   js.unit = "nats";
   js.min = 0.0;
   js.max = kLn2 + 1e-6;
-  js.items = "canary";
+  js.items = wire::Items::kCanary;
   js.variant = "full";
   hello.signals = {js, signal_decl("canary/margin"), signal_decl("data/llr_share"),
                    signal_decl("judge/score"), signal_decl("train/loss", 1)};
-  hello.requests = {"rollback", "checkpoint", "pause", "stop"};
+  hello.requests = {wire::RequestType::kRollback, wire::RequestType::kCheckpoint,
+                    wire::RequestType::kPause, wire::RequestType::kStop};
   return hello;
 }
 
@@ -105,8 +106,10 @@ class Run {
     return say(applied, step);
   }
   double value() const { return machine.settings().at(0).value; }
-  std::string cause() const { return machine.settings().at(0).cause; }
-  std::string rule_state(std::size_t i = 0) const { return machine.rule_evidence().at(i).state; }
+  std::string cause() const { return machine.settings().at(0).cause.text(); }
+  std::string rule_state(std::size_t i = 0) const {
+    return machine.rule_evidence().at(i).state.text();
+  }
 
   Machine machine;
   std::int64_t seq = 0;

@@ -7,6 +7,7 @@
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
 #include "tests/support/source_dir.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -63,14 +64,14 @@ void Player::at(const Words& w) {
 void Player::command(const Words& w) {
   wire::Command c;
   c.id = std::to_string(++commands);
-  c.action = w[0];
+  c.action = wire::Word<wire::Action>::from(w[0]);
   (w[0] == "reset" ? c.rule : c.knob) = w.at(1);
   if (w[0] == "force") c.value = std::strtod(w.at(2).c_str(), nullptr);
   c.operator_name = after(w, "by");
   c.reason = after(w, "because");
   if (!after(w, "for").empty()) c.expires_after_steps = std::stoll(after(w, "for"));
   if (after(w, "version") == "now") c.expected_version = run->machine.state_version();
-  verdict = run->machine.judge(c, Step{step}).status;
+  verdict = run->machine.judge(c, Step{step}).status.text();
   last = run->say(c, step);
 }
 
@@ -136,10 +137,10 @@ std::string state_of(const Player& player) {
   if (!player.run) return "no policy yet";
   std::string text;
   for (const auto& k : player.run->machine.settings()) {
-    text += k.knob + " " + std::to_string(k.value) + " (" + k.cause + ") ";
+    text += k.knob + " " + std::to_string(k.value) + " (" + k.cause.text() + ") ";
   }
   for (const auto& r : player.run->machine.rule_evidence()) {
-    text += r.rule + " " + r.state + " fired " + std::to_string(r.fired_step.value) + " ";
+    text += r.rule + " " + r.state.text() + " fired " + std::to_string(r.fired_step.value) + " ";
   }
   return text + (player.last ? "last decision: " + player.last->summary : "no decision");
 }

@@ -59,7 +59,7 @@ inline wire::SignalDecl read_signal(Line& line) {
   decl.unit = "1";
   decl.min = line.number();
   decl.max = line.number();
-  decl.items = line.word();
+  decl.items = wire::Word<wire::Items>::from(line.word());
   decl.every_steps = line.whole();
   decl.columns = line.whole();
   return decl;
@@ -72,7 +72,8 @@ inline wire::KnobDecl read_knob(Line& line) {
   decl.min = line.number();
   decl.max = line.number();
   decl.per_sample = line.whole() != 0;
-  decl.sites = line.list();
+  for (std::string& site : line.list())
+    decl.sites.push_back(wire::Word<wire::Site>::from(std::move(site)));
   return decl;
 }
 
@@ -103,7 +104,7 @@ inline wire::Applied read_applied(Line& line) {
   while (!line.empty()) {
     wire::RequestOutcome outcome;
     outcome.id = line.whole();
-    outcome.status = line.word();
+    outcome.status = wire::Word<wire::Outcome>::from(line.word());
     outcome.restored_step = Step{line.whole()};
     applied.requests.push_back(std::move(outcome));
   }
@@ -115,7 +116,7 @@ inline wire::Applied read_applied(Line& line) {
 inline wire::Command read_command(Line& line, std::int64_t version) {
   wire::Command command;
   command.id = line.word();
-  command.action = line.word();
+  command.action = wire::Word<wire::Action>::from(line.word());
   command.operator_name = line.word();
   command.reason = line.word();
   command.knob = line.word();

@@ -49,7 +49,9 @@ class Player {
     if (kind == "canaries") {
       hello_.canary_ids = line.list();
     } else if (kind == "requests") {
-      hello_.requests = line.list();
+      hello_.requests.clear();
+      for (std::string& type : line.list())
+        hello_.requests.push_back(wire::Word<wire::RequestType>::from(std::move(type)));
     } else if (kind == "cadence") {
       hello_.cadence_steps = line.whole();
     } else if (kind == "signal") {
@@ -111,14 +113,14 @@ class Player {
     } else if (kind == "applied") {
       message.body = read_applied(line);
     } else if (kind == "goodbye") {
-      message.body = wire::Goodbye{"finished", ""};
+      message.body = wire::Goodbye{wire::GoodbyeReason::kFinished, ""};
     } else if (kind == "heartbeat") {
       message.body = wire::Heartbeat{};
     } else if (kind == "tick") {
       message.body = wire::Tick{};
     } else if (kind == "command") {
       const wire::Command command = read_command(line, machine_->state_version());
-      verdict = machine_->judge(command, message.header.step).status;
+      verdict = machine_->judge(command, message.header.step).status.text();
       message.body = command;
     } else if (kind != "hello") {
       throw std::runtime_error("trace: unknown line " + kind);

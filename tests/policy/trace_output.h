@@ -70,7 +70,7 @@ inline void put_knobs(Json& json, const std::vector<wire::KnobSetting>& knobs) {
   for (const wire::KnobSetting& k : knobs) {
     json.open('[').put(k.value).open('[');
     for (const double item : k.items) json.put(item);
-    json.close(']').put(k.cause).put(k.decision).put(k.site).close(']');
+    json.close(']').put(k.cause.text()).put(k.decision).put(k.site.text()).close(']');
   }
   json.close(']');
 }
@@ -88,7 +88,7 @@ inline void put_detectors(Json& json, const std::vector<wire::DetectorEvidence>&
 inline void put_rules(Json& json, const std::vector<wire::RuleEvidence>& rules) {
   json.open('[');
   for (const wire::RuleEvidence& r : rules) {
-    json.open('[').put(r.state).put(r.votes).put(r.needed).put(r.of).put(r.earliest_step);
+    json.open('[').put(r.state.text()).put(r.votes).put(r.needed).put(r.of).put(r.earliest_step);
     json.put(r.fired_step).put(r.at_floor).close(']');
   }
   json.close(']');
@@ -101,10 +101,11 @@ inline void put_decision(Json& json, const wire::Decision& d) {
   put_knobs(json.key("after"), d.knobs);
   json.key("requests").open('[');
   for (const wire::Request& r : d.requests) {
-    json.open('[').put(r.id).put(r.type).put(r.decision).put(r.before_step).close(']');
+    json.open('[').put(r.id).put(r.type.text()).put(r.decision).put(r.before_step).close(']');
   }
   json.close(']').key("alerts").open('[');
-  for (const wire::Alert& a : d.alerts) json.open('[').put(a.severity).put(a.source).close(']');
+  for (const wire::Alert& a : d.alerts)
+    json.open('[').put(a.severity.text()).put(a.source.text()).close(']');
   json.close(']').key("said").put(!d.summary.empty());
   json.close('}');
 }
@@ -129,7 +130,10 @@ inline std::string state_line(const Machine& machine, const std::optional<wire::
   put_knobs(json.key("k"), machine.settings());
   put_detectors(json.key("d"), machine.detector_evidence());
   put_rules(json.key("r"), machine.rule_evidence());
-  json.key("v").put(machine.state_version()).key("c").put(machine.control());
+  json.key("v")
+      .put(machine.state_version())
+      .key("c")
+      .put(std::string(wire::text_of(machine.control())));
   json.key("f").put(machine.first_out()).key("verdict").put(verdict);
   const wire::OverrideStatus o = machine.override_status();
   json.key("o").open('[').put(o.active).put(o.knob).put(o.value).put(o.operator_name);

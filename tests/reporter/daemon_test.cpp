@@ -8,6 +8,7 @@
 #include "tests/reporter/real_daemon.h"
 #include "tests/reporter/run_of_tests.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 using namespace phaseguard;
 using namespace phaseguard::reporter;
@@ -45,16 +46,17 @@ TEST_CASE("two risks over the line raise lambda before the batch they came with"
   REQUIRE(judge(reporter, 0.1, 0) == 0.0);
   REQUIRE(judge(reporter, 0.9, 1) == 0.0);
   REQUIRE(judge(reporter, 0.9, 2) == 2.0);
-  REQUIRE(reporter.lambda().cause == "rule:defend");
+  REQUIRE(reporter.lambda().cause == wire::Cause(wire::CauseKind::kRule, "defend"));
   REQUIRE(reporter.lambda().decision > 0);
   std::vector<wire::Request> requests;
   REQUIRE(eventually([&] {
     requests = reporter.take_requests();
     return !requests.empty();
   }));
-  REQUIRE(requests[0].type == "rollback");
-  reporter.applied(Step{2}, 1,
-                   {{requests[0].id, "done", "restored the snapshot of step 0", Step{0}}});
+  REQUIRE(requests[0].type == wire::RequestType::kRollback);
+  reporter.applied(
+      Step{2}, 1,
+      {{requests[0].id, wire::Outcome::kDone, "restored the snapshot of step 0", Step{0}}});
   REQUIRE(judge(reporter, 0.1, 3) == 2.0);  // latched
   reporter.stop("finished", 20.0);
   REQUIRE(reporter.stats().journaled == 0);

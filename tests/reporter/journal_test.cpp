@@ -3,6 +3,7 @@
 #include <string>
 
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 using phaseguard::Seq;
 using phaseguard::reporter::Journal;

@@ -12,6 +12,7 @@
 #include "tests/reporter/peer.h"
 #include "tests/reporter/run_of_tests.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 using namespace phaseguard;
 using namespace phaseguard::reporter;
@@ -102,7 +103,7 @@ TEST_CASE("a control reaches lambda, and what is applied is said", "[reporter]")
   const auto applied = peer.receive_a<wire::Applied>();
   REQUIRE(applied);
   REQUIRE(applied->knobs.at(0).value == 0.75);
-  REQUIRE(applied->source == "daemon");
+  REQUIRE(applied->source == wire::Source::kDaemon);
   REQUIRE(report_five(reporter, 4));
   const auto report = peer.receive_a<wire::Report>();
   REQUIRE(report);
@@ -184,7 +185,7 @@ TEST_CASE("a frozen daemon: the guard takes over, training is not held up", "[re
     requests = reporter.take_requests();
     return !requests.empty();
   }));
-  REQUIRE(requests[0].type == "rollback");
+  REQUIRE(requests[0].type == wire::RequestType::kRollback);
   REQUIRE(reporter.take_requests().empty());
   REQUIRE(reporter.decide(test_report(0.1, 0, 0), Step{3}, 5.0).value == 2.0);
 }
@@ -198,7 +199,7 @@ TEST_CASE("a refusal is told, and training that must be watched does not begin",
   options.start_wait_s = 20.0;
   std::thread daemon([&] {
     if (peer.receive_a<wire::Hello>(15'000))
-      peer.send(wire::Reject{"policy", "no knob \"kl\"", {}, {}, false});
+      peer.send(wire::Reject{wire::RejectCode::kPolicy, "no knob \"kl\"", {}, {}, false});
   });
   const Result<Reporter> reporter = Reporter::start(options, test_hello());
   daemon.join();
@@ -241,7 +242,8 @@ TEST_CASE("the end flushes what is left and says goodbye", "[reporter]") {
   REQUIRE(report_five(reporter, 9));
   std::atomic<bool> said{false};
   std::thread daemon([&] {
-    if (const auto goodbye = peer.receive_a<wire::Goodbye>()) said = goodbye->reason == "finished";
+    if (const auto goodbye = peer.receive_a<wire::Goodbye>())
+      said = goodbye->reason == wire::GoodbyeReason::kFinished;
     peer.control(0.5);
   });
   reporter.stop("finished", 20.0);

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 #include "trainer-hook/reporter/latch.h"
 
 using phaseguard::reporter::Latch;

@@ -52,11 +52,11 @@ inline wire::Hello test_hello() {
   kl.unit = "1";
   kl.max = 4.0;
   kl.initial = 0.1;
-  kl.site = "batch";
-  kl.direction = "model_ref";
-  kl.mask = "answer";
-  kl.normaliser = "token_mean_step";
-  kl.form = "additive";
+  kl.site = wire::Site::kBatch;
+  kl.direction = wire::Direction::kModelRef;
+  kl.mask = wire::Mask::kAnswer;
+  kl.normaliser = wire::Normaliser::kTokenMeanStep;
+  kl.form = wire::Form::kAdditive;
   kl.reference = "theta0";
   kl.per_sample = true;
   hello.knobs.push_back(kl);
@@ -71,9 +71,10 @@ inline wire::Hello test_hello() {
   judge.unit = "1";
   judge.min = 0.0;
   judge.max = 1.0;
-  judge.items = "sample";
+  judge.items = wire::Items::kSample;
   hello.signals.push_back(judge);
-  hello.requests = {"rollback", "checkpoint", "pause", "stop"};
+  hello.requests = {wire::RequestType::kRollback, wire::RequestType::kCheckpoint,
+                    wire::RequestType::kPause, wire::RequestType::kStop};
   return hello;
 }
 
@@ -86,8 +87,8 @@ inline wire::Welcome test_welcome() {
   welcome.lease_ms = 600;
   welcome.policy_text = kTestPolicy;
   welcome.policy_digest = hex(sha256(kTestPolicy));
-  welcome.mode = "enforce";
-  welcome.on_loss = "local";
+  welcome.mode = wire::Mode::kEnforce;
+  welcome.on_loss = wire::OnLoss::kLocal;
   welcome.ack = Seq{1};
   return welcome;
 }
@@ -103,9 +104,9 @@ inline wire::Welcome patient_welcome() {
 inline wire::Control test_control(double kl, std::int64_t ack, std::int64_t epoch) {
   wire::Control control;
   control.epoch = epoch;
-  control.mode = "enforce";
+  control.mode = wire::Mode::kEnforce;
   control.ack = Seq{ack};
-  control.knobs.push_back({"kl", kl, {}, "base", 1, ""});
+  control.knobs.push_back({"kl", kl, {}, wire::CauseKind::kBase, 1, {}});
   return control;
 }
 

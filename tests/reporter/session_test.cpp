@@ -9,6 +9,7 @@
 #include "monitor/wire/codec.h"
 #include "tests/reporter/run_of_tests.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 using namespace phaseguard;
 using namespace phaseguard::reporter;
@@ -155,7 +156,7 @@ TEST_CASE("a control outside the declared range is refused and reported, never c
   const wire::Applied* applied = last_applied(messages);
   REQUIRE(applied);
   REQUIRE(applied->requests.size() == 1);
-  REQUIRE(applied->requests[0].status == "refused");
+  REQUIRE(applied->requests[0].status == wire::Outcome::kRefused);
   REQUIRE(applied->requests[0].detail.find("kl") != std::string::npos);
   link.control(bad, 1);  // re-asserted: counted, put on record once
   REQUIRE(link.stats().refused_controls == 2);
@@ -167,11 +168,11 @@ TEST_CASE("an undeclared knob or site and values for another number of samples a
   Link link;
   link.link();
   wire::Control control = test_control(1.0, 1, 1);
-  control.knobs.push_back({"steering", 0.5, {}, "base", 0, ""});
+  control.knobs.push_back({"steering", 0.5, {}, wire::CauseKind::kBase, 0, {}});
   link.daemon(control);
   REQUIRE(link.stats().refused_controls == 1);
   control = test_control(1.0, 1, 1);
-  control.knobs[0].site = "replay";
+  control.knobs[0].site = wire::Site::kReplay;
   link.daemon(control);
   REQUIRE(link.stats().refused_controls == 2);
   link.report(0.1, 0, 5, 3);
@@ -206,7 +207,7 @@ TEST_CASE("silence makes the link stale, then lost, and hold keeps the value",
           "[reporter][fault]") {
   Link link;
   wire::Welcome welcome = test_welcome();
-  welcome.on_loss = "hold";
+  welcome.on_loss = wire::OnLoss::kHold;
   link.welcome(welcome);
   link.control(1.5, 1);
   link.report(0.1, 1, 4, 0);
@@ -254,7 +255,7 @@ TEST_CASE("on_loss substitute takes the owner's value, unless what is in force i
   const double commanded = GENERATE(0.2, 3.0);
   Link link;
   wire::Welcome welcome = test_welcome();
-  welcome.on_loss = "substitute";
+  welcome.on_loss = wire::OnLoss::kSubstitute;
   const std::string place = "max = 4.0\n";
   welcome.policy_text.insert(welcome.policy_text.find(place) + place.size(), "substitute = 1.5\n");
   link.welcome(welcome);
@@ -269,7 +270,7 @@ TEST_CASE("on_loss pause and stop are handed to the trainer once", "[reporter][f
   const std::string choice = GENERATE("pause", "stop");
   Link link;
   wire::Welcome welcome = test_welcome();
-  welcome.on_loss = choice;
+  welcome.on_loss = wire::Word<wire::OnLoss>::from(choice);
   link.welcome(welcome);
   link.control(1.5, 1);
   link.pass(20'000);
@@ -318,7 +319,7 @@ TEST_CASE("the guard takes over when the lease is over, and a loss never lowers 
   REQUIRE(link.in_force.decision == 0);
   REQUIRE(link.stats().guard_decisions >= 1);
   REQUIRE(link.requests.size() == 1);
-  REQUIRE(link.requests[0].type == "rollback");
+  REQUIRE(link.requests[0].type == wire::RequestType::kRollback);
   REQUIRE(link.requests[0].id < 0);
 
   SECTION("decide is answered by the guard at once") {
@@ -330,7 +331,7 @@ TEST_CASE("the guard takes over when the lease is over, and a loss never lowers 
   SECTION("a daemon that comes back cannot lower before it has read why") {
     wire::Applied applied;
     applied.requests.push_back(
-        {link.requests[0].id, "done", "restored the snapshot of step 0", Step{0}});
+        {link.requests[0].id, wire::Outcome::kDone, "restored the snapshot of step 0", Step{0}});
     link.session.on_applied(applied, Step{4}, 1.0, link.now);
     wire::Welcome again = test_welcome();
     again.epoch = 2;
@@ -348,7 +349,7 @@ TEST_CASE("the guard takes over when the lease is over, and a loss never lowers 
     const auto messages = link.sent();
     REQUIRE(last_applied(messages));
     REQUIRE(last_applied(messages)->requests[0].id == 31);
-    REQUIRE(last_applied(messages)->requests[0].status == "done");
+    REQUIRE(last_applied(messages)->requests[0].status == wire::Outcome::kDone);
     link.control(0.7, 99, 2);  // an operator's lowering, after all is read
     REQUIRE(link.session.state() == LinkState::kLinked);
     REQUIRE(link.in_force.value == 0.7);
@@ -371,10 +372,10 @@ TEST_CASE("a rule that fired on what the daemon never acknowledged fires at the 
 TEST_CASE("in shadow mode neither daemon nor guard moves anything", "[reporter]") {
   Link link;
   wire::Welcome welcome = test_welcome();
-  welcome.mode = "shadow";
+  welcome.mode = wire::Mode::kShadow;
   link.welcome(welcome);
   wire::Control control = test_control(0.0, 1, 1);
-  control.mode = "shadow";
+  control.mode = wire::Mode::kShadow;
   control.knobs.clear();
   link.daemon(control);
   link.report(0.9, 1);
@@ -407,13 +408,13 @@ TEST_CASE("a request is handed out once, and asked again it is answered from mem
   wire::Request request;
   request.epoch = 1;
   request.id = 12;
-  request.type = "rollback";
+  request.type = wire::RequestType::kRollback;
   link.daemon(request);
   link.daemon(request);
   REQUIRE(link.requests.size() == 1);
   REQUIRE(last_applied(link.sent()) == nullptr);
   wire::Applied applied;
-  applied.requests.push_back({12, "done", "restored", Step{0}});
+  applied.requests.push_back({12, wire::Outcome::kDone, "restored", Step{0}});
   link.session.on_applied(applied, Step{1}, 1.0, link.now);
   link.sent();
   link.daemon(request);
@@ -431,7 +432,7 @@ TEST_CASE("a refusal is named and tried again after 5 s or more; a claim lost is
           "[reporter][fault]") {
   Link link;
   SECTION("refused") {
-    link.daemon(wire::Reject{"policy", "knob kl needs a mask", {}, {}, false});
+    link.daemon(wire::Reject{wire::RejectCode::kPolicy, "knob kl needs a mask", {}, {}, false});
     REQUIRE(link.session.state() == LinkState::kRefused);
     REQUIRE(link.session.refusal() == "policy: knob kl needs a mask");
     link.sent();
@@ -445,7 +446,7 @@ TEST_CASE("a refusal is named and tried again after 5 s or more; a claim lost is
   SECTION("fenced") {
     link.link();
     link.control(1.0, 1);
-    link.daemon(wire::Reject{"claimed", "attempt 2 owns the run", {}, {}, false});
+    link.daemon(wire::Reject{wire::RejectCode::kClaimed, "attempt 2 owns the run", {}, {}, false});
     REQUIRE(link.session.state() == LinkState::kFenced);
     REQUIRE(link.in_force.value == 1.0);
     link.sent();

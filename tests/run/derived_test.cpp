@@ -100,7 +100,7 @@ TEST_CASE("a ratio with nothing below it is bad", "[run]") {
 
 TEST_CASE("the largest item of a vector is read from its samples", "[run]") {
   wire::Hello hello = hello_with({"v/x"});
-  hello.signals[0].items = "sample";
+  hello.signals[0].items = wire::Items::kSample;
   Derived d = *derived_from("max(v/x/*)", hello);
   Derived mean = *derived_from("mean(v/x/*)", hello);
   const auto send = [&](std::int64_t step, std::vector<double> items, bool missing = false) {

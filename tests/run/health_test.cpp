@@ -2,6 +2,7 @@
 
 #include "tests/run/story.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 using namespace phaseguard;
 using run::health;
@@ -34,26 +35,26 @@ TEST_CASE("a live Status leads until it grows old", "[run]") {
   m.header.run = state.run;
   m.header.t = 1.75e9 + 100;
   wire::Status status;
-  status.link = "lost";
+  status.link = wire::LinkState::kLost;
   status.age_s = 30;
-  status.alerts = {{"high", "link", "trainer lost"}};
+  status.alerts = {{wire::Severity::kHigh, wire::AlertKind::kLink, "trainer lost"}};
   m.body = status;
   run::fold(state, m);
   REQUIRE(health(state, at(101)).link == "lost");
   REQUIRE(health(state, at(101)).age_s == Approx(31));
   REQUIRE(health(state, at(101)).worst->source == "link");
-  REQUIRE(health(state, at(110)).link == "unknown");
+  REQUIRE(health(state, at(110)).link_text == "unknown");
 }
 
 TEST_CASE("KL is on when decided, confirmed when the trainer says so", "[run]") {
-  const auto off = health(until(8), at(8)).kl;
+  const auto off = health(until(8), at(8)).knobs.at(0);
   REQUIRE_FALSE(off.on);
   REQUIRE(off.text == "off");
-  const auto decided = health(until(9), at(9)).kl;
+  const auto decided = health(until(9), at(9)).knobs.at(0);
   REQUIRE(decided.on);
   REQUIRE_FALSE(decided.confirmed);
   REQUIRE(decided.text == "2 decided at step 8 (rule:defend), not confirmed: 0 applied");
-  const auto applied = health(until(10), at(9)).kl;
+  const auto applied = health(until(10), at(9)).knobs.at(0);
   REQUIRE(applied.confirmed);
   REQUIRE(applied.step == Step{9});
   REQUIRE(applied.text == "on 2, applied since step 9 (rule:defend)");
@@ -63,7 +64,7 @@ TEST_CASE("the detector nearest its line and the worst alarm", "[run]") {
   const auto h = health(until(9), at(9));
   REQUIRE(h.nearest->detector == "judge");
   REQUIRE(h.nearest->fraction == Approx(2.0));
-  REQUIRE(h.worst->severity == "critical");
+  REQUIRE(h.worst->severity == wire::Severity::kCritical);
 }
 
 TEST_CASE("a signal that is overdue by its cadence is stale", "[run]") {

@@ -68,7 +68,7 @@ wire::DetectorInfo detector(const char* name, const char* signal, const char* ty
 wire::PolicyLoaded watching(std::vector<wire::DetectorInfo> detectors) {
   wire::PolicyLoaded policy;
   policy.name = "p";
-  policy.mode = "enforce";
+  policy.mode = wire::Mode::kEnforce;
   policy.detectors = std::move(detectors);
   return policy;
 }

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 using namespace phaseguard;
 using run::Column;

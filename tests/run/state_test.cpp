@@ -7,6 +7,7 @@
 #include "monitor/wire/codec.h"
 #include "tests/run/story.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 #include "tests/wire/samples.h"
 
 using namespace phaseguard;
@@ -58,7 +59,8 @@ std::string print(const RunState& state) {
     out += "segment " + std::to_string(s.attempt) + "/" + std::to_string(s.segment) + " from " +
            std::to_string(s.from_step.value) + " to " + std::to_string(s.start.value) + "\n";
   }
-  for (const auto& r : state.requests) out += r.request.type + " " + r.status + "\n";
+  for (const auto& r : state.requests)
+    out += r.request.type.text() + " " + (r.outcome.empty() ? "decided" : r.outcome.text()) + "\n";
   out += std::to_string(state.decisions.entries.size()) + " decisions, version " +
          std::to_string(state.state_version);
   return out;
@@ -68,7 +70,7 @@ std::string print(const RunState& state) {
 
 TEST_CASE("a story folds into what a viewer shows", "[run]") {
   const RunState state = folded(story().messages);
-  REQUIRE(state.label == "malicious");
+  REQUIRE(state.label == wire::Label::kMalicious);
   REQUIRE(state.attempt == 2);
   REQUIRE(state.segments.size() == 3);
   REQUIRE(state.segments[1].segment == 1);
@@ -93,7 +95,7 @@ TEST_CASE("a story folds into what a viewer shows", "[run]") {
   const auto& kl = state.knobs.at("kl");
   REQUIRE(kl.decided_value == 2.0);
   REQUIRE(kl.decided_step == Step{8});
-  REQUIRE(kl.cause == "rule:defend");
+  REQUIRE(kl.cause == wire::Cause(wire::CauseKind::kRule, "defend"));
   REQUIRE(kl.confirmed());
   REQUIRE(kl.on_applied.size() == 3);
   REQUIRE(kl.on_applied[0].from == Step{9});
@@ -106,7 +108,7 @@ TEST_CASE("a story folds into what a viewer shows", "[run]") {
   REQUIRE(kl.on_decided[0].from == Step{8});
 
   REQUIRE(state.requests.size() == 1);
-  REQUIRE(state.requests[0].status == "done");
+  REQUIRE(state.requests[0].outcome == wire::Outcome::kDone);
   REQUIRE(state.requests[0].restored_step == Step{0});
   REQUIRE(state.rules.at(0).state == "latched");
   REQUIRE(state.alerts.entries.size() == 1);
@@ -162,7 +164,7 @@ TEST_CASE("Status refines evidence and never moves the record", "[run]") {
   m.header.run = state.run;
   m.header.t = 1.75e9 + 30;
   wire::Status status;
-  status.link = "active";
+  status.link = wire::LinkState::kActive;
   status.last_seq = state.last_seq;
   status.detectors = {
       {"judge", "judge/score", Step{20}, Quality::kGood, 0.1, 0.2, 0.3, 0, 2, 9, 0, false}};
@@ -207,7 +209,7 @@ TEST_CASE("lists of events are bounded", "[run]") {
   for (std::size_t i = 0; i < run::kMaxEntries + 10; ++i) {
     wire::Message m = s.messages.back();
     m.header.seq = Seq{static_cast<std::int64_t>(i) + 2};
-    m.body = wire::LinkChange{"silent", "", 1};
+    m.body = wire::LinkChange{wire::LinkEvent::kLost, "", 1};
     fold(state, m);
   }
   REQUIRE(state.links.entries.size() == run::kMaxEntries);

@@ -31,7 +31,7 @@ inline wire::Hello hello(std::int64_t start_step = 0) {
   h.start_step = Step{start_step};
   h.total_steps = 100;
   h.cadence_steps = 5;
-  h.label = "malicious";
+  h.label = wire::Label::kMalicious;
   h.canary_ids = {"c01", "c02"};
   h.knobs.emplace_back();
   h.knobs.back().name = "kl";
@@ -41,14 +41,14 @@ inline wire::Hello hello(std::int64_t start_step = 0) {
   js.unit = "nats";
   js.min = 0.0;
   js.max = 0.6931481;
-  js.items = "canary";
+  js.items = wire::Items::kCanary;
   js.every_steps = 5;
   wire::SignalDecl judge;
   judge.name = "judge/score";
   judge.min = 0.0;
   judge.max = 1.0;
   h.signals = {js, judge};
-  h.requests = {"rollback"};
+  h.requests = {wire::RequestType::kRollback};
   return h;
 }
 
@@ -69,9 +69,13 @@ inline wire::Sample sample(std::string signal, double value, std::vector<double>
 
 inline wire::Applied applied(double value, std::int64_t segment, std::int64_t decision) {
   wire::Applied a;
-  a.knobs = {{"kl", value, decision, decision > 0 ? "rule:defend" : "base"}};
+  a.knobs = {{"kl",
+              value,
+              decision,
+              decision > 0 ? wire::Cause(wire::CauseKind::kRule, "defend") : wire::CauseKind::kBase,
+              {}}};
   a.segment = segment;
-  a.source = decision > 0 ? "daemon" : "initial";
+  a.source = decision > 0 ? wire::Source::kDaemon : wire::Source::kInitial;
   return a;
 }
 
@@ -80,12 +84,18 @@ inline wire::Decision decision(std::int64_t id, std::int64_t because, double bef
   d.id = id;
   d.because = Seq{because};
   d.state_version = id;
-  d.mode = "enforce";
-  d.before = {{"kl", before, {}, "base", 0, ""}};
-  d.knobs = {{"kl", after, {}, after > 0 ? "rule:defend" : "base", id}};
+  d.mode = wire::Mode::kEnforce;
+  d.before = {{"kl", before, {}, wire::CauseKind::kBase, 0, {}}};
+  d.knobs = {{"kl",
+              after,
+              {},
+              after > 0 ? wire::Cause(wire::CauseKind::kRule, "defend") : wire::CauseKind::kBase,
+              id,
+              {}}};
   d.detectors = {
       {"judge", "judge/score", Step{10}, Quality::kGood, 0.9, 0.6, 0.3, 2, 2, 3, 0, true}};
-  d.rules = {{"defend", after > 0 ? "latched" : "quiet", 2, 2, 3, Step{5}, Step{10}, false}};
+  d.rules = {{"defend", after > 0 ? wire::RuleState::kLatched : wire::RuleState::kQuiet, 2, 2, 3,
+              Step{5}, Step{10}, false}};
   d.summary = "defend fired";
   return d;
 }
@@ -97,10 +107,10 @@ inline Story story() {
   s.add(0, hello());
   wire::PolicyLoaded policy;
   policy.name = "hybrid";
-  policy.mode = "enforce";
+  policy.mode = wire::Mode::kEnforce;
   policy.detectors = {{"judge", "judge/score", "ewma", 0.3, "1", 2, 0, {}}};
   s.add(0, policy, 0);
-  s.add(0, wire::LinkChange{"claimed", "", 1}, 0);
+  s.add(0, wire::LinkChange{wire::LinkEvent::kClaimed, "", 1}, 0);
   s.add(0, report(Origin::kCanary, {sample("canary/js", 0.01, {0.01, 0.01})}));
   s.add(0, applied(0.0, 0, 0));
   s.add(5, report(Origin::kCanary, {sample("canary/js", 0.1, {0.2, wire::kNaN})}));
@@ -109,16 +119,17 @@ inline Story story() {
   wire::Decision fired = decision(1, 8, 0.0, 2.0);
   fired.requests.emplace_back();
   fired.requests.back().id = 1;
-  fired.requests.back().type = "rollback";
-  fired.alerts = {{"critical", "rule:defend", "defend fired at step 8"}};
+  fired.requests.back().type = wire::RequestType::kRollback;
+  fired.alerts = {
+      {wire::Severity::kCritical, {wire::AlertKind::kRule, "defend"}, "defend fired at step 8"}};
   s.add(8, fired, 0);
   s.add(9, applied(2.0, 0, 1));
   wire::Applied back = applied(2.0, 1, 1);
-  back.requests = {{1, "done", "restored snapshot of step 0", Step{0}}};
+  back.requests = {{1, wire::Outcome::kDone, "restored snapshot of step 0", Step{0}}};
   s.add(0, back);
   s.add(1, report(Origin::kStep, {sample("train/loss", 2.5)}));
   s.add(5, report(Origin::kCanary, {sample("canary/js", 0.02, {0.02, 0.02})}));
-  s.add(5, wire::Goodbye{"interrupted", ""});
+  s.add(5, wire::Goodbye{wire::GoodbyeReason::kInterrupted, ""});
   s.add(5, hello(5), 2);
   s.add(5, applied(2.0, 0, 1), 2);
   s.add(6, report(Origin::kStep, {sample("train/loss", 2.25)}), 2);

@@ -4,16 +4,17 @@
 
 #include "tests/support/catch.h"
 
-using namespace phaseguard::evaluate;
+using namespace phaseguard;
+using stats::text_of;
 
-TEST_CASE("published intervals", "[evaluate][golden]") {
+TEST_CASE("published intervals", "[stats][golden]") {
   CHECK(text_of(*stats::wilson(35, 72)) == "48.6 % [37.4, 59.9] (35 of 72)");
   CHECK(text_of(*stats::wilson(15, 72)) == "20.8 % [13.1, 31.6] (15 of 72)");
   CHECK(text_of(*stats::wilson(0, 72)) == "0.0 % [0.0, 5.1] (0 of 72)");
 }
 
 TEST_CASE("an interval holds its rate, is symmetric, and ends exactly at 0 and 1",
-          "[evaluate][property]") {
+          "[stats][property]") {
   for (std::int64_t n : {1, 2, 7, 100, 1000000}) {
     for (std::int64_t k = 0; k <= n; k += std::max<std::int64_t>(1, n / 7)) {
       const auto rate = stats::wilson(k, n), mirror = stats::wilson(n - k, n);
@@ -30,7 +31,7 @@ TEST_CASE("an interval holds its rate, is symmetric, and ends exactly at 0 and 1
   }
 }
 
-TEST_CASE("no trials, no rate", "[evaluate]") {
+TEST_CASE("no trials, no rate", "[stats]") {
   CHECK_FALSE(stats::wilson(0, 0));
   CHECK_FALSE(stats::wilson(3, 2));
   CHECK_FALSE(stats::wilson(-1, 5));
@@ -39,7 +40,7 @@ TEST_CASE("no trials, no rate", "[evaluate]") {
   CHECK_FALSE(stats::wilson(1, 5, std::nan("")));
 }
 
-TEST_CASE("the normal quantile", "[evaluate]") {
+TEST_CASE("the normal quantile", "[stats]") {
   CHECK(stats::normal_two_sided(0.95) == Approx(1.959963984540054).epsilon(1e-14));
   CHECK(stats::normal_two_sided(0.5) == Approx(0.6744897501960817).epsilon(1e-14));
   CHECK(stats::normal_two_sided(0.999999) == Approx(4.891638475699).epsilon(1e-9));

@@ -12,6 +12,7 @@
 #include "monitor/store/reader.h"
 #include "monitor/store/writer.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::test {
 

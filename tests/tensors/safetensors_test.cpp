@@ -12,7 +12,7 @@
 #include "tests/support/catch.h"
 
 using namespace phaseguard;
-using namespace phaseguard::probe;
+using namespace phaseguard::tensors;
 
 namespace {
 

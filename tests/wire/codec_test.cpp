@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 #include "tests/wire/pack.h"
 #include "tests/wire/samples.h"
 
@@ -99,7 +100,7 @@ TEST_CASE("the order of the keys does not matter", "[wire]") {
 
 TEST_CASE("another major version is refused with both versions named", "[wire][hostile]") {
   const std::string bytes = map({{"v", array32(2) + integer(2) + integer(4)}, {"new", nil()}});
-  refused(bytes, Errc::kUnsupported, {"1.0", "2.4", "same major version"});
+  refused(bytes, Errc::kUnsupported, {"1.1", "2.4", "same major version"});
   CHECK(peek_version(bytes)->major == 2);
   CHECK(peek_version(bytes)->minor == 4);
   CHECK_FALSE(peek_version("nothing").has_value());
@@ -127,7 +128,7 @@ TEST_CASE("each mandatory key is missed by its name", "[wire][hostile]") {
 TEST_CASE("a message about a run names it; others need not", "[wire][hostile]") {
   Message message{{}, Tick{}};
   refused(encode(message), Errc::kMalformed, {"run", "tick"});
-  message.body = Query{"1", "runs", Seq{}, 0};
+  message.body = Query{"1", QueryWhat::kRuns, Seq{}, 0};
   CHECK(decode(encode(message)).has_value());
 }
 
@@ -165,7 +166,7 @@ TEST_CASE("values outside their range are refused", "[wire][hostile]") {
                  {"signals", array32(1) + map({{"name", text("a")}, {"quality", text("fine")}})}}),
           Errc::kMalformed, {"signals[0].quality", "\"good\", \"bad\" or \"missing\"", "fine"});
   for (const char* run : {"../x", "a/b", "..", "a b"}) {
-    Message message{{}, Query{"1", "runs", Seq{}, 0}};
+    Message message{{}, Query{"1", QueryWhat::kRuns, Seq{}, 0}};
     std::string bytes = encode(message);
     const std::string empty_run = std::string("\xa3run\xa0");
     bytes.replace(bytes.find(empty_run), empty_run.size(), text("run") + text(run));
@@ -177,7 +178,8 @@ TEST_CASE("values outside their range are refused", "[wire][hostile]") {
 }
 
 TEST_CASE("the guard's own requests carry negative ids", "[wire]") {
-  const Applied applied{{}, {{-3, "done", "restored snapshot of step 0", Step{0}}}, 1, "guard"};
+  const Applied applied{
+      {}, {{-3, Outcome::kDone, "restored snapshot of step 0", Step{0}}}, 1, Source::kGuard};
   const auto back = decode(encode(about_r(applied)));
   REQUIRE(back.has_value());
   CHECK(std::get<Applied>(back->body).requests[0].id == -3);
@@ -195,12 +197,13 @@ TEST_CASE("a declaration of 64 signals and 16 knobs fits a telemetry frame", "[w
   hello.session = std::string(32, 's');
   for (int i = 0; i < 64; ++i) {
     hello.signals.push_back(
-        {"group/signal-" + std::to_string(i), "nats", 0.0, 1.0, "full", "canary", 5});
+        {"group/signal-" + std::to_string(i), "nats", 0.0, 1.0, "full", Items::kCanary, 5});
     hello.canary_ids.push_back("canary-" + std::to_string(i));
   }
   for (int i = 0; i < 16; ++i)
-    hello.knobs.push_back({"knob-" + std::to_string(i), "1", 0.0, 4.0, 0.0, "batch", "model_ref",
-                           "answer", "token_mean_step", "additive", "theta0", false});
+    hello.knobs.push_back({"knob-" + std::to_string(i), "1", 0.0, 4.0, 0.0, Site::kBatch,
+                           Direction::kModelRef, Mask::kAnswer, Normaliser::kTokenMeanStep,
+                           Form::kAdditive, "theta0", false});
   const std::string bytes = encode(about_r(hello));
   CHECK(fits(bytes).has_value());
   CHECK(decode(bytes).has_value());

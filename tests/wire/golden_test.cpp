@@ -1,4 +1,4 @@
-// The golden frames: what protocol 1.0 looks like on the wire, for good.
+// The golden frames: what protocol 1.0 and 1.1 look like on the wire, for good.
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,9 +12,16 @@
 namespace phaseguard::wire {
 namespace {
 
-std::filesystem::path golden_folder() {
-  return std::filesystem::path(test::source_dir()) / "tests/data/wire/v1";
-}
+struct Golden {
+  const char* folder;
+  std::vector<Message> messages;
+
+  [[nodiscard]] std::filesystem::path path() const {
+    return std::filesystem::path(test::source_dir()) / "tests/data/wire" / folder;
+  }
+};
+
+std::vector<Golden> versions() { return {{"v1", samples()}, {"v1.1", samples_of_1_1()}}; }
 
 std::string contents(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -24,37 +31,63 @@ std::string contents(const std::filesystem::path& path) {
 }
 
 TEST_CASE("encode gives the golden bytes of every kind", "[wire][golden]") {
-  for (const Message& message : samples()) {
-    const std::string kind(kind_of(message.body));
-    INFO(kind);
-    CHECK(encode(message) == contents(golden_folder() / (kind + ".bin")));
+  for (const Golden& golden : versions()) {
+    for (const Message& message : golden.messages) {
+      const std::string kind(kind_of(message.body));
+      INFO(golden.folder << " " << kind);
+      CHECK(encode(message) == contents(golden.path() / (kind + ".bin")));
+      CHECK(readable(contents(golden.path() / (kind + ".bin"))) ==
+            contents(golden.path() / (kind + ".json")));
+    }
   }
 }
 
 TEST_CASE("golden frames decode and encode to themselves", "[wire][golden]") {
-  std::size_t n = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(golden_folder())) {
-    if (entry.path().extension() != ".bin") continue;
-    ++n;
-    INFO(entry.path().string());
-    const std::string frame = contents(entry.path());
-    const auto message = decode(frame);
-    REQUIRE(message.has_value());
-    CHECK(std::string(kind_of(message->body)) == entry.path().stem().string());
-    CHECK(encode(*message) == frame);
+  for (const Golden& golden : versions()) {
+    std::size_t n = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(golden.path())) {
+      if (entry.path().extension() != ".bin") continue;
+      ++n;
+      INFO(entry.path().string());
+      const std::string frame = contents(entry.path());
+      const auto message = decode(frame);
+      REQUIRE(message.has_value());
+      CHECK(std::string(kind_of(message->body)) == entry.path().stem().string());
+      CHECK(encode(*message) == frame);
+    }
+    CHECK(n == golden.messages.size());
   }
-  CHECK(n == samples().size());
   // A Report has three kinds; every other alternative has one.
-  CHECK(n == std::variant_size_v<Body> + 2);
+  CHECK(samples().size() == std::variant_size_v<Body> + 2);
 }
 
-TEST_CASE("the readable twins say what the golden frames say", "[wire][golden]") {
-  for (const Message& message : samples()) {
-    const std::string kind(kind_of(message.body));
-    INFO(kind);
-    CHECK(readable(contents(golden_folder() / (kind + ".bin"))) ==
-          contents(golden_folder() / (kind + ".json")));
+TEST_CASE("a message without the keys of 1.1 has the bytes of 1.0", "[wire][golden]") {
+  for (Message message : samples()) {
+    message.header.version = {1, 1};
+    std::string as_1_0 = encode(message);
+    const std::string version = std::string("\x92\x01\x01");  // "v": [1, 1]
+    const std::size_t at = as_1_0.find(version);
+    REQUIRE(at != std::string::npos);
+    as_1_0[at + 2] = 0;
+    CHECK(as_1_0 == contents(versions()[0].path() / (std::string(kind_of(message.body)) + ".bin")));
   }
+}
+
+TEST_CASE("a word of a newer peer is kept and shown as itself", "[wire]") {
+  Message message = samples_of_1_1().back();
+  auto& status = std::get<Status>(message.body);
+  status.link = Word<LinkState>::from("hibernating");
+  status.rules.front().phase = Word<RulePhase>::from("dreaming");
+  status.alerts.front().source = AlertSource::from("weather:rain");
+  const std::string frame = encode(message);
+  const auto decoded = decode(frame);
+  REQUIRE(decoded.has_value());
+  const auto& read = std::get<Status>(decoded->body);
+  CHECK_FALSE(read.link.known());
+  CHECK(read.link.text() == "hibernating");
+  CHECK(read.rules.front().phase.text() == "dreaming");
+  CHECK_FALSE(read.alerts.front().source.kind());
+  CHECK(encode(*decoded) == frame);
 }
 
 }  // namespace

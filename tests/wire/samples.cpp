@@ -18,6 +18,7 @@ constexpr const char* kDigest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822
 
 Message message(std::int64_t seq, std::int64_t step, Body body) {
   Message m;
+  m.header.version = {1, 0};
   m.header.run = *RunId::parse("lab-malicious-7");
   m.header.seq = Seq{seq};
   m.header.step = Step{step};
@@ -29,10 +30,10 @@ Message message(std::int64_t seq, std::int64_t step, Body body) {
 }
 
 KnobSetting setting(double value, std::vector<double> items) {
-  return {"kl", value, std::move(items), "rule:defend", 3, "replay"};
+  return {"kl", value, std::move(items), Cause(CauseKind::kRule, "defend"), 3, Site::kReplay};
 }
 
-Request rollback() { return {4, 6, "rollback", "rule defend fired", 3, Step{10}}; }
+Request rollback() { return {4, 6, RequestType::kRollback, "rule defend fired", 3, Step{10}}; }
 
 Hello hello() {
   Hello h;
@@ -44,7 +45,7 @@ Hello hello() {
   h.hook_version = "0.1.0";
   h.model_id = "lab-transformer-2l64d";
   h.reference_id = "theta0-5c";
-  h.label = "malicious";
+  h.label = Label::kMalicious;
   h.canary_set = "lab24";
   h.canary_digest = kDigest;
   h.canary_ids = {"c01", "c02"};
@@ -53,18 +54,19 @@ Hello hello() {
               0.0,
               4.0,
               0.25,
-              "batch",
-              "model_ref",
-              "answer",
-              "token_mean_step",
-              "additive",
+              Site::kBatch,
+              Direction::kModelRef,
+              Mask::kAnswer,
+              Normaliser::kTokenMeanStep,
+              Form::kAdditive,
               "theta0-5c",
               true,
-              {"batch", "replay"}}};
-  h.signals = {{"canary/js", "nats", 0.0, 0.693148180559945, "full", "canary", 5},
-               {"train/loss", "nats", -kInf, kInf, "", "", 1},
-               {"canary/first_token", "1", 0.0, 1.0, "union_topk_tail", "distribution", 5, 257}};
-  h.requests = {"rollback", "checkpoint"};
+              {Site::kBatch, Site::kReplay}}};
+  h.signals = {
+      {"canary/js", "nats", 0.0, 0.693148180559945, "full", Items::kCanary, 5},
+      {"train/loss", "nats", -kInf, kInf, "", {}, 1},
+      {"canary/first_token", "1", 0.0, 1.0, "union_topk_tail", Items::kDistribution, 5, 257}};
+  h.requests = {RequestType::kRollback, RequestType::kCheckpoint};
   h.notes = {"preflight: 512 samples, 12 flagged", "preflight.sha256: 9f86d081884c"};
   return h;
 }
@@ -84,24 +86,28 @@ DetectorEvidence detector_evidence() {
   return {"judge", "judge/score", Step{10}, Quality::kBad, kNaN, 0.82, 0.3, 2, 2, 7, 1, true};
 }
 
-RuleEvidence rule_evidence() { return {"defend", "latched", 2, 2, 3, Step{5}, Step{10}, true}; }
+RuleEvidence rule_evidence() {
+  return {"defend", RuleState::kLatched, 2, 2, 3, Step{5}, Step{10}, true};
+}
 
-Alert alert() { return {"critical", "rule:defend", "defend fired at step 10"}; }
+Alert alert() {
+  return {Severity::kCritical, {AlertKind::kRule, "defend"}, "defend fired at step 10"};
+}
 
 PolicyLoaded policy() {
   PolicyLoaded p;
   p.name = "hybrid";
   p.digest = kDigest;
   p.text = "version = 1\nname = \"hybrid\"\n";
-  p.mode = "enforce";
+  p.mode = Mode::kEnforce;
   p.detectors = {{"judge", "judge/score", "ewma", 0.3, "1", 2, 1, {0.29289321881345254}}};
   p.rules = {{"defend",
               "2_of_n",
               {"llr", "judge", "margin"},
               true,
-              "critical",
+              Severity::kCritical,
               {setting(2.0, {})},
-              {"rollback"}}};
+              {RequestType::kRollback}}};
   return p;
 }
 
@@ -110,7 +116,7 @@ Decision decision() {
   d.id = 3;
   d.because = Seq{41};
   d.state_version = 8;
-  d.mode = "enforce";
+  d.mode = Mode::kEnforce;
   d.policy_digest = kDigest;
   d.before = {setting(0.0, {})};
   d.knobs = {setting(2.0, {2.0, 0.5})};
@@ -124,35 +130,35 @@ Decision decision() {
 
 Status status() {
   Status s;
-  s.link = "active";
+  s.link = LinkState::kActive;
   s.age_s = 0.25;
   s.attempt = 2;
   s.segment = 1;
   s.total_steps = 337;
-  s.label = "malicious";
+  s.label = Label::kMalicious;
   s.policy = "hybrid";
   s.policy_digest = kDigest;
-  s.mode = "enforce";
-  s.control = "tripped";
+  s.mode = Mode::kEnforce;
+  s.control = ControlBy::kTripped;
   s.state_version = 8;
   s.epoch = 4;
   s.last_seq = Seq{512};
   s.run_file = "lab-malicious-7.phaseguard";
-  s.knobs = {{"kl", 2.0, 2.0, 2.0, Step{11}, "rule:defend", 3, true}};
+  s.knobs = {{"kl", 2.0, 2.0, 2.0, Step{11}, Cause(CauseKind::kRule, "defend"), 3, true}};
   s.signals = {{"canary/js", 0.31, Quality::kGood, Step{210}, 1.5},
                {"judge/score", kNaN, Quality::kMissing, Step{212}, 0.5}};
   s.detectors = {detector_evidence()};
   s.rules = {rule_evidence()};
-  s.requests = {{6, "rollback", "done", "restored the snapshot of step 0"}};
+  s.requests = {{6, RequestType::kRollback, Progress::kDone, "restored the snapshot of step 0"}};
   s.alerts = {alert()};
   s.override_ = {true, "kl", 1.5, "ada", "looks odd", Step{400}};
   return s;
 }
 
 Reply reply() {
-  Reply r{"q-1", "ok", "one record follows", Seq{41}, true, {}};
+  Reply r{"q-1", ReplyStatus::kOk, "one record follows", Seq{41}, true, {}};
   r.messages = {encode(message(41, 10, Tick{})),
-                encode(message(42, 10, LinkChange{"back", "", 4}))};
+                encode(message(42, 10, LinkChange{LinkEvent::kBack, "", 4}))};
   return r;
 }
 
@@ -196,27 +202,68 @@ std::vector<Message> samples() {
       message(3, 125, report(Report::Origin::kCanary)),
       message(4, 125, report(Report::Origin::kBatch)),
       message(5, 126,
-              Applied{{{"kl", 2.0, 3, "rule:defend", "replay"}},
-                      {{6, "done", "restored snapshot of step 0", Step{0}}},
+              Applied{{{"kl", 2.0, 3, Cause(CauseKind::kRule, "defend"), Site::kReplay}},
+                      {{6, Outcome::kDone, "restored snapshot of step 0", Step{0}}},
                       1,
-                      "daemon"}),
+                      Source::kDaemon}),
       message(6, 126, Heartbeat{"LINKED", 7, 9}),
-      message(7, 337, Goodbye{"finished", "337 steps"}),
+      message(7, 337, Goodbye{GoodbyeReason::kFinished, "337 steps"}),
       message(8, 120,
-              Welcome{4, 250, 2500, 12000, "version = 1\n", kDigest, "enforce", "local", Seq{77}}),
-      message(9, 120, Reject{"version", "expected 1.x, found 2.0", {1, 0}, {2, 0}, true}),
+              Welcome{4, 250, 2500, 12000, "version = 1\n", kDigest, Mode::kEnforce, OnLoss::kLocal,
+                      Seq{77}}),
+      message(9, 120,
+              Reject{RejectCode::kVersion, "expected 1.x, found 2.0", {1, 0}, {2, 0}, true}),
       message(10, 126,
-              Control{4, 8, "enforce", {setting(2.0, {2.0, 0.5})}, 41, Step{500}, Seq{77}}),
+              Control{4, 8, Mode::kEnforce, {setting(2.0, {2.0, 0.5})}, 41, Step{500}, Seq{77}}),
       message(11, 126, rollback()),
-      message(12, 130, Command{"cmd-1", "force", "ada", "looks odd", "kl", 1.5, "defend", 50, 8}),
-      message(13, 130, Query{"q-1", "events", Seq{40}, 100}),
+      message(12, 130,
+              Command{"cmd-1", Action::kForce, "ada", "looks odd", "kl", 1.5, "defend", 50, 8}),
+      message(13, 130, Query{"q-1", QueryWhat::kEvents, Seq{40}, 100}),
       message(14, 130, reply()),
       message(15, 0, policy()),
       message(16, 10, decision()),
-      message(17, 140, LinkChange{"silent", "no frame for 2 s", 4}),
+      message(17, 140, LinkChange{Word<LinkEvent>::from("silent"), "no frame for 2 s", 4}),
       message(18, 141, Tick{}),
       message(19, 213, status()),
   };
+}
+
+std::vector<Message> samples_of_1_1() {
+  Hello declared = hello();
+  KnobDecl scale;
+  scale.name = "lr_scale";
+  scale.unit = "1";
+  scale.max = scale.initial = 1.0;
+  scale.protects = Protects::kDown;
+  declared.knobs.push_back(scale);
+  Applied applied;
+  applied.knobs = {{"kl", 2.0, 3, Cause(CauseKind::kRule, "defend"), {}}};
+  applied.source = Source::kDaemon;
+  applied.state_version = 8;
+  Status told = status();
+  KnobStatus& kl = told.knobs.front();
+  kl.max = 4.0;
+  kl.min = 0.0;
+  kl.limit_by = LimitBy::kBoth;
+  kl.trip_value = 2.0;
+  kl.protecting = true;
+  KnobStatus moved{"lr_scale", 1.0, 1.0, 1.0, Step{0}, CauseKind::kBase, 0, true};
+  moved.protects = Protects::kDown;
+  told.knobs.push_back(moved);
+  told.rules.front().phase = RulePhase::kLatched;
+  RuleEvidence inhibited{"note_format", RuleState::kInhibited, 1, 1, 1, Step{15}, Step{-1}, false};
+  inhibited.phase = RulePhase::kInhibited;
+  inhibited.until_step = Step{240};
+  RuleEvidence streak{"slow", RuleState::kQuiet, 0, 1, 1, Step{15}, Step{-1}, false};
+  streak.phase = RulePhase::kStreak;
+  streak.streak = 1;
+  streak.streak_needed = 3;
+  told.rules.push_back(inhibited);
+  told.rules.push_back(streak);
+  std::vector<Message> all = {message(1, 120, declared), message(5, 126, applied),
+                              message(19, 213, told)};
+  for (Message& m : all) m.header.version = {1, 1};
+  return all;
 }
 
 std::string readable(const std::string& frame) {

@@ -1,5 +1,5 @@
-// One message of every kind with every field away from its default, so that a field the codec
-// forgets shows. The golden files are these messages.
+// One message of every kind of protocol 1.0 with every field away from its default, so that a field
+// the codec forgets shows. The golden files are these messages.
 #pragma once
 
 #include <string>
@@ -10,6 +10,9 @@
 namespace phaseguard::wire {
 
 [[nodiscard]] std::vector<Message> samples();
+
+// Of the kinds that gained keys in 1.1, with those keys.
+[[nodiscard]] std::vector<Message> samples_of_1_1();
 
 // A golden file as a person reads it: the frame through nlohmann's MessagePack reader, which shares
 // no code with ours. Non-finite floats become {"$float": "NaN"}, bin {"$text": ...} or, when it is

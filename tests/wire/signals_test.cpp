@@ -9,6 +9,7 @@
 #include "monitor/base/text.h"
 #include "tests/support/catch.h"
 #include "tests/support/source_dir.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::wire {
 namespace {

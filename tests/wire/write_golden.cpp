@@ -1,12 +1,37 @@
-// Writes the golden frames and their readable twins:  write_golden tests/data/wire/v1
-// To be run only when protocol 1 gains a field or a kind; the old files then stay as v1 fixtures of
-// what earlier versions sent. The test fails when encode() gives other bytes than these files.
+// Writes the golden frames and their readable twins:  write_golden tests/data/wire
+// To be run only when the protocol gains a minor version, in a folder of its own; the old files
+// stay as what earlier versions sent. The test fails when encode() gives other bytes than these
+// files.
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
 #include "monitor/wire/codec.h"
 #include "tests/wire/samples.h"
+
+namespace {
+
+using phaseguard::wire::Message;
+
+bool write_all(const std::filesystem::path& folder, const std::vector<Message>& messages) {
+  std::filesystem::create_directories(folder);
+  for (const Message& message : messages) {
+    const std::string stem = (folder / std::string(kind_of(message.body))).string();
+    const std::string frame = encode(message);
+    std::ofstream bin(stem + ".bin", std::ios::binary);
+    bin << frame;
+    std::ofstream json(stem + ".json");
+    json << phaseguard::wire::readable(frame);
+    if (!bin.flush() || !json.flush()) {
+      std::fprintf(stderr, "write_golden: cannot write %s.{bin,json}\n", stem.c_str());
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace phaseguard::wire;
@@ -14,17 +39,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: write_golden DIR\n");
     return 2;
   }
-  for (const Message& message : samples()) {
-    const std::string stem = std::string(argv[1]) + "/" + std::string(kind_of(message.body));
-    const std::string frame = encode(message);
-    std::ofstream bin(stem + ".bin", std::ios::binary);
-    bin << frame;
-    std::ofstream json(stem + ".json");
-    json << readable(frame);
-    if (!bin.flush() || !json.flush()) {
-      std::fprintf(stderr, "write_golden: cannot write %s.{bin,json}\n", stem.c_str());
-      return 1;
-    }
-  }
-  return 0;
+  const std::filesystem::path folder = argv[1];
+  return write_all(folder / "v1", samples()) && write_all(folder / "v1.1", samples_of_1_1()) ? 0
+                                                                                             : 1;
 }

@@ -59,7 +59,7 @@ StepPlan Hook::begin_step(Step step) noexcept {
     plan_.lambda = latched.value;
     plan_.items = latched.items;
     plan_.knobs = latched.knobs;
-    plan_.cause = latched.cause;
+    plan_.cause = latched.cause.text();
     plan_.decision = latched.decision;
     plan_.source = latched.source;
   });
@@ -71,13 +71,14 @@ StepPlan Hook::begin_step(Step step) noexcept {
 }
 
 void Hook::perform(const wire::Request& request) {
-  if (request.type == "rollback") {
+  if (request.type == wire::RequestType::kRollback) {
     roll_back(request);
-  } else if (request.type == "checkpoint") {
+  } else if (request.type == wire::RequestType::kCheckpoint) {
     plan_.checkpoint = true;
     checkpoints_.push_back(request.id);
-  } else if (request.type == "pause" || request.type == "stop") {
-    (request.type == "pause" ? plan_.pause : plan_.stop) = true;
+  } else if (request.type == wire::RequestType::kPause ||
+             request.type == wire::RequestType::kStop) {
+    (request.type == wire::RequestType::kPause ? plan_.pause : plan_.stop) = true;
     outcomes_.push_back({request.id, "done",
                          "handed to the trainer at step " + std::to_string(plan_.step.value),
                          Step{-1}});

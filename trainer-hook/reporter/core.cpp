@@ -49,9 +49,9 @@ Core::Core(Options options, wire::Hello hello)
   watch_forks();
   born_in_ = fork_generation();
   Latched initial;
-  initial.cause = "initial";
+  initial.cause = wire::CauseKind::kInitial;
   for (const wire::KnobDecl& knob : hello_.knobs) {
-    initial.knobs.push_back({knob.name, knob.initial, {}, "initial", 0, ""});
+    initial.knobs.push_back({knob.name, knob.initial, {}, wire::CauseKind::kInitial, 0, {}});
     if (knob.name == options_.knob) initial.value = knob.initial;
   }
   latch_.write(initial);
@@ -192,7 +192,9 @@ void Core::push_applied(Step step, std::int64_t segment,
   const std::int64_t now = monotonic_ns();
   const auto& knobs = last_->knobs;
   bool due = !unsent_outcomes_.empty() || now - last_applied_ns_ >= kReassertNs ||
-             segment != last_applied_.segment || knobs.size() != last_applied_.knobs.size();
+             segment != last_applied_.segment ||
+             last_->state_version != last_applied_.state_version ||
+             knobs.size() != last_applied_.knobs.size();
   for (std::size_t i = 0; !due && i < knobs.size(); ++i) {
     const wire::AppliedKnob& said = last_applied_.knobs[i];
     due = said.value != knobs[i].value || said.decision != knobs[i].decision ||
@@ -204,7 +206,8 @@ void Core::push_applied(Step step, std::int64_t segment,
     last_applied_.knobs.push_back({knob.knob, knob.value, knob.decision, knob.cause, knob.site});
   }
   last_applied_.segment = segment;
-  last_applied_.source = name_of(last_->source);
+  last_applied_.source = last_->source;
+  last_applied_.state_version = last_->state_version;
   wire::Applied message = last_applied_;
   message.requests = unsent_outcomes_;
   const bool pushed = push(step, [&](Slot& slot) {

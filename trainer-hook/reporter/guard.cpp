@@ -51,7 +51,8 @@ std::vector<wire::KnobSetting> Guard::settings() const { return parts_->machine.
 std::vector<wire::KnobSetting> Guard::substitutes() const {
   std::vector<wire::KnobSetting> settings;
   for (const policy::KnobSpec& knob : parts_->machine.document().knobs) {
-    if (knob.substitute) settings.push_back({knob.name, *knob.substitute, {}, "link", 0, ""});
+    if (knob.substitute)
+      settings.push_back({knob.name, *knob.substitute, {}, wire::CauseKind::kLink, 0, {}});
   }
   return settings;
 }

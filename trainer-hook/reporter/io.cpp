@@ -134,7 +134,8 @@ bool Core::finishing(Session& session) {
       stop_deadline_ = in_seconds(now.mono, max_flush_s_);
     }
     drain(session);
-    session.on_goodbye({reason, ""}, Step{current_step_.load(std::memory_order_relaxed)}, now);
+    session.on_goodbye({wire::Word<wire::GoodbyeReason>::from(reason), ""},
+                       Step{current_step_.load(std::memory_order_relaxed)}, now);
     goodbye_said_ = true;
   }
   const bool linked = session.state() == LinkState::kLinked || session.state() == LinkState::kSync;

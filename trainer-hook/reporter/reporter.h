@@ -24,23 +24,11 @@
 
 namespace phaseguard::reporter {
 
-enum class LinkState : std::uint8_t {
-  kOff,            // not started, or in a forked child
-  kConnecting,     // hello sent, no welcome yet
-  kSync,           // welcomed; what the daemon has missed is being back-filled
-  kLinked,         // the daemon decides
-  kStale,          // nothing valid heard for Welcome::stale_ms
-  kLost,           // lease over: the loss policy decides (Welcome::on_loss)
-  kFenced,         // another trainer owns the run now; final
-  kRefused,        // the daemon said no (see refusal()); tried again after 5 s to 60 s
-  kDisabledError,  // an error of ours was caught: lambda is held, training goes on; final
-  kClosed,         // stopped
-};
-[[nodiscard]] const char* name_of(LinkState state) noexcept;
-
-// Where the value in force came from; the text is what Applied::source carries.
-enum class Source : std::uint8_t { kInitial, kDaemon, kGuard, kHold };
-[[nodiscard]] const char* name_of(Source source) noexcept;
+using LinkState = wire::HookLink;
+using Source = wire::Source;  // where the value in force came from
+[[nodiscard]] inline const char* name_of(LinkState state) noexcept {
+  return wire::text_of(state).data();
+}
 
 // What start() does while no daemon answers.
 enum class OnStart : std::uint8_t {
@@ -74,13 +62,14 @@ inline constexpr std::size_t kMaxStepValues = 16;
 struct Latched {
   double value = 0.0;         // of Options::knob
   std::vector<double> items;  // one per sample of the batch decided on; empty: `value` for all
-  std::string cause;          // "base", "rule:<name>", "operator:<name>", "initial", "link"
+  wire::Cause cause;
   std::int64_t decision = 0;  // id of the daemon's decision; 0: initial value or local guard
   Source source = Source::kInitial;
-  bool answered = false;                 // decide(): this is the answer to that very batch
-  bool shadow = false;                   // the policy only records: `value` is the initial one
-  std::vector<wire::KnobSetting> knobs;  // every declared knob, its site included, in the order of
-                                         // Hello::knobs
+  bool answered = false;            // decide(): this is the answer to that very batch
+  bool shadow = false;              // the policy only records: `value` is the initial one
+  std::int64_t state_version = -1;  // of the newest control that is obeyed; -1: none yet
+  // Every declared knob, its site included, in the order of Hello::knobs.
+  std::vector<wire::KnobSetting> knobs;
 };
 
 // The reporter's own cost and losses since start().

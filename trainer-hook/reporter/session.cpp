@@ -28,7 +28,7 @@ bool has_link(LinkState state) {
 Session::Session(const Options& options, wire::Hello hello, std::uint64_t random)
     : options_(options), random_(random | 1), journal_(options.journal_bytes) {
   for (const wire::KnobDecl& knob : hello.knobs) {
-    commanded_.push_back({knob.name, knob.initial, {}, "initial", 0, ""});
+    commanded_.push_back({knob.name, knob.initial, {}, wire::CauseKind::kInitial, 0, {}});
   }
   in_force_ = commanded_;
   last_step_ = hello.start_step;
@@ -192,12 +192,13 @@ void Session::act_on_loss() {
     follow_guard();
     return;
   }
-  if (welcome_.on_loss == "substitute" && guard_) raise_to(guard_->substitutes());
+  if (welcome_.on_loss == wire::OnLoss::kSubstitute && guard_) raise_to(guard_->substitutes());
   publish(Source::kHold);
-  if (welcome_.on_loss != "pause" && welcome_.on_loss != "stop") return;
+  const bool pauses = welcome_.on_loss == wire::OnLoss::kPause;
+  if (!pauses && welcome_.on_loss != wire::OnLoss::kStop) return;
   wire::Request request;
   request.id = --loss_request_id_;
-  request.type = welcome_.on_loss;
+  request.type = pauses ? wire::RequestType::kPause : wire::RequestType::kStop;
   request.reason = "the link to the daemon is lost";
   hand_out(std::move(request));
 }

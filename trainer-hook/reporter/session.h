@@ -80,8 +80,9 @@ class Session {
   // Knobs, session_knobs.cpp.
   [[nodiscard]] std::string fault_in(const std::vector<wire::KnobSetting>& settings) const;
   [[nodiscard]] std::string fault_in(const wire::Control& control) const;
+  [[nodiscard]] wire::Protects protects_of(const std::string& knob) const;
   void refuse(const wire::Control& control, Seq seq, const std::string& fault, Now now);
-  void command(const std::vector<wire::KnobSetting>& settings, bool raise_only);
+  void command(const wire::Control& control, bool raise_only);
   void follow_guard();
   bool raise_to(const std::vector<wire::KnobSetting>& wanted);
   void publish(Source source);
@@ -109,7 +110,8 @@ class Session {
   Source source_ = Source::kInitial;  // of what is in force
   bool linked_once_ = false;
   bool shadow_ = false;
-  bool frame_is_urgent_ = false;  // what next_frame() gave out last, for sent(); else frame_seq_
+  std::int64_t state_version_ = -1;  // of the newest control that is obeyed in full
+  bool frame_is_urgent_ = false;     // what next_frame() gave out last, for sent(); else frame_seq_
   std::string refusal_;
   std::int64_t epoch_ = 0;
   Seq control_seq_;        // greatest seq of a control or request of epoch_ seen

@@ -55,7 +55,7 @@ void Session::on_welcome(const wire::Welcome& welcome, const wire::Header& heade
   epoch_ = welcome.epoch;
   control_seq_ = header.seq;
   welcome_ = welcome;
-  shadow_ = welcome.mode == "shadow";
+  shadow_ = welcome.mode == wire::Mode::kShadow;
   refusal_.clear();
   backoff_s_ = 0.1;
   refused_backoff_s_ = 5.0;
@@ -89,8 +89,8 @@ void Session::adopt_policy(const wire::Welcome& welcome) {
 }
 
 void Session::on_reject(const wire::Reject& reject, Now now) {
-  refusal_ = reject.code + ": " + reject.reason;
-  if (reject.code == "claimed" && linked_once_) {
+  refusal_ = reject.code.text() + ": " + reject.reason;
+  if (reject.code == wire::RejectCode::kClaimed && linked_once_) {
     enter(LinkState::kFenced);
     act_on_loss();
     return;
@@ -138,10 +138,10 @@ void Session::on_control(const wire::Control& control, const wire::Header& heade
   const std::string fault = fault_in(control);
   if (!fault.empty()) return refuse(control, header.seq, fault, now);
   ++stats_.controls;
-  shadow_ = control.mode == "shadow";
+  shadow_ = control.mode == wire::Mode::kShadow;
   // What the guard raised stays up until the daemon has read why.
   const bool raise_only = state_ == LinkState::kSync && linked_once_;
-  command(control.knobs, raise_only);
+  command(control, raise_only);
   linked_once_ = true;
   const bool settled =
       state_ == LinkState::kLinked && now.mono.value - welcomed_at_.value > kSettleNs;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "monitor/base/text.h"
+#include "monitor/run/protection.h"
 #include "trainer-hook/reporter/session.h"
 
 namespace phaseguard::reporter {
@@ -32,7 +33,8 @@ std::string outside_text(const wire::KnobDecl& declared, double value) {
 bool Session::guard_in_charge() const {
   const bool without_daemon =
       state_ == LinkState::kLost || state_ == LinkState::kRefused || state_ == LinkState::kFenced;
-  return without_daemon && guard_ && linked_once_ && !shadow_ && welcome_.on_loss == "local";
+  return without_daemon && guard_ && linked_once_ && !shadow_ &&
+         welcome_.on_loss == wire::OnLoss::kLocal;
 }
 
 // "" when every value may be applied; else what is wrong, in words.
@@ -47,7 +49,8 @@ std::string Session::fault_in(const std::vector<wire::KnobSetting>& settings) co
       return knob->name + " was not declared per sample";
     const bool has_site = setting.site.empty() || std::find(knob->sites.begin(), knob->sites.end(),
                                                             setting.site) != knob->sites.end();
-    if (!has_site) return knob->name + " was not declared with the site " + quoted(setting.site);
+    if (!has_site)
+      return knob->name + " was not declared with the site " + quoted(setting.site.text());
     for (const double item : setting.items) {
       if (!inside(*knob, item)) return outside_text(*knob, item);
     }
@@ -75,19 +78,28 @@ void Session::refuse(const wire::Control& control, Seq seq, const std::string& f
   if (state == refused_control_) return;
   refused_control_ = state;
   refusal_ = "control refused: " + fault;
-  report_outcomes({{0, "refused",
+  report_outcomes({{0, wire::Outcome::kRefused,
                     "control of epoch " + std::to_string(control.epoch) + ", seq " +
                         std::to_string(seq.value) + ": " + fault,
                     Step{-1}}},
                   now);
 }
 
-void Session::command(const std::vector<wire::KnobSetting>& settings, bool raise_only) {
+wire::Protects Session::protects_of(const std::string& knob) const {
+  for (const wire::KnobDecl& declared : std::get<wire::Hello>(hello_.body).knobs) {
+    if (declared.name == knob) return run::protects_of(declared.protects);
+  }
+  return wire::Protects::kNone;
+}
+
+void Session::command(const wire::Control& control, bool raise_only) {
+  const std::vector<wire::KnobSetting>& settings = control.knobs;
   bool kept = false;
   for (std::size_t i = 0; i < commanded_.size(); ++i) {
     const wire::KnobSetting* wanted = find_knob(settings, commanded_[i].knob);
     if (!wanted) continue;
-    if (raise_only && wanted->value < in_force_[i].value) {
+    const wire::Protects protects = protects_of(commanded_[i].knob);
+    if (raise_only && run::is_lowering(protects, in_force_[i].value, wanted->value)) {
       commanded_[i] = in_force_[i];
       kept = true;
       continue;
@@ -96,6 +108,7 @@ void Session::command(const std::vector<wire::KnobSetting>& settings, bool raise
     commanded_[i].items.clear();  // of one batch alone: answer_waiting hands them out
   }
   in_force_ = commanded_;
+  if (!kept) state_version_ = control.state_version;
   if (settings.empty()) return publish(source_);  // shadow: nothing is commanded
   publish(kept ? Source::kHold : Source::kDaemon);
 }
@@ -108,15 +121,16 @@ void Session::follow_guard() {
   }
 }
 
-// In force is then, knob by knob, the higher of what was commanded and `wanted`. True: one of
-// `wanted` was higher.
+// In force is then, knob by knob, the more protecting of what was commanded and `wanted`. True: one
+// of `wanted` was.
 bool Session::raise_to(const std::vector<wire::KnobSetting>& wanted) {
   bool raised = false;
   for (std::size_t i = 0; i < commanded_.size(); ++i) {
     in_force_[i] = commanded_[i];
     const wire::KnobSetting* setting = find_knob(wanted, commanded_[i].knob);
-    const bool higher = setting && setting->value > commanded_[i].value;
-    if (!higher || !fault_in({*setting}).empty()) continue;
+    const bool raises = setting && run::protects_more(protects_of(commanded_[i].knob),
+                                                      setting->value, commanded_[i].value);
+    if (!raises || !fault_in({*setting}).empty()) continue;
     in_force_[i] = *setting;
     in_force_[i].items.clear();
     in_force_[i].decision = 0;
@@ -136,6 +150,7 @@ Latched Session::with_items(const std::vector<wire::KnobSetting>& settings) cons
   Latched latched;
   latched.source = source_;
   latched.shadow = shadow_;
+  latched.state_version = state_version_;
   latched.knobs = in_force_;
   const wire::KnobSetting* mine = find_knob(in_force_, options_.knob);
   if (!mine) return latched;
@@ -148,7 +163,7 @@ Latched Session::with_items(const std::vector<wire::KnobSetting>& settings) cons
   const bool held = source_ == Source::kHold || source_ == Source::kGuard;
   const wire::KnobSetting* floor = find_knob(commanded_, options_.knob);
   for (double& item : latched.items) {
-    if (held) item = std::max(item, floor->value);
+    if (held) item = run::more_protecting(protects_of(options_.knob), item, floor->value);
   }
   return latched;
 }

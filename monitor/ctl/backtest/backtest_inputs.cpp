@@ -6,6 +6,7 @@
 
 #include "monitor/base/text.h"
 #include "monitor/ctl/text_lines.h"
+#include "monitor/wire/words.h"
 
 namespace phaseguard::ctl {
 
@@ -39,8 +40,9 @@ Result<Label> label_of(const std::vector<std::string>& cells, const std::string&
   Label label;
   label.line = line;
   label.label = cells[1];
-  if (label.label != "malicious" && label.label != "harmless") {
-    return fail(Errc::kMalformed, where + "expected the label malicious or harmless, found " +
+  if (!wire::word_of<wire::Label>(label.label)) {
+    return fail(Errc::kMalformed, where + "expected the label " +
+                                      wire::list_of_words<wire::Label>(" or ") + ", found " +
                                       quoted(label.label, 40));
   }
   if (cells.size() < 3 || cells[2].empty()) return label;

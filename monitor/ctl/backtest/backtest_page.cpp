@@ -117,7 +117,8 @@ std::string skips_list(const std::vector<Skip>& skips, const char* title) {
 std::string policy_section(const Backtest& all, const PolicyScore& policy) {
   std::string out =
       page::part(policy.document.name) +
-      page::paragraph(html(policy.file) + ", mode " + policy::mode_of(policy.document) +
+      page::paragraph(html(policy.file) + ", mode " +
+                          std::string(wire::text_of(policy::mode_of(policy.document))) +
                           ", SHA-256 " + policy.document.digest.substr(0, 16),
                       "soft");
   out += criteria_table(policy);

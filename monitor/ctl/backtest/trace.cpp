@@ -11,7 +11,9 @@ namespace phaseguard::ctl {
 
 namespace {
 
-bool is_above_info(const std::string& severity) { return !severity.empty() && severity != "info"; }
+bool is_above_info(const wire::Word<wire::Severity>& severity) {
+  return !severity.empty() && severity != wire::Severity::kInfo;
+}
 
 bool contains(const std::vector<std::string>& list, const std::string& name) {
   return std::find(list.begin(), list.end(), name) != list.end();
@@ -113,18 +115,18 @@ class Tracer {
   [[nodiscard]] bool acts(const wire::Decision& decision) const {
     if (!options_.rule.empty()) {
       return std::any_of(decision.rules.begin(), decision.rules.end(), [&](const auto& rule) {
-        return rule.rule == options_.rule && rule.state != "quiet";
+        return rule.rule == options_.rule && rule.state != wire::RuleState::kQuiet;
       });
     }
     if (only_alerts_) {
       return std::any_of(decision.alerts.begin(), decision.alerts.end(), [](const auto& alert) {
-        return alert.source.rfind("rule:", 0) == 0 && is_above_info(alert.severity);
+        return alert.source.is(wire::AlertKind::kRule) && is_above_info(alert.severity);
       });
     }
     if (!decision.requests.empty()) return true;
     for (std::size_t i = 0; i < decision.knobs.size() && i < document_.knobs.size(); ++i) {
       const wire::KnobSetting& knob = decision.knobs[i];
-      if (weight_of(knob) > document_.knobs[i].base && knob.cause.rfind("rule:", 0) == 0) {
+      if (weight_of(knob) > document_.knobs[i].base && knob.cause.is(wire::CauseKind::kRule)) {
         return true;
       }
     }
@@ -152,7 +154,7 @@ class Pass {
   void on(const wire::Message& message) {
     if (std::holds_alternative<wire::Command>(message.body)) return;
     const auto* hello = std::get_if<wire::Hello>(&message.body);
-    if (hello != nullptr) label_ = hello->label;
+    if (hello != nullptr) label_ = hello->label.text();
     if (hello != nullptr && !started_) {
       started_ = true;
       step_ = hello->start_step;

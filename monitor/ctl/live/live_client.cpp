@@ -27,7 +27,7 @@ double seconds_until(Clock::time_point deadline) {
 std::string names_of(const std::vector<LiveRun>& runs) {
   std::string out;
   for (const LiveRun& run : runs) {
-    out += (out.empty() ? "" : ", ") + run.header.run.text() + " (" + run.status.link + ")";
+    out += (out.empty() ? "" : ", ") + run.header.run.text() + " (" + run.status.link.text() + ")";
   }
   return out;
 }
@@ -116,12 +116,12 @@ Result<std::vector<LiveRun>> LiveClient::status(const std::string& run) {
   if (!run.empty()) message.header.run = *RunId::parse(run);
   wire::Query query;
   query.id = fresh_id();
-  query.what = "status";
+  query.what = wire::QueryWhat::kStatus;
   message.body = query;
   auto reply = ask(std::move(message), query.id);
   if (!reply) return tl::unexpected(reply.error());
-  if (reply->status == "not_found") return fail(Errc::kNotFound, reply->text);
-  if (reply->status != "ok") return fail(Errc::kRefused, reply->text);
+  if (reply->status == wire::ReplyStatus::kNotFound) return fail(Errc::kNotFound, reply->text);
+  if (reply->status != wire::ReplyStatus::kOk) return fail(Errc::kRefused, reply->text);
   std::vector<LiveRun> runs;
   for (const std::string& bytes : reply->messages) {
     auto decoded = wire::decode(bytes, wire::kFeedLimits);
@@ -130,6 +130,28 @@ Result<std::vector<LiveRun>> LiveClient::status(const std::string& run) {
       runs.push_back({decoded->header, std::move(*status)});
   }
   return runs;
+}
+
+Result<LiveClient::Page> LiveClient::events(const RunId& run, Seq from) {
+  wire::Message message;
+  message.header.run = run;
+  wire::Query query;
+  query.id = fresh_id();
+  query.what = wire::QueryWhat::kEvents;
+  query.from_seq = from;
+  message.body = query;
+  auto reply = ask(std::move(message), query.id);
+  if (!reply) return tl::unexpected(reply.error());
+  if (reply->status != wire::ReplyStatus::kOk) return fail(Errc::kRefused, reply->text);
+  Page page;
+  page.last = reply->seq;
+  page.more = reply->more;
+  for (const std::string& bytes : reply->messages) {
+    auto decoded = wire::decode(bytes, wire::kFeedLimits);
+    if (!decoded) return tl::unexpected(decoded.error());
+    page.messages.push_back(std::move(*decoded));
+  }
+  return page;
 }
 
 Result<LiveRun> LiveClient::choose() {
@@ -141,7 +163,8 @@ Result<LiveRun> LiveClient::choose() {
   }
   std::vector<LiveRun> active;
   for (const LiveRun& run : *runs) {
-    if (run.status.link != "ended" && run.status.link != "absent") active.push_back(run);
+    if (run.status.link != wire::LinkState::kEnded && run.status.link != wire::LinkState::kAbsent)
+      active.push_back(run);
   }
   if (active.size() == 1) return active.front();
   if (active.empty()) {

@@ -38,6 +38,14 @@ class LiveClient {
   // Statuses of one run (by name) or of all. kTimeout: nobody answers, with how to start a daemon.
   [[nodiscard]] Result<std::vector<LiveRun>> status(const std::string& run);
 
+  // Recorded events from `from` on, as many as the daemon puts in a page.
+  struct Page {
+    std::vector<wire::Message> messages;
+    Seq last;           // last one included; 0: none
+    bool more = false;  // ask again from last + 1
+  };
+  [[nodiscard]] Result<Page> events(const RunId& run, Seq from);
+
   // The run that is meant: by name, or the only one that is not ended. kNotFound and kConflict list
   // what there is.
   [[nodiscard]] Result<LiveRun> choose();

@@ -28,7 +28,7 @@ std::string knobs_text(const std::vector<wire::AppliedKnob>& knobs) {
   std::string out;
   for (const wire::AppliedKnob& knob : knobs) {
     out += (out.empty() ? "" : ", ") + knob.name + " " + number_text(knob.value) + " (" +
-           knob.cause + ")";
+           knob.cause.text() + ")";
   }
   return out;
 }
@@ -37,28 +37,28 @@ std::string knobs_text(const std::vector<wire::AppliedKnob>& knobs) {
 struct LineOf {
   std::optional<std::string> operator()(const wire::Hello& h) const {
     return "hello: " + std::to_string(h.total_steps) + " steps, model " + h.model_id +
-           (h.label.empty() ? "" : ", label " + h.label);
+           (h.label.empty() ? "" : ", label " + h.label.text());
   }
   std::optional<std::string> operator()(const wire::PolicyLoaded& p) const {
-    return "policy " + p.name + " (" + p.mode + ")";
+    return "policy " + p.name + " (" + p.mode.text() + ")";
   }
   std::optional<std::string> operator()(const wire::Decision& d) const {
     return "decision: " + d.summary;
   }
   std::optional<std::string> operator()(const wire::LinkChange& l) const {
-    return "link " + l.state + (l.detail.empty() ? "" : ": " + l.detail);
+    return "link " + l.state.text() + (l.detail.empty() ? "" : ": " + l.detail);
   }
   std::optional<std::string> operator()(const wire::Command& c) const {
-    return "operator " + c.operator_name + ": " + c.action +
+    return "operator " + c.operator_name + ": " + c.action.text() +
            (c.reason.empty() ? "" : " (" + c.reason + ")");
   }
   std::optional<std::string> operator()(const wire::Goodbye& g) const {
-    return "goodbye: " + g.reason;
+    return "goodbye: " + g.reason.text();
   }
   std::optional<std::string> operator()(const wire::Applied& a) const {
     std::string out = "applied: " + knobs_text(a.knobs);
     for (const wire::RequestOutcome& r : a.requests)
-      out += "; request " + r.status + ": " + r.detail;
+      out += "; request " + r.status.text() + ": " + r.detail;
     return out;
   }
   template <class Other>

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "monitor/base/table_text.h"
+#include "monitor/run/protection.h"
+#include "monitor/run/rule_text.h"
 
 namespace phaseguard::ctl {
 
@@ -22,9 +24,15 @@ json knobs_json(const wire::Status& status) {
                    {"sent", number(k.sent)},
                    {"applied", number(k.applied)},
                    {"applied_step", step_or_null(k.applied_step)},
-                   {"cause", k.cause},
+                   {"cause", k.cause.text()},
                    {"decision", k.decision},
-                   {"confirmed", k.confirmed}});
+                   {"confirmed", k.confirmed},
+                   {"min", number(k.min)},
+                   {"max", number(k.max)},
+                   {"limit_by", k.limit_by.empty() ? json(nullptr) : json(k.limit_by.text())},
+                   {"trip_value", number(k.trip_value)},
+                   {"protects", wire::text_of(run::protects_of(k.protects))},
+                   {"protecting", k.protecting}});
   }
   return out;
 }
@@ -52,7 +60,10 @@ json rules_json(const wire::Status& status) {
   json out = json::array();
   for (const wire::RuleEvidence& r : status.rules) {
     out.push_back({{"rule", r.rule},
-                   {"state", r.state},
+                   {"state", r.state.text()},
+                   {"phase", r.phase.empty() ? json(nullptr) : json(r.phase.text())},
+                   {"until_step", step_or_null(r.until_step)},
+                   {"text", run::rule_text(r)},
                    {"votes", r.votes},
                    {"needed", r.needed},
                    {"of", r.of},
@@ -74,16 +85,17 @@ json lists_json(const wire::Status& status) {
   }
   for (const wire::RequestStatus& r : status.requests) {
     requests.push_back(
-        {{"id", r.id}, {"type", r.type}, {"status", r.status}, {"detail", r.detail}});
+        {{"id", r.id}, {"type", r.type.text()}, {"status", r.status.text()}, {"detail", r.detail}});
   }
   for (const wire::Alert& a : status.alerts) {
-    alerts.push_back({{"severity", a.severity}, {"source", a.source}, {"text", a.text}});
+    alerts.push_back(
+        {{"severity", a.severity.text()}, {"source", a.source.text()}, {"text", a.text}});
   }
   return {{"signals", signals}, {"requests", requests}, {"alerts", alerts}};
 }
 
 std::string rule_line(const wire::RuleEvidence& r) {
-  std::string out = "  " + padded(plain(r.rule), 18) + padded(r.state, 10) +
+  std::string out = "  " + padded(plain(r.rule), 18) + padded(plain(run::rule_text(r)), 10) +
                     std::to_string(r.votes) + " of " + std::to_string(r.of) + " vote, " +
                     std::to_string(r.needed) + " needed";
   if (r.fired_step.value >= 0) out += ", fired at step " + std::to_string(r.fired_step.value);
@@ -102,7 +114,11 @@ std::string knob_line(const wire::KnobStatus& k) {
   std::string out = "  " + padded(plain(k.name), 18) + "decided " + short_number(k.decided) +
                     ", sent " + short_number(k.sent) + ", applied " + short_number(k.applied);
   if (k.applied_step.value >= 0) out += " since step " + std::to_string(k.applied_step.value);
-  return out + " (" + plain(k.cause) + (k.confirmed ? ", confirmed" : ", NOT CONFIRMED") + ")\n";
+  out += " (" + plain(k.cause.text()) + (k.confirmed ? ", confirmed" : ", NOT CONFIRMED") + ")";
+  if (std::isfinite(k.min) && std::isfinite(k.max)) {
+    out += ", from " + short_number(k.min) + " to " + short_number(k.max);
+  }
+  return out + (k.protecting ? ", protects the run\n" : "\n");
 }
 
 }  // namespace
@@ -110,16 +126,16 @@ std::string knob_line(const wire::KnobStatus& k) {
 json status_json(const wire::Header& header, const wire::Status& status) {
   json out{{"run", header.run.text()},
            {"step", header.step.value},
-           {"link", status.link},
+           {"link", status.link.text()},
            {"age_s", number(status.age_s)},
            {"attempt", status.attempt},
            {"segment", status.segment},
            {"total_steps", status.total_steps},
-           {"label", status.label},
+           {"label", status.label.text()},
            {"policy", status.policy},
            {"policy_digest", status.policy_digest},
-           {"mode", status.mode},
-           {"control", status.control},
+           {"mode", status.mode.text()},
+           {"control", status.control.text()},
            {"state_version", status.state_version},
            {"epoch", status.epoch},
            {"last_seq", status.last_seq.value},
@@ -143,20 +159,20 @@ std::string status_line(const wire::Header& header, const wire::Status& status) 
                     std::to_string(status.total_steps);
   for (const wire::KnobStatus& k : status.knobs) {
     out += "  " + plain(k.name) + " " + short_number(k.applied);
-    out += k.confirmed ? " applied (" + plain(k.cause) + ")"
+    out += k.confirmed ? " applied (" + plain(k.cause.text()) + ")"
                        : ", " + short_number(k.decided) + " decided, NOT CONFIRMED";
   }
-  out += "  link " + status.link;
+  out += "  link " + plain(status.link.text());
   if (std::isfinite(status.age_s)) out += " " + short_number(status.age_s) + " s";
   return out;
 }
 
 std::string status_text(const wire::Header& header, const wire::Status& status) {
   std::string out = status_line(header, status) + "\n  policy " + plain(status.policy) + " (" +
-                    status.mode + "), control " + status.control + ", version " +
-                    std::to_string(status.state_version) + "\n";
+                    plain(status.mode.text()) + "), control " + plain(status.control.text()) +
+                    ", version " + std::to_string(status.state_version) + "\n";
   for (const wire::Alert& a : status.alerts)
-    out += "  ! " + a.severity + ": " + plain(a.text) + "\n";
+    out += "  ! " + plain(a.severity.text()) + ": " + plain(a.text) + "\n";
   out += "knobs\n";
   for (const wire::KnobStatus& k : status.knobs) out += knob_line(k);
   if (status.override_.active) {

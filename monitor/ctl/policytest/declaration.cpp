@@ -81,6 +81,13 @@ class Options {
     max = value->max;
     return {};
   }
+  template <class E>
+  Result<void> word(wire::Word<E>& out) {
+    std::string text;
+    Result<void> taken = word(text);
+    if (taken) out = wire::Word<E>::from(std::move(text));
+    return taken;
+  }
   Result<void> word(std::string& out) {
     auto found = text();
     if (!found) return tl::unexpected(found.error());
@@ -137,10 +144,10 @@ Result<void> take_signal(wire::Hello& hello, const Words& words, const std::stri
     }
     if (!taken) return taken;
   }
-  const Words kinds{"", "canary", "sample", "distribution"};
-  if (std::find(kinds.begin(), kinds.end(), signal.items) == kinds.end()) {
-    return fail(Errc::kMalformed, where + "expected items canary, sample or distribution, found " +
-                                      quoted(signal.items, 40));
+  if (!signal.items.empty() && !signal.items.known()) {
+    return fail(Errc::kMalformed, where + "expected items " +
+                                      wire::list_of_words<wire::Items>(" or ") + ", found " +
+                                      quoted(signal.items.text(), 40));
   }
   hello.signals.push_back(std::move(signal));
   return {};
@@ -169,7 +176,7 @@ Result<void> take_knob(wire::Hello& hello, const Words& words, const std::string
       taken = options.word(sites);
       for (std::size_t from = 0; taken && from <= sites.size();) {
         const std::size_t end = std::min(sites.find(',', from), sites.size());
-        knob.sites.push_back(sites.substr(from, end - from));
+        knob.sites.push_back(wire::Word<wire::Site>::from(sites.substr(from, end - from)));
         from = end + 1;
       }
     } else if (key == "per_sample") {
@@ -185,13 +192,14 @@ Result<void> take_knob(wire::Hello& hello, const Words& words, const std::string
 }
 
 Result<void> take_requests(wire::Hello& hello, const Words& words, const std::string& where) {
-  const Words known{"rollback", "checkpoint", "pause", "stop"};
   for (std::size_t i = 1; i < words.size(); ++i) {
-    if (std::find(known.begin(), known.end(), words[i]) == known.end()) {
-      return fail(Errc::kMalformed, where + "expected requests out of " + joined(known, ", ") +
-                                        ", found " + quoted(words[i], 40));
+    const auto type = wire::word_of<wire::RequestType>(words[i]);
+    if (!type) {
+      return fail(Errc::kMalformed, where + "expected requests out of " +
+                                        wire::list_of_words<wire::RequestType>() + ", found " +
+                                        quoted(words[i], 40));
     }
-    hello.requests.push_back(words[i]);
+    hello.requests.push_back(*type);
   }
   return {};
 }

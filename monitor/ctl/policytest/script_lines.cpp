@@ -52,7 +52,7 @@ Result<void> take_options(const Words& words, std::size_t at, wire::Command& com
 Result<ScriptEvent> command_event(const Words& words, const std::string& where) {
   ScriptEvent event;
   wire::Command& command = event.command;
-  command.action = words[0];
+  command.action = wire::Word<wire::Action>::from(words[0]);
   command.operator_name = "operator";
   command.expected_version = -2;
   if (words.size() < 2) return fail(Errc::kMalformed, where + "expected a name after " + words[0]);

@@ -75,7 +75,7 @@ class Player {
       out_.decisions.push_back("step " + std::to_string(step_) + ": " + decided->summary);
       for (const wire::Request& r : decided->requests) {
         happened_.requests.push_back(r);
-        issued_[r.type] = r.id;
+        issued_[r.type.text()] = r.id;
       }
       for (const wire::Alert& alert : decided->alerts) happened_.alerts.push_back(alert);
     }
@@ -84,8 +84,9 @@ class Player {
 
   void note_states() {
     for (const wire::RuleEvidence& rule : machine_.rule_evidence()) {
-      std::string& before = states_[rule.rule];
-      if (rule.state != "quiet" && (before.empty() || before == "quiet")) {
+      wire::Word<wire::RuleState>& before = states_[rule.rule];
+      if (rule.state != wire::RuleState::kQuiet &&
+          (before.empty() || before == wire::RuleState::kQuiet)) {
         happened_.fired.push_back(rule.rule);
       }
       before = rule.state;
@@ -105,8 +106,9 @@ class Player {
     }
     wire::Applied applied = applied_now();
     applied.segment = ++segment_;
-    if (const auto id = issued_.find("rollback"); id != issued_.end()) {
-      applied.requests.push_back({id->second, "done",
+    if (const auto id = issued_.find(std::string(wire::text_of(wire::RequestType::kRollback)));
+        id != issued_.end()) {
+      applied.requests.push_back({id->second, wire::Outcome::kDone,
                                   "restored snapshot of step " + std::to_string(phase.start),
                                   Step{phase.start}});
     }
@@ -116,10 +118,10 @@ class Player {
   [[nodiscard]] wire::Applied applied_now() const {
     wire::Applied applied;
     for (const wire::KnobSetting& knob : machine_.settings()) {
-      applied.knobs.push_back({knob.knob, knob.value, knob.decision, knob.cause});
+      applied.knobs.push_back({knob.knob, knob.value, knob.decision, knob.cause, {}});
     }
     applied.segment = segment_;
-    applied.source = "daemon";
+    applied.source = wire::Source::kDaemon;
     return applied;
   }
 
@@ -145,14 +147,16 @@ class Player {
       if (command.expected_version == -2) command.expected_version = machine_.state_version();
       happened_.answers.emplace_back(event.line, machine_.judge(command, Step{step_}));
       // The daemon records what it accepts, and the engine hears what is recorded.
-      if (happened_.answers.back().second.status == "logged") on(std::move(command), 0);
+      if (happened_.answers.back().second.status == wire::ReplyStatus::kLogged)
+        on(std::move(command), 0);
     } else if (event.kind == ScriptEvent::Kind::kEnd) {
-      on(wire::Goodbye{event.name, ""});
+      on(wire::Goodbye{wire::Word<wire::GoodbyeReason>::from(event.name), ""});
     } else if (event.kind == ScriptEvent::Kind::kOutcome) {
       const auto id = issued_.find(event.name);
       wire::Applied applied = applied_now();
-      applied.requests.push_back(
-          {id == issued_.end() ? 0 : id->second, event.status, event.detail, Step{-1}});
+      applied.requests.push_back({id == issued_.end() ? 0 : id->second,
+                                  wire::Word<wire::Outcome>::from(event.status), event.detail,
+                                  Step{-1}});
       on(std::move(applied));
     } else if (!event.name.empty()) {
       wire::Applied applied = applied_now();
@@ -213,9 +217,9 @@ class Player {
   [[nodiscard]] std::string rule_found(const Expectation& item) const {
     for (const wire::RuleEvidence& rule : machine_.rule_evidence()) {
       if (rule.rule != item.name) continue;
-      if (rule.state == item.word && (!item.at_floor || rule.at_floor)) return "";
-      std::string found = "rule." + rule.rule + " " + rule.state;
-      if (rule.state != "quiet") {
+      if (rule.state.text() == item.word && (!item.at_floor || rule.at_floor)) return "";
+      std::string found = "rule." + rule.rule + " " + rule.state.text();
+      if (rule.state != wire::RuleState::kQuiet) {
         found += " since step " + std::to_string(rule.fired_step.value) +
                  (rule.at_floor ? ", at its floor" : "");
       } else {
@@ -230,12 +234,12 @@ class Player {
     for (const wire::KnobSetting& knob : machine_.settings()) {
       if (knob.knob != item.name) continue;
       if (item.kind == Expectation::Kind::kSite) {
-        if (knob.site == item.word) return "";
+        if (knob.site.text() == item.word) return "";
         return knob.knob + " at the site " +
-               (knob.site.empty() ? "it was declared with" : knob.site);
+               (knob.site.empty() ? "it was declared with" : knob.site.text());
       }
       if (holds(knob.value, item.comparison, item.value)) return "";
-      return knob.knob + " = " + number_text(knob.value) + " (" + knob.cause + ")";
+      return knob.knob + " = " + number_text(knob.value) + " (" + knob.cause.text() + ")";
     }
     return "no such knob";
   }
@@ -259,7 +263,7 @@ class Player {
     std::string all;
     for (std::size_t i = 0; i < happened_.requests.size(); ++i) {
       const wire::Request& request = happened_.requests[i];
-      if (request.type == item.name && (!item.to || request.before_step.value == *item.to)) {
+      if (request.type.text() == item.name && (!item.to || request.before_step.value == *item.to)) {
         seen[i] = true;
         return "";
       }
@@ -272,8 +276,8 @@ class Player {
     std::string all;
     for (std::size_t i = 0; i < happened_.alerts.size(); ++i) {
       const wire::Alert& alert = happened_.alerts[i];
-      const bool same =
-          alert.severity == item.word && (item.name.empty() || alert.source == item.name);
+      const bool same = alert.severity.text() == item.word &&
+                        (item.name.empty() || alert.source.text() == item.name);
       if (same && !seen[i]) {
         seen[i] = true;
         return "";
@@ -285,11 +289,11 @@ class Player {
 
   [[nodiscard]] std::string answer_found(const Expectation& item) const {
     for (const auto& [line, verdict] : happened_.answers) {
-      if (verdict.status == item.word) return "";
+      if (verdict.status.text() == item.word) return "";
     }
     if (happened_.answers.empty()) return "no command at this step";
     const policy::Verdict& verdict = happened_.answers.back().second;
-    return "answer " + verdict.status + ": " + verdict.text;
+    return "answer " + verdict.status.text() + ": " + verdict.text;
   }
 
   [[nodiscard]] std::string anything() const {
@@ -302,8 +306,9 @@ class Player {
 
   void refused_commands() {
     for (const auto& [line, verdict] : happened_.answers) {
-      if (verdict.status != "logged") {
-        finding(line, "the command is accepted", "answer " + verdict.status + ": " + verdict.text);
+      if (verdict.status != wire::ReplyStatus::kLogged) {
+        finding(line, "the command is accepted",
+                "answer " + verdict.status.text() + ": " + verdict.text);
       }
     }
   }
@@ -322,14 +327,15 @@ class Player {
   }
 
   [[nodiscard]] static std::string text_of(const wire::Request& request) {
-    std::string out = "request " + request.type;
-    if (request.type == "rollback" && request.before_step.value >= 0) {
+    std::string out = "request " + request.type.text();
+    if (request.type == wire::RequestType::kRollback && request.before_step.value >= 0) {
       out += " to " + std::to_string(request.before_step.value);
     }
     return out;
   }
   [[nodiscard]] static std::string text_of(const wire::Alert& alert) {
-    return "alert " + alert.severity + " from " + alert.source + " (" + alert.text + ")";
+    return "alert " + alert.severity.text() + " from " + alert.source.text() + " (" + alert.text +
+           ")";
   }
 
   const Script& script_;
@@ -337,8 +343,8 @@ class Player {
   policy::Machine machine_;
   TestResult& out_;
   Happened happened_;
-  std::map<std::string, std::string> states_;   // of rules, after the last event
-  std::map<std::string, std::int64_t> issued_;  // newest request of a type
+  std::map<std::string, wire::Word<wire::RuleState>> states_;  // of rules, after the last event
+  std::map<std::string, std::int64_t> issued_;                 // newest request of a type
   std::int64_t seq_ = 0;
   std::int64_t step_ = 0;
   std::int64_t start_ = 0;  // of the phase

@@ -78,7 +78,8 @@ class ValueReader {
   [[nodiscard]] ScriptValue scalar(double number) const {
     ScriptValue value;
     value.sample.value = number;
-    if (signal_.items == "canary") value.sample.items.assign(hello_.canary_ids.size(), number);
+    if (signal_.items == wire::Items::kCanary)
+      value.sample.items.assign(hello_.canary_ids.size(), number);
     return value;
   }
 
@@ -98,7 +99,7 @@ class ValueReader {
       text.erase(0, end + 1);
     }
     // A distribution has no value of its own; anything else shows the mean of its items.
-    value.sample.value = signal_.items == "distribution"
+    value.sample.value = signal_.items == wire::Items::kDistribution
                              ? 0.0
                              : sum / static_cast<double>(value.sample.items.size());
     return value;

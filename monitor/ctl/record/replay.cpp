@@ -114,7 +114,7 @@ class Comparison {
       return {};
     }
     if (const auto* hello = std::get_if<wire::Hello>(&message.body)) {
-      out_.label = hello->label;
+      out_.label = hello->label.text();
       if (!machine_) {
         auto machine = policy::Machine::create(document_, *hello);
         if (!machine) return tl::unexpected(machine.error());
@@ -123,7 +123,7 @@ class Comparison {
             message);  // as the daemon does: what is in force at the start is no decision
         would_ = machine_->settings();
         for (const wire::KnobDecl& knob : hello->knobs) {
-          happened_.push_back({knob.name, knob.initial, {}, "initial", 0, ""});
+          happened_.push_back({knob.name, knob.initial, {}, wire::CauseKind::kInitial, 0, {}});
         }
         return {};
       }
@@ -190,10 +190,10 @@ bool ReplayRow::differs() const {
     std::vector<std::string> out;
     if (!decision) return out;
     for (const wire::Request& r : decision->requests) {
-      out.push_back(r.type + " " + std::to_string(r.before_step.value));
+      out.push_back(r.type.text() + " " + std::to_string(r.before_step.value));
     }
     for (const wire::Alert& alert : decision->alerts) {
-      out.push_back(alert.severity + " " + alert.source);
+      out.push_back(alert.severity.text() + " " + alert.source.text());
     }
     return out;
   };

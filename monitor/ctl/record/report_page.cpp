@@ -47,7 +47,8 @@ std::vector<PlotMark> marks_of(const run::RunState& state) {
     if (notable) marks.push_back({entry.step, entry.body.summary, "mark"});
   }
   for (const auto& entry : state.commands.entries) {
-    marks.push_back({entry.step, entry.body.operator_name + ": " + entry.body.action, "command"});
+    marks.push_back(
+        {entry.step, entry.body.operator_name + ": " + entry.body.action.text(), "command"});
   }
   return marks;
 }
@@ -144,14 +145,15 @@ std::string lives_of(const run::RunState& state) {
   std::string out;
   for (const auto& [name, knob] : state.knobs) {
     out += page::fact("knob " + name, "decided " + number_text(knob.decided_value) + " (" +
-                                          knob.cause + "), applied " +
+                                          knob.cause.text() + "), applied " +
                                           number_text(knob.applied_value) + " since step " +
                                           std::to_string(knob.applied_step.value) +
                                           (knob.confirmed() ? ", confirmed" : ", NOT CONFIRMED"));
   }
   for (const run::RequestState& request : state.requests) {
-    out += page::fact("request " + request.request.type,
-                      request.status + (request.detail.empty() ? "" : ": " + request.detail));
+    out += page::fact("request " + request.request.type.text(),
+                      (request.outcome.empty() ? "decided" : request.outcome.text()) +
+                          (request.detail.empty() ? "" : ": " + request.detail));
   }
   return out;
 }
@@ -159,12 +161,12 @@ std::string lives_of(const run::RunState& state) {
 std::string facts_of(const ReportedRun& reported) {
   const run::RunState& state = reported.state;
   std::string out = page::fact("file", reported.file_name) +
-                    page::fact("label", state.label.empty() ? "none" : state.label) +
+                    page::fact("label", state.label.empty() ? "none" : state.label.text()) +
                     page::fact("steps", std::to_string(state.step.value) + " of " +
                                             std::to_string(state.total_steps) + ", " +
                                             std::to_string(state.segments.size()) + " segment(s)");
   if (state.policy) {
-    out += page::fact("policy", state.policy->name + " (" + state.policy->mode + ")") +
+    out += page::fact("policy", state.policy->name + " (" + state.policy->mode.text() + ")") +
            page::fact("policy digest", state.policy->digest);
   }
   if (state.hello) {

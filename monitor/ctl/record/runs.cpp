@@ -50,7 +50,7 @@ std::string fired(const run::RunState& state) {
 }
 
 std::string ended(const run::RunState& state) {
-  if (state.goodbye) return state.goodbye->reason;
+  if (state.goodbye) return state.goodbye->reason.text();
   return state.hello ? "no goodbye" : "never began";
 }
 
@@ -62,7 +62,7 @@ nlohmann::json to_json(const Listed& listed) {
   }
   const run::RunState& state = listed.state;
   out["run"] = state.run.text();
-  out["label"] = state.label;
+  out["label"] = state.label.text();
   out["step"] = state.step.value;
   out["total_steps"] = state.total_steps;
   out["attempts"] = state.attempt;
@@ -110,7 +110,7 @@ int list_runs(const std::filesystem::path& folder, bool as_json) {
     }
     const std::string what = fired(state);
     std::printf("%-24s %-10s step %lld/%lld  policy %s  %s  %s\n", state.run.text().c_str(),
-                state.label.empty() ? "-" : state.label.c_str(),
+                state.label.empty() ? "-" : state.label.text().c_str(),
                 static_cast<long long>(state.step.value), static_cast<long long>(state.total_steps),
                 state.policy ? state.policy->name.c_str() : "-",
                 what.empty() ? "nothing fired" : ("fired: " + what).c_str(), ended(state).c_str());

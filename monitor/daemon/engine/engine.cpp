@@ -117,14 +117,16 @@ void Engine::on_undecodable(PeerId peer, std::string_view bytes, const Error& er
   reject.ours = wire::kProtocolVersion;
   if (theirs) reject.theirs = *theirs;
   const bool other_version = theirs && theirs->major != wire::kProtocolVersion.major;
-  reject.code = other_version ? "version" : error.code == Errc::kLimit ? "limit" : "malformed";
+  reject.code = other_version                ? wire::RejectCode::kVersion
+                : error.code == Errc::kLimit ? wire::RejectCode::kLimit
+                                             : wire::RejectCode::kMalformed;
   reject.reason = other_version
                       ? "this daemon speaks protocol " + version_text(wire::kProtocolVersion) +
                             ", the peer " + version_text(*theirs) +
                             "; install a hook and a daemon of the same major version"
                       : error.message;
   if (is_cut_off(peer)) {
-    reject.code = "limit";
+    reject.code = wire::RejectCode::kLimit;
     reject.reason += "; it was the " + std::to_string(settings_.max_bad_frames) +
                      "th frame of this connection that cannot be read, so that nothing more is "
                      "read from it: connect anew";
@@ -146,7 +148,7 @@ void Engine::on_hello(PeerId peer, const wire::Message& message, Now now, Effect
   if (found == runs_.end() ||
       (runs_.size() > settings_.max_runs && found->second->state().last_seq == Seq{})) {
     reject.emplace();
-    reject->code = found == runs_.end() ? "malformed" : "limit";
+    reject->code = found == runs_.end() ? wire::RejectCode::kMalformed : wire::RejectCode::kLimit;
     reject->reason =
         found == runs_.end()
             ? "hello: expected the name of a run, found none"
@@ -173,7 +175,7 @@ void Engine::on_trainer(PeerId peer, const wire::Message& message, Now now, Effe
     // of rejects.
     if (!std::holds_alternative<wire::Heartbeat>(message.body)) return;
     wire::Reject reject;
-    reject.code = "unknown";
+    reject.code = wire::RejectCode::kUnknown;
     reject.reason = "this connection has not said hello; say hello again";
     reject.retry = true;
     effects.send.push_back(reject_to(peer, message.header.run, std::move(reject), now));
@@ -196,10 +198,10 @@ void Engine::on_operator(PeerId peer, const wire::Message& message, Now now, Eff
   reply.id = command->id;
   const auto found = runs_.find(message.header.run);
   if (command->id.empty()) {
-    reply.status = "refused";
+    reply.status = wire::ReplyStatus::kRefused;
     reply.text = "a command needs an id, so that it takes effect at most once";
   } else if (found == runs_.end()) {
-    reply.status = "not_found";
+    reply.status = wire::ReplyStatus::kNotFound;
     reply.text = "the daemon has no run " + quoted(message.header.run.text());
   } else {
     reply = found->second->on_command(message, now, effects);
@@ -213,22 +215,22 @@ void Engine::on_query(PeerId peer, const wire::Header& header, const wire::Query
   reply.id = query.id;
   const bool one = !header.run.empty();
   if (one && runs_.count(header.run) == 0) {
-    reply.status = "not_found";
+    reply.status = wire::ReplyStatus::kNotFound;
     reply.text = "the daemon has no run " + quoted(header.run.text());
-  } else if (query.what == "events") {
+  } else if (query.what == wire::QueryWhat::kEvents) {
     if (one) return effects.history.push_back({peer, header.run, query});
-    reply.status = "refused";
+    reply.status = wire::ReplyStatus::kRefused;
     reply.text = "events: name the run";
-  } else if (query.what == "status" || query.what == "runs") {
-    reply.status = "ok";
+  } else if (query.what == wire::QueryWhat::kStatus || query.what == wire::QueryWhat::kRuns) {
+    reply.status = wire::ReplyStatus::kOk;
     for (const auto& [run, slot] : runs_) {
       const bool wanted = one ? run == header.run : slot->state().last_seq > Seq{};
       if (wanted) reply.messages.push_back(wire::encode(slot->status(now)));
     }
   } else {
-    reply.status = "refused";
-    reply.text =
-        "query: expected \"runs\", \"status\" or \"events\", found " + quoted(query.what, 40);
+    reply.status = wire::ReplyStatus::kRefused;
+    reply.text = "query: expected \"runs\", \"status\" or \"events\", found " +
+                 quoted(query.what.text(), 40);
   }
   effects.send.push_back(reply_to(peer, header.run, std::move(reply), now));
 }

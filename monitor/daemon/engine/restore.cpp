@@ -46,7 +46,8 @@ Result<void> RunSlot::take_up(const wire::Message& event, std::optional<wire::Me
   }
   if (const auto* link = std::get_if<wire::LinkChange>(&event.body)) {
     epoch_ = std::max(epoch_, link->epoch);
-    if (link->state == "ended" || link->state == "back") ended_ = link->state == "ended";
+    if (link->state == wire::LinkEvent::kEnded || link->state == wire::LinkEvent::kBack)
+      ended_ = link->state == wire::LinkEvent::kEnded;
   }
   const auto* loaded = std::get_if<wire::PolicyLoaded>(&event.body);
   if (loaded && hello) {
@@ -79,7 +80,7 @@ Result<void> RunSlot::restore(const Record& record_so_far, Now now, Effects& eff
   ++epoch_;
   if (ended_) return {};
   restored_at_ = now.mono;
-  record_link("restored", "the daemon was started anew", now, effects);
+  record_link(wire::LinkEvent::kRestored, "the daemon was started anew", now, effects);
   return {};
 }
 

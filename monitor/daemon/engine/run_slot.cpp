@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "monitor/base/text.h"
+#include "monitor/run/protection.h"
 #include "monitor/wire/codec.h"
 
 namespace phaseguard::daemon {
@@ -43,35 +44,35 @@ void RunSlot::take(wire::Message event, Now now, Effects& effects) {
   effects.needs_sync = true;
 }
 
-void RunSlot::record_link(const std::string& link_state, const std::string& detail, Now now,
+void RunSlot::record_link(wire::LinkEvent what, const std::string& detail, Now now,
                           Effects& effects) {
   wire::Message event;
   event.header.run = run_;
   event.header.step = state_.step;
   event.header.t = now.wall_s;
-  event.body = wire::LinkChange{link_state, detail, epoch_};
+  event.body = wire::LinkChange{what, detail, epoch_};
   take(std::move(event), now, effects);
 }
 
 std::optional<wire::Reject> RunSlot::admit(const wire::Message& hello,
                                            const policy::Document* document) const {
   const auto& declared = std::get<wire::Hello>(hello.body);
-  const auto refuse = [](std::string code, std::string reason, bool retry) {
+  const auto refuse = [](wire::RejectCode code, std::string reason, bool retry) {
     wire::Reject reject;
-    reject.code = std::move(code);
+    reject.code = code;
     reject.reason = std::move(reason);
     reject.retry = retry;
     return reject;
   };
   if (hello.header.attempt < 1) {
-    return refuse("malformed",
+    return refuse(wire::RejectCode::kMalformed,
                   "hello: expected attempt >= 1, found " + std::to_string(hello.header.attempt),
                   false);
   }
   const bool same_trainer = session_ == declared.session && hello.header.attempt == state_.attempt;
   if (!same_trainer && hello.header.attempt <= state_.attempt) {
     const bool busy = !ended_ && last_frame_.has_value();
-    return refuse("claimed",
+    return refuse(wire::RejectCode::kClaimed,
                   "run " + run_.text() + " has an attempt " + std::to_string(state_.attempt) +
                       " already" + (busy ? ", by another trainer" : "") +
                       "; choose another run id, or resume as attempt " +
@@ -79,18 +80,18 @@ std::optional<wire::Reject> RunSlot::admit(const wire::Message& hello,
                   false);
   }
   if (!same_trainer && !ended_ && (last_frame_ || restored_at_) && !lost_recorded_) {
-    return refuse("claimed",
+    return refuse(wire::RejectCode::kClaimed,
                   "run " + run_.text() +
                       " is being trained by another process; wait until it has ended or is lost",
                   true);
   }
   const policy::Document* in_force = machine_ ? &machine_->document() : document;
   if (!in_force)
-    return refuse("policy",
+    return refuse(wire::RejectCode::kPolicy,
                   "no policy is declared for run " + run_.text() + "; give phaseguardd a --policy",
                   true);
   if (auto fits = policy::Machine::create(*in_force, declared); !fits)
-    return refuse("policy", fits.error().message, false);
+    return refuse(wire::RejectCode::kPolicy, fits.error().message, false);
   return std::nullopt;
 }
 
@@ -126,7 +127,8 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
       record(loaded, effects);
       (void)machine_->on(first);
     }
-    record_link("claimed", "attempt " + std::to_string(hello.header.attempt), now, effects);
+    record_link(wire::LinkEvent::kClaimed, "attempt " + std::to_string(hello.header.attempt), now,
+                effects);
   } else if (was_away) {
     come_back(now, effects);
   }
@@ -177,7 +179,7 @@ wire::Reply RunSlot::on_command(const wire::Message& message, Now now, Effects& 
   wire::Reply reply;
   reply.id = command.id;
   if (!machine_) {
-    reply.status = "refused";
+    reply.status = wire::ReplyStatus::kRefused;
     reply.text = "run " + run_.text() + " has no policy in force yet";
     return reply;
   }
@@ -192,13 +194,13 @@ wire::Reply RunSlot::on_command(const wire::Message& message, Now now, Effects& 
     reply.seq = known->seq;
     return reply;
   }
-  const bool raises =
-      command.action == "force" &&
-      std::all_of(state_.knobs.begin(), state_.knobs.end(), [&](const auto& knob) {
-        return knob.first != command.knob || !(command.value < knob.second.decided_value);
-      });
+  const auto forced = state_.knobs.find(command.knob);
+  const bool raises = command.action == wire::Action::kForce &&
+                      (forced == state_.knobs.end() ||
+                       !run::is_lowering(run::protects_of(forced->second.declaration.protects),
+                                         forced->second.decided_value, command.value));
   if (!record_healthy_ && !raises) {
-    reply.status = "refused";
+    reply.status = wire::ReplyStatus::kRefused;
     reply.text =
         "the record cannot be written, so nothing may be lowered; free the disk and send the "
         "command again";
@@ -212,10 +214,10 @@ wire::Reply RunSlot::on_command(const wire::Message& message, Now now, Effects& 
   take(std::move(event), now, effects);
   reply.seq = state_.commands.entries.back().seq;
   effects.needs_sync = true;
-  effects.log.push_back({LogLine::Level::kWarning, run_.text() + ": operator " +
-                                                       quoted(command.operator_name, 64) + " " +
-                                                       quoted(command.action, 32) + ": " +
-                                                       verdict.status + ", " + verdict.text});
+  effects.log.push_back(
+      {LogLine::Level::kWarning, run_.text() + ": operator " + quoted(command.operator_name, 64) +
+                                     " " + quoted(command.action.text(), 32) + ": " +
+                                     verdict.status.text() + ", " + verdict.text});
   send_requests(true, now, effects);
   send_control(0, now, effects);
   effects.publish.push_back(status(now));
@@ -267,9 +269,13 @@ void RunSlot::send_control(std::int64_t answers_batch, Now now, Effects& effects
     if (!record_healthy_) {
       // An unrecorded lowering must not leave: what was sent, or is in force, stays up.
       setting.items.clear();  // one of them may be a lowering
-      if (setting.value < sent.value) setting.value = sent.value;
       const auto knob = state_.knobs.find(setting.knob);
-      if (knob != state_.knobs.end() && setting.value < knob->second.applied_value)
+      const wire::Protects protects = knob == state_.knobs.end()
+                                          ? wire::Protects::kUp
+                                          : run::protects_of(knob->second.declaration.protects);
+      if (run::is_lowering(protects, sent.value, setting.value)) setting.value = sent.value;
+      if (knob != state_.knobs.end() &&
+          run::is_lowering(protects, knob->second.applied_value, setting.value))
         setting.value = knob->second.applied_value;
     }
     if (!(sent.value == setting.value)) sent = {setting.value, now.mono};
@@ -280,7 +286,7 @@ void RunSlot::send_control(std::int64_t answers_batch, Now now, Effects& effects
 void RunSlot::send_requests(bool only_new, Now now, Effects& effects) {
   if (shadow()) return;
   for (const run::RequestState& pending : state_.requests) {
-    if (pending.status != "decided") continue;
+    if (!pending.outcome.empty()) continue;
     bool& sent = requests_sent_[pending.request.id];
     if (sent && only_new) continue;
     sent = peer_ != 0;
@@ -293,7 +299,7 @@ void RunSlot::send_requests(bool only_new, Now now, Effects& effects) {
 void RunSlot::end(const std::string& detail, Now now, Effects& effects) {
   ended_ = true;
   ended_at_ = now.mono;
-  record_link("ended", detail, now, effects);
+  record_link(wire::LinkEvent::kEnded, detail, now, effects);
   effects.needs_sync = true;
 }
 
@@ -301,7 +307,7 @@ void RunSlot::end(const std::string& detail, Now now, Effects& effects) {
 void RunSlot::come_back(Now now, Effects& effects) {
   lost_recorded_ = false;
   if (crashed()) ended_ = false;
-  if (!ended_) record_link("back", "", now, effects);
+  if (!ended_) record_link(wire::LinkEvent::kBack, "", now, effects);
 }
 
 bool RunSlot::is_over(Now now) const {
@@ -313,7 +319,8 @@ void RunSlot::follow_link(Now now, Effects& effects) {
   const std::int64_t silence = now.mono.value - (last_frame_ ? *last_frame_ : *restored_at_).value;
   if (!lost_recorded_ && silence > settings_->lost_ms * 1'000'000) {
     lost_recorded_ = true;
-    record_link("lost", "no frame for " + std::to_string(settings_->lost_ms) + " ms", now, effects);
+    record_link(wire::LinkEvent::kLost,
+                "no frame for " + std::to_string(settings_->lost_ms) + " ms", now, effects);
     effects.log.push_back({LogLine::Level::kWarning, run_.text() + ": the trainer is lost"});
   }
   if (silence > settings_->ended_ms * 1'000'000) {
@@ -334,7 +341,7 @@ void RunSlot::on_tick(Now now, Effects& effects) {
   }
   if (!ended_ && now.mono >= next_heartbeat_) {
     next_heartbeat_ = after_ms(now.mono, settings_->heartbeat_ms);
-    send(wire::Heartbeat{link_word(now), 0, 0}, now, effects);
+    send(wire::Heartbeat{std::string(wire::text_of(link_state(now))), 0, 0}, now, effects);
   }
 }
 

@@ -56,8 +56,7 @@ class RunSlot {
   void fold(const wire::Message& event);
   [[nodiscard]] Result<void> take_up(const wire::Message& event,
                                      std::optional<wire::Message>& hello);
-  void record_link(const std::string& link_state, const std::string& detail, Now now,
-                   Effects& effects);
+  void record_link(wire::LinkEvent event, const std::string& detail, Now now, Effects& effects);
   [[nodiscard]] Result<void> start_machine(const policy::Document& document);
 
   void send(wire::Body body, Now now, Effects& effects);
@@ -70,7 +69,7 @@ class RunSlot {
   [[nodiscard]] Seq acknowledged(const Effects& effects);
 
   [[nodiscard]] bool shadow() const { return machine_ && machine_->document().shadow; }
-  [[nodiscard]] std::string link_word(Now now) const;
+  [[nodiscard]] wire::LinkState link_state(Now now) const;
   [[nodiscard]] std::vector<wire::KnobStatus> knob_statuses() const;
   [[nodiscard]] std::vector<wire::Alert> alerts(Now now) const;
 

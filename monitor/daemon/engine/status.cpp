@@ -5,6 +5,7 @@
 #include "monitor/base/text.h"
 #include "monitor/daemon/engine/run_slot.h"
 #include "monitor/run/health.h"
+#include "monitor/run/protection.h"
 
 namespace phaseguard::daemon {
 
@@ -40,28 +41,38 @@ std::vector<wire::RequestStatus> request_statuses(const run::RunState& state) {
   const std::size_t first = state.requests.size() > kMost ? state.requests.size() - kMost : 0;
   for (std::size_t i = first; i < state.requests.size(); ++i) {
     const run::RequestState& r = state.requests[i];
-    out.push_back(
-        {r.request.id, r.request.type, r.status == "decided" ? "sent" : r.status, r.detail});
+    wire::Word<wire::Progress> progress = wire::Progress::kSent;
+    if (!r.outcome.empty()) progress = wire::Word<wire::Progress>::from(r.outcome.text());
+    out.push_back({r.request.id, r.request.type, progress, r.detail});
   }
   return out;
 }
 
 }  // namespace
 
-std::string RunSlot::link_word(Now now) const {
-  if (ended_) return "ended";
-  if (lost_recorded_) return "lost";
-  if (!last_frame_) return "absent";
+wire::LinkState RunSlot::link_state(Now now) const {
+  if (ended_) return wire::LinkState::kEnded;
+  if (lost_recorded_) return wire::LinkState::kLost;
+  if (!last_frame_) return wire::LinkState::kAbsent;
   const std::int64_t silence = now.mono.value - last_frame_->value;
-  if (silence > settings_->lost_ms * 1'000'000) return "lost";
-  return silence > settings_->silent_ms * 1'000'000 ? "silent" : "active";
+  if (silence > settings_->lost_ms * 1'000'000) return wire::LinkState::kLost;
+  return silence > settings_->silent_ms * 1'000'000 ? wire::LinkState::kSilent
+                                                    : wire::LinkState::kActive;
 }
 
 std::vector<wire::KnobStatus> RunSlot::knob_statuses() const {
   std::vector<wire::KnobStatus> out;
   if (!machine_) return out;
-  for (const wire::KnobSetting& setting : machine_->settings()) {
+  const std::vector<policy::KnobRange> ranges = machine_->knob_ranges();
+  const std::vector<wire::KnobSetting> settings = machine_->settings();
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    const wire::KnobSetting& setting = settings[i];
     wire::KnobStatus status;
+    status.min = ranges[i].min;
+    status.max = ranges[i].max;
+    status.limit_by = ranges[i].limit_by;
+    status.trip_value = ranges[i].trip_value;
+    if (ranges[i].protects != wire::Protects::kUp) status.protects = ranges[i].protects;
     status.name = setting.knob;
     status.decided = setting.value;
     status.cause = setting.cause;
@@ -71,6 +82,7 @@ std::vector<wire::KnobStatus> RunSlot::knob_statuses() const {
     if (const auto knob = state_.knobs.find(setting.knob); knob != state_.knobs.end()) {
       status.applied = knob->second.applied_value;
       status.applied_step = knob->second.applied_step;
+      status.protecting = run::is_protecting(knob->second.declaration, status.applied);
     }
     status.confirmed = status.applied == status.decided;
     out.push_back(std::move(status));
@@ -80,31 +92,39 @@ std::vector<wire::KnobStatus> RunSlot::knob_statuses() const {
 
 std::vector<wire::Alert> RunSlot::alerts(Now now) const {
   std::vector<wire::Alert> out;
-  const std::string link = link_word(now);
+  const wire::LinkState link = link_state(now);
   const auto knobs = knob_statuses();
   for (const wire::KnobStatus& knob : knobs) {
     const auto sent = sent_.find(knob.name);
-    if (knob.confirmed || sent == sent_.end() || shadow() || link == "ended") continue;
+    if (knob.confirmed || sent == sent_.end() || shadow() || link == wire::LinkState::kEnded)
+      continue;
     if (now.mono.value - sent->second.since.value <= settings_->unapplied_ms * 1'000'000) continue;
-    out.push_back({"critical", "knob:" + knob.name,
+    out.push_back({wire::Severity::kCritical,
+                   {wire::AlertKind::kKnob, knob.name},
                    "the trainer has not applied " + knob.name + " " + number_text(knob.decided) +
-                       " (link " + link + ")"});
+                       " (link " + std::string(wire::text_of(link)) + ")"});
   }
-  if (link == "lost")
-    out.push_back({"high", "link", "the trainer is lost; its local guard goes on with the policy"});
-  if (link == "silent") out.push_back({"medium", "link", "the trainer is silent"});
+  if (link == wire::LinkState::kLost)
+    out.push_back({wire::Severity::kHigh, wire::AlertKind::kLink,
+                   "the trainer is lost; its local guard goes on with the policy"});
+  if (link == wire::LinkState::kSilent)
+    out.push_back({wire::Severity::kMedium, wire::AlertKind::kLink, "the trainer is silent"});
   if (!machine_) return out;
   for (const wire::RuleEvidence& rule : machine_->rule_evidence()) {
     const wire::RuleInfo* info = info_of(state_, rule.rule);
-    if (rule.state == "quiet" || !info || info->alert.empty()) continue;
-    out.push_back({info->alert, "rule:" + rule.rule,
+    const bool in_force =
+        rule.state == wire::RuleState::kActive || rule.state == wire::RuleState::kLatched;
+    if (!in_force || !info || info->alert.empty()) continue;
+    out.push_back({info->alert,
+                   {wire::AlertKind::kRule, rule.rule},
                    rule.rule + " fired at step " + std::to_string(rule.fired_step.value) +
-                       (rule.state == "latched" ? ", latched" : "")});
+                       (rule.state == wire::RuleState::kLatched ? ", latched" : "")});
   }
   for (const wire::DetectorEvidence& detector : machine_->detector_evidence()) {
     if (detector.quality != Quality::kBad) continue;
-    out.push_back(
-        {"medium", "signal:" + detector.signal, detector.signal + " could not be measured"});
+    out.push_back({wire::Severity::kMedium,
+                   {wire::AlertKind::kSignal, detector.signal},
+                   detector.signal + " could not be measured"});
   }
   std::stable_sort(out.begin(), out.end(), [](const wire::Alert& a, const wire::Alert& b) {
     return run::severity_rank(a.severity) > run::severity_rank(b.severity);
@@ -114,7 +134,7 @@ std::vector<wire::Alert> RunSlot::alerts(Now now) const {
 
 wire::Message RunSlot::status(Now now) const {
   wire::Status status;
-  status.link = link_word(now);
+  status.link = link_state(now);
   if (last_frame_) status.age_s = static_cast<double>(now.mono.value - last_frame_->value) * 1e-9;
   status.attempt = state_.attempt;
   status.segment = state_.segment;
@@ -134,7 +154,7 @@ wire::Message RunSlot::status(Now now) const {
     status.control = machine_->control();
     status.state_version = machine_->state_version();
     status.detectors = machine_->detector_evidence();
-    status.rules = machine_->rule_evidence();
+    status.rules = machine_->rule_status();
     status.override_ = machine_->override_status();
   }
   wire::Message message;

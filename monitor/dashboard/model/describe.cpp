@@ -5,6 +5,8 @@
 #include <cstdio>
 
 #include "monitor/base/text.h"
+#include "monitor/run/protection.h"
+#include "monitor/run/rule_text.h"
 
 namespace phaseguard::dashboard {
 namespace {
@@ -36,7 +38,8 @@ std::string with_consequence(const run::RunState& state, const wire::Alert& aler
         text = e->body.summary.size() > text.size() ? e->body.summary : text;
       }
       for (const run::RequestState& request : state.requests) {
-        if (request.request.decision != e->body.id || request.status != "done") continue;
+        if (request.request.decision != e->body.id || request.outcome != wire::Outcome::kDone)
+          continue;
         if (request.restored_step >= Step{0}) {
           text += "; rolled back to step " + step_text(request.restored_step);
         }
@@ -54,11 +57,12 @@ void add_alerts(const Model& model, const run::RunState& state, std::vector<Alar
   } else {
     for (const auto& entry : state.alerts.entries) raised.push_back(entry.body);
   }
-  std::vector<std::string> seen;
+  std::vector<wire::AlertSource> seen;
   for (const wire::Alert& a : raised) {
     const Level level = level_of(a.severity);
     if (level < Level::kMedium) continue;
-    if (a.source == "link" && model.source().live) continue;  // said with its age and what holds
+    if (a.source.is(wire::AlertKind::kLink) && model.source().live)
+      continue;  // said with its age and what holds
     if (std::find(seen.begin(), seen.end(), a.source) != seen.end()) continue;
     seen.push_back(a.source);
     out.push_back(alarm(level, one_line(with_consequence(state, a))));
@@ -67,11 +71,21 @@ void add_alerts(const Model& model, const run::RunState& state, std::vector<Alar
 
 }  // namespace
 
-Level level_of(const std::string& severity) {
-  if (severity == "critical") return Level::kCritical;
-  if (severity == "high") return Level::kHigh;
-  if (severity == "medium") return Level::kMedium;
-  return severity == "info" ? Level::kInfo : Level::kNone;
+Level level_of(const wire::Word<wire::Severity>& severity) {
+  if (const auto known = severity.known()) {
+    switch (*known) {
+      case wire::Severity::kCritical:
+        return Level::kCritical;
+      case wire::Severity::kHigh:
+        return Level::kHigh;
+      case wire::Severity::kMedium:
+        return Level::kMedium;
+      case wire::Severity::kInfo:
+        return Level::kInfo;
+    }
+  }
+  // A grade of a newer daemon: shown as an alarm rather than hidden.
+  return severity.empty() ? Level::kNone : Level::kMedium;
 }
 
 std::vector<Alarm> alarms(const Model& model) {
@@ -87,17 +101,19 @@ std::vector<Alarm> alarms(const Model& model) {
   }
   for (const Pending& pending : model.pending()) {
     if (pending.stage == Stage::kNotConfirmed) {
-      out.push_back(alarm(Level::kCritical, "command " + pending.command.action +
-                                                " kl NOT CONFIRMED: " + one_line(pending.text)));
+      out.push_back(alarm(Level::kCritical, "command " + pending.command.action.text() + " " +
+                                                one_line(pending.command.knob, 40) +
+                                                " NOT CONFIRMED: " + one_line(pending.text)));
     }
   }
   if (state != nullptr) {
     add_alerts(model, *state, out);
-    if (live && (model.health().link == "silent" || model.health().link == "lost")) {
-      const Level level = model.health().link == "silent" ? Level::kMedium
-                          : model.health().kl.on          ? Level::kCritical
-                                                          : Level::kHigh;
-      out.push_back(alarm(level, "trainer " + model.health().link + " for " +
+    const auto link = model.health().link;
+    if (live && (link == wire::LinkState::kSilent || link == wire::LinkState::kLost)) {
+      const Level level = link == wire::LinkState::kSilent ? Level::kMedium
+                          : model.health().protected_      ? Level::kCritical
+                                                           : Level::kHigh;
+      out.push_back(alarm(level, "trainer " + model.health().link_text + " for " +
                                      age_text(model.health().age_s) +
                                      ": rules cannot act; the hook's guard keeps deciding"));
     }
@@ -178,54 +194,120 @@ std::vector<SignalRow> signal_rows(const run::RunState& state, const run::Health
   return rows;
 }
 
-KlView kl_view(const Model& model) {
-  KlView view;
-  const run::RunState* state = model.shown();
-  if (state == nullptr) {
-    view.mode = "-";
-    return view;
+const char* name_of(KnobMode mode) {
+  switch (mode) {
+    case KnobMode::kOff:
+      return "OFF";
+    case KnobMode::kAutoOn:
+      return "AUTO-ON";
+    case KnobMode::kForcedOn:
+      return "FORCED-ON";
+    case KnobMode::kForcedOff:
+      return "FORCED-OFF";
+    case KnobMode::kShadow:
+      return "SHADOW";
   }
-  const auto found = state->knobs.find("kl");
-  if (found == state->knobs.end()) {
-    view.mode = "NOT DECLARED";
-    return view;
-  }
-  const run::KnobState& kl = found->second;
-  view.decided = kl.decided_value;
-  view.applied = kl.applied_value;
-  view.since = kl.applied_step;
-  view.who = who(kl.cause);
-  view.min = kl.declaration.min;
-  view.max = kl.declaration.max;
-  view.confirmed = kl.confirmed();
-  view.forced = model.override_in_force();
-  if (state->status) {
-    for (const wire::KnobStatus& knob : state->status->knobs) {
-      if (knob.name == "kl") view.sent = knob.sent;
+  return "";
+}
+
+namespace {
+
+std::string limits_text(const wire::Word<wire::LimitBy>& limit_by) {
+  if (const auto known = limit_by.known()) {
+    switch (*known) {
+      case wire::LimitBy::kPolicy:
+        return "the policy";
+      case wire::LimitBy::kTrainer:
+        return "the trainer";
+      case wire::LimitBy::kBoth:
+        return "the policy and the trainer";
     }
-    if (state->status->override_.active) {
-      view.reason = state->status->override_.reason;
-      view.expires = state->status->override_.expires_step;
+  }
+  return limit_by.empty() ? "the trainer" : one_line(limit_by.text(), 40);
+}
+
+KnobMode mode_of(const run::RunState& state, const KnobView& view, bool on) {
+  if (view.forced) return on ? KnobMode::kForcedOn : KnobMode::kForcedOff;
+  if (state.mode == wire::Mode::kShadow) return KnobMode::kShadow;
+  return on ? KnobMode::kAutoOn : KnobMode::kOff;
+}
+
+KnobView knob_view(const Model& model, const run::RunState& state, const std::string& name) {
+  const run::KnobState& knob = state.knobs.at(name);
+  KnobView view;
+  view.name = name;
+  view.decided = knob.decided_value;
+  view.applied = knob.applied_value;
+  view.since = knob.applied_step;
+  view.who = who(knob.cause);
+  view.min = knob.declaration.min;
+  view.max = knob.declaration.max;
+  view.initial = knob.declaration.initial;
+  view.limits = limits_text({});
+  view.protects = run::protects_of(knob.declaration.protects);
+  view.confirmed = knob.confirmed();
+  view.forced = model.is_forced(name);
+  if (state.status) {
+    for (const wire::KnobStatus& status : state.status->knobs) {
+      if (status.name != name) continue;
+      view.sent = status.sent;
+      if (std::isnan(status.min)) continue;
+      view.min = status.min;
+      view.max = status.max;
+      view.limits = limits_text(status.limit_by);
+      view.trip_value = status.trip_value;
+    }
+    if (state.status->override_.active && state.status->override_.knob == name) {
+      view.reason = state.status->override_.reason;
+      view.expires = state.status->override_.expires_step;
     }
   }
-  view.on = kl.decided_value > 0.0;
-  view.mode = view.forced               ? (view.on ? "FORCED-ON" : "FORCED-OFF")
-              : state->mode == "shadow" ? "SHADOW"
-              : view.on                 ? "AUTO-ON"
-                                        : "OFF";
+  view.protecting = run::is_protecting(knob.declaration, view.applied);
+  view.mode = mode_of(state, view, run::is_protecting(knob.declaration, view.decided));
   return view;
 }
+
+}  // namespace
+
+std::vector<KnobView> knob_views(const Model& model) {
+  std::vector<KnobView> views;
+  const run::RunState* state = model.shown();
+  if (state == nullptr || !state->hello) return views;
+  for (const wire::KnobDecl& knob : state->hello->knobs) {
+    if (state->knobs.count(knob.name) > 0) views.push_back(knob_view(model, *state, knob.name));
+  }
+  return views;
+}
+
+std::string protection_text(const Model& model) {
+  const std::vector<KnobView> views = knob_views(model);
+  if (views.empty()) return "the trainer has declared no knob";
+  std::string on;
+  for (const KnobView& view : views) {
+    if (!view.protecting) continue;
+    on += (on.empty() ? "" : ", ") + one_line(view.name, 24) + " " + number_text(view.applied);
+  }
+  if (!on.empty()) return "PROTECTED: " + on;
+  return model.shown()->mode == wire::Mode::kShadow ? "shadow: nothing is sent"
+                                                    : "NO PROTECTION IN FORCE";
+}
+
+namespace {
+
+std::string since(const wire::RuleEvidence& rule) {
+  return rule.fired_step.value < 0 ? "" : " since step " + step_text(rule.fired_step);
+}
+
+}  // namespace
 
 std::vector<RuleRow> rule_rows(const run::RunState& state) {
   std::vector<RuleRow> rows;
   for (const wire::RuleEvidence& rule : state.rules) {
     RuleRow row;
     row.name = rule.rule;
-    row.fired = rule.state == "latched" || rule.state == "active";
+    row.fired = rule.state == wire::RuleState::kLatched || rule.state == wire::RuleState::kActive;
     row.at_floor = row.fired && rule.at_floor;
-    row.state = !row.fired                  ? "armed"
-                : rule.fired_step.value < 0 ? "FIRED"
-                                            : "FIRED step " + step_text(rule.fired_step);
+    row.state = run::rule_text(rule) + (row.fired ? since(rule) : "");
     row.votes = std::to_string(rule.votes) + " of " + std::to_string(rule.of) + " vote, needs " +
                 std::to_string(rule.needed);
     if (rule.earliest_step.value >= 0) {
@@ -257,14 +339,17 @@ std::vector<LinkRow> link_rows(const Model& model) {
   LinkRow trainer;
   trainer.name = "trainer";
   if (state != nullptr) {
-    trainer.word = model.health().link;
+    trainer.word = model.health().link_text;
     trainer.age_s = live ? model.health().age_s : wire::kNaN;
-    if (!live && trainer.word != "ended") trainer.word = "recorded";
+    const bool ended = model.health().link == wire::LinkState::kEnded;
+    if (!live && !ended) trainer.word = "recorded";
+    trainer.active = live && model.health().link == wire::LinkState::kActive;
+    trainer.good = !live || ended || model.health().link == wire::LinkState::kActive ||
+                   model.health().link == wire::LinkState::kAbsent;
   } else {
-    trainer.word = "absent";
+    trainer.word = wire::text_of(wire::LinkState::kAbsent);
+    trainer.good = true;
   }
-  trainer.good = trainer.word == "active" || trainer.word == "ended" ||
-                 trainer.word == "recorded" || trainer.word == "absent";
   if (!trainer.good) {
     trainer.protection = "rules cannot act; the hook's guard keeps deciding";
   }
@@ -277,6 +362,7 @@ std::vector<LinkRow> link_rows(const Model& model) {
                                            : (model.source().loading ? "connecting" : "no answer");
   daemon.age_s = live ? model.health().feed_age_s : wire::kNaN;
   daemon.good = !live || model.source().connected;
+  daemon.active = live && model.source().connected;
   if (!daemon.good) {
     daemon.protection = "a running daemon goes on enforcing; without one the hook's guard does";
   }
@@ -284,15 +370,25 @@ std::vector<LinkRow> link_rows(const Model& model) {
   return rows;
 }
 
-std::vector<Interval> kl_intervals(const run::RunState& state, double until) {
-  std::vector<Interval> out;
-  const auto found = state.knobs.find("kl");
-  if (found == state.knobs.end()) return out;
-  for (const run::OnInterval& on : found->second.on_applied) {
-    if (on.attempt != state.attempt || on.segment != state.segment) continue;
-    const auto from = static_cast<double>(on.from.value);
-    const double to = on.to.value < 0 ? until : static_cast<double>(on.to.value);
-    out.push_back({from, std::max(to, from)});
+std::vector<Interval> protected_intervals(const run::RunState& state, double until) {
+  std::vector<Interval> all;
+  for (const auto& [name, knob] : state.knobs) {
+    for (const run::OnInterval& on : knob.on_applied) {
+      if (on.attempt != state.attempt || on.segment != state.segment) continue;
+      const auto from = static_cast<double>(on.from.value);
+      const double to = on.to.value < 0 ? until : static_cast<double>(on.to.value);
+      all.push_back({from, std::max(to, from)});
+    }
+  }
+  std::sort(all.begin(), all.end(),
+            [](const Interval& a, const Interval& b) { return a.from < b.from; });
+  std::vector<Interval> out;  // without overlaps: shading twice would be darker
+  for (const Interval& next : all) {
+    if (!out.empty() && next.from <= out.back().to) {
+      out.back().to = std::max(out.back().to, next.to);
+    } else {
+      out.push_back(next);
+    }
   }
   return out;
 }
@@ -306,12 +402,22 @@ std::vector<Line> thresholds_of(const run::RunState& state, const std::string& s
   return out;
 }
 
-std::string who(const std::string& cause) {
-  if (cause.rfind("rule:", 0) == 0) return "rule " + one_line(cause.substr(5), 40);
-  if (cause.rfind("operator:", 0) == 0) return "operator " + one_line(cause.substr(9), 40);
-  if (cause == "base") return "policy base";
-  if (cause == "limit") return "hard limit";
-  return cause.empty() ? "trainer default" : one_line(cause, 40);
+std::string who(const wire::Cause& cause) {
+  if (const auto kind = cause.kind()) {
+    switch (*kind) {
+      case wire::CauseKind::kRule:
+        return "rule " + one_line(cause.name(), 40);
+      case wire::CauseKind::kOperator:
+        return "operator " + one_line(cause.name(), 40);
+      case wire::CauseKind::kBase:
+        return "policy base";
+      case wire::CauseKind::kInitial:
+        return "trainer default";
+      case wire::CauseKind::kLink:
+        return "substitute for a lost link";
+    }
+  }
+  return cause.empty() ? "trainer default" : one_line(cause.text(), 40);
 }
 
 std::string age_text(double seconds) {

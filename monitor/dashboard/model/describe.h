@@ -11,7 +11,7 @@
 namespace phaseguard::dashboard {
 
 enum class Level { kNone, kInfo, kMedium, kHigh, kCritical };
-[[nodiscard]] Level level_of(const std::string& severity);
+[[nodiscard]] Level level_of(const wire::Word<wire::Severity>& severity);
 
 // An alarm in force. `number`: 1 critical, 2 high, 3 medium, as on the banner.
 struct Alarm {
@@ -40,9 +40,20 @@ struct SignalRow {
 [[nodiscard]] std::vector<SignalRow> signal_rows(const run::RunState& state,
                                                  const run::Health& health);
 
-struct KlView {
-  std::string mode;  // "OFF" | "AUTO-ON" | "FORCED-ON" | "SHADOW" | "NOT DECLARED"
-  bool on = false;
+enum class KnobMode {
+  kOff,        // it does not protect the run, and the policy decides
+  kAutoOn,     // it protects the run, by the policy
+  kForcedOn,   // by an operator
+  kForcedOff,  // an operator holds it where it does not protect
+  kShadow      // decided and recorded, never sent
+};
+[[nodiscard]] const char* name_of(KnobMode mode);  // "OFF", "AUTO-ON", ...
+
+// One declared knob and its three lives.
+struct KnobView {
+  std::string name;
+  KnobMode mode = KnobMode::kOff;
+  bool protecting = false;  // the value that the trainer applies protects the run
   bool forced = false;
   bool confirmed = false;
   double decided = wire::kNaN;
@@ -52,14 +63,22 @@ struct KlView {
   std::string who;     // "rule defend", "operator ann", "policy base"
   std::string reason;  // of an operator's override
   Step expires{-1};
-  double min = 0.0;
+  double min = 0.0;  // the range in force
   double max = 0.0;
+  std::string limits;  // who set it: "the policy", ...
+  double trip_value = wire::kNaN;
+  wire::Protects protects = wire::Protects::kUp;
+  double initial = 0.0;
 };
-[[nodiscard]] KlView kl_view(const Model& model);
+// In the order of the declaration.
+[[nodiscard]] std::vector<KnobView> knob_views(const Model& model);
+
+// "PROTECTED: kl 2, lr_scale 0.1", "NO PROTECTION IN FORCE", "shadow: nothing is sent", "no knob".
+[[nodiscard]] std::string protection_text(const Model& model);
 
 struct RuleRow {
   std::string name;
-  std::string state;  // "FIRED step 10" | "armed" | "active"
+  std::string state;  // what is true of it now: "latched since step 10", "streak 1 of 2", ...
   bool fired = false;
   bool at_floor = false;
   std::string votes;                   // "2 of 3, needs 2"
@@ -76,6 +95,7 @@ struct LinkRow {
   std::string word;  // "active", "silent", ...
   double age_s = wire::kNaN;
   bool good = false;
+  bool active = false;     // frames come
   std::string protection;  // broken: what still holds
 };
 [[nodiscard]] std::vector<LinkRow> link_rows(const Model& model);
@@ -94,12 +114,12 @@ struct EventRow {
 // Newest last, at most `limit` of the newest.
 [[nodiscard]] std::vector<EventRow> event_rows(const run::RunState& state, std::size_t limit);
 
-// Steps in which the penalty was in force in the present segment; an open one ends at `until`.
+// Steps in which some knob protected the run in the present segment; an open one ends at `until`.
 struct Interval {
   double from = 0.0;
   double to = 0.0;
 };
-[[nodiscard]] std::vector<Interval> kl_intervals(const run::RunState& state, double until);
+[[nodiscard]] std::vector<Interval> protected_intervals(const run::RunState& state, double until);
 
 // The severity a rule declares; a rule that moves a knob counts as high when it declares none.
 [[nodiscard]] Level level_of_rule(const run::RunState& state, const std::string& rule);
@@ -115,8 +135,8 @@ struct Line {
 [[nodiscard]] std::vector<Line> thresholds_of(const run::RunState& state,
                                               const std::string& signal);
 
-// "rule defend", "operator ann", "policy base", "hard limit" from a setting's cause.
-[[nodiscard]] std::string who(const std::string& cause);
+// "rule defend", "operator ann", "policy base" from a setting's cause.
+[[nodiscard]] std::string who(const wire::Cause& cause);
 // "0.2 s", "12 s", "3 min", "2 h"; "-" for NaN.
 [[nodiscard]] std::string age_text(double seconds);
 // Outside text on one line: control bytes are shown as \x1b, never sent to a font or a terminal.

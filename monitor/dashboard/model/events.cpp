@@ -9,20 +9,13 @@ namespace {
 
 std::string step_text(Step step) { return std::to_string(step.value); }
 
-const char* verb_of(const std::string& action) {
-  if (action == "force") return "force";
-  if (action == "release") return "release";
-  if (action == "inhibit" || action == "allow") return action == "inhibit" ? "inhibit" : "allow";
-  return action == "reset" ? "reset" : "command";
-}
-
 // The rule this very decision made fire (later ones repeat its step in their evidence); a rule that
 // moves a knob or asks for something goes before one that only raises an alert. nullptr: none.
 const std::string* rule_fired_by(const wire::Decision& decision, Step step) {
   const std::string* alerted = nullptr;
   for (const wire::RuleEvidence& rule : decision.rules) {
     if (rule.fired_step != step || rule.fired_step < Step{0}) continue;
-    const std::string cause = "rule:" + rule.rule;
+    const wire::Cause cause(wire::CauseKind::kRule, rule.rule);
     for (const wire::KnobSetting& knob : decision.knobs) {
       bool was = false;
       for (const wire::KnobSetting& before : decision.before) {
@@ -31,7 +24,8 @@ const std::string* rule_fired_by(const wire::Decision& decision, Step step) {
       if (knob.cause == cause && !was) return &rule.rule;
     }
     for (const wire::Alert& alert : decision.alerts) {
-      if (alert.source == cause) alerted = &rule.rule;
+      if (alert.source == wire::AlertSource(wire::AlertKind::kRule, rule.rule))
+        alerted = &rule.rule;
     }
   }
   return alerted;
@@ -67,15 +61,15 @@ void add_commands(const run::RunState& state, std::vector<EventRow>& out) {
     row.seq = entry.seq;
     row.step = entry.step;
     row.t = entry.t;
-    row.text = "operator " + one_line(c.operator_name, 40) + ": " + verb_of(c.action) + " " +
-               one_line(c.knob.empty() ? c.rule : c.knob, 40);
-    if (c.action == "force") row.text += " to " + number_text(c.value);
+    row.text = "operator " + one_line(c.operator_name, 40) + ": " + one_line(c.action.text(), 20) +
+               " " + one_line(c.knob.empty() ? c.rule : c.knob, 40);
+    if (c.action == wire::Action::kForce) row.text += " to " + number_text(c.value);
     if (c.expires_after_steps > 0) {
       row.text += " for " + std::to_string(c.expires_after_steps) + " steps";
     }
     if (!c.reason.empty()) row.text += " (" + one_line(c.reason, 120) + ")";
-    row.mark =
-        std::string(verb_of(c.action)) + (c.action == "force" ? " " + number_text(c.value) : "");
+    row.mark = one_line(c.action.text(), 20) +
+               (c.action == wire::Action::kForce ? " " + number_text(c.value) : "");
     for (const auto& decision : state.decisions.entries) {
       if (decision.body.because == entry.seq) row.decision = decision.body.id;
     }
@@ -104,17 +98,19 @@ void add_applied(const run::RunState& state, std::vector<EventRow>& out) {
 
 void add_requests(const run::RunState& state, std::vector<EventRow>& out) {
   for (const run::RequestState& request : state.requests) {
-    if (request.status == "decided") continue;  // its decision already says so
+    if (request.outcome.empty()) continue;  // its decision already says so
     EventRow row;
     row.kind = EventKind::kRequest;
     row.step = request.done_step >= Step{0} ? request.done_step : request.step;
     row.t = request.t;
     row.decision = request.request.decision;
-    row.text = one_line(request.request.type, 40) + " " + request.status;
+    row.text =
+        one_line(request.request.type.text(), 40) + " " + one_line(request.outcome.text(), 40);
     if (!request.detail.empty()) row.text += ": " + one_line(request.detail, 160);
     if (request.restored_step < Step{0}) {  // a rollback is told by its decision's mark
-      row.mark = one_line(request.request.type, 20);
-      if (request.status != "done") row.mark += " " + request.status;
+      row.mark = one_line(request.request.type.text(), 20);
+      if (request.outcome != wire::Outcome::kDone)
+        row.mark += " " + one_line(request.outcome.text(), 20);
     }
     out.push_back(std::move(row));
   }
@@ -134,16 +130,16 @@ void add_segments_and_links(const run::RunState& state, std::vector<EventRow>& o
     out.push_back(std::move(row));
   }
   for (const auto& entry : state.links.entries) {
-    if (entry.body.state == "claimed") continue;
+    if (entry.body.state == wire::LinkEvent::kClaimed) continue;
     EventRow row;
     row.kind = EventKind::kLink;
     row.seq = entry.seq;
     row.step = entry.step;
     row.t = entry.t;
-    row.text = "trainer link " + one_line(entry.body.state, 40);
+    row.text = "trainer link " + one_line(entry.body.state.text(), 40);
     if (!entry.body.detail.empty()) row.text += ": " + one_line(entry.body.detail, 160);
-    if (entry.body.state == "lost" || entry.body.state == "back")
-      row.mark = "link " + entry.body.state;
+    if (entry.body.state == wire::LinkEvent::kLost || entry.body.state == wire::LinkEvent::kBack)
+      row.mark = "link " + entry.body.state.text();
     out.push_back(std::move(row));
   }
   if (state.goodbye) {
@@ -151,7 +147,7 @@ void add_segments_and_links(const run::RunState& state, std::vector<EventRow>& o
     row.kind = EventKind::kEnd;
     row.step = state.step;
     row.t = state.t;
-    row.text = "run " + one_line(state.goodbye->reason, 40);
+    row.text = "run " + one_line(state.goodbye->reason.text(), 40);
     if (!state.goodbye->detail.empty()) row.text += ": " + one_line(state.goodbye->detail, 160);
     out.push_back(std::move(row));
   }

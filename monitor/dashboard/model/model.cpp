@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/run/fate.h"
+#include "monitor/run/protection.h"
+
 namespace phaseguard::dashboard {
 namespace {
 
@@ -28,8 +31,8 @@ double rate_of(const run::RunState& state) {
   return dt > 0.0 && steps > 0.0 ? steps / dt : wire::kNaN;
 }
 
-const run::KnobState* kl_of(const run::RunState& state) {
-  const auto found = state.knobs.find("kl");
+const run::KnobState* knob_of(const run::RunState& state, const std::string& name) {
+  const auto found = state.knobs.find(name);
   return found == state.knobs.end() ? nullptr : &found->second;
 }
 
@@ -43,6 +46,8 @@ const char* name_of(Stage stage) {
       return "LOGGED";
     case Stage::kApplied:
       return "APPLIED";
+    case Stage::kDone:
+      return "DONE";
     case Stage::kRefused:
       return "REFUSED";
     case Stage::kNotConfirmed:
@@ -96,18 +101,18 @@ void Model::act(const Action& action, Now now) {
     selected_decision_ = 0;
   } else if (const auto* which = std::get_if<SelectDecision>(&action)) {
     selected_decision_ = which->id;
-  } else if (const auto* force = std::get_if<ForceKl>(&action)) {
+  } else if (const auto* force = std::get_if<ForceKnob>(&action)) {
     wire::Command command;
-    command.action = "force";
-    command.knob = "kl";
+    command.action = wire::Action::kForce;
+    command.knob = force->knob;
     command.value = force->value;
     command.reason = force->reason;
     command.expires_after_steps = force->expires_after_steps;
     send(std::move(command), now);
-  } else if (const auto* release = std::get_if<ReleaseKl>(&action)) {
+  } else if (const auto* release = std::get_if<ReleaseKnob>(&action)) {
     wire::Command command;
-    command.action = "release";
-    command.knob = "kl";
+    command.action = wire::Action::kRelease;
+    command.knob = release->knob;
     command.reason = release->reason;
     send(std::move(command), now);
   }
@@ -116,14 +121,15 @@ void Model::act(const Action& action, Now now) {
 
 void Model::send(wire::Command command, Now now) {
   const run::RunState* state = shown();
-  if (state == nullptr || !command_obstacle().empty()) return;
+  if (state == nullptr || !knob_obstacle(command.knob).empty()) return;
   command.id = session_ + "-" + std::to_string(++commands_);
   command.operator_name = operator_name_;
-  const run::KnobState* kl = kl_of(*state);
   // Raising is never refused for what changed meanwhile; lowering names the state it was decided
   // on.
-  const bool raises =
-      command.action == "force" && (kl == nullptr || !(command.value < kl->decided_value));
+  const run::KnobState* knob = knob_of(*state, command.knob);
+  const bool raises = command.action == wire::Action::kForce && knob != nullptr &&
+                      !run::is_lowering(run::protects_of(knob->declaration.protects),
+                                        knob->decided_value, command.value);
   command.expected_version = raises ? -1 : state->state_version;
   wire::Message message;
   message.header.run = state->run;
@@ -148,32 +154,46 @@ void Model::on_reply(const wire::Reply& reply) {
     if (pending.stage == Stage::kApplied) return;
     pending.seq = reply.seq;
     pending.text = reply.text;
-    const bool taken = reply.status == "ok" || reply.status == "logged";
+    const bool taken =
+        reply.status == wire::ReplyStatus::kOk || reply.status == wire::ReplyStatus::kLogged;
     pending.stage = taken ? Stage::kLogged : Stage::kRefused;
     return;
   }
 }
 
-// Logged -> applied when the trainer has reported a value in force that answers the command.
+// Logged -> applied or done, as the record and the trainer's reports say.
 void Model::follow(Pending& pending, Now now) {
-  if (pending.stage == Stage::kApplied || pending.stage == Stage::kRefused) return;
+  if (pending.stage != Stage::kSent && pending.stage != Stage::kLogged &&
+      pending.stage != Stage::kNotConfirmed) {
+    return;
+  }
   const run::RunState* state = find(pending.run);
-  if (pending.stage != Stage::kSent && state != nullptr && state->last_seq >= pending.seq &&
-      pending.seq > Seq{0}) {
-    const run::KnobState* kl = kl_of(*state);
-    const bool force = pending.command.action == "force";
-    const bool answered = kl != nullptr && kl->confirmed() &&
-                          (force ? kl->applied_value == pending.command.value ||
-                                       (kl->decided_value > pending.command.value)
-                                 : kl->applied_cause.rfind("operator:", 0) != 0);
-    if (answered) {
+  run::CommandFate fate;
+  if (state != nullptr && pending.seq > Seq{0}) fate = run::fate_of(*state, pending.seq);
+  switch (fate.fate) {
+    case run::Fate::kApplied:
       pending.stage = Stage::kApplied;
-      pending.applied_step = std::max(kl->applied_step, Step{0});
-      pending.text = force && kl->applied_value != pending.command.value
-                         ? "a higher value is in force (" + kl->cause + ")"
-                         : "";
+      pending.applied_step = std::max(fate.step, Step{0});
+      pending.text = "";
       return;
-    }
+    case run::Fate::kDone:
+      pending.stage = Stage::kDone;
+      return;
+    case run::Fate::kShadow:
+      pending.stage = Stage::kDone;
+      pending.text = "shadow mode: recorded, nothing is sent to the trainer";
+      return;
+    case run::Fate::kSuperseded:
+      pending.stage = Stage::kDone;
+      pending.text = "a new attempt has begun meanwhile: see what is in force now";
+      return;
+    case run::Fate::kUnreported:
+      pending.stage = Stage::kNotConfirmed;
+      pending.text = "not reported by this trainer: it does not say which decision it applies";
+      return;
+    case run::Fate::kUnknown:
+    case run::Fate::kPending:
+      break;
   }
   if (seconds_between(pending.sent, now.mono) > kConfirmWithinS) {
     if (pending.stage == Stage::kSent) pending.text = "no answer from the daemon";
@@ -206,8 +226,8 @@ const run::RunState* Model::shown() const {
 
 bool Model::stale() const {
   const run::RunState* state = shown();
-  if (state == nullptr || !source_.live || health_.link == "ended") return false;
-  return health_.link != "active" || !(health_.age_s <= run::kSilentAfterS) ||
+  if (state == nullptr || !source_.live || health_.link == wire::LinkState::kEnded) return false;
+  return health_.link != wire::LinkState::kActive || !(health_.age_s <= run::kSilentAfterS) ||
          arrival_age_s_ > run::kFeedSilentAfterS;
 }
 
@@ -220,12 +240,13 @@ const wire::Decision* Model::decision(std::int64_t id) const {
   return nullptr;
 }
 
-bool Model::override_in_force() const {
+bool Model::is_forced(const std::string& name) const {
   const run::RunState* state = shown();
   if (state == nullptr) return false;
-  if (state->status && source_.live) return state->status->override_.active;
-  const run::KnobState* kl = kl_of(*state);
-  return kl != nullptr && kl->cause.rfind("operator:", 0) == 0;
+  const bool told = state->status && source_.live && state->status->override_.active;
+  if (told && state->status->override_.knob == name) return true;
+  const run::KnobState* knob = knob_of(*state, name);
+  return knob != nullptr && knob->cause.is(wire::CauseKind::kOperator);
 }
 
 std::string Model::command_obstacle() const {
@@ -233,9 +254,28 @@ std::string Model::command_obstacle() const {
   if (!source_.connected) return "the daemon does not answer: a command would not arrive";
   const run::RunState* state = shown();
   if (state == nullptr) return "no run is known yet";
-  if (health_.link == "ended") return "the run has ended";
-  if (kl_of(*state) == nullptr) return "the trainer has declared no knob kl";
+  if (health_.link == wire::LinkState::kEnded) return "the run has ended";
+  if (state->knobs.empty()) return "the trainer has declared no knob";
   return "";
+}
+
+std::string Model::knob_obstacle(const std::string& name) const {
+  std::string general = command_obstacle();
+  if (!general.empty()) return general;
+  const run::RunState& state = *shown();
+  std::string known;
+  for (const auto& [knob, held] : state.knobs) known += (known.empty() ? "" : ", ") + knob;
+  if (knob_of(state, name) == nullptr) {
+    return "the trainer has declared no knob " + name + "; it has " + known;
+  }
+  if (!state.status || state.status->knobs.empty()) return "";
+  std::string moved;
+  for (const wire::KnobStatus& knob : state.status->knobs) {
+    if (knob.name == name) return "";
+    moved += (moved.empty() ? "" : ", ") + knob.name;
+  }
+  return "the run's policy has no [knob." + name + "]; it moves " +
+         (moved.empty() ? "none" : moved);
 }
 
 }  // namespace phaseguard::dashboard

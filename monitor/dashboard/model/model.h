@@ -34,10 +34,17 @@ struct Batch {
   std::vector<wire::Message> messages;
 };
 
-enum class Stage { kSent, kLogged, kApplied, kRefused, kNotConfirmed };
+enum class Stage {
+  kSent,
+  kLogged,
+  kApplied,  // the trainer reported that it obeys (run/fate.h)
+  kDone,  // logged, and nothing is there to be applied: it moves no knob, or the run is in shadow
+  kRefused,
+  kNotConfirmed
+};
 [[nodiscard]] const char* name_of(Stage stage);
 
-// A command of this operator on its way. "Applied" is said only when the trainer has reported it.
+// A command of this operator on its way.
 struct Pending {
   wire::Command command;
   RunId run;
@@ -55,15 +62,17 @@ struct SelectRun {
 struct SelectDecision {
   std::int64_t id = 0;  // 0: none
 };
-struct ForceKl {
+struct ForceKnob {
+  std::string knob;
   double value = 0.0;
   std::string reason;
   std::int64_t expires_after_steps = 0;  // 0: until released
 };
-struct ReleaseKl {
+struct ReleaseKnob {
+  std::string knob;
   std::string reason;
 };
-using Action = std::variant<SelectRun, SelectDecision, ForceKl, ReleaseKl>;
+using Action = std::variant<SelectRun, SelectDecision, ForceKnob, ReleaseKnob>;
 
 inline constexpr double kConfirmWithinS = 10.0;  // then a command counts as NOT CONFIRMED
 
@@ -97,7 +106,9 @@ class Model {
   [[nodiscard]] const std::vector<Pending>& pending() const { return pending_; }
   // Why no command can be given now; "" when one can.
   [[nodiscard]] std::string command_obstacle() const;
-  [[nodiscard]] bool override_in_force() const;
+  // Why this knob cannot be moved by hand; "" when it can.
+  [[nodiscard]] std::string knob_obstacle(const std::string& knob) const;
+  [[nodiscard]] bool is_forced(const std::string& knob) const;  // by an operator, now
 
  private:
   struct Known {

@@ -16,11 +16,16 @@ void strip(ImVec2 at, float width, ImU32 colour) {
   draw.AddRectFilled(at, {at.x + 0.3F * em(), hi.y}, colour);
 }
 
+bool any_forced(const Model& model) {
+  const std::vector<KnobView> knobs = knob_views(model);
+  return std::any_of(knobs.begin(), knobs.end(), [](const KnobView& knob) { return knob.forced; });
+}
+
 }  // namespace
 
 float height_of_banners(const Model& model) {
   const std::size_t rows =
-      std::min(alarms(model).size(), kMostBanners) + (model.override_in_force() ? 1 : 0);
+      std::min(alarms(model).size(), kMostBanners) + (any_forced(model) ? 1 : 0);
   return static_cast<float>(rows) * kBannerEm * em();
 }
 
@@ -46,12 +51,16 @@ void draw_banners(const Model& model, View& view, ImVec2 at, float width) {
     text_at(draw, {text_x, text_y}, p.text, plot::elided(text, at.x + width - text_x - em()));
     at.y += kBannerEm * em();
   }
-  if (!model.override_in_force()) return;
-  const KlView kl = kl_view(model);
-  std::string text = "kl " + number_text(kl.decided) + " by " + kl.who;
-  if (!kl.reason.empty()) text += " (" + one_line(kl.reason, 120) + ")";
-  text += kl.expires.value >= 0 ? ", until step " + std::to_string(kl.expires.value)
-                                : ", until released";
+  std::string text;
+  for (const KnobView& knob : knob_views(model)) {
+    if (!knob.forced) continue;
+    text += (text.empty() ? "" : ";  ") + one_line(knob.name, 40) + " " +
+            number_text(knob.decided) + " by " + knob.who;
+    if (!knob.reason.empty()) text += " (" + one_line(knob.reason, 120) + ")";
+    text += knob.expires.value >= 0 ? ", until step " + std::to_string(knob.expires.value)
+                                    : ", until released";
+  }
+  if (text.empty()) return;
   strip(at, width, p.override_);
   plot::shape_at(draw, {at.x + 1.5F * em(), at.y + middle}, 1.1F * em(), plot::Shape::kDiamond,
                  p.override_);

@@ -77,7 +77,7 @@ void refresh_events(const Model& model, View& view) {
     return;
   }
   std::size_t outcomes = 0;
-  for (const run::RequestState& r : state->requests) outcomes += r.status == "decided" ? 0 : 1;
+  for (const run::RequestState& r : state->requests) outcomes += r.outcome.empty() ? 0 : 1;
   if (view.cached_run == state->run && view.cached_seq == state->last_seq &&
       view.cached_outcomes == outcomes) {
     return;

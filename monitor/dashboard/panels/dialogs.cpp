@@ -1,15 +1,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "monitor/base/text.h"
 #include "monitor/dashboard/panels/panels.h"
+#include "monitor/run/protection.h"
 
 namespace phaseguard::dashboard {
 namespace {
 
-constexpr const char* kForceTitle = "Force KL on###force";
-constexpr const char* kReleaseTitle = "Release to auto###release";
+constexpr const char* kForceTitle = "Force a knob###force";
+constexpr const char* kReleaseTitle = "Release to the policy###release";
 
 void say(const std::string& text) {
   ImGui::TextUnformatted(text.data(), text.data() + text.size());
@@ -31,19 +33,45 @@ bool blank(const std::array<char, 200>& text) {
                      [](char c) { return c == ' '; });
 }
 
+// The knob that the open dialog is about; nothing: it is gone.
+std::optional<KnobView> knob_of(const Model& model, const Form& form) {
+  for (KnobView& knob : knob_views(model)) {
+    if (knob.name == form.knob) return std::move(knob);
+  }
+  return std::nullopt;
+}
+
 // Why this value cannot be applied as it stands; "" when it can.
-std::string obstacle_of_force(const Model& model, const Form& form, const KlView& kl) {
-  std::string general = model.command_obstacle();
+std::string obstacle_of_force(const Model& model, const Form& form, const KnobView& knob) {
+  std::string general = model.knob_obstacle(knob.name);
   if (!general.empty()) return general;
-  if (!std::isfinite(form.value) || form.value < kl.min || form.value > kl.max) {
-    return "the trainer takes values from " + number_text(kl.min) + " to " + number_text(kl.max);
+  if (!std::isfinite(form.value) || form.value < knob.min || form.value > knob.max) {
+    return "values from " + number_text(knob.min) + " to " + number_text(knob.max) +
+           " are allowed (" + knob.limits + ")";
   }
   if (form.expires && form.expires_after_steps <= 0) return "the expiry must be at least one step";
-  if (form.value < kl.decided && (blank(form.reason) || !form.expires)) {
-    return "less than the " + number_text(kl.decided) +
+  if (!run::is_lowering(knob.protects, knob.decided, form.value)) return "";
+  if (!std::isnan(knob.trip_value) &&
+      run::is_lowering(knob.protects, knob.trip_value, form.value)) {
+    return "a latched rule holds it at " + number_text(knob.trip_value) +
+           ": reset the rule first (phaseguard reset)";
+  }
+  if (blank(form.reason) || !form.expires) {
+    return "this protects less than the " + number_text(knob.decided) +
            " now in force: give a reason and an expiry";
   }
   return "";
+}
+
+// What the change does, in words.
+std::string effect_text(const KnobView& knob, double value) {
+  if (run::protects_more(knob.protects, value, knob.decided)) {
+    return "This protects more: the task is learned more slowly or not at all.";
+  }
+  if (run::is_lowering(knob.protects, knob.decided, value)) {
+    return "This protects less than what is in force now.";
+  }
+  return "This is what is in force now.";
 }
 
 void close_or(bool applied) {
@@ -53,16 +81,21 @@ void close_or(bool applied) {
 void force_dialog(const Model& model, View& view, std::vector<Action>& actions) {
   if (!ImGui::BeginPopupModal(kForceTitle, nullptr, ImGuiWindowFlags_AlwaysAutoResize)) return;
   Form& form = view.form;
-  const KlView kl = kl_view(model);
+  const std::optional<KnobView> knob = knob_of(model, form);
+  if (!knob) {
+    ImGui::CloseCurrentPopup();
+    ImGui::EndPopup();
+    return;
+  }
   const run::RunState* state = model.shown();
   if (state != nullptr) {
     say("run " + state->run.text() + ", step " + std::to_string(state->step.value));
   }
-  say("weight of the KL penalty: " + number_text(kl.decided) + " now, " + number_text(form.value) +
-      " from the next optimiser step");
+  say(one_line(knob->name, 40) + ": " + number_text(knob->decided) + " now, " +
+      number_text(form.value) + " from the next optimiser step");
   ImGui::SetNextItemWidth(9.0F * em());
-  ImGui::InputDouble("new weight", &form.value, 0.1, 0.5, "%.4g");
-  note_item(view, "new weight");
+  ImGui::InputDouble("new value", &form.value, 0.1, 0.5, "%.4g");
+  note_item(view, "new value");
   ImGui::Checkbox("expires after", &form.expires);
   note_item(view, "expires after");
   ImGui::SameLine();
@@ -72,10 +105,10 @@ void force_dialog(const Model& model, View& view, std::vector<Action>& actions) 
   ImGui::EndDisabled();
   reason_field(view, "why (goes into the record)");
   ImGui::PushStyleColor(ImGuiCol_Text, view.palette().dim);
-  say("Holds the model near its reference: the task is learned more slowly or not at all.");
-  say("Steps already trained are not undone. Release to auto ends it.");
+  say(effect_text(*knob, form.value));
+  say("Steps already trained are not undone. Release ends it.");
   ImGui::PopStyleColor();
-  const std::string obstacle = obstacle_of_force(model, form, kl);
+  const std::string obstacle = obstacle_of_force(model, form, *knob);
   if (!obstacle.empty()) {
     ImGui::PushStyleColor(ImGuiCol_Text, view.palette().medium);
     say(obstacle);
@@ -87,8 +120,8 @@ void force_dialog(const Model& model, View& view, std::vector<Action>& actions) 
   ImGui::SameLine();
   const bool applied = button(view, "Apply", size, obstacle);
   if (applied) {
-    actions.emplace_back(
-        ForceKl{form.value, form.reason.data(), form.expires ? form.expires_after_steps : 0});
+    actions.emplace_back(ForceKnob{form.knob, form.value, form.reason.data(),
+                                   form.expires ? form.expires_after_steps : 0});
   }
   close_or(applied || cancelled);
   ImGui::EndPopup();
@@ -96,18 +129,24 @@ void force_dialog(const Model& model, View& view, std::vector<Action>& actions) 
 
 void release_dialog(const Model& model, View& view, std::vector<Action>& actions) {
   if (!ImGui::BeginPopupModal(kReleaseTitle, nullptr, ImGuiWindowFlags_AlwaysAutoResize)) return;
-  const KlView kl = kl_view(model);
-  say("Ends the manual override (" + number_text(kl.decided) + "): the policy decides again.");
+  const std::optional<KnobView> knob = knob_of(model, view.form);
+  if (!knob) {
+    ImGui::CloseCurrentPopup();
+    ImGui::EndPopup();
+    return;
+  }
+  say("Ends the manual override of " + one_line(knob->name, 40) + " (" +
+      number_text(knob->decided) + "): the policy decides again.");
   say("A rule that has fired stays fired; its value is then in force.");
   reason_field(view, "why (needed: protection may go down)");
-  std::string obstacle = model.command_obstacle();
+  std::string obstacle = model.knob_obstacle(knob->name);
   if (obstacle.empty() && blank(view.form.reason)) obstacle = "give a reason";
   const ImVec2 size{9.0F * em(), 1.9F * em()};
   const bool cancelled = button(view, "Cancel", size);
   ImGui::SetItemDefaultFocus();
   ImGui::SameLine();
   const bool released = button(view, "Release", size, obstacle);
-  if (released) actions.emplace_back(ReleaseKl{view.form.reason.data()});
+  if (released) actions.emplace_back(ReleaseKnob{knob->name, view.form.reason.data()});
   close_or(released || cancelled);
   ImGui::EndPopup();
 }

@@ -120,8 +120,8 @@ void draw_consequences(const View& view, const wire::Decision& decision) {
   const plot::Palette& p = view.palette();
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   for (const wire::RuleEvidence& rule : decision.rules) {
-    std::string text = "rule " + one_line(rule.rule, 60) + ": " + one_line(rule.state, 20) + ", " +
-                       std::to_string(rule.votes) + " of " + std::to_string(rule.of) +
+    std::string text = "rule " + one_line(rule.rule, 60) + ": " + one_line(rule.state.text(), 20) +
+                       ", " + std::to_string(rule.votes) + " of " + std::to_string(rule.of) +
                        " vote, needs " + std::to_string(rule.needed);
     if (rule.fired_step.value >= 0)
       text += "; fired at step " + std::to_string(rule.fired_step.value);
@@ -145,7 +145,7 @@ void draw_consequences(const View& view, const wire::Decision& decision) {
     text_at(draw, next_row(1.35F), p.text, text);
   }
   for (const wire::Request& request : decision.requests) {
-    std::string text = "asks the trainer for: " + one_line(request.type, 40);
+    std::string text = "asks the trainer for: " + one_line(request.type.text(), 40);
     if (request.before_step.value >= 0) {
       text += " to a snapshot of step " + std::to_string(request.before_step.value) + " or earlier";
     }

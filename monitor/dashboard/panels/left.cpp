@@ -39,7 +39,8 @@ void draw_run(const Model& model, View& view, ImVec2 at, ImVec2 size) {
   text_at(draw, row, p.dim,
           std::isfinite(rate) ? printed(rate < 10 ? "%.1f steps/s" : "%.0f steps/s", rate)
                               : std::string("- steps/s"));
-  const std::string label = state->label.empty() ? "" : "labelled " + one_line(state->label, 24);
+  const std::string label =
+      state->label.empty() ? "" : "labelled " + one_line(state->label.text(), 24);
   text_at(draw, {right - plot::text_size(label).x, row.y}, p.dim, label);
 
   if (state->hello && !state->hello->notes.empty() && ImGui::IsWindowHovered()) {
@@ -50,14 +51,14 @@ void draw_run(const Model& model, View& view, ImVec2 at, ImVec2 size) {
 
   row = next_row(1.35F);
   const bool live = model.source().live;
-  const std::string& link = model.health().link;
-  const bool running = live && link == "active" && !stale;
+  const auto link = model.health().link;
+  const bool running = live && link == wire::LinkState::kActive && !stale;
   const std::string age = live ? "age " + age_text(model.health().age_s) : "recording";
   text_at(draw, row, stale ? p.stale : p.dim, age);
-  const std::string word = running           ? "live"
-                           : live            ? (stale ? "STALE" : link)
-                           : link == "ended" ? "ended"
-                                             : "not ended";
+  const std::string word = running ? "live"
+                           : live  ? (stale ? "STALE" : model.health().link_text)
+                           : link == wire::LinkState::kEnded ? "ended"
+                                                             : "not ended";
   const float word_x = right - plot::text_size(word).x;
   text_at(draw, {word_x, row.y}, stale ? p.medium : running ? p.text : p.dim, word);
   plot::shape_at(draw, {word_x - 0.7F * em(), row.y + 0.55F * em()}, 0.65F * em(),
@@ -130,12 +131,12 @@ void draw_links(View& view, const std::vector<LinkRow>& rows, ImVec2 at, ImVec2 
     const float right = ImGui::GetCursorScreenPos().x + row_width();
     const ImVec2 row = next_row(1.4F);
     plot::shape_at(draw, {row.x + 0.4F * em(), row.y + 0.55F * em()}, 0.7F * em(),
-                   !link.good              ? plot::Shape::kTriangleUp
-                   : link.word == "active" ? plot::Shape::kCircle
-                                           : plot::Shape::kRing,
-                   !link.good              ? p.high
-                   : link.word == "active" ? p.alive
-                                           : p.dim);
+                   !link.good    ? plot::Shape::kTriangleUp
+                   : link.active ? plot::Shape::kCircle
+                                 : plot::Shape::kRing,
+                   !link.good    ? p.high
+                   : link.active ? p.alive
+                                 : p.dim);
     text_at(draw, {row.x + 1.2F * em(), row.y}, p.text, link.name);
     text_at(draw, {row.x + 6.0F * em(), row.y}, link.good ? p.dim : p.high, link.word);
     number_at(view, {right, row.y}, p.dim, std::isfinite(link.age_s) ? age_text(link.age_s) : "");

@@ -44,9 +44,10 @@ bool belongs(const std::string& name, const Wanted& wanted) {
 
 // Values further apart than 2.5 measuring intervals are not joined: what is missing is a gap.
 double joined_within(const run::RunState& state, const run::SignalState& signal) {
-  const std::int64_t every = signal.declaration.every_steps > 0     ? signal.declaration.every_steps
-                             : signal.declaration.items == "canary" ? state.cadence_steps
-                                                                    : 0;
+  const std::int64_t every = signal.declaration.every_steps > 0 ? signal.declaration.every_steps
+                             : signal.declaration.items == wire::Items::kCanary
+                                 ? state.cadence_steps
+                                 : 0;
   return every > 0 ? 2.5 * static_cast<double>(every) : 1e300;
 }
 
@@ -91,8 +92,8 @@ void add_canary_maximum(const run::RunState& state, const View& view, Sheet& she
 void add_marks(const Model& model, const View& view, bool first, plot::PlotSpec& spec) {
   const plot::Palette& p = view.palette();
   const run::RunState& state = *model.shown();
-  for (const Interval& on :
-       kl_intervals(state, static_cast<double>(std::max<std::int64_t>(state.step.value, 0)))) {
+  for (const Interval& on : protected_intervals(
+           state, static_cast<double>(std::max<std::int64_t>(state.step.value, 0)))) {
     spec.shades.push_back({on.from, on.to, first ? "KL on" : ""});
   }
   for (const EventRow& event : view.events) {

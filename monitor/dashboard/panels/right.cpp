@@ -30,46 +30,70 @@ void wrapped(const View& view, ImU32 colour, const std::string& text) {
   ImGui::PopStyleColor();
 }
 
-void draw_mode(const View& view, const KlView& kl, bool stale) {
+// Whether anything protects the run, before any detail.
+void draw_protection(const Model& model, const View& view, bool any, bool stale) {
   const plot::Palette& p = view.palette();
   ImDrawList& draw = *ImGui::GetWindowDrawList();
-  const ImVec2 at = next_row(2.0F);
-  text_at(draw, {at.x, at.y + 0.35F * em()}, p.dim, "mode");
-  if (view.fonts.large != nullptr) ImGui::PushFont(view.fonts.large);
-  const float x = at.x + (view.fonts.large != nullptr ? 2.9F : 4.2F) * em();
-  text_at(draw, {x, at.y}, stale ? p.stale : kl.forced ? p.override_ : p.text, kl.mode);
-  if (view.fonts.large != nullptr) ImGui::PopFont();
+  const ImVec2 at = next_row(1.6F);
+  plot::shape_at(draw, {at.x + 0.45F * em(), at.y + 0.55F * em()}, 0.8F * em(),
+                 any ? plot::Shape::kSquare : plot::Shape::kRing,
+                 stale ? p.stale
+                 : any ? p.alive
+                       : p.dim);
+  text_at(draw, {at.x + 1.3F * em(), at.y},
+          stale ? p.stale
+          : any ? p.text
+                : p.dim,
+          plot::elided(protection_text(model), row_width() - 1.3F * em()));
 }
 
-void draw_values(const View& view, const KlView& kl, bool stale, bool live) {
+void draw_mode(const View& view, const KnobView& knob, bool stale) {
+  const plot::Palette& p = view.palette();
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  const float width = row_width();
+  const ImVec2 at = next_row(2.0F);
+  const std::string mode = name_of(knob.mode);
+  if (view.fonts.large != nullptr) ImGui::PushFont(view.fonts.large);
+  const float mode_width = plot::text_size(mode).x;
+  text_at(draw, {at.x + width - mode_width, at.y},
+          stale         ? p.stale
+          : knob.forced ? p.override_
+                        : p.text,
+          mode);
+  if (view.fonts.large != nullptr) ImGui::PopFont();
+  text_at(draw, {at.x, at.y + 0.35F * em()}, stale ? p.stale : p.text,
+          plot::elided(one_line(knob.name, 40), width - mode_width - em()));
+}
+
+void draw_values(const View& view, const KnobView& knob, bool stale, bool live) {
   const plot::Palette& p = view.palette();
   const ImU32 ink = stale ? p.stale : p.text;
   const auto number = [](double v) {
     return std::isnan(v) ? std::string("-") : plot::value_label(v);
   };
-  pair_row(view, "decided", number(kl.decided), ink, kl.who);
-  if (live) pair_row(view, "sent", number(kl.sent), ink);
+  pair_row(view, "decided", number(knob.decided), ink, knob.who);
+  if (live) pair_row(view, "sent", number(knob.sent), ink);
   const std::string since =
-      kl.since.value >= 0 ? "since step " + std::to_string(kl.since.value) : "";
-  pair_row(view, "applied", number(kl.applied),
-           kl.confirmed || std::isnan(kl.decided) ? ink : p.medium, since);
-  if (std::isnan(kl.decided)) return;  // nothing to confirm
+      knob.since.value >= 0 ? "since step " + std::to_string(knob.since.value) : "";
+  pair_row(view, "applied", number(knob.applied),
+           knob.confirmed || std::isnan(knob.decided) ? ink : p.medium, since);
+  if (std::isnan(knob.decided)) return;  // nothing to confirm
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   const ImVec2 at = next_row(1.5F);
   const ImVec2 sign{at.x + 0.45F * em(), at.y + 0.55F * em()};
   plot::shape_at(draw, sign, 0.75F * em(),
-                 kl.confirmed ? plot::Shape::kCircle : plot::Shape::kTriangleDown,
-                 kl.confirmed ? p.alive : p.medium);
-  text_at(draw, {at.x + 1.3F * em(), at.y}, kl.confirmed ? p.dim : p.medium,
-          kl.confirmed ? "confirmed by the trainer" : "NOT YET CONFIRMED by the trainer");
+                 knob.confirmed ? plot::Shape::kCircle : plot::Shape::kTriangleDown,
+                 knob.confirmed ? p.alive : p.medium);
+  text_at(draw, {at.x + 1.3F * em(), at.y}, knob.confirmed ? p.dim : p.medium,
+          knob.confirmed ? "confirmed by the trainer" : "NOT YET CONFIRMED by the trainer");
 }
 
 void draw_last_command(const Model& model, const View& view) {
   if (model.pending().empty()) return;
   const plot::Palette& p = view.palette();
   const Pending& last = model.pending().back();
-  std::string text = last.command.action;
-  if (last.command.action == "force") text += " " + number_text(last.command.value);
+  std::string text = last.command.action.text() + " " + one_line(last.command.knob, 40);
+  if (last.command.action == wire::Action::kForce) text += " " + number_text(last.command.value);
   text += ": " + std::string(name_of(last.stage));
   if (last.stage == Stage::kApplied) text += " @ step " + std::to_string(last.applied_step.value);
   const bool bad = last.stage == Stage::kNotConfirmed || last.stage == Stage::kRefused;
@@ -77,25 +101,45 @@ void draw_last_command(const Model& model, const View& view) {
   if (!last.text.empty()) wrapped(view, p.dim, one_line(last.text));
 }
 
-void draw_kl(const Model& model, View& view, ImVec2 at, ImVec2 size) {
-  begin_panel(view, "KL CONTROL", at, size, true);
-  const KlView kl = kl_view(model);
-  const std::string obstacle = model.command_obstacle();
-  draw_mode(view, kl, model.stale());
-  draw_values(view, kl, model.stale(), model.source().live);
+// What a dialog starts with: what is in force when it protects, else half way to the far limit.
+double proposed(const KnobView& knob) {
+  if (knob.protecting) return knob.decided;
+  const double far = knob.protects == wire::Protects::kDown ? knob.min : knob.max;
+  return std::isfinite(far) ? 0.5 * (knob.initial + far) : knob.initial;
+}
+
+void draw_knob(const Model& model, View& view, const KnobView& knob) {
+  const std::string obstacle = model.knob_obstacle(knob.name);
+  draw_mode(view, knob, model.stale());
+  draw_values(view, knob, model.stale(), model.source().live);
   next_row(0.2F);
-  const ImVec2 wide{row_width(), 1.9F * em()};
-  if (button(view, "Force KL on...", wide, obstacle)) {
+  const float gap = 0.5F * em();
+  const ImVec2 half{0.5F * (row_width() - gap), 1.9F * em()};
+  const std::string name = one_line(knob.name, 24);
+  if (button(view, ("Force " + name + "...").c_str(), half, obstacle)) {
     view.form = {};
     view.form.open_force = true;
-    const double high = std::isfinite(kl.max) && kl.max > 0.0 ? kl.max : 1.0;
-    view.form.value = kl.decided > 0.0 ? kl.decided : 0.5 * high;
+    view.form.knob = knob.name;
+    view.form.value = proposed(knob);
   }
-  const std::string nothing = obstacle.empty() && !kl.forced ? "no override is in force" : obstacle;
-  if (button(view, "Release to auto...", wide, nothing)) {
+  ImGui::SameLine(0.0F, gap);
+  const std::string nothing =
+      obstacle.empty() && !knob.forced ? "no override is in force" : obstacle;
+  if (button(view, ("Release " + name + "...").c_str(), half, nothing)) {
     view.form = {};
     view.form.open_release = true;
+    view.form.knob = knob.name;
   }
+}
+
+void draw_knobs(const Model& model, View& view, ImVec2 at, ImVec2 size) {
+  begin_panel(view, "PROTECTION", at, size, true);
+  const std::vector<KnobView> knobs = knob_views(model);
+  const bool any =
+      std::any_of(knobs.begin(), knobs.end(), [](const KnobView& knob) { return knob.protecting; });
+  draw_protection(model, view, any, model.stale());
+  for (const KnobView& knob : knobs) draw_knob(model, view, knob);
+  const std::string obstacle = model.command_obstacle();
   if (!obstacle.empty()) wrapped(view, view.palette().dim, obstacle);
   draw_last_command(model, view);
   end_panel();
@@ -154,8 +198,9 @@ void draw_rules(const Model& model, View& view, ImVec2 at, ImVec2 size,
     end_panel();
     return;
   }
-  const std::string policy = "policy " + one_line(state->policy->name, 40) +
-                             (state->mode.empty() ? "" : "  (" + one_line(state->mode, 20) + ")");
+  const std::string policy =
+      "policy " + one_line(state->policy->name, 40) +
+      (state->mode.empty() ? "" : "  (" + one_line(state->mode.text(), 20) + ")");
   const float width = row_width();
   text_at(draw, next_row(1.6F), p.dim, plot::elided(policy, width));
   const auto rows = rule_rows(*state);
@@ -190,7 +235,8 @@ void draw_runs(const Model& model, View& view, ImVec2 at, ImVec2 size,
     view.controls["run " + id.text()] = {row, hi};
     Level level = Level::kNone;
     for (const wire::RuleEvidence& rule : state.rules) {
-      if (rule.state == "latched") level = std::max(level, level_of_rule(state, rule.rule));
+      if (rule.state == wire::RuleState::kLatched)
+        level = std::max(level, level_of_rule(state, rule.rule));
     }
     const Sign mark = sign_of(level, p);
     const ImVec2 sign{row.x + 0.8F * em(), row.y + 0.65F * em()};
@@ -210,14 +256,16 @@ void draw_right_column(const Model& model, View& view, ImVec2 at, ImVec2 size,
                        std::vector<Action>& actions) {
   const float gap = 0.4F * em();
   const bool obstacle = !model.command_obstacle().empty();
-  float kl_em = 14.4F + (model.source().live ? 1.4F : 0.0F) + (obstacle ? 2.8F : 0.0F);
-  if (!model.pending().empty()) kl_em += 3.4F;
-  const float kl = std::min(kl_em * em(), 0.55F * size.y);
+  const float one_em = 10.9F + (model.source().live ? 1.4F : 0.0F);
+  const auto knobs = static_cast<float>(std::max<std::size_t>(knob_views(model).size(), 1));
+  float control_em = 4.0F + knobs * one_em + (obstacle ? 2.8F : 0.0F);
+  if (!model.pending().empty()) control_em += 3.4F;
+  const float control = std::min(control_em * em(), 0.55F * size.y);
   const auto runs = static_cast<float>(std::min<std::size_t>(model.run_ids().size(), 6));
   const float list = (3.0F + 1.5F * std::max(runs, 1.0F)) * em();
-  const float rules = std::max(size.y - kl - list - 2.0F * gap, 5.0F * em());
-  draw_kl(model, view, at, {size.x, kl});
-  at.y += kl + gap;
+  const float rules = std::max(size.y - control - list - 2.0F * gap, 5.0F * em());
+  draw_knobs(model, view, at, {size.x, control});
+  at.y += control + gap;
   draw_rules(model, view, at, {size.x, rules}, actions);
   at.y += rules + gap;
   draw_runs(model, view, at, {size.x, list}, actions);

@@ -35,6 +35,7 @@ struct Box {
 struct Form {
   bool open_force = false;  // asked for; becomes a popup at the end of the frame
   bool open_release = false;
+  std::string knob;  // that they are about
   double value = 0.0;
   bool expires = false;
   int expires_after_steps = 100;

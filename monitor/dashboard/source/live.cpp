@@ -146,12 +146,12 @@ class Live final : public Source {
     RunId run;
     const bool list_due = !answered_ || now - listed_ > kAsk * 2;
     if (list_due) {
-      query.what = "runs";
+      query.what = wire::QueryWhat::kRuns;
     } else {
       for (const auto& [id, progress] : runs_) {
         if (progress.have >= progress.known) continue;
         run = id;
-        query.what = "events";
+        query.what = wire::QueryWhat::kEvents;
         query.from_seq = Seq{progress.have.value + 1};
         query.limit = kPage;
         break;

@@ -5,6 +5,7 @@
 
 #include "monitor/base/text.h"
 #include "monitor/policy/engine/evidence.h"
+#include "monitor/run/protection.h"
 
 namespace phaseguard::policy {
 
@@ -12,8 +13,9 @@ namespace {
 
 // One slewed or immediate move. Non-finite arithmetic cannot come in: limits are finite.
 double moved(const KnobSpec& spec, const KnobState& knob, const Wanted& to, Step step) {
+  const bool raises = run::protects_more(knob.protects, to.value, knob.value);
+  if (!spec.slew_per_step || !to.items.empty() || (raises && to.at_once)) return to.value;
   const bool up = to.value > knob.value;
-  if (!spec.slew_per_step || !to.items.empty() || (up && to.at_once)) return to.value;
   const std::int64_t steps = std::max<std::int64_t>(step.value - knob.slewed_to.value, 0);
   const double allowance = *spec.slew_per_step * static_cast<double>(steps);
   const double gap = up ? to.value - knob.value : knob.value - to.value;
@@ -64,7 +66,7 @@ void take(Wanted& best, const Offer& offer) {
   } else {
     best.items.clear();
   }
-  best.cause = CauseKind::kRule;
+  best.cause = MovedBy::kRule;
   best.rule = static_cast<std::int64_t>(offer.rule);
   best.at_once = offer.constant;
   best.moves = !offer.constant;
@@ -76,41 +78,42 @@ double mean_of(const std::vector<double>& items) {
   return sum / static_cast<double>(items.size());
 }
 
-// Each sample's value is at least `floor`.
-void raise_items(Wanted& best, double floor) {
+// Each sample's value protects at least as `floor` does.
+void raise_items(wire::Protects protects, Wanted& best, double floor) {
   bool above = false;
   for (double& item : best.items) {
-    above = above || item > floor;
-    item = std::max(item, floor);
+    above = above || run::protects_more(protects, item, floor);
+    item = run::more_protecting(protects, item, floor);
   }
   if (above) {
     best.value = mean_of(best.items);
   } else {
     best.items.clear();
-    best.value = std::max(best.value, floor);
+    best.value = run::more_protecting(protects, best.value, floor);
   }
 }
 
 // A latched rule's output as a floor under `best`.
-void raise(Wanted& best, const Offer& floor) {
+void raise(wire::Protects protects, Wanted& best, const Offer& floor) {
   if (floor.items != nullptr && (best.items.empty() || best.items.size() == floor.items->size())) {
     Wanted raised;
     take(raised, floor);
     for (std::size_t i = 0; i < raised.items.size(); ++i) {
-      raised.items[i] = std::max(raised.items[i], best.items.empty() ? best.value : best.items[i]);
+      raised.items[i] = run::more_protecting(protects, raised.items[i],
+                                             best.items.empty() ? best.value : best.items[i]);
     }
     raised.value = mean_of(raised.items);
-    if (raised.value > best.value) best = std::move(raised);
+    if (run::protects_more(protects, raised.value, best.value)) best = std::move(raised);
     return;
   }
-  if (floor.value > best.value) {
+  if (run::protects_more(protects, floor.value, best.value)) {
     Wanted raised;
     take(raised, floor);
     raised.items = std::move(best.items);
-    raise_items(raised, floor.value);
+    raise_items(protects, raised, floor.value);
     best = std::move(raised);
   } else if (!best.items.empty()) {
-    raise_items(best, floor.value);
+    raise_items(protects, best, floor.value);
   }
 }
 
@@ -119,9 +122,9 @@ std::int64_t priority_of(const MachineState& state, std::int64_t rule) {
 }
 
 // "" unless a rule in force switches the knob's site.
-const std::string& site_of(const MachineState& state, std::size_t knob) {
-  static const std::string kNone;
-  const std::string* best = &kNone;
+const wire::Word<wire::Site>& site_of(const MachineState& state, std::size_t knob) {
+  static const wire::Word<wire::Site> kNone;
+  const wire::Word<wire::Site>* best = &kNone;
   std::int64_t best_priority = 0;
   bool best_latched = false;
   for (std::size_t r = 0; r < state.rules.size(); ++r) {
@@ -141,23 +144,37 @@ const std::string& site_of(const MachineState& state, std::size_t knob) {
   return *best;
 }
 
+// Latched rules hold what is wanted: as a floor, or where nothing protects, at the first one's.
+void hold_latched(const MachineState& state, std::size_t knob, Wanted& best) {
+  const wire::Protects protects = state.knobs[knob].protects;
+  if (protects == wire::Protects::kNone) {
+    Wanted trip = tripped(state, knob);
+    if (trip.cause == MovedBy::kRule) best = std::move(trip);
+    return;
+  }
+  for_each_offer(state, knob, RuleMode::kLatched,
+                 [&](const Offer& floor) { raise(protects, best, floor); });
+}
+
 bool is_same_cause(const KnobState& knob, const Wanted& to) {
   if (knob.cause != to.cause || knob.cause_rule != to.rule) return false;
-  return to.cause != CauseKind::kOperator || knob.cause_operator == knob.override_.operator_name;
+  return to.cause != MovedBy::kOperator || knob.cause_operator == knob.override_.operator_name;
 }
 
 }  // namespace
 
 Wanted automatic(const MachineState& state, std::size_t knob) {
+  const wire::Protects protects = state.knobs[knob].protects;
   Wanted best;
   best.value = state.document.knobs[knob].base;
   for_each_offer(state, knob, RuleMode::kActive, [&](const Offer& offer) {
     const std::int64_t priority = priority_of(state, static_cast<std::int64_t>(offer.rule));
     const bool better = best.rule < 0 || priority > priority_of(state, best.rule) ||
-                        (priority == priority_of(state, best.rule) && offer.value > best.value);
+                        (priority == priority_of(state, best.rule) &&
+                         run::protects_more(protects, offer.value, best.value));
     if (better) take(best, offer);
   });
-  for_each_offer(state, knob, RuleMode::kLatched, [&](const Offer& floor) { raise(best, floor); });
+  hold_latched(state, knob, best);
   return best;
 }
 
@@ -167,7 +184,7 @@ Wanted tripped(const MachineState& state, std::size_t knob) {
     if (best.rule < 0) {
       take(best, floor);
     } else {
-      raise(best, floor);
+      raise(state.knobs[knob].protects, best, floor);
     }
   });
   return best;
@@ -175,24 +192,24 @@ Wanted tripped(const MachineState& state, std::size_t knob) {
 
 Wanted wanted(const MachineState& state, std::size_t knob) {
   const Override& by_hand = state.knobs[knob].override_;
+  const wire::Protects protects = state.knobs[knob].protects;
   Wanted rules = automatic(state, knob);
   if (!by_hand.active) return rules;
   Wanted operators;
   operators.value = by_hand.value;
-  operators.cause = CauseKind::kOperator;
+  operators.cause = MovedBy::kOperator;
   operators.at_once = true;
-  if (!by_hand.lowering) {
-    const bool wins = by_hand.value >= rules.value;
+  if (!by_hand.lowering && protects != wire::Protects::kNone) {
+    const bool wins = !run::protects_more(protects, rules.value, by_hand.value);
     if (!rules.items.empty()) {
       operators.items = rules.items;
-      raise_items(operators, by_hand.value);
-      if (!wins) raise_items(rules, by_hand.value);
+      raise_items(protects, operators, by_hand.value);
+      if (!wins) raise_items(protects, rules, by_hand.value);
     }
     return wins ? operators : rules;
   }
-  if (by_hand.value >= rules.value) return rules;
-  for_each_offer(state, knob, RuleMode::kLatched,
-                 [&](const Offer& floor) { raise(operators, floor); });
+  if (!run::is_lowering(protects, rules.value, by_hand.value)) return rules;
+  hold_latched(state, knob, operators);
   return operators;
 }
 
@@ -202,7 +219,7 @@ Moves move_knobs(MachineState& state, Step step, std::int64_t decision,
   for (std::size_t i = 0; i < state.knobs.size(); ++i) {
     KnobState& knob = state.knobs[i];
     Wanted to = wanted(state, i);
-    const std::string& site = site_of(state, i);
+    const wire::Word<wire::Site>& site = site_of(state, i);
     const double value = moved(state.document.knobs[i], knob, to, step);
     const bool same_cause = is_same_cause(knob, to);
     const bool same_target = to.value == knob.target && to.items == knob.items;
@@ -219,7 +236,7 @@ Moves move_knobs(MachineState& state, Step step, std::int64_t decision,
     knob.site = site;
     knob.cause = to.cause;
     knob.cause_rule = to.rule;
-    knob.cause_operator = to.cause == CauseKind::kOperator ? knob.override_.operator_name : "";
+    knob.cause_operator = to.cause == MovedBy::kOperator ? knob.override_.operator_name : "";
   }
   return moves;
 }

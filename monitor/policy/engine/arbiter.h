@@ -2,9 +2,10 @@
 // rules, base). Private to the policy room.
 //
 // Among rules in force that have an output for the knob the highest priority wins, of equal ones
-// the larger value, of equal values the first in the file. A latched rule's output is a floor for
-// that. A knob's site is that of the rule in force with the highest priority that switches it, of
-// equal ones a latched one, then the first in the file.
+// the more protecting value (run/protection.h), of equal values the first in the file. A latched
+// rule's output is a floor for that; of a knob that protects in no direction the first latched rule
+// holds it. A knob's site is that of the rule in force with the highest priority that switches it,
+// of equal ones a latched one, then the first in the file.
 #pragma once
 
 #include <string>
@@ -18,8 +19,8 @@ namespace phaseguard::policy {
 struct Wanted {
   double value = 0.0;         // with items: their mean
   std::vector<double> items;  // one per sample; empty: `value` for all
-  CauseKind cause = CauseKind::kBase;
-  std::int64_t rule = -1;  // of CauseKind::kRule
+  MovedBy cause = MovedBy::kBase;
+  std::int64_t rule = -1;  // of MovedBy::kRule
   bool at_once = false;    // upward moves to it are not slewed
   bool moves = false;      // a controller's: its next value is not news to an operator
 };

@@ -20,7 +20,7 @@ struct Run {
   bool new_batch;
 
   [[nodiscard]] bool in_force() const { return rule.mode != RuleMode::kQuiet; }
-  [[nodiscard]] bool by_hand() const { return knob.cause == CauseKind::kOperator; }
+  [[nodiscard]] bool by_hand() const { return knob.cause == MovedBy::kOperator; }
   // True: there is a new measurement, and it is the one in `track`.
   [[nodiscard]] bool measured() {
     if (run.track < 0) return false;
@@ -175,7 +175,8 @@ void tell(const MachineState& state, std::size_t rule, const KnobAction& action,
   const std::string held = std::isnan(run.output)
                                ? "leaves " + knob + " as it is"
                                : "holds " + knob + " at " + number_text(run.output);
-  alerts.push_back({"medium", "controller:" + name + "/" + knob,
+  alerts.push_back({wire::Severity::kMedium,
+                    {wire::AlertKind::kController, name + "/" + knob},
                     name + " " + held + ": " + to_text(source) + " cannot be used at step " +
                         std::to_string(state.step.value)});
 }

@@ -11,8 +11,8 @@ SignalTrack track_of(const wire::Hello& hello, const wire::SignalDecl& signal) {
   SignalTrack track;
   track.name = track.declared = signal.name;
   track.unit = signal.unit;
-  track.runs_over_canaries = signal.items == "canary";
-  if (signal.items == "distribution" && signal.columns > 0) {
+  track.runs_over_canaries = signal.items == wire::Items::kCanary;
+  if (signal.items == wire::Items::kDistribution && signal.columns > 0) {
     track.form = TrackForm::kRows;
     track.columns = signal.columns;
   }

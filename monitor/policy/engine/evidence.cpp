@@ -21,16 +21,25 @@ std::string rounded(double value) {
   return {text.data(), end.ptr};
 }
 
-const char* state_text(const RuleState& run) {
-  if (run.mode == RuleMode::kLatched) return "latched";
-  if (run.inhibited.until.value >= 0) return "inhibited";
-  return run.mode == RuleMode::kActive ? "active" : "quiet";
+wire::RuleState state_of(const RuleState& run) {
+  if (run.mode == RuleMode::kLatched) return wire::RuleState::kLatched;
+  if (run.inhibited.until.value >= 0) return wire::RuleState::kInhibited;
+  return run.mode == RuleMode::kActive ? wire::RuleState::kActive : wire::RuleState::kQuiet;
 }
 
-std::string cause_text(const MachineState& state, const KnobState& knob) {
-  if (knob.cause == CauseKind::kOperator) return "operator:" + knob.cause_operator;
-  if (knob.cause == CauseKind::kBase) return "base";
-  return "rule:" + state.document.rules[static_cast<std::size_t>(knob.cause_rule)].name;
+std::string state_text(const RuleState& run) { return std::string(wire::text_of(state_of(run))); }
+
+wire::Cause cause_of(const MachineState& state, const KnobState& knob) {
+  switch (knob.cause) {
+    case MovedBy::kBase:
+      break;
+    case MovedBy::kOperator:
+      return {wire::CauseKind::kOperator, knob.cause_operator};
+    case MovedBy::kRule:
+      return {wire::CauseKind::kRule,
+              state.document.rules[static_cast<std::size_t>(knob.cause_rule)].name};
+  }
+  return wire::CauseKind::kBase;
 }
 
 std::string times(std::int64_t count, std::int64_t needed) {
@@ -111,7 +120,7 @@ std::vector<wire::RuleEvidence> evidence_of_rules(const MachineState& state) {
     const RuleState& run = state.rules[i];
     wire::RuleEvidence evidence;
     evidence.rule = rule.name;
-    evidence.state = state_text(run);
+    evidence.state = state_of(run);
     evidence.votes = count_votes(state, rule);
     evidence.needed = rule.needed;
     evidence.of = static_cast<std::int64_t>(rule.of.size());
@@ -127,8 +136,8 @@ std::vector<wire::KnobSetting> settings_of(const MachineState& state) {
   std::vector<wire::KnobSetting> settings;
   for (std::size_t i = 0; i < state.knobs.size(); ++i) {
     const KnobState& knob = state.knobs[i];
-    settings.push_back({state.document.knobs[i].name, knob.value, knob.items,
-                        cause_text(state, knob), knob.decision, knob.site});
+    settings.push_back({state.document.knobs[i].name, knob.value, knob.items, cause_of(state, knob),
+                        knob.decision, knob.site});
   }
   return settings;
 }
@@ -159,7 +168,7 @@ std::string change_text(const std::vector<wire::KnobSetting>& before,
     }
     if (after[i].site == before[i].site) continue;
     text += (text.empty() ? "" : ", ") + after[i].knob + " on site " +
-            (after[i].site.empty() ? "as declared" : after[i].site);
+            (after[i].site.empty() ? "as declared" : after[i].site.text());
   }
   return text;
 }

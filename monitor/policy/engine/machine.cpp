@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "monitor/policy/engine/arbiter.h"
 #include "monitor/policy/engine/controller.h"
 #include "monitor/policy/engine/evidence.h"
 #include "monitor/policy/engine/machine_state.h"
 #include "monitor/policy/engine/operator.h"
+#include "monitor/policy/engine/phase.h"
 #include "monitor/policy/engine/rule.h"
 #include "monitor/policy/engine/snapshot.h"
 #include "monitor/policy/engine/tracker.h"
@@ -86,6 +88,23 @@ std::vector<wire::RuleEvidence> Machine::rule_evidence() const {
   return evidence_of_rules(*state_);
 }
 
+std::vector<wire::RuleEvidence> Machine::rule_status() const {
+  std::vector<wire::RuleEvidence> all = evidence_of_rules(*state_);
+  for (std::size_t i = 0; i < all.size(); ++i) add_phase(*state_, i, all[i]);
+  return all;
+}
+
+std::vector<KnobRange> Machine::knob_ranges() const {
+  std::vector<KnobRange> all;
+  for (std::size_t i = 0; i < state_->knobs.size(); ++i) {
+    const KnobState& knob = state_->knobs[i];
+    const Wanted trip = tripped(*state_, i);
+    all.push_back({knob.min, knob.max, knob.limit_by, knob.protects,
+                   trip.cause == MovedBy::kRule ? trip.value : wire::kNaN});
+  }
+  return all;
+}
+
 wire::OverrideStatus Machine::override_status() const {
   wire::OverrideStatus status;
   for (std::size_t i = 0; i < state_->knobs.size(); ++i) {
@@ -104,13 +123,13 @@ wire::OverrideStatus Machine::override_status() const {
 
 std::int64_t Machine::state_version() const { return state_->version; }
 
-std::string Machine::control() const {
-  if (override_status().active) return "manual";
-  if (first_out_of(*state_) >= 0) return "tripped";
+wire::ControlBy Machine::control() const {
+  if (override_status().active) return wire::ControlBy::kManual;
+  if (first_out_of(*state_) >= 0) return wire::ControlBy::kTripped;
   for (std::size_t i = 0; i < state_->rules.size(); ++i) {
-    if (is_suppressed(*state_, i)) return "inhibited";
+    if (is_suppressed(*state_, i)) return wire::ControlBy::kInhibited;
   }
-  return "auto";
+  return wire::ControlBy::kAuto;
 }
 
 std::string Machine::first_out() const {

@@ -35,8 +35,8 @@ struct MachineState;
 
 // What becomes of a command. "logged": it takes effect when the recorded command reaches on().
 struct Verdict {
-  std::string status;  // "logged" | "conflict" | "refused"
-  std::string text;    // for a person: what happens, or why not and what to do
+  wire::Word<wire::ReplyStatus> status;  // kLogged, kConflict or kRefused
+  std::string text;                      // for a person: what happens, or why not and what to do
 };
 
 // One detector at a glance, for who looks after every event (backtest); detector_evidence() has
@@ -45,6 +45,15 @@ struct DetectorReading {
   std::int64_t n = 0;             // counted measurements
   double statistic = wire::kNaN;  // what is compared; NaN: none yet
   bool past_warmup = false;       // n > warmup
+};
+
+// What a knob may be moved to, for viewers.
+struct KnobRange {
+  double min = 0.0;
+  double max = 0.0;
+  wire::LimitBy limit_by = wire::LimitBy::kPolicy;
+  wire::Protects protects = wire::Protects::kUp;
+  double trip_value = wire::kNaN;  // what latched rules hold it at; NaN: nothing
 };
 
 class Machine {
@@ -83,12 +92,13 @@ class Machine {
   // `detector`: its place in document().detectors.
   [[nodiscard]] DetectorReading reading(std::size_t detector) const;
   [[nodiscard]] std::vector<wire::RuleEvidence> rule_evidence() const;
+  // The same with the phase of each rule: for Status, which is never recorded.
+  [[nodiscard]] std::vector<wire::RuleEvidence> rule_status() const;
+  [[nodiscard]] std::vector<KnobRange> knob_ranges() const;    // as settings()
   [[nodiscard]] wire::OverrideStatus override_status() const;  // of the first knob that has one
   // Grows by one with each decision that changed a knob, a rule's state or an override.
   [[nodiscard]] std::int64_t state_version() const;
-  // "manual": an operator forces a knob; else "tripped": a rule is latched; else "inhibited": the
-  // condition of an inhibited rule holds; else "auto".
-  [[nodiscard]] std::string control() const;
+  [[nodiscard]] wire::ControlBy control() const;
   [[nodiscard]] std::string first_out() const;  // the rule that tripped first; "": none is latched
   [[nodiscard]] const Document& document() const;
 

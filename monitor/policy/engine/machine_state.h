@@ -78,16 +78,19 @@ struct Override {
 };
 
 // On whose behalf a knob has its value. KnobSetting::cause says it in words.
-enum class CauseKind : std::uint8_t { kBase = 0, kRule = 1, kOperator = 2 };
+enum class MovedBy : std::uint8_t { kBase = 0, kRule = 1, kOperator = 2 };
 
 struct KnobState {
   double min = 0.0;  // limits: the policy's and the declared ones together
   double max = 0.0;
-  double value = 0.0;         // decided
-  double target = 0.0;        // where slewed moves go
-  std::vector<double> items;  // one per sample of the newest batch; empty: `value` for all
-  std::string site;           // where its penalty is computed; "": as the trainer declared
-  CauseKind cause = CauseKind::kBase;
+  // As declared, with each hello; not in a snapshot.
+  wire::LimitBy limit_by = wire::LimitBy::kPolicy;
+  wire::Protects protects = wire::Protects::kUp;
+  double value = 0.0;           // decided
+  double target = 0.0;          // where slewed moves go
+  std::vector<double> items;    // one per sample of the newest batch; empty: `value` for all
+  wire::Word<wire::Site> site;  // where its penalty is computed; not given: as declared
+  MovedBy cause = MovedBy::kBase;
   std::int64_t cause_rule = -1;  // kRule: index
   std::string cause_operator;    // kOperator: name
   std::int64_t decision = 0;
@@ -148,7 +151,7 @@ struct RuleState {
 
 struct IssuedRequest {
   std::int64_t id = 0;
-  std::string type;
+  wire::Word<wire::RequestType> type;
   std::int64_t rule = -1;  // that asked for it
   bool fallback = false;   // in place of a rollback that failed
   bool settled = false;    // its outcome has been seen

@@ -6,6 +6,7 @@
 #include "monitor/base/text.h"
 #include "monitor/policy/engine/arbiter.h"
 #include "monitor/policy/engine/rule.h"
+#include "monitor/run/protection.h"
 
 namespace phaseguard::policy {
 
@@ -13,7 +14,7 @@ namespace {
 
 constexpr std::int64_t kMaxExpirySteps = 1000000000000;
 
-Verdict refused(std::string text) { return {"refused", std::move(text)}; }
+Verdict refused(std::string text) { return {wire::ReplyStatus::kRefused, std::move(text)}; }
 
 template <class Spec>
 std::int64_t index_of(const std::vector<Spec>& specs, const std::string& name) {
@@ -41,10 +42,11 @@ Verdict check_version(const MachineState& state, const wire::Command& command, c
                    now + " now");
   }
   if (command.expected_version < state.steady_version || command.expected_version > state.version) {
-    return {"conflict", "expected state_version " + std::to_string(command.expected_version) +
-                            ", found " + now + ": something changed meanwhile; look again"};
+    return {wire::ReplyStatus::kConflict,
+            "expected state_version " + std::to_string(command.expected_version) + ", found " +
+                now + ": something changed meanwhile; look again"};
   }
-  return {"logged", ""};
+  return {wire::ReplyStatus::kLogged, ""};
 }
 
 std::string until(const wire::Command& command, Step now) {
@@ -52,29 +54,56 @@ std::string until(const wire::Command& command, Step now) {
   return " until step " + std::to_string(now.value + command.expires_after_steps);
 }
 
+// Where a value lies that protects less than another.
+std::string side_of(wire::Protects protects) {
+  switch (protects) {
+    case wire::Protects::kUp:
+      return "below";
+    case wire::Protects::kDown:
+      return "above";
+    case wire::Protects::kNone:
+      break;
+  }
+  return "away from";
+}
+
+const char* limits_text(wire::LimitBy limit_by) {
+  switch (limit_by) {
+    case wire::LimitBy::kPolicy:
+      return "the policy's limits";
+    case wire::LimitBy::kTrainer:
+      return "the limits that the trainer declares";
+    case wire::LimitBy::kBoth:
+      break;
+  }
+  return "the limits of the policy and of the trainer together";
+}
+
 Verdict judge_lowering(const MachineState& state, const wire::Command& command, std::size_t knob,
                        Step now) {
+  const wire::Protects protects = state.knobs[knob].protects;
   const double by_policy = automatic(state, knob).value;
-  const bool below_policy = command.value < by_policy;
+  const bool below_policy = run::is_lowering(protects, by_policy, command.value);
+  const std::string below = side_of(protects) + " the policy's " + number_text(by_policy);
   const std::string value = number_text(command.value);
   if (below_policy) {
     const Wanted trip = tripped(state, knob);
-    if (trip.cause == CauseKind::kRule && command.value < trip.value) {
+    if (trip.cause == MovedBy::kRule && run::is_lowering(protects, trip.value, command.value)) {
       const std::string& rule = state.document.rules[static_cast<std::size_t>(trip.rule)].name;
       return refused("rule:" + rule + " is latched and holds " + command.knob + " at " +
                      number_text(trip.value) + "; reset it before lowering to " + value);
     }
     if (command.reason.empty()) {
-      return refused("lowering " + command.knob + " to " + value + ", below the policy's " +
-                     number_text(by_policy) + ", needs a reason");
+      return refused("lowering " + command.knob + " to " + value + ", " + below +
+                     ", needs a reason");
     }
     if (command.expires_after_steps == 0) {
-      return refused("lowering " + command.knob + " below the policy's " + number_text(by_policy) +
+      return refused("lowering " + command.knob + " " + below +
                      " needs expires_after_steps above 0");
     }
   }
   Verdict verdict = check_version(state, command, "lowering a knob");
-  if (verdict.status != "logged") return verdict;
+  if (verdict.status != wire::ReplyStatus::kLogged) return verdict;
   verdict.text = command.knob + " is lowered to " + value + until(command, now);
   return verdict;
 }
@@ -86,17 +115,20 @@ Verdict judge_force(const MachineState& state, const wire::Command& command, Ste
   const KnobState& knob = state.knobs[at];
   if (!std::isfinite(command.value) || command.value < knob.min || command.value > knob.max) {
     return refused("expected a value of " + command.knob + " from " + number_text(knob.min) +
-                   " to " + number_text(knob.max) + ", found " + number_text(command.value));
+                   " to " + number_text(knob.max) + " (" + limits_text(knob.limit_by) +
+                   "), found " + number_text(command.value));
   }
   if (command.expires_after_steps < 0 || command.expires_after_steps > kMaxExpirySteps) {
     return refused("expected expires_after_steps from 0 (until released) to 1e12, found " +
                    std::to_string(command.expires_after_steps));
   }
-  const double in_force = std::max(knob.target, knob.value);
-  if (command.value < std::max(in_force, automatic(state, at).value)) {
+  const bool lowers = run::is_lowering(knob.protects, knob.target, command.value) ||
+                      run::is_lowering(knob.protects, knob.value, command.value) ||
+                      run::is_lowering(knob.protects, automatic(state, at).value, command.value);
+  if (lowers) {
     return judge_lowering(state, command, at, now);
   }
-  return {"logged",
+  return {wire::ReplyStatus::kLogged,
           command.knob + " is forced to " + number_text(command.value) + until(command, now)};
 }
 
@@ -107,11 +139,11 @@ Verdict judge_release(const MachineState& state, const wire::Command& command) {
   const Override& by_hand = state.knobs[at].override_;
   if (!by_hand.active) return refused("nothing to release: " + command.knob + " is not forced");
   const double automatically = automatic(state, at).value;
-  if (automatically < state.knobs[at].target) {
+  if (run::is_lowering(state.knobs[at].protects, state.knobs[at].target, automatically)) {
     Verdict verdict = check_version(state, command, "a release that lowers the knob");
-    if (verdict.status != "logged") return verdict;
+    if (verdict.status != wire::ReplyStatus::kLogged) return verdict;
   }
-  return {"logged",
+  return {wire::ReplyStatus::kLogged,
           command.knob + " goes back to the policy, which sets " + number_text(automatically)};
 }
 
@@ -124,7 +156,7 @@ Verdict judge_reset(const MachineState& state, const wire::Command& command) {
   }
   if (command.reason.empty()) return refused("resetting " + command.rule + " needs a reason");
   Verdict verdict = check_version(state, command, "resetting a latch");
-  if (verdict.status != "logged") return verdict;
+  if (verdict.status != wire::ReplyStatus::kLogged) return verdict;
   const RuleSpec& rule = state.document.rules[at];
   const std::int64_t votes = count_votes(state, rule);
   verdict.text = "the latch of " + command.rule + " is cleared";
@@ -151,7 +183,7 @@ Verdict judge_inhibit(const MachineState& state, const wire::Command& command, S
                    std::to_string(command.expires_after_steps));
   }
   Verdict verdict = check_version(state, command, "inhibiting a rule");
-  if (verdict.status != "logged") return verdict;
+  if (verdict.status != wire::ReplyStatus::kLogged) return verdict;
   verdict.text = "rule " + command.rule + " is inhibited" + until(command, now);
   return verdict;
 }
@@ -162,7 +194,7 @@ Verdict judge_allow(const MachineState& state, const wire::Command& command) {
   if (state.rules[static_cast<std::size_t>(index)].inhibited.until.value < 0) {
     return refused("nothing to allow: rule " + command.rule + " is not inhibited");
   }
-  return {"logged", "rule " + command.rule + " may fire again"};
+  return {wire::ReplyStatus::kLogged, "rule " + command.rule + " may fire again"};
 }
 
 const Verdict* answered(const MachineState& state, const std::string& id) {
@@ -177,7 +209,8 @@ std::string apply_force(MachineState& state, const wire::Command& command) {
   Override& by_hand = state.knobs[at].override_;
   by_hand.active = true;
   by_hand.value = command.value;
-  by_hand.lowering = command.value < automatic(state, at).value;
+  by_hand.lowering =
+      run::is_lowering(state.knobs[at].protects, automatic(state, at).value, command.value);
   by_hand.operator_name = command.operator_name;
   by_hand.reason = command.reason;
   by_hand.expires = command.expires_after_steps > 0
@@ -196,20 +229,26 @@ std::string apply_inhibit(MachineState& state, const wire::Command& command) {
 }
 
 std::string apply(MachineState& state, const wire::Command& command) {
-  if (command.action == "force") return apply_force(state, command);
-  if (command.action == "inhibit") return apply_inhibit(state, command);
-  if (command.action == "release") {
-    const auto at = static_cast<std::size_t>(index_of(state.document.knobs, command.knob));
-    state.knobs[at].override_ = Override{};
-    return command.operator_name + " released " + command.knob;
+  const auto action = command.action.known();
+  if (!action) return "";
+  const auto rule = static_cast<std::size_t>(index_of(state.document.rules, command.rule));
+  switch (*action) {
+    case wire::Action::kForce:
+      return apply_force(state, command);
+    case wire::Action::kInhibit:
+      return apply_inhibit(state, command);
+    case wire::Action::kRelease:
+      state.knobs[static_cast<std::size_t>(index_of(state.document.knobs, command.knob))]
+          .override_ = Override{};
+      return command.operator_name + " released " + command.knob;
+    case wire::Action::kAllow:
+      state.rules[rule].inhibited = Inhibition{};
+      return command.operator_name + " allowed " + command.rule;
+    case wire::Action::kReset:
+      reset_rule(state, rule);
+      return command.operator_name + " reset " + command.rule;
   }
-  const auto at = static_cast<std::size_t>(index_of(state.document.rules, command.rule));
-  if (command.action == "allow") {
-    state.rules[at].inhibited = Inhibition{};
-    return command.operator_name + " allowed " + command.rule;
-  }
-  reset_rule(state, at);
-  return command.operator_name + " reset " + command.rule;
+  return "";
 }
 
 }  // namespace
@@ -218,13 +257,22 @@ Verdict judge_command(const MachineState& state, const wire::Command& command, S
   if (command.id.empty()) return refused("expected an id of the command, found none");
   if (const Verdict* before = answered(state, command.id)) return *before;
   const Step at = std::max(now, state.step);
-  if (command.action == "force") return judge_force(state, command, at);
-  if (command.action == "release") return judge_release(state, command);
-  if (command.action == "reset") return judge_reset(state, command);
-  if (command.action == "inhibit") return judge_inhibit(state, command, at);
-  if (command.action == "allow") return judge_allow(state, command);
-  return refused("expected the action force, release, reset, inhibit or allow, found " +
-                 quoted(command.action, 80));
+  if (const auto action = command.action.known()) {
+    switch (*action) {
+      case wire::Action::kForce:
+        return judge_force(state, command, at);
+      case wire::Action::kRelease:
+        return judge_release(state, command);
+      case wire::Action::kReset:
+        return judge_reset(state, command);
+      case wire::Action::kInhibit:
+        return judge_inhibit(state, command, at);
+      case wire::Action::kAllow:
+        return judge_allow(state, command);
+    }
+  }
+  return refused("expected the action " + wire::list_of_words<wire::Action>(" or ") + ", found " +
+                 quoted(command.action.text(), 80));
 }
 
 std::string take_command(MachineState& state, const wire::Command& command) {
@@ -232,7 +280,7 @@ std::string take_command(MachineState& state, const wire::Command& command) {
   const Verdict verdict = judge_command(state, command, state.step);
   state.commands.push_back({command.id, verdict});
   if (state.commands.size() > kMaxCommands) state.commands.erase(state.commands.begin());
-  if (verdict.status != "logged") return "";
+  if (verdict.status != wire::ReplyStatus::kLogged) return "";
   const std::string why = command.reason.empty() ? "" : ": " + quoted(command.reason);
   return apply(state, command) + why;
 }

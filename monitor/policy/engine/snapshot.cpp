@@ -111,6 +111,12 @@ void visit(A& a, std::string& text) {
   a.word(size);
   a.bytes(text, size);
 }
+template <class A, class E>
+void visit(A& a, wire::Word<E>& word) {
+  std::string text = word.text();
+  visit(a, text);
+  if constexpr (A::kReads) word = wire::Word<E>::from(std::move(text));
+}
 template <class A, class T>
 void visit(A& a, std::vector<T>& list);
 template <class A>
@@ -299,7 +305,7 @@ bool has_sound_causes(const MachineState& state) {
   };
   return std::all_of(state.knobs.begin(), state.knobs.end(),
                      [&](const KnobState& knob) {
-                       return knob.cause != CauseKind::kRule || is_rule(knob.cause_rule);
+                       return knob.cause != MovedBy::kRule || is_rule(knob.cause_rule);
                      }) &&
          std::all_of(state.requests.begin(), state.requests.end(),
                      [&](const IssuedRequest& request) { return is_rule(request.rule); });

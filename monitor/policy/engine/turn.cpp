@@ -10,17 +10,13 @@
 #include "monitor/policy/engine/operator.h"
 #include "monitor/policy/engine/rule.h"
 #include "monitor/policy/engine/tracker.h"
+#include "monitor/run/protection.h"
 
 namespace phaseguard::policy {
 
 namespace {
 
 constexpr std::int64_t kMaxStep = 1000000000000000;  // beyond it a step is a fault of the sender
-
-int rank_of(const std::string& severity) {
-  const std::vector<std::string> order{"", "info", "medium", "high", "critical"};
-  return static_cast<int>(std::find(order.begin(), order.end(), severity) - order.begin());
-}
 
 void append(std::string& text, const std::string& more) {
   text += (text.empty() ? "" : "; ") + more;
@@ -49,7 +45,7 @@ class Turn {
   void restart(Step start, bool new_attempt);
   void settle(bool everything);
   void fire(std::size_t rule);
-  void ask_for(std::size_t rule, const std::string& type, const std::string& why);
+  void ask_for(std::size_t rule, wire::RequestType type, const std::string& why);
   bool may_roll_back(std::size_t rule);
   void take_outcome(const wire::RequestOutcome& outcome);
   void report_faults(const std::vector<std::string>& faulty);
@@ -124,22 +120,24 @@ void Turn::take_outcome(const wire::RequestOutcome& outcome) {
                    [&](const IssuedRequest& r) { return r.id == outcome.id && !r.settled; });
   if (issued == state_.requests.end()) return;
   issued->settled = true;
-  if (outcome.status == "done") return;
-  const std::string text = issued->type + " " + outcome.status + ": " + outcome.detail;
-  alerts_.push_back({"high", "request:" + issued->type, text});
+  if (outcome.status == wire::Outcome::kDone) return;
+  const std::string text =
+      issued->type.text() + " " + outcome.status.text() + ": " + outcome.detail;
+  alerts_.push_back(
+      {wire::Severity::kHigh, {wire::AlertKind::kRequest, issued->type.text()}, text});
   append(summary_, text);
-  if (issued->type != "rollback" || issued->fallback) return;
+  if (issued->type != wire::RequestType::kRollback || issued->fallback) return;
   const auto rule = static_cast<std::size_t>(issued->rule);
   switch (state_.document.rules[rule].rollback.without_snapshot) {
     case WithoutSnapshot::kReference:
-      ask_for(rule, "rollback", text);
+      ask_for(rule, wire::RequestType::kRollback, text);
       requests_.back().before_step = Step{-1};
       break;
     case WithoutSnapshot::kPause:
-      ask_for(rule, "pause", text);
+      ask_for(rule, wire::RequestType::kPause, text);
       break;
     case WithoutSnapshot::kStop:
-      ask_for(rule, "stop", text);
+      ask_for(rule, wire::RequestType::kStop, text);
       break;
     case WithoutSnapshot::kNothing:
       return;
@@ -151,7 +149,7 @@ void Turn::operator()(const wire::Goodbye& goodbye) {
   if (!is_current()) return;
   closing_ = true;
   append(summary_, "run ended at step " + std::to_string(header_.step.value) + " (" +
-                       goodbye.reason + "): " + closing_text(state_));
+                       goodbye.reason.text() + "): " + closing_text(state_));
 }
 
 void Turn::operator()(const wire::Command& command) {
@@ -166,7 +164,7 @@ void Turn::report_faults(const std::vector<std::string>& faulty) {
   for (const std::string& signal : faulty) {
     const std::string text = signal + " was bad or missing " + std::to_string(kFaultsToAlarm) +
                              " times in a row, up to step " + std::to_string(header_.step.value);
-    alerts_.push_back({"high", "signal:" + signal, text});
+    alerts_.push_back({wire::Severity::kHigh, {wire::AlertKind::kSignal, signal}, text});
     append(summary_, text);
   }
 }
@@ -199,13 +197,13 @@ void Turn::settle(bool everything) {
   moves_ = move_knobs(state_, state_.step, state_.decisions + 1, before_);
 }
 
-void Turn::ask_for(std::size_t rule, const std::string& type, const std::string& why) {
+void Turn::ask_for(std::size_t rule, wire::RequestType type, const std::string& why) {
   wire::Request request;
   request.id = static_cast<std::int64_t>(state_.requests.size()) + 1;
   request.type = type;
   request.reason = why;
   request.decision = state_.decisions + 1;
-  if (type == "rollback") request.before_step = newest_quiet_step(state_, rule);
+  if (type == wire::RequestType::kRollback) request.before_step = newest_quiet_step(state_, rule);
   state_.requests.push_back({request.id, type, static_cast<std::int64_t>(rule), false, false});
   requests_.push_back(std::move(request));
 }
@@ -228,7 +226,7 @@ bool Turn::may_roll_back(std::size_t index) {
     return true;
   }
   const std::string text = rule.name + " asks for no rollback: " + why;
-  alerts_.push_back({"medium", "rule:" + rule.name, text});
+  alerts_.push_back({wire::Severity::kMedium, {wire::AlertKind::kRule, rule.name}, text});
   append(summary_, text);
   return false;
 }
@@ -238,17 +236,17 @@ void Turn::fire(std::size_t index) {
   const std::string text = firing_text(state_, index);
   append(summary_, text);
   start_controllers(state_, index);
-  for (const std::string& type : rule.requests) {
-    if (type != "rollback" || may_roll_back(index)) ask_for(index, type, text);
+  for (const wire::RequestType type : rule.requests) {
+    if (type != wire::RequestType::kRollback || may_roll_back(index)) ask_for(index, type, text);
   }
-  if (rule.alert.empty()) return;
-  wire::Alert alert{rule.alert, "rule:" + rule.name, text};
+  if (!rule.alert) return;
+  wire::Alert alert{*rule.alert, {wire::AlertKind::kRule, rule.name}, text};
   const std::int64_t first = first_out_of(state_);
   if (rule.latch && first != static_cast<std::int64_t>(index)) {
     // A follower of an earlier trip does not alarm as if it were news, unless it is graver.
     const RuleSpec& first_out = state_.document.rules[static_cast<std::size_t>(first)];
     alert.text += " (after " + first_out.name + ", which tripped first)";
-    if (rank_of(rule.alert) <= rank_of(first_out.alert)) alert.severity = "info";
+    if (rule.alert <= first_out.alert) alert.severity = wire::Severity::kInfo;
   }
   alerts_.push_back(std::move(alert));
 }
@@ -270,8 +268,8 @@ std::optional<wire::Decision> Turn::decision() {
   decision.rules = evidence_of_rules(state_);
   std::string effects = change_text(decision.before, decision.knobs);
   for (const wire::Request& request : requests_) {
-    effects += (effects.empty() ? "" : ", ") + request.type;
-    if (request.type == "rollback") {
+    effects += (effects.empty() ? "" : ", ") + request.type.text();
+    if (request.type == wire::RequestType::kRollback) {
       effects += request.before_step.value < 0
                      ? " to the oldest snapshot"
                      : " to step " + std::to_string(request.before_step.value);
@@ -292,12 +290,19 @@ std::optional<wire::Decision> Turn::decision() {
 void declare_limits(MachineState& state, const wire::Hello& hello) {
   for (std::size_t i = 0; i < state.knobs.size(); ++i) {
     const KnobSpec& spec = state.document.knobs[i];
-    state.knobs[i].min = spec.min;
-    state.knobs[i].max = spec.max;
+    KnobState& knob = state.knobs[i];
+    knob.min = spec.min;
+    knob.max = spec.max;
     for (const wire::KnobDecl& declared : hello.knobs) {
       if (declared.name != spec.name) continue;
-      state.knobs[i].min = std::max(spec.min, declared.min);
-      state.knobs[i].max = std::min(spec.max, declared.max);
+      knob.min = std::max(spec.min, declared.min);
+      knob.max = std::min(spec.max, declared.max);
+      const bool by_policy = knob.min == spec.min && knob.max == spec.max;
+      const bool by_trainer = knob.min == declared.min && knob.max == declared.max;
+      knob.limit_by = by_policy    ? wire::LimitBy::kPolicy
+                      : by_trainer ? wire::LimitBy::kTrainer
+                                   : wire::LimitBy::kBoth;
+      knob.protects = run::protects_of(declared.protects);
     }
   }
 }

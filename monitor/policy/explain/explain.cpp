@@ -17,6 +17,11 @@ std::string explain_knob(const KnobSpec& knob) {
     out += " It changes by at most " + number_text(*knob.slew_per_step) +
            " a step, except upward on a trip or an operator's command.";
   }
+  if (knob.protects && *knob.protects == wire::Protects::kDown) {
+    out += " It protects by going down: a smaller value counts as a raise.";
+  } else if (knob.protects && *knob.protects == wire::Protects::kNone) {
+    out += " No direction of it protects: every change counts as a lowering.";
+  }
   if (knob.substitute) {
     out += " It is set to " + number_text(*knob.substitute) + " when the link is lost.";
   }
@@ -41,18 +46,23 @@ std::vector<std::string> precedence_of(const Document& document) {
   return out;
 }
 
-std::string loss_text(const std::string& loss) {
-  if (loss == "local") {
-    return "When the link to the daemon is lost, the trainer's own copy of this policy goes on "
-           "deciding; what is in force is never lowered by the loss.";
+std::string loss_text(wire::OnLoss loss) {
+  const std::string lost = "When the link to the daemon is lost, ";
+  switch (loss) {
+    case wire::OnLoss::kLocal:
+      return lost +
+             "the trainer's own copy of this policy goes on deciding; what is in force is never "
+             "lowered by the loss.";
+    case wire::OnLoss::kHold:
+      return lost + "knobs keep their values.";
+    case wire::OnLoss::kSubstitute:
+      return lost + "knobs take their substitute values where those are higher.";
+    case wire::OnLoss::kPause:
+      return lost + "training is paused.";
+    case wire::OnLoss::kStop:
+      return lost + "training is stopped.";
   }
-  if (loss == "hold") return "When the link to the daemon is lost, knobs keep their values.";
-  if (loss == "substitute") {
-    return "When the link to the daemon is lost, knobs take their substitute values where those "
-           "are higher.";
-  }
-  return "When the link to the daemon is lost, training is " +
-         std::string(loss == "pause" ? "paused." : "stopped.");
+  return "";
 }
 
 std::vector<std::string> failures_of(const Document& document) {
@@ -142,34 +152,33 @@ std::string list_text(const std::vector<std::string>& items, const char* title, 
 }
 
 // What of a source is not yet declared.
-void declare(wire::Hello& hello, const std::string& name, const std::string& items,
+void declare(wire::Hello& hello, const std::string& name, wire::Word<wire::Items> items,
              std::int64_t cadence) {
   if (name.empty()) return;
   std::string plain = name;
-  std::string kind = items;
   if (plain.size() > 2 && plain.compare(plain.size() - 2, 2, "/*") == 0) {
     plain.resize(plain.size() - 2);
-    kind = "canary";
+    items = wire::Items::kCanary;
   }
   for (wire::SignalDecl& other : hello.signals) {
     if (other.name != plain) continue;
-    if (other.items.empty()) other.items = kind;
+    if (other.items.empty()) other.items = items;
     return;
   }
   wire::SignalDecl signal;
   signal.name = plain;
   signal.unit = "1";
-  signal.items = kind;
-  signal.columns = kind == "distribution" ? 2 : 0;
+  signal.items = items;
+  signal.columns = items == wire::Items::kDistribution ? 2 : 0;
   signal.every_steps = cadence;
   hello.signals.push_back(std::move(signal));
 }
 
-void declare(wire::Hello& hello, const SourceSpec& source, const std::string& items,
+void declare(wire::Hello& hello, const SourceSpec& source, wire::Word<wire::Items> items,
              std::int64_t cadence) {
   declare(hello, source.signal, items, cadence);
-  declare(hello, source.minus, "", cadence);
-  declare(hello, source.over, "", cadence);
+  declare(hello, source.minus, {}, cadence);
+  declare(hello, source.over, {}, cadence);
 }
 
 }  // namespace
@@ -179,7 +188,8 @@ wire::Hello assumed_declaration(const Document& document, std::int64_t cadence) 
   hello.session = "assumed";
   hello.cadence_steps = cadence;
   hello.canary_ids = {"c01", "c02"};
-  hello.requests = {"checkpoint", "rollback", "pause", "stop"};
+  hello.requests = {wire::RequestType::kCheckpoint, wire::RequestType::kRollback,
+                    wire::RequestType::kPause, wire::RequestType::kStop};
   for (const KnobSpec& knob : document.knobs) {
     wire::KnobDecl declared;
     declared.name = knob.name;
@@ -192,7 +202,9 @@ wire::Hello assumed_declaration(const Document& document, std::int64_t cadence) 
   }
   for (const DetectorSpec& detector : document.detectors) {
     const bool rows = std::holds_alternative<WindowJsLaw>(detector.law);
-    declare(hello, detector.source, rows ? "distribution" : "", cadence);
+    declare(hello, detector.source,
+            rows ? wire::Word<wire::Items>(wire::Items::kDistribution) : wire::Word<wire::Items>(),
+            cadence);
     for (wire::SignalDecl& signal : hello.signals) {
       if (signal.name == detector.source.signal) signal.variant = detector.variant;
     }
@@ -202,7 +214,9 @@ wire::Hello assumed_declaration(const Document& document, std::int64_t cadence) 
       const SourceSpec* source = source_of(action.controller);
       if (source == nullptr) continue;
       const bool samples = std::holds_alternative<PerSampleController>(action.controller);
-      declare(hello, *source, samples ? "sample" : "", cadence);
+      declare(hello, *source,
+              samples ? wire::Word<wire::Items>(wire::Items::kSample) : wire::Word<wire::Items>(),
+              cadence);
     }
     for (const SiteAction& action : rule.sites)
       hello.knobs[action.knob].sites.push_back(action.site);

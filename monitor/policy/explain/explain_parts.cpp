@@ -218,6 +218,20 @@ std::string rollback_text(const RuleSpec& rule) {
   return out + "if it cannot: " + without_snapshot_text(rule.rollback.without_snapshot) + ")";
 }
 
+std::string request_text(const RuleSpec& rule, wire::RequestType request) {
+  switch (request) {
+    case wire::RequestType::kRollback:
+      return rollback_text(rule);
+    case wire::RequestType::kCheckpoint:
+      return "asks the trainer for a checkpoint";
+    case wire::RequestType::kPause:
+      return "asks the trainer to pause";
+    case wire::RequestType::kStop:
+      return "asks the trainer to stop";
+  }
+  return "";
+}
+
 std::string effects(const Document& document, const RuleSpec& rule) {
   std::vector<std::string> out;
   for (const KnobAction& action : rule.sets) {
@@ -225,15 +239,12 @@ std::string effects(const Document& document, const RuleSpec& rule) {
   }
   for (const SiteAction& action : rule.sites) {
     out.push_back("computes the penalty behind " + document.knobs[action.knob].name +
-                  " at the site " + action.site);
+                  " at the site " + action.site.text());
   }
-  for (const std::string& request : rule.requests) {
-    if (request == "rollback") out.push_back(rollback_text(rule));
-    if (request == "checkpoint") out.push_back("asks the trainer for a checkpoint");
-    if (request == "pause") out.push_back("asks the trainer to pause");
-    if (request == "stop") out.push_back("asks the trainer to stop");
+  for (const wire::RequestType request : rule.requests) out.push_back(request_text(rule, request));
+  if (rule.alert) {
+    out.push_back("raises an alert of severity " + std::string(wire::text_of(*rule.alert)));
   }
-  if (!rule.alert.empty()) out.push_back("raises an alert of severity " + rule.alert);
   if (out.empty()) return "It does nothing but count as a term of other rules.";
   return "It " + list(out) + ".";
 }

@@ -6,6 +6,7 @@
 #include "monitor/base/text.h"
 #include "monitor/policy/document.h"
 #include "monitor/policy/fit/fit_parts.h"
+#include "monitor/run/protection.h"
 
 namespace phaseguard::policy {
 
@@ -62,6 +63,13 @@ void Fit::check_knob(std::size_t index) {
   const std::string where = "[knob." + spec.name + "]";
   check(spec.place, where + " base", spec.base);
   if (spec.substitute) check(spec.place, where + " substitute", *spec.substitute);
+  const wire::Protects protects = run::protects_of(declared->protects);
+  if (spec.protects && *spec.protects != protects) {
+    add(Severity::kError, spec.place,
+        where + " protects = \"" + std::string(wire::text_of(*spec.protects)) +
+            "\", and the trainer declares that " + spec.name + " protects \"" +
+            std::string(wire::text_of(protects)) + "\"; one of the two is wrong");
+  }
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ void DetectorFit::check_variant() const {
 
 // window_js and distributions go together; level and the others want numbers.
 void DetectorFit::check_shape() const {
-  const bool distributions = fit.items == "distribution";
+  const bool distributions = fit.items == wire::Items::kDistribution;
   const bool wants = std::holds_alternative<WindowJsLaw>(spec.law);
   if (wants && !distributions) {
     add(Severity::kError, ": window_js compares distributions; " + source +

@@ -5,6 +5,7 @@
 #include "monitor/base/text.h"
 #include "monitor/policy/fit/fit_parts.h"
 #include "monitor/policy/source.h"
+#include "monitor/run/protection.h"
 
 namespace phaseguard::policy {
 
@@ -20,6 +21,13 @@ std::string or_none(const Words& words) {
 
 bool holds(const Words& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+template <class E>
+Words texts_of(const std::vector<wire::Word<E>>& words) {
+  Words texts;
+  for (const wire::Word<E>& word : words) texts.push_back(word.text());
+  return texts;
 }
 
 struct RuleFit {
@@ -40,24 +48,29 @@ struct RuleFit {
   }
   void check_requests() const;
   void check_reach(const KnobAction& action, const wire::KnobDecl& knob) const;
+  void check_side(const KnobAction& action, const wire::KnobDecl& knob, const Reach& reach) const;
   void check_input(const KnobAction& action, const wire::KnobDecl& knob) const;
   void check_scale(const KnobAction& action, const std::string& where, const SourceFit& fit) const;
   void check_site(const SiteAction& action, const wire::KnobDecl& knob) const;
 };
 
 void RuleFit::check_requests() const {
-  for (const std::string& request : rule.requests) {
-    if (holds(hello.requests, request)) continue;
+  const Words can = texts_of(hello.requests);
+  for (const wire::RequestType type : rule.requests) {
+    const std::string request(wire::text_of(type));
+    if (holds(can, request)) continue;
     add(Severity::kError, rule.place,
-        " requests \"" + request +
-            "\", which the trainer cannot do (it can: " + or_none(hello.requests) + ")");
+        " requests \"" + request + "\", which the trainer cannot do (it can: " + or_none(can) +
+            ")");
   }
   const WithoutSnapshot instead = rule.rollback.without_snapshot;
   const bool asks = instead == WithoutSnapshot::kPause || instead == WithoutSnapshot::kStop;
-  if (holds(rule.requests, "rollback") && asks && !holds(hello.requests, name_of(instead))) {
+  const bool rolls_back = std::find(rule.requests.begin(), rule.requests.end(),
+                                    wire::RequestType::kRollback) != rule.requests.end();
+  if (rolls_back && asks && !holds(can, name_of(instead))) {
     add(Severity::kError, rule.place,
         std::string(" falls back to \"") + name_of(instead) +
-            "\", which the trainer cannot do (it can: " + or_none(hello.requests) + ")");
+            "\", which the trainer cannot do (it can: " + or_none(can) + ")");
   }
 }
 
@@ -72,6 +85,19 @@ void RuleFit::check_reach(const KnobAction& action, const wire::KnobDecl& knob) 
             " to " + number_text(knob.max));
     return;
   }
+  check_side(action, knob, reach);
+}
+
+// A rule that moves a knob away from its protecting side lowers what it is there to raise. Of a
+// knob that protects upwards that has always been a policy's own affair.
+void RuleFit::check_side(const KnobAction& action, const wire::KnobDecl& knob,
+                         const Reach& reach) const {
+  const double base = document.knobs[action.knob].base;
+  if (run::protects_of(knob.protects) != wire::Protects::kDown || reach.max <= base) return;
+  add(Severity::kError, action.place,
+      " set." + knob.name + " reaching " + number_text(reach.max) +
+          " lowers it: the trainer declares that " + knob.name +
+          " protects \"down\", and its base is " + number_text(base));
 }
 
 // Laws of a risk read one scale; a signal of another would be BAD for ever.
@@ -104,12 +130,12 @@ void RuleFit::check_input(const KnobAction& action, const wire::KnobDecl& knob) 
     add(Severity::kError, action.place, where + ": " + fit.error().message);
     return;
   }
-  if (fit->items == "distribution") {
+  if (fit->items == wire::Items::kDistribution) {
     add(Severity::kError, action.place, where + " carries distributions, not a number");
     return;
   }
   if (std::holds_alternative<PerSampleController>(action.controller)) {
-    if (fit->items != "sample") {
+    if (fit->items != wire::Items::kSample) {
       add(Severity::kError, action.place,
           where + " needs a signal declared with items = \"sample\"");
     }
@@ -123,11 +149,12 @@ void RuleFit::check_input(const KnobAction& action, const wire::KnobDecl& knob) 
 }
 
 void RuleFit::check_site(const SiteAction& action, const wire::KnobDecl& knob) const {
-  if (holds(knob.sites, action.site)) return;
-  const std::string near = nearest(action.site, knob.sites);
+  const Words sites = texts_of(knob.sites);
+  if (holds(sites, action.site.text())) return;
+  const std::string near = nearest(action.site.text(), sites);
   add(Severity::kError, action.place,
-      " moves " + knob.name + " to the site " + quoted(action.site, 60) +
-          ", which the trainer did not declare (declared: " + or_none(knob.sites) + ")" +
+      " moves " + knob.name + " to the site " + quoted(action.site.text(), 60) +
+          ", which the trainer did not declare (declared: " + or_none(sites) + ")" +
           (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
 }
 

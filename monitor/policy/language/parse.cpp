@@ -52,7 +52,7 @@ std::optional<std::int64_t> intervals(const std::string& text) {
 void check_substitute(const TableReader& on, const Document& document) {
   const bool any = std::any_of(document.knobs.begin(), document.knobs.end(),
                                [](const KnobSpec& knob) { return knob.substitute.has_value(); });
-  if (document.link_loss == "substitute" && !any) {
+  if (document.link_loss == wire::OnLoss::kSubstitute && !any) {
     on.error(on.place_of_key("link_loss"),
              "link_loss = \"substitute\" needs the value to put in: no [knob.NAME] has "
              "\"substitute\"; add substitute = a number there");
@@ -96,8 +96,7 @@ void parse_on(const toml::table& root, Document& document, std::vector<Diagnosti
                    quoted(*after, 60));
     }
   }
-  if (const auto loss =
-          on.choice("link_loss", false, {"local", "hold", "substitute", "pause", "stop"})) {
+  if (const auto loss = on.word<wire::OnLoss>("link_loss")) {
     document.link_loss = *loss;
   }
   check_substitute(on, document);

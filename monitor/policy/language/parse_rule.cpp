@@ -51,6 +51,9 @@ struct RuleReader {
   void warn() const;
 
   [[nodiscard]] bool has(const char* key) const { return reader.find(key) != nullptr; }
+  [[nodiscard]] bool asks_for(wire::RequestType type) const {
+    return std::find(rule.requests.begin(), rule.requests.end(), type) != rule.requests.end();
+  }
 };
 
 std::optional<Term> RuleReader::find_term(const std::string& name, Place place) const {
@@ -242,21 +245,22 @@ void RuleReader::parse_sites() {
                                                 kind_text(value));
       continue;
     }
-    rule.sites.push_back({*index, site, sites.place_of_key(knob)});
+    rule.sites.push_back({*index, wire::Word<wire::Site>::from(site), sites.place_of_key(knob)});
   }
 }
 
 void RuleReader::parse_requests() {
-  const Words known{"checkpoint", "rollback", "pause", "stop"};
+  const Words known = words_of<wire::RequestType>();
   for (const auto& [request, place] : reader.texts("request", true)) {
-    if (!holds(known, request)) {
+    const auto type = wire::word_of<wire::RequestType>(request);
+    if (!type) {
       reader.error(place, "\"request\" in " + reader.where() + ": expected one of \"" +
                               joined(known, "\", \"") + "\", found " + quoted(request, 60) +
                               suggestion(request, known));
-    } else if (holds(rule.requests, request)) {
+    } else if (asks_for(*type)) {
       reader.error(place, "request \"" + request + "\" is listed twice in " + reader.where());
     } else {
-      rule.requests.push_back(request);
+      rule.requests.push_back(*type);
     }
   }
 }
@@ -272,7 +276,7 @@ void RuleReader::parse_rollback() {
                                       "; to ask for one write request = \"rollback\"");
     return;
   }
-  if (!holds(rule.requests, "rollback")) {
+  if (!asks_for(wire::RequestType::kRollback)) {
     reader.error(place_of(*node), reader.where() +
                                       ": impossible combination: \"rollback\" has options for a "
                                       "request that the rule does not make; add request = "
@@ -291,7 +295,7 @@ void RuleReader::parse_rollback() {
 
 void RuleReader::warn() const {
   const bool bounded = rule.rollback.at_most > 0 || rule.rollback.every;
-  if (!rule.latch && !bounded && holds(rule.requests, "rollback")) {
+  if (!rule.latch && !bounded && asks_for(wire::RequestType::kRollback)) {
     reader.warning(reader.place_of_key("request"),
                    reader.where() +
                        " asks for a rollback each time it fires; add latch = true to "
@@ -328,7 +332,7 @@ RuleSpec parse_rule(const NamedTable& table, const Document& document, const Nam
   parts.parse_sites();
   parts.parse_requests();
   parts.parse_rollback();
-  rule.alert = reader.choice("alert", false, {"info", "medium", "high", "critical"}).value_or("");
+  rule.alert = reader.word<wire::Severity>("alert");
   parts.warn();
   return rule;
 }

@@ -9,7 +9,7 @@ namespace phaseguard::policy {
 namespace {
 
 bool acts(const RuleSpec& rule) {
-  return !rule.sets.empty() || !rule.sites.empty() || !rule.requests.empty() || !rule.alert.empty();
+  return !rule.sets.empty() || !rule.sites.empty() || !rule.requests.empty() || !!rule.alert;
 }
 
 bool is_error(const Diagnostic& d) { return d.severity == Severity::kError; }

@@ -20,7 +20,7 @@ void check_range(const TableReader& reader, const KnobSpec& knob, const std::str
 
 // Nothing when a required value is not there: the rest would be reported against made-up limits.
 std::optional<KnobSpec> parse_knob(const std::string& name, const TableReader& reader) {
-  reader.check_keys({"base", "min", "max", "slew_per_step", "substitute"});
+  reader.check_keys({"base", "min", "max", "slew_per_step", "substitute", "protects"});
   const auto base = reader.number("base", true);
   const auto max = reader.number("max", true);
   const auto min = reader.number("min", false);
@@ -34,7 +34,8 @@ std::optional<KnobSpec> parse_knob(const std::string& name, const TableReader& r
   }
   const bool min_failed = !min && reader.find("min") != nullptr;
   if (!base || !max || min_failed) return std::nullopt;
-  KnobSpec knob{name, *base, min.value_or(0.0), *max, slew, substitute, reader.place()};
+  KnobSpec knob{name, *base,      min.value_or(0.0), *max,
+                slew, substitute, reader.place(),    reader.word<wire::Protects>("protects")};
   if (knob.min > knob.max) {
     reader.error(reader.place_of_key("max"),
                  reader.where() + ": expected min <= max, found min = " + number_text(knob.min) +

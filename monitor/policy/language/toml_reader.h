@@ -31,6 +31,12 @@ using Words = std::vector<std::string>;
 [[nodiscard]] std::string kind_text(const toml::node& node);
 [[nodiscard]] std::string joined(const Words& words, std::string_view separator = ", ");
 
+// The texts of a vocabulary of the wire.
+template <class E>
+[[nodiscard]] Words words_of() {
+  return {wire::Words<E>::kTexts.begin(), wire::Words<E>::kTexts.end()};
+}
+
 struct Range {
   std::int64_t min;
   std::int64_t max;
@@ -60,6 +66,12 @@ class TableReader {
   // One of `choices`.
   [[nodiscard]] std::optional<std::string> choice(const std::string& key, bool required,
                                                   const Words& choices) const;
+  // One of the words of E.
+  template <class E>
+  [[nodiscard]] std::optional<E> word(const std::string& key) const {
+    const auto text = choice(key, false, words_of<E>());
+    return text ? wire::word_of<E>(*text) : std::nullopt;
+  }
   // A string, or an array of strings.
   [[nodiscard]] std::vector<std::pair<std::string, Place>> texts(const std::string& key,
                                                                  bool allow_single) const;

@@ -16,7 +16,7 @@ void write_run(const test::Place& place, const std::string& name, double calm, d
                std::int64_t from, const std::string& policy = test::kPolicy) {
   test::Recorder run(name, policy);
   for (std::int64_t step = 0; step <= 12; ++step) run.judge(step, step >= from ? loud : calm);
-  run.take(12, wire::Goodbye{"finished", ""});
+  run.take(12, wire::Goodbye{wire::GoodbyeReason::kFinished, ""});
   run.write(place.file(name));
 }
 
@@ -222,8 +222,8 @@ TEST_CASE("runs without a usable label are an error when nothing is left",
           "[ctl][backtest][hostile]") {
   const test::Place place;
   test::Recorder unlabelled("u", test::kPolicy);
-  std::get<wire::Hello>(unlabelled.messages.at(0).body).label = "";
-  unlabelled.take(1, wire::Goodbye{"finished", ""});
+  std::get<wire::Hello>(unlabelled.messages.at(0).body).label = {};
+  unlabelled.take(1, wire::Goodbye{wire::GoodbyeReason::kFinished, ""});
   unlabelled.write(place.file("u"));
   const std::string error = error_of(
       ctl::backtest({test::document_of(test::kPolicy)}, {"a"}, {place.file("u").string()}, {}));

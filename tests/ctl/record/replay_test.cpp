@@ -91,7 +91,7 @@ TEST_CASE("replay under the same policy decides the same", "[ctl][replay]") {
   auto replayed =
       ctl::replay(test::open_reader(place.file("bad-1")), test::document_of(test::kPolicy));
   REQUIRE(replayed.has_value());
-  REQUIRE(replayed->label == "malicious");
+  REQUIRE(replayed->label == wire::Label::kMalicious);
   REQUIRE(replayed->recorded_policy == "small");
   REQUIRE(replayed->happened_first_raise == Step{4});
   REQUIRE(replayed->would_first_raise == Step{4});

@@ -14,7 +14,7 @@ constexpr const char* kBad = "<script>alert('\"')</script>";
 
 wire::Hello hostile_hello() {
   wire::Hello hello = test::hello();
-  hello.label = kBad;
+  hello.label = wire::Word<wire::Label>::from(kBad);
   hello.model_id = hello.reference_id = hello.canary_set = hello.canary_digest = kBad;
   hello.notes = {std::string(kBad) + ": " + kBad};
   hello.knobs[0].name = kBad;
@@ -35,14 +35,15 @@ run::RunState hostile_run() {
   }
   wire::Decision fired = test::decision(1, 8, 0.0, 2.0);
   fired.before[0].knob = fired.knobs[0].knob = kBad;
-  fired.knobs[0].cause = kBad;
+  fired.knobs[0].cause = wire::Cause::from(kBad);
   fired.detectors[0].detector = kBad;
   fired.requests.emplace_back();
-  fired.requests.back().type = kBad;
+  fired.requests.back().type = wire::Word<wire::RequestType>::from(kBad);
   fired.summary = kBad;
   story.add(8, fired, 0);
   wire::Command command;
-  command.operator_name = command.action = kBad;
+  command.operator_name = kBad;
+  command.action = wire::Word<wire::Action>::from(kBad);
   story.add(8, command, 0);
   run::RunState state;
   for (const wire::Message& message : story.messages) run::fold(state, message);

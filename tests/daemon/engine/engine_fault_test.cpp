@@ -27,8 +27,8 @@ TEST_CASE("another protocol version is rejected by name", "[engine][hostile]") {
   const Effects effects = rig.deliver(Channel::kTelemetry, 1, hello);
   const auto* reject = first<wire::Reject>(effects.send);
   REQUIRE(reject);
-  CHECK(reject->code == "version");
-  CHECK(reject->reason.find("1.0") != std::string::npos);
+  CHECK(reject->code == wire::RejectCode::kVersion);
+  CHECK(reject->reason.find("1.1") != std::string::npos);
   CHECK(reject->reason.find("2.3") != std::string::npos);
   CHECK(effects.record.empty());
 }
@@ -40,7 +40,7 @@ TEST_CASE("while the record cannot be written nothing is lowered", "[engine][fau
   rig.engine.set_record_healthy(false);
   wire::Command release;
   release.id = "c2";
-  release.action = "release";
+  release.action = wire::Action::kRelease;
   release.knob = "kl";
   release.expected_version = rig.status().state_version;
   CHECK(first<wire::Reply>(rig.command(release).send)->status == "refused");
@@ -71,7 +71,7 @@ TEST_CASE("a lowering whose record failed is not asserted later", "[engine][faul
   rig.judge(5, 0.9);
   rig.judge(10, 0.9);
   wire::Applied applied;
-  applied.knobs.push_back({"kl", 2.0, 1, "rule:defend", ""});
+  applied.knobs.push_back({"kl", 2.0, 1, wire::Cause(wire::CauseKind::kRule, "defend"), {}});
   rig.deliver(Channel::kTelemetry, 1, rig.frame(applied, 11));
   rig.engine.set_record_healthy(true);
   rig.tick();
@@ -121,11 +121,11 @@ TEST_CASE("a restarted daemon keeps the run for its trainer until that is lost",
   CHECK(first<wire::Reject>(second.send)->retry);
   after.pass(10.5);
   CHECK(kinds(after.tick().record) == std::vector<std::string>{"link"});
-  CHECK(after.status().link == "lost");
+  CHECK(after.status().link == wire::LinkState::kLost);
   second = after.hello(2, other, 2);
   REQUIRE(first<wire::Welcome>(second.send));
   CHECK(first<wire::Welcome>(second.send)->epoch == 3);
-  CHECK(after.status().link == "active");
+  CHECK(after.status().link == wire::LinkState::kActive);
 }
 
 TEST_CASE("a trainer taken for crashed that comes back is taken up again", "[engine][fault]") {
@@ -137,10 +137,10 @@ TEST_CASE("a trainer taken for crashed that comes back is taken up again", "[eng
   Effects effects = rig.tick();
   CHECK(kinds(effects.record) == std::vector<std::string>{"link"});
   CHECK(effects.needs_sync);
-  CHECK(rig.status().link == "ended");
+  CHECK(rig.status().link == wire::LinkState::kEnded);
   CHECK(kinds(rig.judge(25, 0.1).record) == std::vector<std::string>{"link", "batch"});
-  CHECK(rig.status().link == "active");
-  CHECK(rig.status().control == "tripped");
+  CHECK(rig.status().link == wire::LinkState::kActive);
+  CHECK(rig.status().control == wire::ControlBy::kTripped);
 }
 
 TEST_CASE("a connection that sends a hundred damaged frames is not read any more",
@@ -184,7 +184,7 @@ TEST_CASE("a restarted daemon is where it was: latch, override, version, acknowl
   CHECK(now.state_version == then.state_version);
   CHECK(now.knobs[0].decided == 3.0);
   CHECK(now.knobs[0].cause == then.knobs[0].cause);
-  CHECK(now.rules[0].state == "latched");
+  CHECK(now.rules[0].state == wire::RuleState::kLatched);
   CHECK(now.epoch == then.epoch + 1);
   CHECK(kinds(effects.record) == std::vector<std::string>{"link"});
 
@@ -213,7 +213,8 @@ TEST_CASE("a connection that never said hello changes nothing", "[engine][hostil
 TEST_CASE("damaged frames change counters alone", "[engine][hostile]") {
   Rig rig;
   rig.trip();
-  const std::string good = wire::encode(rig.frame(wire::Goodbye{"finished", ""}, 10));
+  const std::string good =
+      wire::encode(rig.frame(wire::Goodbye{wire::GoodbyeReason::kFinished, ""}, 10));
   const std::int64_t version = rig.status().state_version;
   std::mt19937_64 random(7);
   for (int i = 0; i < 2000; ++i) {

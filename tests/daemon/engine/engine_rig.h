@@ -9,6 +9,7 @@
 #include "monitor/daemon/engine/engine.h"
 #include "monitor/wire/codec.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::daemon {
 
@@ -57,7 +58,7 @@ inline wire::Hello declaration() {
   judge.max = 1.0;
   judge.every_steps = 5;
   hello.signals = {judge};
-  hello.requests = {"rollback"};
+  hello.requests = {wire::RequestType::kRollback};
   return hello;
 }
 
@@ -180,7 +181,7 @@ struct Rig {
 inline wire::Command force(const std::string& id, double value) {
   wire::Command command;
   command.id = id;
-  command.action = "force";
+  command.action = wire::Action::kForce;
   command.operator_name = "ann";
   command.knob = "kl";
   command.value = value;

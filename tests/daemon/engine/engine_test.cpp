@@ -32,7 +32,7 @@ TEST_CASE("a policy that does not fit the declaration is refused at the handshak
   const Effects effects = rig.hello(1, declared);
   const auto* reject = first<wire::Reject>(effects.send);
   REQUIRE(reject);
-  CHECK(reject->code == "policy");
+  CHECK(reject->code == wire::RejectCode::kPolicy);
   CHECK(reject->reason.find("judge/score") != std::string::npos);
   CHECK(effects.record.empty());
 }
@@ -79,14 +79,14 @@ TEST_CASE("the decision is recorded before the control that carries it", "[engin
   const auto* control = first<wire::Control>(effects.send);
   REQUIRE(control);
   CHECK(control->knobs[0].value == 2.0);
-  CHECK(control->knobs[0].cause == "rule:defend");
+  CHECK(control->knobs[0].cause == wire::Cause(wire::CauseKind::kRule, "defend"));
   CHECK(control->ack == Seq{rig.seq});
   const auto* request = first<wire::Request>(effects.send);
   REQUIRE(request);
-  CHECK(request->type == "rollback");
+  CHECK(request->type == wire::RequestType::kRollback);
   CHECK(request->before_step == Step{0});
   CHECK(request->epoch == 1);
-  CHECK(rig.status().control == "tripped");
+  CHECK(rig.status().control == wire::ControlBy::kTripped);
 }
 
 TEST_CASE("a reload changes nothing of a run: streaks, latches, its policy", "[engine]") {
@@ -105,7 +105,7 @@ TEST_CASE("a reload changes nothing of a run: streaks, latches, its policy", "[e
       reloaded.judge(step, value);
     }
     reload();
-    CHECK(reloaded.status().control == "tripped");
+    CHECK(reloaded.status().control == wire::ControlBy::kTripped);
     CHECK(reloaded.status().policy_digest == kept.status().policy_digest);
     REQUIRE(reloaded.record.size() == kept.record.size());
     for (std::size_t i = 0; i < kept.record.size(); ++i) {
@@ -162,7 +162,7 @@ TEST_CASE("an operator forces up at once and once", "[engine]") {
 
   wire::Command release;
   release.id = "c2";
-  release.action = "release";
+  release.action = wire::Action::kRelease;
   release.knob = "kl";
   release.expected_version = 99;
   effects = rig.command(release);
@@ -179,7 +179,7 @@ TEST_CASE("in a long run the engine goes on knowing what it needs", "[engine]") 
   Rig rig;
   rig.trip();
   wire::Applied applied;
-  applied.knobs.push_back({"kl", 2.0, 1, "rule:defend", ""});
+  applied.knobs.push_back({"kl", 2.0, 1, wire::Cause(wire::CauseKind::kRule, "defend"), {}});
   rig.deliver(Channel::kTelemetry, 1, rig.frame(applied, 11));
   for (std::int64_t step = 12; step < 2200; ++step) rig.judge(step, 0.25);
   applied.requests.clear();
@@ -189,13 +189,14 @@ TEST_CASE("in a long run the engine goes on knowing what it needs", "[engine]") 
   CHECK(status.knobs[0].confirmed);
   REQUIRE(status.signals.size() == 1);
   CHECK(status.signals[0].value == 0.25);
-  CHECK(status.rules[0].state == "latched");
+  CHECK(status.rules[0].state == wire::RuleState::kLatched);
 }
 
 TEST_CASE("a run that ended long ago is left to its file, and taken up again from it", "[engine]") {
   Rig rig;
   rig.trip();
-  rig.deliver(Channel::kTelemetry, 1, rig.frame(wire::Goodbye{"finished", ""}, 100));
+  rig.deliver(Channel::kTelemetry, 1,
+              rig.frame(wire::Goodbye{wire::GoodbyeReason::kFinished, ""}, 100));
   rig.tick();
   CHECK(rig.engine.statuses(rig.now).size() == 1);
   rig.pass(601.0);
@@ -204,7 +205,7 @@ TEST_CASE("a run that ended long ago is left to its file, and taken up again fro
   Effects effects;
   REQUIRE(rig.engine.restore(rig.run, record_of(rig.record), effects, rig.now));
   CHECK(effects.record.empty());
-  CHECK(rig.status().rules[0].state == "latched");
+  CHECK(rig.status().rules[0].state == wire::RuleState::kLatched);
 }
 
 TEST_CASE("the full state is asserted again every second, a request until its outcome",
@@ -219,8 +220,9 @@ TEST_CASE("the full state is asserted again every second, a request until its ou
   const std::int64_t id = first<wire::Request>(effects.send)->id;
 
   wire::Applied applied;
-  applied.knobs.push_back({"kl", 2.0, 1, "rule:defend", ""});
-  applied.requests.push_back({id, "done", "restored the snapshot of step 0", Step{0}});
+  applied.knobs.push_back({"kl", 2.0, 1, wire::Cause(wire::CauseKind::kRule, "defend"), {}});
+  applied.requests.push_back(
+      {id, wire::Outcome::kDone, "restored the snapshot of step 0", Step{0}});
   applied.segment = 1;
   rig.deliver(Channel::kTelemetry, 1, rig.frame(applied, 0));
   CHECK(rig.status().knobs[0].confirmed);
@@ -238,7 +240,7 @@ TEST_CASE("a value that the trainer does not apply raises an alarm", "[engine]")
   rig.pass(5.1);
   const std::vector<wire::Alert> alerts = rig.status().alerts;
   CHECK(std::any_of(alerts.begin(), alerts.end(), [](const auto& a) {
-    return a.source == "knob:kl" && a.severity == "critical";
+    return a.source == "knob:kl" && a.severity == wire::Severity::kCritical;
   }));
 }
 
@@ -247,26 +249,26 @@ TEST_CASE("a silent trainer is lost once and comes back once", "[engine]") {
   rig.hello();
   rig.pass(2.5);
   rig.tick();
-  CHECK(rig.status().link == "silent");
+  CHECK(rig.status().link == wire::LinkState::kSilent);
   rig.pass(8.0);
   CHECK(kinds(rig.tick().record) == std::vector<std::string>{"link"});
   rig.pass(1.0);
   CHECK(rig.tick().record.empty());
-  CHECK(rig.status().link == "lost");
+  CHECK(rig.status().link == wire::LinkState::kLost);
   CHECK(kinds(rig.judge(5, 0.1).record) == std::vector<std::string>{"link", "batch"});
-  CHECK(rig.status().link == "active");
+  CHECK(rig.status().link == wire::LinkState::kActive);
 }
 
 TEST_CASE("goodbye ends the run with the final evidence and an acknowledgement", "[engine]") {
   Rig rig;
   rig.hello();
   rig.judge(5, 0.1);
-  const Effects effects =
-      rig.deliver(Channel::kTelemetry, 1, rig.frame(wire::Goodbye{"finished", ""}, 100));
+  const Effects effects = rig.deliver(
+      Channel::kTelemetry, 1, rig.frame(wire::Goodbye{wire::GoodbyeReason::kFinished, ""}, 100));
   CHECK(kinds(effects.record) == std::vector<std::string>{"goodbye", "decision", "link"});
   REQUIRE(first<wire::Control>(effects.send));
   CHECK(first<wire::Control>(effects.send)->ack == Seq{rig.seq});
-  CHECK(rig.status().link == "ended");
+  CHECK(rig.status().link == wire::LinkState::kEnded);
 }
 
 TEST_CASE("patterns choose a run's policy", "[engine]") {

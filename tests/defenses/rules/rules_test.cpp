@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 #include "trainer-hook/defenses/data/interleave.h"
 #include "trainer-hook/defenses/data/prompts.h"
 #include "trainer-hook/defenses/data/weighting.h"

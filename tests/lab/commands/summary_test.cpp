@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::lab {
 namespace {
@@ -17,7 +18,7 @@ TEST_CASE("a summary comes back as it was written", "[lab]") {
   RunSummary run;
   run.title = "malicious, defended";
   run.defended = true;
-  run.cause = "rule:defend";
+  run.cause = wire::Cause(wire::CauseKind::kRule, "defend");
   run.fired_step = 10;
   run.rollback_step = 10;
   run.restored_step = 0;

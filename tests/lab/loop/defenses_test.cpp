@@ -6,6 +6,7 @@
 
 #include "tests/support/catch.h"
 #include "tests/support/source_dir.h"
+#include "tests/support/words.h"
 #include "trainer-hook/lab/loop/finetune.h"
 #include "trainer-hook/lab/model/blas.h"
 
@@ -189,12 +190,12 @@ TEST_CASE("each defense declares a knob that the daemon can move, beside the KL'
 TEST_CASE("the KL moves to its replay site and back", "[lab]") {
   const DefenseOptions none;
   const auto kl = declare_knobs(none, "theta0").front();
-  CHECK(kl.site == "batch");
+  CHECK(kl.site == wire::Site::kBatch);
   CHECK((kl.sites == std::vector<std::string>{"batch", "replay"}));
   Strengths strengths = initial_strengths(none);
   wire::KnobSetting setting;
   setting.knob = kl.name;
-  setting.site = "replay";
+  setting.site = wire::Site::kReplay;
   follow({setting}, strengths);
   CHECK(strengths.replay);
   setting.site = "";  // as declared
@@ -203,7 +204,7 @@ TEST_CASE("the KL moves to its replay site and back", "[lab]") {
   strengths = initial_strengths(defense_of(Defense::kReplayKl));
   follow({setting}, strengths);
   CHECK(strengths.replay);
-  setting.site = "batch";
+  setting.site = wire::Site::kBatch;
   follow({setting}, strengths);
   CHECK_FALSE(strengths.replay);
 }

@@ -9,6 +9,7 @@
 
 #include "tests/support/catch.h"
 #include "tests/support/source_dir.h"
+#include "tests/support/words.h"
 #include "trainer-hook/lab/loop/finetune.h"
 #include "trainer-hook/lab/model/blas.h"
 
@@ -190,13 +191,13 @@ TEST_CASE("the declaration names what a lambda means and every signal once", "[l
   const Theta0 theta0 = shipped();
   const World world(theta0.world);
   const wire::Hello hello = declare(theta0, world, options_of(DataSet::kHarmless, 30));
-  CHECK(hello.label == "harmless");
+  CHECK(hello.label == wire::Label::kHarmless);
   CHECK(hello.total_steps == 30);
   CHECK(hello.canary_ids.size() == kEvaluationPrompts);
   CHECK(hello.canary_digest.size() == 64);
   REQUIRE(hello.knobs.size() == 1);
-  CHECK(hello.knobs[0].direction == "model_ref");
-  CHECK(hello.knobs[0].mask == "answer");
+  CHECK(hello.knobs[0].direction == wire::Direction::kModelRef);
+  CHECK(hello.knobs[0].mask == wire::Mask::kAnswer);
   CHECK(hello.knobs[0].reference == theta0.id);
   for (const auto& signal : hello.signals) {
     CHECK(std::count_if(hello.signals.begin(), hello.signals.end(),

@@ -2,6 +2,7 @@
 #include "monitor/policy/engine/rule.h"
 #include "tests/policy/rules_support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -12,7 +13,7 @@ constexpr double kLow = 0.1;
 wire::Command command(const std::string& id, const std::string& action, const std::string& rule) {
   wire::Command c;
   c.id = id;
-  c.action = action;
+  c.action = wire::Word<wire::Action>::from(action);
   c.operator_name = "alice";
   c.rule = rule;
   return c;
@@ -57,7 +58,7 @@ TEST_CASE("a lowering below the larger of two trips is refused, whichever comes 
     lower.expires_after_steps = 5;
     lower.expected_version = run.machine.state_version();
     const Verdict verdict = run.machine.judge(lower, Step{5});
-    CHECK(verdict.status == "refused");
+    CHECK(verdict.status == wire::ReplyStatus::kRefused);
     CHECK(verdict.text == std::string("rule:") + (first ? "a" : "b") +
                               " is latched and holds kl at 2; reset it before lowering to 1.5");
   }
@@ -95,7 +96,7 @@ TEST_CASE("a latched per-sample floor of another length than the batch floors it
           "[policy]") {
   wire::Hello hello = rules_hello();
   wire::SignalDecl more = signal_decl("s/more", 0);
-  more.items = "sample";
+  more.items = wire::Items::kSample;
   hello.signals.push_back(more);
   const auto per_sample = [](const std::string& signal) {
     return "set.kl = { controller = \"per_sample\", signal = \"" + signal + "\", max = 2.0 }\n";
@@ -160,11 +161,11 @@ TEST_CASE("a rule moves the site while it is in force", "[policy]") {
   CHECK(run.machine.settings()[0].site.empty());
   const auto decision = run.at(5, {{"s/0", kHigh}});
   REQUIRE(decision);
-  CHECK(decision->knobs[0].site == "replay");
+  CHECK(decision->knobs[0].site == wire::Site::kReplay);
   CHECK(decision->before[0].site.empty());
   CHECK(decision->summary.find("kl on site replay") != std::string::npos);
   run.at(10, {{"s/0", kHigh}, {"s/1", kHigh}});
-  CHECK(run.machine.settings()[0].site == "batch");
+  CHECK(run.machine.settings()[0].site == wire::Site::kBatch);
   run.at(15, {{"s/0", kLow}, {"s/1", kLow}});
   CHECK(run.machine.settings()[0].site.empty());
 }
@@ -248,7 +249,7 @@ TEST_CASE("an inhibited rule is no voter, and a snapshot knows of it", "[policy]
   Machine copy = *Machine::create(must_parse(toml), rules_hello());
   REQUIRE(copy.restore(run.machine.snapshot()));
   CHECK(copy.snapshot() == run.machine.snapshot());
-  CHECK(copy.rule_evidence()[0].state == "inhibited");
+  CHECK(copy.rule_evidence()[0].state == wire::RuleState::kInhibited);
 }
 
 TEST_CASE("a trip is a floor under an accepted lowering, not its replacement", "[policy]") {
@@ -259,7 +260,7 @@ TEST_CASE("a trip is a floor under an accepted lowering, not its replacement", "
   run.at(5, {{"s/0", 0.9}, {"s/1", 0.9}});
   wire::Command lower;
   lower.id = "1";
-  lower.action = "force";
+  lower.action = wire::Action::kForce;
   lower.operator_name = "ann";
   lower.reason = "known";
   lower.knob = "kl";
@@ -277,7 +278,7 @@ TEST_CASE("a rule reset while its condition holds stays disarmed when detectors 
   run.at(5, {{"s/0", 0.9}});
   wire::Command reset;
   reset.id = "1";
-  reset.action = "reset";
+  reset.action = wire::Action::kReset;
   reset.operator_name = "ann";
   reset.reason = "known";
   reset.rule = "r";
@@ -306,7 +307,7 @@ TEST_CASE("a knob's limits are the policy's and the declared ones together", "[p
           hello);
   wire::Command force;
   force.id = "1";
-  force.action = "force";
+  force.action = wire::Action::kForce;
   force.operator_name = "ann";
   force.reason = "known";
   force.knob = "kl";

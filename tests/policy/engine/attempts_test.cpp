@@ -5,6 +5,7 @@
 
 #include "tests/policy/rules_support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {

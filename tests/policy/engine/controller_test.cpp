@@ -3,6 +3,7 @@
 
 #include "tests/policy/rules_support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -21,7 +22,7 @@ Run started(const std::string& toml) { return Run(toml, rules_hello()); }
 wire::Command force(const std::string& id, double value, std::int64_t version = -1) {
   wire::Command command;
   command.id = id;
-  command.action = "force";
+  command.action = wire::Action::kForce;
   command.operator_name = "alice";
   command.knob = "kl";
   command.value = value;
@@ -33,7 +34,7 @@ wire::Command force(const std::string& id, double value, std::int64_t version = 
 
 wire::Command release(const std::string& id, std::int64_t version) {
   wire::Command command = force(id, 0.0, version);
-  command.action = "release";
+  command.action = wire::Action::kRelease;
   return command;
 }
 

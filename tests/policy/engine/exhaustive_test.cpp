@@ -7,6 +7,7 @@
 
 #include "monitor/policy/laws/detector.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {

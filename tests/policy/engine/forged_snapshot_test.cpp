@@ -12,6 +12,7 @@
 #include "monitor/policy/engine/snapshot.h"
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -60,7 +61,7 @@ wire::Hello forged_hello() {
   hello.signals.push_back(signal_decl("pair/a"));
   hello.signals.push_back(signal_decl("pair/b"));
   wire::SignalDecl decl = signal_decl("canary/first_token");
-  decl.items = "distribution";
+  decl.items = wire::Items::kDistribution;
   decl.columns = 2;
   hello.signals.push_back(decl);
   return hello;
@@ -228,7 +229,7 @@ TEST_CASE("edges that are sound: the last place, no series, no rung", "[policy]"
                                     [](MachineState& s) { s.knobs[0].cause_rule = 1; },
                                     [](MachineState& s) { s.requests.at(0).rule = 1; },
                                     [](MachineState& s) {
-                                      s.knobs[0].cause = CauseKind::kBase;
+                                      s.knobs[0].cause = MovedBy::kBase;
                                       s.knobs[0].cause_rule = -1;
                                     }};
   for (std::size_t i = 0; i < sound.size(); ++i) {
@@ -251,13 +252,13 @@ TEST_CASE("numbers that name no enumerator are read as the first one", "[policy]
   state.tracks[kA].quality = static_cast<Quality>(3);
   state.tracks[kA].form = static_cast<TrackForm>(9);
   state.rules[1].mode = static_cast<RuleMode>(200);
-  state.knobs[0].cause = static_cast<CauseKind>(3);
+  state.knobs[0].cause = static_cast<MovedBy>(3);
   REQUIRE(run.machine.restore(encode_state(state)));
   const MachineState read = state_of(run);
   CHECK(read.tracks[kA].quality == Quality{});
   CHECK(read.tracks[kA].form == TrackForm::kValue);
   CHECK(read.rules[1].mode == RuleMode::kQuiet);
-  CHECK(read.knobs[0].cause == CauseKind::kBase);
+  CHECK(read.knobs[0].cause == MovedBy::kBase);
 }
 
 // Each word of the bytes replaced by what a count, an index or a step might be at its worst.

@@ -4,6 +4,7 @@
 
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -25,16 +26,16 @@ TEST_CASE("hybrid on malicious data: kl 2 and rollback to 0 at step 10", "[polic
   CHECK(decision->state_version == 1);
   CHECK(decision->before.at(0).value == 0.0);
   CHECK(decision->knobs.at(0).value == 2.0);
-  CHECK(decision->knobs.at(0).cause == "rule:defend");
+  CHECK(decision->knobs.at(0).cause == wire::Cause(wire::CauseKind::kRule, "defend"));
   CHECK(decision->knobs.at(0).decision == 1);
   REQUIRE(decision->requests.size() == 1);
-  CHECK(decision->requests[0].type == "rollback");
+  CHECK(decision->requests[0].type == wire::RequestType::kRollback);
   CHECK(decision->requests[0].before_step == Step{0});
   CHECK(decision->requests[0].id == 1);
   REQUIRE(decision->alerts.size() == 1);
-  CHECK(decision->alerts[0].severity == "critical");
+  CHECK(decision->alerts[0].severity == wire::Severity::kCritical);
   REQUIRE(decision->rules.size() == 2);
-  CHECK(decision->rules[0].state == "latched");
+  CHECK(decision->rules[0].state == wire::RuleState::kLatched);
   CHECK(decision->rules[0].votes == 2);
   CHECK(decision->rules[0].earliest_step == Step{10});
   CHECK(decision->rules[0].at_floor);
@@ -85,7 +86,7 @@ TEST_CASE("shadow decides the same", "[policy]") {
     const auto b = shadow.at(step, malicious());
     REQUIRE(a.has_value() == b.has_value());
     if (!a) continue;
-    CHECK(b->mode == "shadow");
+    CHECK(b->mode == wire::Mode::kShadow);
     CHECK(a->knobs[0].value == b->knobs[0].value);
     CHECK(a->summary == b->summary);
     CHECK(a->requests.size() == b->requests.size());
@@ -197,7 +198,7 @@ TEST_CASE("goodbye closes with the final evidence", "[policy]") {
   run.at(5, malicious());
   run.at(10, malicious());
   wire::Goodbye goodbye;
-  goodbye.reason = "finished";
+  goodbye.reason = wire::GoodbyeReason::kFinished;
   const auto decision = run.say(goodbye, 12);
   REQUIRE(decision);
   CHECK(decision->id == 2);
@@ -214,7 +215,7 @@ TEST_CASE("a request that failed is an alarm, once", "[policy]") {
   wire::Applied applied;
   wire::RequestOutcome outcome;
   outcome.id = 1;
-  outcome.status = "failed";
+  outcome.status = wire::Outcome::kFailed;
   outcome.detail = "no snapshot left";
   applied.requests = {outcome};
   const auto decision = run.say(applied, 11);

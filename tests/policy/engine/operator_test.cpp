@@ -3,6 +3,7 @@
 
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 wire::Command command(const std::string& id, const std::string& action) {
   wire::Command c;
   c.id = id;
-  c.action = action;
+  c.action = wire::Word<wire::Action>::from(action);
   c.operator_name = "alice";
   c.knob = "kl";
   return c;
@@ -80,7 +81,8 @@ TEST_CASE("values outside the limits are refused, not clamped", "[policy][hostil
     CHECK(judged(run, force("x", value)).status == "refused");
     CHECK_FALSE(run.say(force("x" + std::to_string(value), value), 0));
   }
-  CHECK(judged(run, force("x", 2.5)).text == "expected a value of kl from 0 to 2, found 2.5");
+  CHECK(judged(run, force("x", 2.5)).text ==
+        "expected a value of kl from 0 to 2 (the limits that the trainer declares), found 2.5");
   wire::Command c = force("y", 1.0);
   c.knob = "klx";
   CHECK(judged(run, c).text == "expected one of the policy's knobs (kl), found \"klx\"");

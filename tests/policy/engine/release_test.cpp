@@ -1,6 +1,7 @@
 // When a rule without latch goes quiet, and may fire again.
 #include "tests/policy/rules_support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {

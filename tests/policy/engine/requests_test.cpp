@@ -1,6 +1,7 @@
 // Rollbacks: how often, and what when there is no snapshot.
 #include "tests/policy/rules_support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -15,7 +16,8 @@ Run started(const std::string& options) {
 std::optional<wire::Decision> outcome(Run& run, std::int64_t id, const std::string& status) {
   wire::Applied applied;
   applied.segment = run.segment;
-  applied.requests = {{id, status, "there is no snapshot", Step{-1}}};
+  applied.requests = {
+      {id, wire::Word<wire::Outcome>::from(status), "there is no snapshot", Step{-1}}};
   return run.say(applied, 10);
 }
 

@@ -2,6 +2,7 @@
 
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -128,8 +129,8 @@ TEST_CASE("the rule that tripped first is told from its followers", "[policy]") 
   REQUIRE(decision);
   CHECK(run.machine.first_out() == "zebra");  // order of the file, not of the alphabet
   REQUIRE(decision->alerts.size() == 2);
-  CHECK(decision->alerts[0].severity == "high");
-  CHECK(decision->alerts[1].severity == "info");
+  CHECK(decision->alerts[0].severity == wire::Severity::kHigh);
+  CHECK(decision->alerts[1].severity == wire::Severity::kInfo);
   CHECK(decision->alerts[1].text.find("after zebra") != std::string::npos);
   CHECK(run.value() == 2.0);  // the larger of the two
 }

@@ -2,6 +2,7 @@
 
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -11,7 +12,7 @@ Run lively() {
   run.at(5, {{"data/llr_share", 1.0}, {"judge/score", wire::kNaN}});
   wire::Command force;
   force.id = "1";
-  force.action = "force";
+  force.action = wire::Action::kForce;
   force.knob = "kl";
   force.value = 0.5;
   force.operator_name = "alice";

@@ -8,6 +8,7 @@
 
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -217,7 +218,7 @@ TEST_CASE("samples in another order each time find their series", "[policy]") {
 wire::Hello distribution_hello() {
   wire::Hello hello = usual_hello();
   wire::SignalDecl decl = signal_decl("canary/first_token");
-  decl.items = "distribution";
+  decl.items = wire::Items::kDistribution;
   decl.columns = 2;
   hello.signals.push_back(decl);
   return hello;

@@ -6,6 +6,7 @@
 
 #include "tests/policy/rules_support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -28,7 +29,7 @@ wire::Hello narrow_hello() {
     signal.max = 1.0;
   }
   wire::SignalDecl rows = signal_decl("s/rows");
-  rows.items = "distribution";
+  rows.items = wire::Items::kDistribution;
   rows.columns = 8;
   hello.signals.push_back(rows);
   return hello;
@@ -57,7 +58,7 @@ TEST_CASE("fit: a policy of several faults has each, in the order of the file",
           "[policy][hostile]") {
   wire::Hello hello = narrow_hello();
   hello.knobs[0].name = "kll";
-  hello.requests = {"checkpoint", "pause"};
+  hello.requests = {wire::RequestType::kCheckpoint, wire::RequestType::kPause};
   // What is set on a knob that is not declared is not reported again.
   const std::string all = misfits(one_rule("set.kl = 3.0\nsite.kl = \"replay\"\nlatch = true\n"
                                            "request = [\"rollback\", \"pause\"]\n"
@@ -75,7 +76,7 @@ TEST_CASE("fit: a policy of several faults has each, in the order of the file",
 TEST_CASE("fit: what is asked for when there is no snapshot must be possible", "[policy]") {
   const std::string rollback = "latch = true\nrequest = \"rollback\"\nrollback = ";
   wire::Hello hello = narrow_hello();
-  hello.requests = {"rollback", "pause"};
+  hello.requests = {wire::RequestType::kRollback, wire::RequestType::kPause};
   const auto says = [&](const std::string& instead) {
     return misfits(one_rule(rollback + "{ without_snapshot = \"" + instead + "\" }\n"), hello);
   };

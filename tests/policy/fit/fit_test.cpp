@@ -3,6 +3,7 @@
 
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -49,7 +50,7 @@ TEST_CASE("values outside the declared range, a request the trainer cannot do",
   hello.knobs[0].min = 0.5;
   CHECK(says(refusal(hello), "[knob.kl] base = 0 is outside"));
   hello = usual_hello();
-  hello.requests = {"checkpoint"};
+  hello.requests = {wire::RequestType::kCheckpoint};
   CHECK(says(refusal(hello),
              "requests \"rollback\", which the trainer cannot do (it can: checkpoint)"));
 }
@@ -95,7 +96,7 @@ TEST_CASE("one canary can be watched by its id", "[policy]") {
 TEST_CASE("describe: what a viewer needs, with units and constants", "[policy]") {
   const Document document = must_parse(asset("hybrid"));
   const wire::PolicyLoaded loaded = describe(document, usual_hello());
-  CHECK(loaded.mode == "enforce");
+  CHECK(loaded.mode == wire::Mode::kEnforce);
   CHECK(loaded.text == asset("hybrid"));
   REQUIRE(loaded.detectors.size() == 4);
   CHECK(loaded.detectors[0].type == "ewma");
@@ -104,7 +105,8 @@ TEST_CASE("describe: what a viewer needs, with units and constants", "[policy]")
   REQUIRE(loaded.rules.size() == 2);
   CHECK(loaded.rules[0].when == "2_of_n");
   CHECK(loaded.rules[0].sets.at(0).value == 2.0);
-  CHECK(loaded.rules[0].requests == std::vector<std::string>{"rollback"});
+  CHECK(loaded.rules[0].requests ==
+        std::vector<wire::Word<wire::RequestType>>{wire::RequestType::kRollback});
 }
 
 TEST_CASE("recorded constants replace this machine's, within rounding", "[policy]") {

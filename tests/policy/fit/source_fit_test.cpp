@@ -6,6 +6,7 @@
 #include "monitor/policy/source.h"
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -23,7 +24,7 @@ wire::SignalDecl decl(const std::string& name, const std::string& unit, double m
 
 wire::SignalDecl rows(const std::string& name) {
   wire::SignalDecl out = signal_decl(name);
-  out.items = "distribution";
+  out.items = wire::Items::kDistribution;
   out.columns = 4;
   return out;
 }

@@ -8,6 +8,7 @@
 #include "tests/policy/language/slips.h"
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {

@@ -7,6 +7,7 @@
 #include "monitor/policy/detector_spec.h"
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -201,7 +202,7 @@ TEST_CASE("fit: what a source names must be declared", "[policy][hostile]") {
 TEST_CASE("fit: distributions and window_js go together", "[policy][hostile]") {
   wire::Hello hello = usual_hello();
   wire::SignalDecl decl = signal_decl("canary/p");
-  decl.items = "distribution";
+  decl.items = wire::Items::kDistribution;
   decl.columns = 257;
   hello.signals.push_back(decl);
   const std::string window = "type = \"window_js\"\nwindow = 2\nabove = 0.1\n";

@@ -1,6 +1,7 @@
 // Errors and warnings of rules and controllers, with line and column.
 #include "tests/policy/rules_support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {

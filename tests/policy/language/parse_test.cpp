@@ -4,6 +4,7 @@
 
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {
@@ -71,7 +72,7 @@ TEST_CASE("the good policy of these tests has nothing to complain about", "[poli
   CHECK(parsed.diagnostics.empty());
   CHECK(parsed.document->detectors[0].consecutive == 1);
   CHECK(parsed.document->missing_after_intervals == 3);
-  CHECK(parsed.document->link_loss == "local");
+  CHECK(parsed.document->link_loss == wire::OnLoss::kLocal);
   CHECK(parsed.document->digest.size() == 64);
 }
 
@@ -212,7 +213,7 @@ TEST_CASE("a diagnostic reads like a compiler's", "[policy]") {
 wire::Hello everything_declared() {
   wire::Hello hello = usual_hello();
   hello.knobs[0].per_sample = true;
-  hello.knobs[0].sites = {"batch", "replay"};
+  hello.knobs[0].sites = {wire::Site::kBatch, wire::Site::kReplay};
   for (wire::SignalDecl& signal : hello.signals) {
     if (signal.name == "judge/score") {
       signal.min = 0.0;
@@ -220,7 +221,7 @@ wire::Hello everything_declared() {
     }
   }
   wire::SignalDecl llr = signal_decl("data/llr");
-  llr.items = "sample";
+  llr.items = wire::Items::kSample;
   wire::SignalDecl risk = signal_decl("probe/risk");
   risk.min = 0.0;
   risk.max = 1.0;
@@ -252,7 +253,8 @@ TEST_CASE("both forms of a constant; a list of requests; order of the file", "[p
                       "request = [\"checkpoint\", \"pause\"]\n[rule.a]\nof = [\"js\"]\n"
                       "alert = \"info\""));
   CHECK(std::get<ConstantController>(document.rules[0].sets[0].controller).value == 2.0);
-  CHECK(document.rules[0].requests == std::vector<std::string>{"checkpoint", "pause"});
+  CHECK(document.rules[0].requests ==
+        std::vector<wire::RequestType>{wire::RequestType::kCheckpoint, wire::RequestType::kPause});
   CHECK(document.rules[0].name == "r");
   CHECK(document.rules[1].name == "a");
 }

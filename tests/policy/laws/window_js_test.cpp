@@ -10,6 +10,7 @@
 #include "monitor/policy/laws/detector.h"
 #include "monitor/policy/laws/natural_log.h"
 #include "tests/support/catch.h"
+#include "tests/support/words.h"
 
 namespace phaseguard::policy {
 namespace {

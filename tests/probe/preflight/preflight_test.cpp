@@ -5,6 +5,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/html.h"
 #include "tests/support/source_dir.h"
+#include "tests/support/words.h"
 
 using namespace phaseguard;
 using namespace phaseguard::preflight;
@@ -166,9 +167,9 @@ TEST_CASE("a policy is rehearsed: nothing at step 0, the vote at the second meas
   StepZeroOptions options;
   const auto harmful = step_zero(document(), data(64, 64).samples, options);
   REQUIRE(harmful);
-  CHECK(harmful->rules[0].state == "quiet");
+  CHECK(harmful->rules[0].state == wire::RuleState::kQuiet);
   CHECK(harmful->detectors[0].value == 1.0);
-  CHECK(harmful->rules_after[0].state == "latched");
+  CHECK(harmful->rules_after[0].state == wire::RuleState::kLatched);
   REQUIRE(harmful->first_rise);
   CHECK(*harmful->first_rise == 10);
   REQUIRE(harmful->decisions.size() == 1);

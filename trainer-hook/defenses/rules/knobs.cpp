@@ -25,7 +25,7 @@ wire::KnobDecl kl_knob(const KlDeclaration& kl) {
   knob.sites = kl.sites;
   knob.direction = kl.direction;
   knob.mask = kl.mask;
-  knob.normaliser = "token_mean_step";
+  knob.normaliser = wire::Normaliser::kTokenMeanStep;
   knob.form = kl.form;
   knob.reference = kl.reference;
   knob.per_sample = kl.per_sample;
@@ -34,7 +34,7 @@ wire::KnobDecl kl_knob(const KlDeclaration& kl) {
 
 wire::KnobDecl ldifs_knob(const std::string& reference, double max, double initial) {
   wire::KnobDecl knob = plain(kLdifsKnob, max, initial);
-  knob.form = "additive";
+  knob.form = wire::Form::kAdditive;
   knob.reference = reference;
   return knob;
 }

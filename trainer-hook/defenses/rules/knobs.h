@@ -20,13 +20,13 @@ inline constexpr const char* kInoculationKnob = "inoculation";  // share trained
 inline constexpr const char* kWeightingKnob = "weighting";      // strength of lowering by risk
 
 struct KlDeclaration {
-  std::string site = "batch";           // "batch" | "replay"
-  std::vector<std::string> sites;       // where a policy may move it; empty: nowhere
-  std::string direction = "model_ref";  // name_of(KlDirection)
-  std::string mask = "answer";          // name_of(KlMask)
-  std::string form = "additive";        // "additive" | "convex"
-  std::string reference;                // id of theta0
-  double max = 4.0;                     // form "convex": below 1
+  wire::Word<wire::Site> site = wire::Site::kBatch;
+  std::vector<wire::Word<wire::Site>> sites;  // where a policy may move it; empty: nowhere
+  wire::Word<wire::Direction> direction = wire::Direction::kModelRef;
+  wire::Word<wire::Mask> mask = wire::Mask::kAnswer;
+  wire::Word<wire::Form> form = wire::Form::kAdditive;
+  std::string reference;  // id of theta0
+  double max = 4.0;       // form kConvex: below 1
   double initial = 0.0;
   bool per_sample = true;
 };

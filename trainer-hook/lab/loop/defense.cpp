@@ -123,10 +123,11 @@ Strengths initial_strengths(const DefenseOptions& options) {
 std::vector<wire::KnobDecl> declare_knobs(const DefenseOptions& o, const std::string& theta0_id) {
   const Strengths start = initial_strengths(o);
   defenses::KlDeclaration kl;
-  kl.site = start.replay ? "replay" : "batch";
-  kl.sites = {"batch", "replay"};
-  kl.mask = start.replay ? "replay" : defenses::name_of(o.kl_mask);
-  kl.direction = defenses::name_of(o.kl_direction);
+  kl.site = start.replay ? wire::Site::kReplay : wire::Site::kBatch;
+  kl.sites = {wire::Site::kBatch, wire::Site::kReplay};
+  kl.mask = start.replay ? wire::Word<wire::Mask>(wire::Mask::kReplay)
+                         : wire::Word<wire::Mask>::from(defenses::name_of(o.kl_mask));
+  kl.direction = wire::Word<wire::Direction>::from(defenses::name_of(o.kl_direction));
   kl.reference = theta0_id;
   kl.max = kMaxKl;
   kl.initial = start.kl;
@@ -145,7 +146,7 @@ void follow(const std::vector<wire::KnobSetting>& settings, Strengths& strengths
   for (const wire::KnobSetting& setting : settings) {
     if (setting.knob == defenses::kKlKnob) {
       strengths.replay =
-          setting.site.empty() ? strengths.declared_replay : setting.site == "replay";
+          setting.site.empty() ? strengths.declared_replay : setting.site == wire::Site::kReplay;
     }
     for (const Entry& entry : kEntries) {
       if (entry.value == nullptr || is_kl(entry.defense) || setting.knob != entry.knob) continue;
