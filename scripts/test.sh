@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds everything and runs every test with ctest.
+# Installs what is missing, builds everything, runs every test with ctest and lints what this branch changed.
 #
 # usage: scripts/test.sh [ctest arguments, e.g. -R policy]
 set -euo pipefail
@@ -13,5 +13,8 @@ built=$SECONDS
 say "testing"
 status=0
 ctest --preset release -j "$(nproc)" "$@" || status=$?
-say "install and build $((built - started)) s, tests $((SECONDS - built)) s"
+tested=$SECONDS
+say "linting what changed"
+scripts/lint.sh --changed || { linted=$?; [ "$linted" = 77 ] || status=$linted; }
+say "install and build $((built - started)) s, tests $((tested - built)) s, lint $((SECONDS - tested)) s"
 exit "$status"
