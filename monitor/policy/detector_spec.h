@@ -104,9 +104,11 @@ struct DetectorSpec {
   DetectorLaw law;
   double above = 0.0;  // of level, ewma, rate, zscore and window_js: strict
   std::int64_t consecutive = 1;
-  std::int64_t warmup = 0;             // holds only after more than so many counted measurements
-  std::optional<double> clear;         // <= above: once voting, votes on until ...
-  std::int64_t clear_consecutive = 1;  // ... so many counted measurements in a row are <= clear
+  std::int64_t warmup = 0;  // holds only after more than so many counted measurements
+  // Set, at most `above`: once voting, it votes on until clear_consecutive counted measurements in
+  // a row are at most `clear`.
+  std::optional<double> clear;
+  std::int64_t clear_consecutive = 1;
   BadSignal bad = BadSignal::kAlarm;
   Place place;
 };

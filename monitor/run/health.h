@@ -37,10 +37,10 @@ struct KnobWord {
   double decided = wire::kNaN;
   double applied = wire::kNaN;
   bool confirmed = false;
-  Step step{-1};     // first step at which the applied value was in force
-  wire::Cause who;   // of the decided value
-  std::string text;  // "on 2, applied since step 11 (rule:defend)", "off", "2 decided at step 10,
-                     // not confirmed"
+  Step step{-1};    // first step at which the applied value was in force
+  wire::Cause who;  // of the decided value
+  // "on 2, applied since step 11 (rule:defend)", "off", "2 decided at step 10, not confirmed"
+  std::string text;
 };
 
 struct Health {

@@ -15,8 +15,8 @@ namespace phaseguard::wire {
 
 struct Scan {
   std::optional<Version> version;  // absent: no key "v", or not two small integers
-  std::optional<std::string_view>
-      kind;                    // absent: no key "kind", or not a string; points into bytes
+  // Absent: no key "kind", or not a string. Points into the bytes.
+  std::optional<std::string_view> kind;
   std::optional<Error> error;  // what is wrong with the frame as a whole
 };
 

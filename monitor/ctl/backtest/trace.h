@@ -45,8 +45,9 @@ struct TraceOptions {
 struct TracedRun {
   RunId run;
   std::string label;  // of its last declaration
-  Step raised{-1};  // first step at which the trainer reported a knob above its initial value, or a
-                    // rollback: signals after it were made under it; -1: never
+  // First step at which the trainer reported a knob above its initial value, or a rollback: signals
+  // after it were made under it. -1: never.
+  Step raised{-1};
   std::int64_t updates = 0;  // made in all, those that a rollback undid included
   std::int64_t samples = 0;
   std::vector<Result<RunTrace>> traces;

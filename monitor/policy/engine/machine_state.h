@@ -22,10 +22,12 @@ enum class TrackForm : std::uint8_t {
   kItemsMax,   // the largest of its items
   kItemsMean,  // their mean, summed in order
   kRows,       // its items are distributions; the value is carried for show
-  kMax,        // of several tracks, as kMean, kDifference and kRatio: a measurement at each step at
-  kMean,       // which every member has one of that same step; a BAD member makes it BAD, else a
-  kDifference,  // MISSING one MISSING
-  kRatio        // BAD where the second is 0
+  // Of several tracks: a measurement at each step at which every member has one of that same step.
+  // A BAD member makes it BAD, else a MISSING one MISSING.
+  kMax,
+  kMean,
+  kDifference,
+  kRatio  // BAD where the second is 0
 };
 
 // What came so far of one step of a track that joins others.
