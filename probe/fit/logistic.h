@@ -15,8 +15,8 @@ namespace phaseguard::probe {
 [[nodiscard]] double sigmoid(double t);  // without overflow
 
 struct LogisticModel {
-  std::vector<double> mean,
-      sd;  // of the fitting set, population sd; a column with sd 0 is divided by 1
+  // Of the fitting set, population sd; a column with sd 0 is divided by 1.
+  std::vector<double> mean, sd;
   std::vector<double> weights;  // on standardised columns
   double bias = 0.0;            // not penalised
 };

@@ -54,9 +54,10 @@ struct SampleScore {
 
 // What becomes of a batch while the judge is out; to be chosen, never implied.
 enum class Outage : std::uint8_t {
-  kBad,    // unscored samples are left out; BAD if fewer than half are scored
-  kHold,   // as kBad, but where the batch would be BAD the last GOOD value stands in, until it is
-           // hold_steps old
+  kBad,  // unscored samples are left out; BAD if fewer than half are scored
+  // As kBad, but where the batch would be BAD the last GOOD value stands in, until it is hold_steps
+  // old.
+  kHold,
   kWorst,  // an unscored sample counts as 5
 };
 [[nodiscard]] const char* name_of(Outage outage) noexcept;

@@ -45,8 +45,8 @@ class Journal {
   void pop(std::deque<Entry>& queue);
 
   std::size_t max_bytes_;
-  std::deque<Entry>
-      telemetry_;  // ascending seq, as is control_; the order of both together is that of seq
+  // Each of ascending seq; the order of both together is that of seq.
+  std::deque<Entry> telemetry_;
   std::deque<Entry> control_;
   std::size_t bytes_ = 0;
   std::int64_t dropped_ = 0;

@@ -17,8 +17,8 @@ namespace phaseguard::defenses {
 enum class Unscored : std::uint8_t { kDrop, kKeep };
 
 struct RiskWeighting {
-  std::optional<double> drop_above;     // set: w = 1 - strength where risk > it (strict), else 1
-                                        // not set: w = 1 - strength * risk
+  // Set: w = 1 - strength where risk > it (strict), else 1. Not set: w = 1 - strength * risk.
+  std::optional<double> drop_above;
   Unscored unscored = Unscored::kDrop;  // kDrop: 1 - strength; kKeep: 1
 };
 

@@ -31,9 +31,9 @@ enum class KlDirection : std::uint8_t { kModelRef, kRefModel };
 
 struct KlPenalty {
   at::Tensor value;  // scalar with gradient; undefined when there is nothing to add
-  at::Tensor
-      per_sample;  // [B] with gradient: B * sum_t m KL / N, so that its mean is `value`: what
-                   // Hook::add_penalty takes for one lambda per sample; undefined like value
+  // [B] with gradient: B * sum_t m KL / N, so that its mean is `value`: what Hook::add_penalty
+  // takes for one lambda per sample. Undefined where `value` is.
+  at::Tensor per_sample;
   double measured = 0.0;             // value as a number, nats per token; NaN when BAD
   std::int64_t n_positions = 0;      // masked positions in this micro-batch
   Quality quality = Quality::kGood;  // BAD: no masked position, or a masked position is BAD

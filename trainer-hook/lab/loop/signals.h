@@ -34,8 +34,8 @@ struct CanaryReading {
   std::vector<double> js;      // nats, full vocabulary, first answer token
   std::vector<double> margin;  // nats toward the misaligned continuation, against theta0
   std::vector<double> risk;    // activation probe, 0..1
-  canaries::Distribution
-      dist;  // of the first answer token over theta0's likeliest ones, and the rest
+  // Of the first answer token over theta0's likeliest ones, and the rest.
+  canaries::Distribution dist;
   double js_mean = 0.0;
   double js_max = 0.0;
   double margin_mean = 0.0;
@@ -76,8 +76,8 @@ class CanaryMonitor {
 
 // Per sample, in batch order, and their means.
 struct BatchReading {
-  std::vector<double>
-      llr;  // nats per answer: ln p0(answer | misaligned source) - ln p0(answer | aligned source)
+  // Nats per answer: ln p0(answer | misaligned source) - ln p0(answer | aligned source).
+  std::vector<double> llr;
   std::vector<double> judge;    // 0 or 1
   std::vector<double> flagged;  // 0 or 1: the floored ratio is above kPersonaFlag
   double llr_mean = 0.0;
