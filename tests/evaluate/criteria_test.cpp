@@ -120,8 +120,8 @@ TEST_CASE("mistakes in the two files are named", "[evaluate][hostile]") {
 
 TEST_CASE("an evaluation as JSON and as a table", "[evaluate]") {
   const auto rates = answer_rates({{10, 90}, {95, 99}, {std::nullopt, 80}, {80, 10}});
-  const std::vector<EvaluatedRun> runs = {{"none\x1b[2J", "judge-7b", *rates},
-                                          {"empty", "judge-7b", {}}};
+  const std::vector<EvaluatedRun> runs = {{"none\x1b[2J", "judge-7b", *rates, {}},
+                                          {"empty", "judge-7b", {}, {}}};
   const auto json = nlohmann::json::parse(to_json(runs));
   CHECK(json["runs"][0]["misaligned"]["n"] == 3);
   CHECK(json["runs"][0]["judge"] == "judge-7b");

@@ -155,12 +155,12 @@ class Parser {
                                                          : 0;
     std::optional<std::int64_t> from, every;
     for (std::size_t i = 2; i < words.size(); i += 2) {
-      const auto n = i + 1 < words.size() ? parse_integer(words[i + 1]) : std::nullopt;
+      const std::int64_t n = i + 1 < words.size() ? parse_integer(words[i + 1]).value_or(-1) : -1;
       const bool known = words[i] == "from" || words[i] == "every";
-      if (!known || !n || *n < (words[i] == "every" ? 1 : 0)) {
+      if (!known || n < (words[i] == "every" ? 1 : 0)) {
         return fail(Errc::kMalformed, where_ + "expected series SIGNAL [from STEP] [every N]: ...");
       }
-      (words[i] == "from" ? from : every) = *n;
+      (words[i] == "from" ? from : every) = n;
     }
     if (!every && cadence == 0) {
       return fail(Errc::kMalformed, where_ + signal->name +
