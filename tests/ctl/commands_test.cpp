@@ -1,6 +1,7 @@
 // The real program on real files: what it prints and how it exits.
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>

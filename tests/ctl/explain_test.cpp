@@ -1,6 +1,7 @@
 // A policy in plain English says what it says, and when its rules can fire.
 #include "monitor/policy/explain/explain.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include "monitor/ctl/policytest/declaration.h"

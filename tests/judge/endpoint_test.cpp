@@ -1,6 +1,7 @@
 // The HTTP judge against a server process that misbehaves on demand.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <future>
 
 #include "monitor/store/database.h"

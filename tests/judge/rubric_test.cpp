@@ -1,6 +1,8 @@
 // The parsing contract, and judged text as data.
 #include "trainer-hook/judge/rubric.h"
 
+#include <algorithm>
+
 #include "tests/support/catch.h"
 #include "trainer-hook/judge/address.h"
 #include "trainer-hook/judge/exchange.h"

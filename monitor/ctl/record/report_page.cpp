@@ -1,5 +1,7 @@
 #include "monitor/ctl/record/report_page.h"
 
+#include <algorithm>
+
 #include "monitor/base/html.h"
 #include "monitor/base/table_text.h"
 #include "monitor/base/text.h"

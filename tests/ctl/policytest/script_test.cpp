@@ -1,4 +1,6 @@
 // Policy tests as text: what they accept, what they refuse, and that they can fail.
+#include <algorithm>
+
 #include "monitor/ctl/policytest/policy_script.h"
 #include "tests/ctl/recorded.h"
 

@@ -1,6 +1,7 @@
 // Every trace of up to eight measurements, each low, exactly at the threshold, high, BAD or
 // MISSING, against the level rule as docs/POLICY.md words it, evaluated on the whole history
 // after every measurement: 488 281 prefixes for each shape.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <vector>
