@@ -297,11 +297,11 @@ ValueRange value_range(double lo, double hi, double min, double max) {
 bool has_room(double level, double lo, double hi) {
   if (!std::isfinite(level)) return false;
   if (!std::isfinite(lo) || !std::isfinite(hi) || lo > hi) return true;
-  constexpr double most = 10.0;  // the values keep a tenth of the height
+  constexpr double kMost = 10.0;  // the values keep a tenth of the height
   const double from = std::min({lo, level, 0.0});
   const double to = std::max({hi, level, 0.0});
   const double values = std::max({hi - lo, std::abs(lo), std::abs(hi)});
-  return to - from <= most * values || values == 0.0;
+  return to - from <= kMost * values || values == 0.0;
 }
 
 }  // namespace phaseguard::run

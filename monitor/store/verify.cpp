@@ -77,7 +77,7 @@ class Checker {
            ", step " + std::to_string(row.step.value) + ")";
   }
 
-  std::string covered() const {
+  [[nodiscard]] std::string covered() const {
     if (out_.uncovered == 0) return "";
     return " or a report after seq " + std::to_string(previous_event_.value);
   }

@@ -55,7 +55,7 @@ struct Writer::Impl {
   Result<void> begin();
   Result<void> give_up(Error error);
   Result<std::int64_t> signal_id(const std::string& name);
-  Result<void> check(const wire::Message& message) const;
+  [[nodiscard]] Result<void> check(const wire::Message& message) const;
   Result<void> append_event(const wire::Message& message);
   Result<void> append_report(const wire::Message& message, const wire::Report& report);
   Result<void> append_points(const ReportRow& row);

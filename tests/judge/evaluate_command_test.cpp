@@ -10,7 +10,7 @@ const std::string kCriteria = PHASEGUARD_ASSETS "/criteria/phaseguard-kl.json";
 
 struct Place {
   test::Scratch scratch;
-  std::string write(const std::string& name, const std::string& text) const {
+  [[nodiscard]] std::string write(const std::string& name, const std::string& text) const {
     test::write_file(scratch / name, text);
     return (scratch / name).string();
   }

@@ -107,7 +107,7 @@ class Run {
   }
   double value() const { return machine.settings().at(0).value; }
   std::string cause() const { return machine.settings().at(0).cause.text(); }
-  std::string rule_state(std::size_t i = 0) const {
+  [[nodiscard]] std::string rule_state(std::size_t i = 0) const {
     return machine.rule_evidence().at(i).state.text();
   }
 

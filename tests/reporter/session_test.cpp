@@ -66,7 +66,7 @@ class Link {
     REQUIRE(session.state() == LinkState::kLinked);
     sent();
   }
-  Stats stats() const {
+  [[nodiscard]] Stats stats() const {
     Stats stats;
     session.fill(stats);
     return stats;

@@ -99,7 +99,7 @@ class Service::Impl {
                                            batches_.begin()));
   }
 
-  ServiceStats stats() const {
+  [[nodiscard]] ServiceStats stats() const {
     const std::lock_guard<std::mutex> lock(mutex_);
     return stats_;
   }
@@ -112,7 +112,7 @@ class Service::Impl {
   }
 
   // The oldest batch with a sample to ask for.
-  std::shared_ptr<Batch> next_batch() const {
+  [[nodiscard]] std::shared_ptr<Batch> next_batch() const {
     for (const auto& batch : batches_) {
       if (!batch->closed && batch->next < batch->samples.size()) return batch;
     }

@@ -90,7 +90,7 @@ class ItemReader {
   ItemReader(const policy::Document& document, const std::string& where)
       : document_(document), where_(where) {}
 
-  Result<Expectation> read(const std::string& text) const {
+  [[nodiscard]] Result<Expectation> read(const std::string& text) const {
     Expectation out;
     out.text = std::string(trimmed(text));
     const Words words = words_of(text);

@@ -15,7 +15,7 @@ double seconds_between(Nanos from, Nanos to) {
 
 // Steps per second over the last measurements of the densest signal of training.
 double rate_of(const run::RunState& state) {
-  constexpr std::size_t window = 30;
+  constexpr std::size_t kWindow = 30;
   const run::Series* best = nullptr;
   for (const auto& [name, signal] : state.signals) {
     if (name.rfind("train/", 0) != 0 && name.rfind("canary/", 0) != 0) continue;
@@ -23,7 +23,7 @@ double rate_of(const run::RunState& state) {
   }
   if (best == nullptr || best->size() < 2) return wire::kNaN;
   const std::size_t last = best->size() - 1;
-  std::size_t first = last > window ? last - window : 0;
+  std::size_t first = last > kWindow ? last - kWindow : 0;
   const auto stretches = best->stretches();
   first = std::max(first, stretches.back().first);
   const double dt = best->t_at(last) - best->t_at(first);

@@ -188,12 +188,12 @@ void draw_canaries(const Model& model, View& view, ImVec2 at, ImVec2 size) {
   text_at(draw, {from.x + room.x - high_width, legend_y}, p.dim, high);
   const float bar_from = from.x + low_width + 0.5F * em();
   const float bar_to = from.x + room.x - high_width - 0.5F * em();
-  constexpr int pieces = 24;
-  for (int i = 0; i < pieces; ++i) {
-    const float width = (bar_to - bar_from) / pieces;
+  constexpr int kPieces = 24;
+  for (int i = 0; i < kPieces; ++i) {
+    const float width = (bar_to - bar_from) / kPieces;
     const float x = bar_from + width * static_cast<float>(i);
     draw.AddRectFilled({x, legend_y + 0.35F * em()}, {x + width, legend_y + 0.85F * em()},
-                       heat_colour(p, (i + 0.5) / pieces));
+                       heat_colour(p, (i + 0.5) / kPieces));
   }
   end_panel();
 }

@@ -124,8 +124,8 @@ void dashed_line(ImDrawList& draw, ImVec2 from, ImVec2 to, ImU32 colour, float t
   const float dy = to.y - from.y;
   const float length = std::sqrt(dx * dx + dy * dy);
   if (length <= 0.0F) return;
-  constexpr int most_dashes = 2000;
-  dash = std::max(dash, length / most_dashes);
+  constexpr int kMostDashes = 2000;
+  dash = std::max(dash, length / kMostDashes);
   // Dashes are placed on a fixed raster, so that the pieces of a long line look like one.
   const bool flat = std::abs(dx) >= std::abs(dy);
   const float start = -std::fmod(flat ? from.x : from.y, 2.0F * dash);

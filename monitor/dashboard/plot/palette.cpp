@@ -5,7 +5,7 @@
 namespace phaseguard::plot {
 
 const Palette& dark_palette() {
-  static constexpr Palette dark{
+  static constexpr Palette kDark{
       .window = IM_COL32(12, 16, 22, 255),
       .panel = IM_COL32(19, 25, 34, 255),
       .plot = IM_COL32(15, 20, 28, 255),
@@ -29,11 +29,11 @@ const Palette& dark_palette() {
                  IM_COL32(160, 170, 182, 255), IM_COL32(96, 136, 190, 255)},
       .heat = {IM_COL32(24, 33, 45, 255), IM_COL32(38, 72, 100, 255), IM_COL32(66, 122, 150, 255),
                IM_COL32(140, 182, 190, 255), IM_COL32(236, 238, 222, 255)}};
-  return dark;
+  return kDark;
 }
 
 const Palette& light_palette() {
-  static constexpr Palette light{
+  static constexpr Palette kLight{
       .window = IM_COL32(222, 226, 231, 255),
       .panel = IM_COL32(244, 246, 248, 255),
       .plot = IM_COL32(253, 253, 254, 255),
@@ -58,7 +58,7 @@ const Palette& light_palette() {
       .heat = {IM_COL32(240, 243, 246, 255), IM_COL32(190, 212, 226, 255),
                IM_COL32(118, 166, 194, 255), IM_COL32(48, 104, 144, 255),
                IM_COL32(14, 40, 74, 255)}};
-  return light;
+  return kLight;
 }
 
 ImU32 faded(ImU32 colour, float alpha) {

@@ -115,8 +115,8 @@ std::vector<unsigned char> draw_picture(const Options& options, Model& model) {
   view.fonts = load_fonts(pixels);
   ImGui_ImplOpenGL3_Init("#version 330 core");
   apply_style(view.dark, pixels);
-  constexpr int frames = 4;  // scrolling lists and popups need some to settle
-  for (int i = 0; i < frames; ++i) {
+  constexpr int kFrames = 4;  // scrolling lists and popups need some to settle
+  for (int i = 0; i < kFrames; ++i) {
     ImGui_ImplOpenGL3_NewFrame();
     build_frame(model, view);
   }

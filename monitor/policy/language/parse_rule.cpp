@@ -36,7 +36,7 @@ struct RuleReader {
   std::size_t listed = 0;  // entries of `of`, also those that are wrong
 
   void parse_of();
-  std::optional<Term> find_term(const std::string& name, Place place) const;
+  [[nodiscard]] std::optional<Term> find_term(const std::string& name, Place place) const;
   void parse_when();
   void parse_count(const std::string& when, Place place);
   void parse_timing();
@@ -44,8 +44,9 @@ struct RuleReader {
   void parse_set();
   void parse_setting(const TableReader& set, const std::string& knob);
   void parse_sites();
-  std::optional<std::size_t> find_knob(const TableReader& table, const std::string& verb,
-                                       const std::string& knob) const;
+  [[nodiscard]] std::optional<std::size_t> find_knob(const TableReader& table,
+                                                     const std::string& verb,
+                                                     const std::string& knob) const;
   void parse_requests();
   void parse_rollback();
   void warn() const;
