@@ -212,7 +212,7 @@ TEST_CASE("checkpoint, pause and stop reach the trainer as flags", "[hook]") {
     wire::Request request;
     request.epoch = 1;
     request.id = ++id;
-    request.type = type;
+    request.type = wire::Word<wire::RequestType>::from(type);
     peer.send(request);
   }
   bool checkpoint = false, pause = false, stop = false;

@@ -23,7 +23,7 @@ bool guarded(Work&& work) noexcept {
 }
 
 wire::RequestOutcome failed(std::int64_t id, std::string why) {
-  return {id, "failed", std::move(why), Step{-1}};
+  return {id, wire::Outcome::kFailed, std::move(why), Step{-1}};
 }
 
 }  // namespace
@@ -79,12 +79,12 @@ void Hook::perform(const wire::Request& request) {
   } else if (request.type == wire::RequestType::kPause ||
              request.type == wire::RequestType::kStop) {
     (request.type == wire::RequestType::kPause ? plan_.pause : plan_.stop) = true;
-    outcomes_.push_back({request.id, "done",
+    outcomes_.push_back({request.id, wire::Outcome::kDone,
                          "handed to the trainer at step " + std::to_string(plan_.step.value),
                          Step{-1}});
   } else {
-    outcomes_.push_back(
-        {request.id, "refused", "this hook knows no request \"" + request.type + "\"", Step{-1}});
+    outcomes_.push_back({request.id, wire::Outcome::kRefused,
+                         "this hook knows no request \"" + request.type.text() + "\"", Step{-1}});
   }
 }
 
@@ -97,7 +97,7 @@ void Hook::roll_back(const wire::Request& request) {
   plan_.rolled_back = true;
   plan_.step = *restored;
   ++plan_.segment;
-  outcomes_.push_back({request.id, "done",
+  outcomes_.push_back({request.id, wire::Outcome::kDone,
                        "restored the snapshot of step " + std::to_string(restored->value),
                        *restored});
 }
@@ -144,7 +144,8 @@ void Hook::report_batch(Step step, std::vector<wire::Sample> samples, std::int64
 void Hook::checkpoint_written(const std::string& detail, bool ok) noexcept {
   guarded([&] {
     for (const std::int64_t id : std::exchange(checkpoints_, {})) {
-      outcomes_.push_back({id, ok ? "done" : "failed", detail, Step{-1}});
+      outcomes_.push_back(
+          {id, ok ? wire::Outcome::kDone : wire::Outcome::kFailed, detail, Step{-1}});
     }
   });
 }

@@ -18,7 +18,7 @@ TEST_CASE("a summary comes back as it was written", "[lab]") {
   RunSummary run;
   run.title = "malicious, defended";
   run.defended = true;
-  run.cause = wire::Cause(wire::CauseKind::kRule, "defend");
+  run.cause = "rule:defend";
   run.fired_step = 10;
   run.rollback_step = 10;
   run.restored_step = 0;

@@ -191,14 +191,14 @@ TEST_CASE("the KL moves to its replay site and back", "[lab]") {
   const DefenseOptions none;
   const auto kl = declare_knobs(none, "theta0").front();
   CHECK(kl.site == wire::Site::kBatch);
-  CHECK((kl.sites == std::vector<std::string>{"batch", "replay"}));
+  CHECK((kl.sites == std::vector<wire::Word<wire::Site>>{wire::Site::kBatch, wire::Site::kReplay}));
   Strengths strengths = initial_strengths(none);
   wire::KnobSetting setting;
   setting.knob = kl.name;
   setting.site = wire::Site::kReplay;
   follow({setting}, strengths);
   CHECK(strengths.replay);
-  setting.site = "";  // as declared
+  setting.site = {};  // as declared
   follow({setting}, strengths);
   CHECK_FALSE(strengths.replay);
   strengths = initial_strengths(defense_of(Defense::kReplayKl));

@@ -46,7 +46,7 @@ wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOpti
   hello.model_id =
       "phaseguard-lab gpt 3x96 rs-lora r8 a16, world " + std::to_string(world.number());
   hello.reference_id = theta0.id;
-  hello.label = std::string(name_of(options.tune.data));
+  hello.label = wire::Word<wire::Label>::from(std::string(name_of(options.tune.data)));
   const canaries::CanarySet set = canary_set(world);
   hello.canary_set = set.name;
   hello.canary_digest = hex(canaries::digest(set));
@@ -74,7 +74,7 @@ wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOpti
     hello.signals.push_back(signal("defense/applied", 1, name_of(options.tune.defense.kind)));
   }
   if (options.judge != nullptr) declare_judge(hello.signals);
-  hello.requests = {"rollback", "stop"};
+  hello.requests = {wire::RequestType::kRollback, wire::RequestType::kStop};
   hello.notes = options.notes;
   return hello;
 }
