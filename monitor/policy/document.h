@@ -80,4 +80,7 @@ struct Parsed {
 // signal cannot exceed, an earliest firing step that is not known.
 [[nodiscard]] std::vector<Diagnostic> check_fit(const Document& document, const wire::Hello& hello);
 
+// Its errors in one message, all of them.
+[[nodiscard]] Result<void> fits(const Document& document, const wire::Hello& hello);
+
 }  // namespace phaseguard::policy

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "monitor/base/text.h"
-#include "monitor/policy/engine/machine.h"
+#include "monitor/policy/engine/playback.h"
 #include "monitor/wire/signals.h"
 
 namespace phaseguard::preflight {
@@ -176,11 +176,26 @@ wire::Report report_of(const std::vector<const probe::SampleScore*>& batch, cons
 
 class Rehearsal {
  public:
-  Rehearsal(policy::Machine machine, StepZero& out) : machine_(std::move(machine)), out_(out) {
-    for (const auto& knob : machine_.document().knobs) base_.push_back(knob.base);
+  explicit Rehearsal(StepZero& out) : out_(out) {}
+
+  // Error: the policy does not fit the declaration.
+  Result<void> begin(const policy::Document& document, const wire::Hello& hello) {
+    auto begun = policy::Playback::create(document, message(hello, 0));
+    if (!begun) return passed_on(begun.error());
+    playback_ = std::move(*begun);
+    for (const auto& knob : document.knobs) base_.push_back(knob.base);
+    if (playback_.opening()) note(*playback_.opening(), 0);
+    return {};
   }
 
   void tell(wire::Body body, std::int64_t step) {
+    if (const auto decision = playback_.on(message(std::move(body), step))) note(*decision, step);
+  }
+
+  [[nodiscard]] const policy::Machine& machine() const { return *playback_.machine(); }
+
+ private:
+  wire::Message message(wire::Body body, std::int64_t step) {
     wire::Message message;
     message.header.run = *RunId::parse("preflight");
     message.header.seq = Seq{++seq_};
@@ -189,13 +204,9 @@ class Rehearsal {
     message.header.t = static_cast<double>(step);
     message.header.attempt = 1;
     message.body = std::move(body);
-    const auto decision = machine_.on(message);
-    if (decision) note(*decision, step);
+    return message;
   }
 
-  [[nodiscard]] const policy::Machine& machine() const { return machine_; }
-
- private:
   void note(const wire::Decision& decision, std::int64_t step) {
     Decided decided{step, decision.summary, decision.knobs, {}, decision.alerts};
     for (const auto& request : decision.requests) decided.requests.push_back(request.type.text());
@@ -206,7 +217,7 @@ class Rehearsal {
     }
   }
 
-  policy::Machine machine_;
+  policy::Playback playback_;
   StepZero& out_;
   std::vector<double> base_;
   std::int64_t seq_ = 0;
@@ -239,11 +250,11 @@ Result<StepZero> step_zero(const policy::Document& document,
   StepZero out;
   const Fed fed = fed_by(samples);
   const wire::Hello hello = declaration(document, fed, out, options);
-  auto machine = policy::Machine::create(document, hello);
-  if (!machine) return passed_on(machine.error());
+  Rehearsal rehearsal(out);
+  if (Result<void> begun = rehearsal.begin(document, hello); !begun) {
+    return passed_on(begun.error());
+  }
   out.policy = policy::describe(document, hello);
-  Rehearsal rehearsal(std::move(*machine), out);
-  rehearsal.tell(hello, 0);
   std::size_t at = 0;
   for (std::size_t i = 0; i <= options.measurements; ++i) {
     std::vector<const probe::SampleScore*> batch;

@@ -1,13 +1,12 @@
-// Real run files: a policy machine decides over a scripted trainer's events, as the daemon does,
+// Real run files: a policy decides over a scripted trainer's events, as the daemon does,
 // and the store records both.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "monitor/policy/engine/machine.h"
+#include "monitor/policy/engine/playback.h"
 #include "tests/run/story.h"
 #include "tests/store/place.h"
 
@@ -50,18 +49,16 @@ class Recorder {
       : run_(*RunId::parse(run)), document_(document_of(toml)) {
     wire::Hello declared = hello();
     declared.signals[1].every_steps = 1;
-    auto machine = policy::Machine::create(document_, declared);
-    REQUIRE(machine.has_value());
-    machine_ = std::move(*machine);
-    const wire::Message first = put(0, declared, 1);
+    auto begun = policy::Playback::create(document_, put(0, declared, 1));
+    REQUIRE(begun.has_value());
+    playback_ = std::move(*begun);
     put(0, policy::describe(document_, declared), 0);
-    (void)machine_->on(first);
     take(0, wire::LinkChange{wire::LinkEvent::kClaimed, "", 1}, 0);
   }
 
   void take(std::int64_t step, wire::Body body, std::int64_t attempt = 1) {
     const wire::Message event = put(step, std::move(body), attempt);
-    if (auto decision = machine_->on(event)) put(step, std::move(*decision), 0);
+    if (auto decision = playback_.on(event)) put(step, std::move(*decision), 0);
   }
 
   void judge(std::int64_t step, double score) {
@@ -91,7 +88,7 @@ class Recorder {
 
   RunId run_;
   policy::Document document_;
-  std::optional<policy::Machine> machine_;
+  policy::Playback playback_;
 };
 
 // Fires at step 4, is rolled back, goes on quietly, ends.

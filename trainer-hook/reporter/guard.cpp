@@ -4,12 +4,14 @@
 #include <utility>
 
 #include "monitor/policy/document.h"
-#include "monitor/policy/engine/machine.h"
+#include "monitor/policy/engine/playback.h"
 
 namespace phaseguard::reporter {
 
 struct Guard::Parts {
-  policy::Machine machine;
+  void note(Seq because, const wire::Decision& decision);
+
+  policy::Playback playback;
   std::string digest;
   std::vector<std::pair<Seq, wire::Request>> requests;  // and the event that led to each
   std::int64_t next_id = 0;                             // downwards
@@ -27,30 +29,37 @@ Result<Guard> Guard::create(const wire::Welcome& welcome, const wire::Message& h
         parsed.diagnostics.empty() ? "" : ": " + parsed.diagnostics.front().message;
     return fail(Errc::kMalformed, "the policy that the daemon sent does not parse here" + why);
   }
-  Result<policy::Machine> machine =
-      policy::Machine::create(*parsed.document, std::get<wire::Hello>(hello.body));
-  if (!machine) return tl::unexpected<Error>(machine.error());
-  Guard guard(std::unique_ptr<Parts>(new Parts{std::move(*machine), welcome.policy_digest, {}, 0}));
-  guard.feed(hello);
+  Result<policy::Playback> playback = policy::Playback::create(*parsed.document, hello);
+  if (!playback) return tl::unexpected<Error>(playback.error());
+  Guard guard(
+      std::unique_ptr<Parts>(new Parts{std::move(*playback), welcome.policy_digest, {}, 0}));
+  const auto& opening = guard.parts_->playback.opening();
+  if (opening) guard.parts_->note(hello.header.seq, *opening);
   return guard;
 }
 
-bool Guard::feed(const wire::Message& event) {
-  const std::optional<wire::Decision> decision = parts_->machine.on(event);
-  if (!decision) return false;
-  for (wire::Request request : decision->requests) {
-    request.id = --parts_->next_id;
+void Guard::Parts::note(Seq because, const wire::Decision& decision) {
+  for (wire::Request request : decision.requests) {
+    request.id = --next_id;
     request.decision = 0;
-    parts_->requests.emplace_back(event.header.seq, std::move(request));
+    requests.emplace_back(because, std::move(request));
   }
+}
+
+bool Guard::feed(const wire::Message& event) {
+  const std::optional<wire::Decision> decision = parts_->playback.on(event);
+  if (!decision) return false;
+  parts_->note(event.header.seq, *decision);
   return true;
 }
 
-std::vector<wire::KnobSetting> Guard::settings() const { return parts_->machine.settings(); }
+std::vector<wire::KnobSetting> Guard::settings() const {
+  return parts_->playback.machine()->settings();
+}
 
 std::vector<wire::KnobSetting> Guard::substitutes() const {
   std::vector<wire::KnobSetting> settings;
-  for (const policy::KnobSpec& knob : parts_->machine.document().knobs) {
+  for (const policy::KnobSpec& knob : parts_->playback.machine()->document().knobs) {
     if (knob.substitute)
       settings.push_back({knob.name, *knob.substitute, {}, wire::CauseKind::kLink, 0, {}});
   }

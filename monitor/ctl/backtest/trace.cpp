@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "monitor/policy/engine/machine.h"
+#include "monitor/policy/engine/playback.h"
 
 namespace phaseguard::ctl {
 
@@ -27,7 +27,7 @@ double weight_of(const wire::KnobSetting& knob) {
   return sum / static_cast<double>(knob.items.size());
 }
 
-// One policy's machine on its way through a record.
+// One policy on its way through a record.
 class Tracer {
  public:
   Tracer(const policy::Document& document, const TraceOptions& options)
@@ -43,12 +43,12 @@ class Tracer {
   }
 
   Result<void> start(const wire::Message& message) {
-    auto machine = policy::Machine::create(document_, std::get<wire::Hello>(message.body));
-    if (!machine) return tl::unexpected(machine.error());
-    machine_ = std::move(*machine);
-    auto decided = machine_->on(message);
-    weigh(decided ? decided->knobs : machine_->settings());
-    for (const wire::RuleEvidence& rule : machine_->rule_evidence()) {
+    auto begun = policy::Playback::create(document_, message);
+    if (!begun) return tl::unexpected(begun.error());
+    playback_ = std::move(*begun);
+    const auto& decided = playback_.opening();
+    weigh(decided ? decided->knobs : playback_.machine()->settings());
+    for (const wire::RuleEvidence& rule : playback_.machine()->rule_evidence()) {
       if (!contains(acting_, rule.rule) || rule.earliest_step < Step{0}) continue;
       if (out_.floor < Step{0} || rule.earliest_step < out_.floor) out_.floor = rule.earliest_step;
     }
@@ -64,7 +64,7 @@ class Tracer {
 
   // `raised`: the recording's own first raise lies behind.
   void on(const wire::Message& message, std::int64_t updates, bool raised) {
-    if (auto decided = machine_->on(message)) {
+    if (auto decided = playback_.on(message)) {
       weigh(decided->knobs);
       const bool acted_before = out_.acted >= Step{0};
       look(*decided, message.header.step, updates);
@@ -89,7 +89,7 @@ class Tracer {
   }
 
   void note_peak(std::size_t detector, Step step) {
-    const policy::DetectorReading reading = machine_->reading(detector);
+    const policy::DetectorReading reading = playback_.machine()->reading(detector);
     DetectorPeak& peak = out_.peaks[detector];
     peak.measurements = std::max(peak.measurements, reading.n);
     if (!reading.past_warmup || std::isnan(reading.statistic)) return;
@@ -137,7 +137,7 @@ class Tracer {
   const TraceOptions& options_;
   std::vector<std::string> acting_;
   bool only_alerts_ = false;
-  std::optional<policy::Machine> machine_;
+  policy::Playback playback_;
   std::vector<double> weights_;
   std::int64_t acted_after_ = 0;
   RunTrace out_;

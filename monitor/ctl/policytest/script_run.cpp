@@ -9,7 +9,7 @@
 #include "monitor/ctl/files.h"
 #include "monitor/ctl/policytest/policy_script.h"
 #include "monitor/ctl/text_lines.h"
-#include "monitor/policy/engine/machine.h"
+#include "monitor/policy/engine/playback.h"
 
 namespace phaseguard::ctl {
 
@@ -36,9 +36,16 @@ struct Happened {
 
 class Player {
  public:
-  Player(const Script& script, const ScriptTest& test, policy::Machine machine, TestResult& out)
-      : script_(script), test_(test), machine_(std::move(machine)), out_(out) {
-    note_states();
+  Player(const Script& script, const ScriptTest& test, TestResult& out)
+      : script_(script), test_(test), out_(out) {}
+
+  // Error: the policy does not fit the declaration.
+  Result<void> begin() {
+    auto begun = policy::Playback::create(script_.document, message(script_.hello, attempt_));
+    if (!begun) return tl::unexpected(begun.error());
+    playback_ = std::move(*begun);
+    note(playback_.opening());
+    return {};
   }
 
   void play() {
@@ -60,18 +67,24 @@ class Player {
     }
   }
 
-  void hello() { on(script_.hello); }
-
  private:
-  void on(wire::Body body, std::int64_t attempt = -1) {
+  [[nodiscard]] const policy::Machine& machine() const { return *playback_.machine(); }
+
+  wire::Message message(wire::Body body, std::int64_t attempt) {
     wire::Message message;
     message.header.run = *RunId::parse("test");
     message.header.seq = message.header.source_seq = Seq{++seq_};
     message.header.step = Step{step_};
-    message.header.attempt = attempt < 0 ? attempt_ : attempt;
+    message.header.attempt = attempt;
     message.header.t = script_.step_seconds * static_cast<double>(base_ + step_ - start_);
     message.body = std::move(body);
-    if (auto decided = machine_.on(message)) {
+    return message;
+  }
+
+  void on(wire::Body body) { note(playback_.on(message(std::move(body), attempt_))); }
+
+  void note(const std::optional<wire::Decision>& decided) {
+    if (decided) {
       out_.decisions.push_back("step " + std::to_string(step_) + ": " + decided->summary);
       for (const wire::Request& r : decided->requests) {
         happened_.requests.push_back(r);
@@ -83,7 +96,7 @@ class Player {
   }
 
   void note_states() {
-    for (const wire::RuleEvidence& rule : machine_.rule_evidence()) {
+    for (const wire::RuleEvidence& rule : machine().rule_evidence()) {
       wire::Word<wire::RuleState>& before = states_[rule.rule];
       if (rule.state != wire::RuleState::kQuiet &&
           (before.empty() || before == wire::RuleState::kQuiet)) {
@@ -117,7 +130,7 @@ class Player {
 
   [[nodiscard]] wire::Applied applied_now() const {
     wire::Applied applied;
-    for (const wire::KnobSetting& knob : machine_.settings()) {
+    for (const wire::KnobSetting& knob : machine().settings()) {
       applied.knobs.push_back({knob.knob, knob.value, knob.decision, knob.cause, {}});
     }
     applied.segment = segment_;
@@ -144,11 +157,12 @@ class Player {
     if (event.kind == ScriptEvent::Kind::kCommand) {
       wire::Command command = event.command;
       command.id = "command-" + std::to_string(++commands_);
-      if (command.expected_version == -2) command.expected_version = machine_.state_version();
-      happened_.answers.emplace_back(event.line, machine_.judge(command, Step{step_}));
+      if (command.expected_version == -2) command.expected_version = machine().state_version();
+      happened_.answers.emplace_back(event.line, machine().judge(command, Step{step_}));
       // The daemon records what it accepts, and the engine hears what is recorded.
-      if (happened_.answers.back().second.status == wire::ReplyStatus::kLogged)
-        on(std::move(command), 0);
+      if (happened_.answers.back().second.status == wire::ReplyStatus::kLogged) {
+        note(playback_.on(message(std::move(command), 0)));
+      }
     } else if (event.kind == ScriptEvent::Kind::kEnd) {
       on(wire::Goodbye{wire::Word<wire::GoodbyeReason>::from(event.name), ""});
     } else if (event.kind == ScriptEvent::Kind::kOutcome) {
@@ -215,7 +229,7 @@ class Player {
 
   // Each of these gives what was found, or "" when the expectation holds.
   [[nodiscard]] std::string rule_found(const Expectation& item) const {
-    for (const wire::RuleEvidence& rule : machine_.rule_evidence()) {
+    for (const wire::RuleEvidence& rule : machine().rule_evidence()) {
       if (rule.rule != item.name) continue;
       if (rule.state.text() == item.word && (!item.at_floor || rule.at_floor)) return "";
       std::string found = "rule." + rule.rule + " " + rule.state.text();
@@ -231,7 +245,7 @@ class Player {
   }
 
   [[nodiscard]] std::string knob_found(const Expectation& item) const {
-    for (const wire::KnobSetting& knob : machine_.settings()) {
+    for (const wire::KnobSetting& knob : machine().settings()) {
       if (knob.knob != item.name) continue;
       if (item.kind == Expectation::Kind::kSite) {
         if (knob.site.text() == item.word) return "";
@@ -245,7 +259,7 @@ class Player {
   }
 
   [[nodiscard]] std::string detector_found(const Expectation& item) const {
-    for (const wire::DetectorEvidence& detector : machine_.detector_evidence()) {
+    for (const wire::DetectorEvidence& detector : machine().detector_evidence()) {
       if (detector.detector != item.name) continue;
       const bool good = item.kind == Expectation::Kind::kVote
                             ? detector.voting == (item.word == "votes")
@@ -340,7 +354,7 @@ class Player {
 
   const Script& script_;
   const ScriptTest& test_;
-  policy::Machine machine_;
+  policy::Playback playback_;
   TestResult& out_;
   Happened happened_;
   std::map<std::string, wire::Word<wire::RuleState>> states_;  // of rules, after the last event
@@ -360,14 +374,12 @@ TestResult run_test(const Script& script, const ScriptTest& test) {
   TestResult out;
   out.name = test.name;
   out.line = test.line;
-  auto machine = policy::Machine::create(script.document, script.hello);
-  if (!machine) {
+  Player player(script, test, out);
+  if (Result<void> begun = player.begin(); !begun) {
     out.findings.push_back(
-        {test.line, 0, "the policy fits the declaration", machine.error().message});
+        {test.line, 0, "the policy fits the declaration", begun.error().message});
     return out;
   }
-  Player player(script, test, std::move(*machine), out);
-  player.hello();
   player.play();
   return out;
 }

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "monitor/ctl/files.h"
-#include "monitor/policy/engine/machine.h"
+#include "monitor/policy/engine/playback.h"
 #include "monitor/store/export.h"
 #include "monitor/wire/codec.h"
 
@@ -19,8 +19,7 @@ bool is_decision(const wire::Message& message) {
   return std::holds_alternative<wire::Decision>(message.body);
 }
 
-// The machine as the daemon ran it: it starts at a recorded policy, with the Hello before it, and
-// hears every event but the decisions.
+// The decisions that the recorded policy takes here, held against the recorded ones.
 class Recomputation {
  public:
   explicit Recomputation(Verification& out) : out_(out) {}
@@ -33,13 +32,9 @@ class Recomputation {
       return {};
     }
     expect_nothing();
-    if (std::holds_alternative<wire::Hello>(message.body)) hello_ = message;
-    if (const auto* loaded = std::get_if<wire::PolicyLoaded>(&message.body)) {
-      return start(message, *loaded);
-    }
-    if (!machine_) return {};
-    pending_ = machine_->on(message);
-    pending_header_ = message.header;
+    auto decided = playback_.follow(message);
+    if (!decided) return tl::unexpected(decided.error());
+    pending_ = std::move(*decided);
     return {};
   }
 
@@ -47,32 +42,13 @@ class Recomputation {
   void expect_nothing() {
     if (pending_) {
       out_.differences.push_back(
-          {pending_header_.seq, pending_header_.step,
+          {playback_.event().seq, playback_.event().step,
            "recorded no decision, recomputed \"" + pending_->summary + "\""});
     }
     pending_.reset();
   }
 
  private:
-  Result<void> start(const wire::Message& message, const wire::PolicyLoaded& loaded) {
-    const std::string place = "the policy at seq " + std::to_string(message.header.seq.value);
-    if (!hello_)
-      return fail(Errc::kMalformed, place + " comes before any declaration of a trainer");
-    policy::Parsed parsed = policy::parse(loaded.text, loaded.name);
-    if (!parsed.document) {
-      return fail(Errc::kUnsupported,
-                  place + " cannot be read by this program: " + parsed.diagnostics.front().message);
-    }
-    if (auto adopted = policy::adopt_constants(*parsed.document, loaded); !adopted) {
-      return fail(Errc::kMalformed, place + ": " + adopted.error().message);
-    }
-    auto machine = policy::Machine::create(*parsed.document, std::get<wire::Hello>(hello_->body));
-    if (!machine) return fail(Errc::kMalformed, place + ": " + machine.error().message);
-    machine_ = std::move(*machine);
-    (void)machine_->on(*hello_);
-    return {};
-  }
-
   void compare(const wire::Message& recorded) {
     ++out_.decisions;
     const auto& decision = std::get<wire::Decision>(recorded.body);
@@ -83,8 +59,7 @@ class Recomputation {
     }
     wire::Message recomputed = recorded;
     recomputed.body = *pending_;
-    // The step of a decision is that of the event it answers.
-    recomputed.header.step = pending_header_.step;
+    recomputed.header.step = playback_.event().step;
     if (wire::encode(recomputed) != wire::encode(recorded)) {
       out_.differences.push_back(
           {recorded.header.seq, recorded.header.step, first_difference(recorded, recomputed)});
@@ -93,10 +68,8 @@ class Recomputation {
   }
 
   Verification& out_;
-  std::optional<wire::Message> hello_;
-  std::optional<policy::Machine> machine_;
-  std::optional<wire::Decision> pending_;
-  wire::Header pending_header_;
+  policy::Playback playback_;
+  std::optional<wire::Decision> pending_;  // on the newest event, not yet found in the record
 };
 
 bool above_zero(const std::vector<wire::KnobSetting>& knobs) {
@@ -115,13 +88,11 @@ class Comparison {
     }
     if (const auto* hello = std::get_if<wire::Hello>(&message.body)) {
       out_.label = hello->label.text();
-      if (!machine_) {
-        auto machine = policy::Machine::create(document_, *hello);
-        if (!machine) return tl::unexpected(machine.error());
-        machine_ = std::move(*machine);
-        (void)machine_->on(
-            message);  // as the daemon does: what is in force at the start is no decision
-        would_ = machine_->settings();
+      if (!started()) {
+        auto begun = policy::Playback::create(document_, message);
+        if (!begun) return tl::unexpected(begun.error());
+        playback_ = std::move(*begun);
+        would_ = playback_.machine()->settings();
         for (const wire::KnobDecl& knob : hello->knobs) {
           happened_.push_back({knob.name, knob.initial, {}, wire::CauseKind::kInitial, 0, {}});
         }
@@ -131,26 +102,21 @@ class Comparison {
     if (const auto* loaded = std::get_if<wire::PolicyLoaded>(&message.body)) {
       out_.recorded_policy = loaded->name;
     }
-    if (!machine_) return {};
-    auto decided = machine_->on(message);
-    if (!decided) {
-      waiting_ = message.header;
-      return {};
-    }
+    auto decided = playback_.on(message);
+    if (!decided) return {};
     would_ = decided->knobs;
     add_row(message.header).would = std::move(*decided);
-    waiting_ = message.header;
     return {};
   }
 
-  [[nodiscard]] bool started() const { return machine_.has_value(); }
+  [[nodiscard]] bool started() const { return playback_.machine() != nullptr; }
 
  private:
   void happened(const wire::Message& message) {
     const auto& decision = std::get<wire::Decision>(message.body);
     happened_ = decision.knobs;
     const bool same_event = !out_.rows.empty() && out_.rows.back().seq == decision.because;
-    ReplayRow& row = same_event ? out_.rows.back() : add_row(waiting_);
+    ReplayRow& row = same_event ? out_.rows.back() : add_row(playback_.event());
     row.happened = decision;
     row.happened_knobs = happened_;
     if (above_zero(happened_) && out_.happened_first_raise < Step{0}) {
@@ -172,10 +138,9 @@ class Comparison {
 
   const policy::Document& document_;
   Replay& out_;
-  std::optional<policy::Machine> machine_;
+  policy::Playback playback_;
   std::vector<wire::KnobSetting> happened_;
   std::vector<wire::KnobSetting> would_;
-  wire::Header waiting_;  // the event a recorded decision that follows answers
 };
 
 std::string shown(const json& value) {

@@ -12,13 +12,6 @@ constexpr std::size_t kKept = 64;      // newest entries of a list
 
 }  // namespace
 
-Result<void> RunSlot::start_machine(const policy::Document& document) {
-  auto machine = policy::Machine::create(document, *state_.hello);
-  if (!machine) return tl::unexpected(machine.error());
-  machine_ = std::move(*machine);
-  return {};
-}
-
 // What the engine keeps of a run does not grow with its measurements: curves and lists are the
 // viewers', who fold the record themselves.
 void RunSlot::fold(const wire::Message& event) {
@@ -33,42 +26,31 @@ void RunSlot::fold(const wire::Message& event) {
   shorten(state_.alerts);
 }
 
-// One recorded event after a restart. `hello`: the last one so far.
-Result<void> RunSlot::take_up(const wire::Message& event, std::optional<wire::Message>& hello) {
+// One recorded message after a restart.
+Result<void> RunSlot::take_up(const wire::Message& event) {
   fold(event);
   if (event.header.attempt == state_.attempt)
     source_seq_ = std::max(source_seq_, event.header.source_seq);
-  if (std::holds_alternative<wire::Hello>(event.body)) {
+  if (const auto* hello = std::get_if<wire::Hello>(&event.body)) {
     source_seq_ = event.header.source_seq;
     ended_ = false;
-    hello = event;
-    session_ = std::get<wire::Hello>(event.body).session;
+    session_ = hello->session;
   }
   if (const auto* link = std::get_if<wire::LinkChange>(&event.body)) {
     epoch_ = std::max(epoch_, link->epoch);
     if (link->state == wire::LinkEvent::kEnded || link->state == wire::LinkEvent::kBack)
       ended_ = link->state == wire::LinkEvent::kEnded;
   }
-  const auto* loaded = std::get_if<wire::PolicyLoaded>(&event.body);
-  if (loaded && hello) {
-    policy::Parsed parsed = policy::parse(loaded->text, loaded->name);
-    if (!parsed.document)
-      return fail(Errc::kMalformed, "the recorded policy of " + run_.text() + " does not parse");
-    if (Result<void> same = policy::adopt_constants(*parsed.document, *loaded); !same) return same;
-    if (Result<void> started = start_machine(*parsed.document); !started) return started;
-    (void)machine_->on(*hello);
-  } else if (machine_ && !std::holds_alternative<wire::Decision>(event.body)) {
-    (void)machine_->on(event);
-  }
-  return {};
+  const auto decided = playback_.follow(event);
+  if (!decided) return tl::unexpected(decided.error());
+  return {};  // what it decided then is on record
 }
 
 Result<void> RunSlot::restore(const Record& record_so_far, Now now, Effects& effects) {
   if (!record_so_far) return {};
-  std::optional<wire::Message> hello;
   Result<void> taken;
   Result<void> read = record_so_far([&](const wire::Message& event) {
-    taken = take_up(event, hello);
+    taken = take_up(event);
     return taken.has_value();
   });
   if (!taken) return taken;

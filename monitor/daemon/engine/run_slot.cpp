@@ -28,8 +28,7 @@ void RunSlot::take(wire::Message event, Now now, Effects& effects) {
   event.header.source_seq = event.header.attempt > 0 ? event.header.seq : Seq{};
   event.header.seq = Seq{state_.last_seq.value + 1};
   record(event, effects);
-  if (!machine_) return;
-  auto decision = machine_->on(event);
+  auto decision = playback_.on(event);
   if (!decision) return;
   wire::Message decided;
   decided.header.run = run_;
@@ -85,12 +84,12 @@ std::optional<wire::Reject> RunSlot::admit(const wire::Message& hello,
                       " is being trained by another process; wait until it has ended or is lost",
                   true);
   }
-  const policy::Document* in_force = machine_ ? &machine_->document() : document;
+  const policy::Document* in_force = machine() ? &machine()->document() : document;
   if (!in_force)
     return refuse(wire::RejectCode::kPolicy,
                   "no policy is declared for run " + run_.text() + "; give phaseguardd a --policy",
                   true);
-  if (auto fits = policy::Machine::create(*in_force, declared); !fits)
+  if (Result<void> fits = policy::fits(*in_force, declared); !fits)
     return refuse(wire::RejectCode::kPolicy, fits.error().message, false);
   return std::nullopt;
 }
@@ -110,22 +109,21 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
     ++epoch_;
     control_seq_ = 0;
     take(hello, now, effects);
-    if (!machine_) {
+    if (!machine()) {
       // admit() has tried the same policy on the same declaration.
-      if (Result<void> started = start_machine(*document); !started) {
-        effects.log.push_back(
-            {LogLine::Level::kError, run_.text() + ": " + started.error().message});
+      auto begun = policy::Playback::create(*document, effects.record.back());
+      if (!begun) {
+        effects.log.push_back({LogLine::Level::kError, run_.text() + ": " + begun.error().message});
         return;
       }
+      playback_ = std::move(*begun);
       wire::Message loaded;
       loaded.header.run = run_;
       loaded.header.step = hello.header.step;
       loaded.header.t = now.wall_s;
       loaded.header.seq = Seq{state_.last_seq.value + 1};
       loaded.body = policy::describe(*document, declared);
-      wire::Message first = effects.record.back();
       record(loaded, effects);
-      (void)machine_->on(first);
     }
     record_link(wire::LinkEvent::kClaimed, "attempt " + std::to_string(hello.header.attempt), now,
                 effects);
@@ -138,10 +136,10 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
   answer.heartbeat_ms = settings_->heartbeat_ms;
   answer.stale_ms = settings_->silent_ms;
   answer.lease_ms = settings_->lost_ms;
-  answer.policy_text = machine_->document().text;
-  answer.policy_digest = machine_->document().digest;
-  answer.mode = policy::mode_of(machine_->document());
-  answer.on_loss = machine_->document().link_loss;
+  answer.policy_text = machine()->document().text;
+  answer.policy_digest = machine()->document().digest;
+  answer.mode = policy::mode_of(machine()->document());
+  answer.on_loss = machine()->document().link_loss;
   answer.ack = acknowledged(effects);
   send(std::move(answer), now, effects);
   send_control(0, now, effects);
@@ -156,12 +154,12 @@ bool RunSlot::on_trainer(const wire::Message& message, Now now, Effects& effects
   if (std::holds_alternative<wire::Heartbeat>(message.body)) return true;
   if (message.header.seq <= source_seq_) return false;
   source_seq_ = message.header.seq;
-  const std::int64_t version = machine_->state_version();
+  const std::int64_t version = machine()->state_version();
   const std::size_t requests = state_.requests.size();
   take(message, now, effects);
   const auto* report = std::get_if<wire::Report>(&message.body);
   const bool asked = report && report->wants_control;
-  const bool changed = machine_->state_version() != version || state_.requests.size() != requests;
+  const bool changed = machine()->state_version() != version || state_.requests.size() != requests;
   if (std::holds_alternative<wire::Goodbye>(message.body)) {
     end("goodbye", now, effects);
   }
@@ -178,12 +176,12 @@ wire::Reply RunSlot::on_command(const wire::Message& message, Now now, Effects& 
   const auto& command = std::get<wire::Command>(message.body);
   wire::Reply reply;
   reply.id = command.id;
-  if (!machine_) {
+  if (!machine()) {
     reply.status = wire::ReplyStatus::kRefused;
     reply.text = "run " + run_.text() + " has no policy in force yet";
     return reply;
   }
-  const policy::Verdict verdict = machine_->judge(command, state_.step);
+  const policy::Verdict verdict = machine()->judge(command, state_.step);
   reply.status = verdict.status;
   reply.text = verdict.text;
   if (!record_healthy_)
@@ -253,17 +251,17 @@ void RunSlot::set_record_healthy(bool healthy) {
 }
 
 void RunSlot::send_control(std::int64_t answers_batch, Now now, Effects& effects) {
-  if (!machine_) return;
+  if (!machine()) return;
   wire::Control control;
   control.epoch = epoch_;
-  control.state_version = machine_->state_version();
-  control.mode = policy::mode_of(machine_->document());
+  control.state_version = machine()->state_version();
+  control.mode = policy::mode_of(machine()->document());
   control.answers_batch = answers_batch;
   control.ack = acknowledged(effects);
   const std::int64_t interval = std::max<std::int64_t>(1, state_.cadence_steps);
   control.valid_until_step =
       Step{std::max<std::int64_t>(0, state_.step.value) + kControlIntervals * interval};
-  if (!shadow()) control.knobs = machine_->settings();
+  if (!shadow()) control.knobs = machine()->settings();
   for (wire::KnobSetting& setting : control.knobs) {
     Sent& sent = sent_[setting.knob];
     if (!record_healthy_) {

@@ -1,4 +1,4 @@
-// One run inside the engine: its folded state, its policy machine, its trainer's connection, and
+// One run inside the engine: its folded state, its policy at work, its trainer's connection, and
 // what was last sent. Pure; used by engine.cpp alone.
 #pragma once
 
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "monitor/daemon/engine/engine.h"
-#include "monitor/policy/engine/machine.h"
+#include "monitor/policy/engine/playback.h"
 #include "monitor/run/state.h"
 
 namespace phaseguard::daemon {
@@ -50,14 +50,12 @@ class RunSlot {
     Nanos since;  // of the first sending of this value
   };
 
-  // Gives the event its place, records and folds it, and lets the machine decide.
+  // Gives the event its place, records and folds it, and lets the policy decide.
   void take(wire::Message event, Now now, Effects& effects);
   void record(const wire::Message& event, Effects& effects);
   void fold(const wire::Message& event);
-  [[nodiscard]] Result<void> take_up(const wire::Message& event,
-                                     std::optional<wire::Message>& hello);
+  [[nodiscard]] Result<void> take_up(const wire::Message& event);
   void record_link(wire::LinkEvent event, const std::string& detail, Now now, Effects& effects);
-  [[nodiscard]] Result<void> start_machine(const policy::Document& document);
 
   void send(wire::Body body, Now now, Effects& effects);
   void send_control(std::int64_t answers_batch, Now now, Effects& effects);
@@ -68,7 +66,9 @@ class RunSlot {
   [[nodiscard]] bool crashed() const { return ended_ && !state_.goodbye; }
   [[nodiscard]] Seq acknowledged(const Effects& effects);
 
-  [[nodiscard]] bool shadow() const { return machine_ && machine_->document().shadow; }
+  // Null: no policy is in force yet.
+  [[nodiscard]] const policy::Machine* machine() const { return playback_.machine(); }
+  [[nodiscard]] bool shadow() const { return machine() && machine()->document().shadow; }
   [[nodiscard]] wire::LinkState link_state(Now now) const;
   [[nodiscard]] std::vector<wire::KnobStatus> knob_statuses() const;
   [[nodiscard]] std::vector<wire::Alert> alerts(Now now) const;
@@ -76,7 +76,7 @@ class RunSlot {
   RunId run_;
   const EngineSettings* settings_;
   run::RunState state_;
-  std::optional<policy::Machine> machine_;
+  policy::Playback playback_;
   bool record_healthy_ = true;
 
   PeerId peer_ = 0;

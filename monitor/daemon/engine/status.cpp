@@ -62,9 +62,9 @@ wire::LinkState RunSlot::link_state(Now now) const {
 
 std::vector<wire::KnobStatus> RunSlot::knob_statuses() const {
   std::vector<wire::KnobStatus> out;
-  if (!machine_) return out;
-  const std::vector<policy::KnobRange> ranges = machine_->knob_ranges();
-  const std::vector<wire::KnobSetting> settings = machine_->settings();
+  if (!machine()) return out;
+  const std::vector<policy::KnobRange> ranges = machine()->knob_ranges();
+  const std::vector<wire::KnobSetting> settings = machine()->settings();
   for (std::size_t i = 0; i < settings.size(); ++i) {
     const wire::KnobSetting& setting = settings[i];
     wire::KnobStatus status;
@@ -109,8 +109,8 @@ std::vector<wire::Alert> RunSlot::alerts(Now now) const {
                    "the trainer is lost; its local guard goes on with the policy"});
   if (link == wire::LinkState::kSilent)
     out.push_back({wire::Severity::kMedium, wire::AlertKind::kLink, "the trainer is silent"});
-  if (!machine_) return out;
-  for (const wire::RuleEvidence& rule : machine_->rule_evidence()) {
+  if (!machine()) return out;
+  for (const wire::RuleEvidence& rule : machine()->rule_evidence()) {
     const wire::RuleInfo* info = info_of(state_, rule.rule);
     const bool in_force =
         rule.state == wire::RuleState::kActive || rule.state == wire::RuleState::kLatched;
@@ -120,7 +120,7 @@ std::vector<wire::Alert> RunSlot::alerts(Now now) const {
                    rule.rule + " fired at step " + std::to_string(rule.fired_step.value) +
                        (rule.state == wire::RuleState::kLatched ? ", latched" : "")});
   }
-  for (const wire::DetectorEvidence& detector : machine_->detector_evidence()) {
+  for (const wire::DetectorEvidence& detector : machine()->detector_evidence()) {
     if (detector.quality != Quality::kBad) continue;
     out.push_back({wire::Severity::kMedium,
                    {wire::AlertKind::kSignal, detector.signal},
@@ -147,15 +147,15 @@ wire::Message RunSlot::status(Now now) const {
   status.signals = signal_statuses(state_, now);
   status.requests = request_statuses(state_);
   status.alerts = alerts(now);
-  if (machine_) {
-    status.policy = machine_->document().name;
-    status.policy_digest = machine_->document().digest;
-    status.mode = policy::mode_of(machine_->document());
-    status.control = machine_->control();
-    status.state_version = machine_->state_version();
-    status.detectors = machine_->detector_evidence();
-    status.rules = machine_->rule_status();
-    status.override_ = machine_->override_status();
+  if (machine()) {
+    status.policy = machine()->document().name;
+    status.policy_digest = machine()->document().digest;
+    status.mode = policy::mode_of(machine()->document());
+    status.control = machine()->control();
+    status.state_version = machine()->state_version();
+    status.detectors = machine()->detector_evidence();
+    status.rules = machine()->rule_status();
+    status.override_ = machine()->override_status();
   }
   wire::Message message;
   message.header.run = run_;

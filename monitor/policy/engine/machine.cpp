@@ -53,15 +53,7 @@ Machine& Machine::operator=(const Machine& other) {
 Machine::~Machine() = default;
 
 Result<Machine> Machine::create(const Document& document, const wire::Hello& hello) {
-  std::string misfits;
-  for (const Diagnostic& diagnostic : check_fit(document, hello)) {
-    if (diagnostic.severity != Severity::kError) continue;
-    misfits += (misfits.empty() ? "" : "; ") + diagnostic.message;
-  }
-  if (!misfits.empty()) {
-    return fail(Errc::kRefused,
-                "policy \"" + document.name + "\" does not fit this trainer: " + misfits);
-  }
+  if (Result<void> fit = fits(document, hello); !fit) return tl::unexpected(fit.error());
   return Machine(std::make_unique<MachineState>(initial_state(document, hello)));
 }
 

@@ -1,7 +1,7 @@
 // Runs a policy: events of one run in, decisions with their evidence out. A pure function of the
 // policy text and of the recorded events in their order, so that `phaseguard verify` can recompute
-// every decision bit for bit. Called by the daemon's engine, by replay and by the trainer's local
-// guard; owned by one thread.
+// every decision bit for bit. Driven by a Playback (playback.h) wherever a run is played; owned by
+// one thread.
 //
 // Use: create(document, hello), then on(event) for every recorded event of the run, that Hello
 // first. After a restart: the same again over the record, or restore(snapshot).
@@ -58,7 +58,7 @@ struct KnobRange {
 
 class Machine {
  public:
-  // Errors: the policy does not fit the declaration (check_fit); the message names every misfit.
+  // Errors: the policy does not fit the declaration ; the message names every misfit.
   [[nodiscard]] static Result<Machine> create(const Document& document, const wire::Hello& hello);
 
   Machine(Machine&&) noexcept;

@@ -85,6 +85,17 @@ std::vector<Diagnostic> check_fit(const Document& document, const wire::Hello& h
   return std::move(fit.out);
 }
 
+Result<void> fits(const Document& document, const wire::Hello& hello) {
+  std::string misfits;
+  for (const Diagnostic& diagnostic : check_fit(document, hello)) {
+    if (diagnostic.severity != Severity::kError) continue;
+    misfits += (misfits.empty() ? "" : "; ") + diagnostic.message;
+  }
+  if (misfits.empty()) return {};
+  return fail(Errc::kRefused,
+              "policy \"" + document.name + "\" does not fit this trainer: " + misfits);
+}
+
 wire::PolicyLoaded describe(const Document& document, const wire::Hello& hello) {
   wire::PolicyLoaded loaded = describe(document);
   for (std::size_t i = 0; i < document.detectors.size(); ++i) {
