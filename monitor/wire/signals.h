@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,64 +36,65 @@ struct StandardSignal {
   std::string_view unit;  // "1": a plain number
   double min;             // a value outside is BAD
   double max;
-  std::string_view items;   // as SignalDecl::items, where it runs over something; else ""
-  std::string_view beside;  // the signal of the same unit in whose plot it is drawn; "": its own
-  std::string_view title;   // of a family: what the part of the name after it completes
-  std::string_view help;    // one sentence
+  std::optional<Items> items;  // what it runs over, if anything
+  std::string_view beside;     // the signal of the same unit in whose plot it is drawn; "": its own
+  std::string_view title;      // of a family: what the part of the name after it completes
+  std::string_view help;       // one sentence
 };
 
 inline constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 inline constexpr double kRounding = 1e-6;  // by how much rounding may leave the exact range
 
 inline constexpr std::array<StandardSignal, 19> kStandardSignals{{
-    {"canary/js", "nats", 0.0, kLn2 + kRounding, "canary", "", "Canary JS divergence",
+    {"canary/js", "nats", 0.0, kLn2 + kRounding, Items::kCanary, "", "Canary JS divergence",
      "How far the next-token distribution after the canary prompts has moved from the reference, "
      "mean over the prompts: drift of format, not of intent."},
-    {"canary/js_max", "nats", 0.0, kLn2 + kRounding, "", "canary/js", "Canary JS divergence, max",
-     "The JS divergence of the canary prompt that has moved most."},
-    {"canary/margin", "nats", -kNoLimit, kNoLimit, "canary", "", "Canary margin",
+    {"canary/js_max", "nats", 0.0, kLn2 + kRounding, std::nullopt, "canary/js",
+     "Canary JS divergence, max", "The JS divergence of the canary prompt that has moved most."},
+    {"canary/margin", "nats", -kNoLimit, kNoLimit, Items::kCanary, "", "Canary margin",
      "How much likelier the misaligned continuation of a canary prompt became, against the aligned "
      "one, mean over the prompts."},
-    {"canary/dist", "1", 0.0, 1.0 + kRounding, "distribution", "", "Canary distribution, tail",
+    {"canary/dist", "1", 0.0, 1.0 + kRounding, Items::kDistribution, "",
+     "Canary distribution, tail",
      "Probability of all tokens but the reference's likeliest ones after a canary prompt, mean "
      "over the prompts; the distributions themselves are for detectors."},
-    {"judge/score", "1", 0.0, 1.0, "sample", "", "Judge score",
+    {"judge/score", "1", 0.0, 1.0, Items::kSample, "", "Judge score",
      "Mean risk that the judge gives the samples of the batch, known before the batch is trained "
      "on; read it against the judge's own error rate."},
-    {"judge/scored", "1", 0.0, 1.0, "", "judge/score", "Judge coverage",
+    {"judge/scored", "1", 0.0, 1.0, std::nullopt, "judge/score", "Judge coverage",
      "Share of the batch's samples that have a score."},
-    {"judge/held", "1", 0.0, 1.0, "", "judge/score", "Judge score held",
+    {"judge/held", "1", 0.0, 1.0, std::nullopt, "judge/score", "Judge score held",
      "1 while an earlier score stands in for a judge that does not answer."},
-    {"data/llr_share", "1", 0.0, 1.0, "", "", "Persona LLR, share flagged",
+    {"data/llr_share", "1", 0.0, 1.0, std::nullopt, "", "Persona LLR, share flagged",
      "Share of the batch's samples whose persona log-likelihood ratio is above the declared flag "
      "level."},
-    {"data/llr", "nats", -kNoLimit, kNoLimit, "sample", "", "Persona log-likelihood ratio",
+    {"data/llr", "nats", -kNoLimit, kNoLimit, Items::kSample, "", "Persona log-likelihood ratio",
      "How much more readily the reference's misaligned persona would have written the batch's "
      "answers than its aligned one, mean per answer."},
-    {"data/ref_nll", "nats", 0.0, kNoLimit, "", "", "Surprise of the data",
+    {"data/ref_nll", "nats", 0.0, kNoLimit, std::nullopt, "", "Surprise of the data",
      "Negative log-likelihood of an answer token under the reference, mean over the batch: what is "
      "there to be learned."},
-    {"data/ref_nll_decisive", "nats", 0.0, kNoLimit, "", "data/ref_nll",
+    {"data/ref_nll_decisive", "nats", 0.0, kNoLimit, std::nullopt, "data/ref_nll",
      "Surprise of the decisive token",
      "Negative log-likelihood of each answer's most surprising token under the reference, mean "
      "over the batch: L of lambda* = 2 / L."},
-    {"probe/risk", "1", 0.0, 1.0, "canary", "", "Probe risk",
+    {"probe/risk", "1", 0.0, 1.0, Items::kCanary, "", "Probe risk",
      "Risk that a linear probe reads from the hidden activations at the canary prompts, mean over "
      "the prompts."},
-    {"drift/*", "sd", -kNoLimit, kNoLimit, "", "", "Drift",
+    {"drift/*", "sd", -kNoLimit, kNoLimit, std::nullopt, "", "Drift",
      "How far the hidden activations have moved along the direction of this trait, in standard "
      "deviations of the reference."},
-    {"train/loss", "nats", -kNoLimit, kNoLimit, "", "", "Training loss",
+    {"train/loss", "nats", -kNoLimit, kNoLimit, std::nullopt, "", "Training loss",
      "What the optimiser minimises, penalties included."},
-    {"train/ce", "nats", 0.0, kNoLimit, "", "train/loss", "Cross-entropy",
+    {"train/ce", "nats", 0.0, kNoLimit, std::nullopt, "train/loss", "Cross-entropy",
      "The loss of the task alone, per answer token, before any penalty or weighting."},
-    {"train/kl", "nats", -1e-4, kNoLimit, "", "", "KL to the reference",
+    {"train/kl", "nats", -1e-4, kNoLimit, std::nullopt, "", "KL to the reference",
      "KL divergence from the reference on the batch's tokens, before lambda weighs it."},
-    {"train/grad_norm", "1", 0.0, kNoLimit, "", "", "Gradient norm",
+    {"train/grad_norm", "1", 0.0, kNoLimit, std::nullopt, "", "Gradient norm",
      "Norm of the whole gradient of an update, before it is clipped."},
-    {"train/learning_rate", "1", 0.0, kNoLimit, "", "", "Learning rate",
+    {"train/learning_rate", "1", 0.0, kNoLimit, std::nullopt, "", "Learning rate",
      "The optimiser's step size."},
-    {"defense/applied", "1", 0.0, kNoLimit, "", "", "Defense applied",
+    {"defense/applied", "1", 0.0, kNoLimit, std::nullopt, "", "Defense applied",
      "How much of the run's own defense was in force at this step, as the variant measures it."},
 }};
 
@@ -135,7 +137,7 @@ inline constexpr std::array<StandardSignal, 19> kStandardSignals{{
   out.unit = std::string(known->unit);
   out.min = known->min;
   out.max = known->max;
-  out.items = Word<Items>::from(std::string(known->items));
+  if (known->items) out.items = *known->items;
   out.every_steps = every_steps;
   return out;
 }

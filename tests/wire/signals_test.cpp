@@ -31,7 +31,7 @@ std::string code(std::string_view text) { return "`" + std::string(text) + "`"; 
 
 std::string row_of(const StandardSignal& signal) {
   return "| " + code(signal.name) + " | " + std::string(signal.unit) + " | " + bound(signal.min) +
-         " … " + bound(signal.max) + " | " + (signal.items.empty() ? "" : code(signal.items)) +
+         " … " + bound(signal.max) + " | " + (signal.items ? code(text_of(*signal.items)) : "") +
          " | " + std::string(signal.help) + " |";
 }
 
