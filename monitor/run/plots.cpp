@@ -1,13 +1,13 @@
 #include "monitor/run/plots.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <set>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
+#include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/wire/signals.h"
 
@@ -68,16 +68,11 @@ double joins_within(std::int64_t every) {
 }
 
 // Limits are often a round number and what rounding may add: four digits tell them.
-std::string limit_text(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.4g", value);
-  return text.data();
-}
-
 std::string range_text(double min, double max) {
-  if (std::isfinite(min) && std::isfinite(max)) return limit_text(min) + " to " + limit_text(max);
-  if (std::isfinite(min)) return limit_text(min) + " and more";
-  return std::isfinite(max) ? "up to " + limit_text(max) : "";
+  if (std::isfinite(min) && std::isfinite(max))
+    return short_number(min) + " to " + short_number(max);
+  if (std::isfinite(min)) return short_number(min) + " and more";
+  return std::isfinite(max) ? "up to " + short_number(max) : "";
 }
 
 void append_detail(std::string& text, const std::string& more) {
@@ -165,12 +160,26 @@ PlotSpec plot_of_source(const RunState& state, const std::string& source, const 
   return plot;
 }
 
-// A detector looks at something that this run neither declares nor sends.
+// One canary of a declared signal, of which nothing has come yet.
+bool is_declared_item(const RunState& state, const std::string& source) {
+  if (!state.hello) return false;
+  const auto& ids = state.hello->canary_ids;
+  return std::any_of(
+      state.hello->signals.begin(), state.hello->signals.end(), [&](const wire::SignalDecl& s) {
+        const bool below = source.rfind(s.name + "/", 0) == 0;
+        return below && s.items == wire::Items::kCanary &&
+               std::find(ids.begin(), ids.end(), source.substr(s.name.size() + 1)) != ids.end();
+      });
+}
+
+// A detector looks at something that this run has not sent.
 PlotSpec plot_of_nothing(const RunState& state, const std::string& source) {
   PlotSpec plot;
   plot.id = plot.name = plot.title = source;
   set_place(plot, source.substr(source.find('(') + 1));
-  plot.remark = "watched by the policy, and not declared by this trainer";
+  if (!is_declared_item(state, source)) {
+    plot.remark = "watched by the policy, and not declared by this trainer";
+  }
   plot.lines.emplace_back();
   plot.lines.back().label = source;
   add_watchers(state, "", plot);
@@ -201,15 +210,9 @@ PlotSpec plot_of_knob(const std::string& name, const KnobState& knob) {
 }
 
 bool comes_before(const PlotSpec& a, const PlotSpec& b) {
-  const auto key = [](const PlotSpec& plot) {
-    std::size_t group = 0;
-    while (group < wire::kSignalGroups.size() && wire::kSignalGroups[group].name != plot.group) {
-      ++group;
-    }
-    return std::make_tuple(!plot.is_watched(), group, plot.group, wire::place_of_signal(plot.place),
-                           plot.place, plot.name);
-  };
-  return key(a) < key(b);
+  if (a.is_watched() != b.is_watched()) return a.is_watched();
+  if (a.place != b.place) return shows_before(a.place, b.place);
+  return a.name < b.name;
 }
 
 // Draws unwatched companions ("canary/js_max") with their signal instead of on their own.
@@ -238,6 +241,16 @@ void join_companions(std::vector<PlotSpec>& plots) {
 }
 
 }  // namespace
+
+bool shows_before(const std::string& signal, const std::string& other) {
+  const auto key = [](const std::string& name) {
+    const std::string_view group = wire::group_of(name);
+    std::size_t place = 0;
+    while (place < wire::kSignalGroups.size() && wire::kSignalGroups[place].name != group) ++place;
+    return std::make_tuple(place, group, wire::place_of_signal(name), std::string_view(name));
+  };
+  return key(signal) < key(other);
+}
 
 std::vector<PlotSpec> plots_of(const RunState& state) {
   std::vector<PlotSpec> plots;
@@ -268,7 +281,7 @@ std::vector<PlotSpec> plots_of(const RunState& state) {
 }
 
 ValueRange value_range(double lo, double hi, double min, double max) {
-  const bool closed = std::isfinite(min) && std::isfinite(max) && min < max;
+  const bool closed = std::isfinite(max - min) && min < max;
   const auto whole = [&] {
     const double room = kLineWidth * (max - min);
     return ValueRange{min == 0.0 ? 0.0 : min - room, max + room};
@@ -282,7 +295,7 @@ ValueRange value_range(double lo, double hi, double min, double max) {
   const double span = hi - lo;
   if (!std::isfinite(span)) return {lo, hi};
   if (span <= 1e-12 * std::max(std::abs(lo), std::abs(hi))) {  // a constant
-    if (lo == 0.0) return {0.0, 1.0};
+    if (lo == 0.0) return closed ? whole() : ValueRange{0.0, 1.0};
     const double half = std::abs(hi) * 0.1;
     return lo > 0.0 ? ValueRange{0.0, hi + half} : ValueRange{lo - half, hi + half};
   }

@@ -62,6 +62,9 @@ struct PlotSpec {
 // name. The order depends on names alone, so that a plot keeps its place while a run goes on.
 [[nodiscard]] std::vector<PlotSpec> plots_of(const RunState& state);
 
+// That order of two signals by their names, for lists beside the plots.
+[[nodiscard]] bool shows_before(const std::string& signal, const std::string& other);
+
 struct ValueRange {
   double lo = 0.0;
   double hi = 1.0;

@@ -255,6 +255,11 @@ TEST_CASE("a watched item, and a watched signal that was never declared, are sho
   CHECK(plots[2].remark == "watched by the policy, and not declared by this trainer");
   CHECK(plots[2].lines.front().series == nullptr);
   CHECK(plots[2].levels.size() == 1);
+
+  story.messages.resize(2);  // before the first measurement
+  const auto early = plots_of(folded(story));
+  CHECK(early.front().id == "canary/js/c01");
+  CHECK(early.front().remark.empty());
 }
 
 TEST_CASE("a difference of two signals is drawn with the line that watches it", "[run]") {
@@ -316,11 +321,16 @@ TEST_CASE("a value axis shows what is there, within what was declared", "[run]")
   is(run::value_range(inf, -inf, 0.0, 10.0), 0.0, 10.4);     // nothing yet
   is(run::value_range(inf, -inf), 0.0, 1.0);
   is(run::value_range(0.0, 0.0), 0.0, 1.0);
+  is(run::value_range(0.0, 0.0, 0.0, 0.5), 0.0, 0.52);
   is(run::value_range(-3.0, 5.0, 0.0, 1.0), -3.8, 5.8);  // a line outside the declared range
   for (const double bad : {wire::kNaN, inf, -inf, 1e308, -1e308}) {
-    const auto range = run::value_range(bad, 1.0, 1.0, bad);
-    CHECK(std::isfinite(range.lo));
-    CHECK(range.lo < range.hi);
+    for (const auto range :
+         {run::value_range(bad, 1.0, 1.0, bad), run::value_range(0.0, 1.0, -bad, bad),
+          run::value_range(inf, -inf, -bad, bad), run::value_range(-bad, bad)}) {
+      CHECK(std::isfinite(range.lo));
+      CHECK(std::isfinite(range.hi));
+      CHECK(range.lo < range.hi);
+    }
   }
 }
 
