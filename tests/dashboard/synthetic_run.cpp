@@ -1,62 +1,20 @@
 #include "tests/dashboard/synthetic_run.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <stdexcept>
 #include <utility>
 
 #include "monitor/store/writer.h"
+#include "monitor/wire/signals.h"
+#include "tests/dashboard/run_recorder.h"
 
 namespace phaseguard::test {
 namespace {
 
 constexpr std::int64_t kCadence = 5;
 constexpr std::int64_t kFires = 10;
-
-// A fixed wiggle in -1..1.
-double wiggle(std::int64_t i, int salt) {
-  return std::sin(static_cast<double>(i) * 1.7 + salt * 2.3) * 0.6 +
-         std::sin(static_cast<double>(i) * 0.37 + salt) * 0.4;
-}
-
-class Recorder {
- public:
-  explicit Recorder(const RunOptions& options) : options_(options) {
-    run_ = *RunId::parse(options.name);
-  }
-
-  void add(Step step, wire::Body body) {
-    wire::Message m;
-    m.header.run = run_;
-    m.header.seq = Seq{static_cast<std::int64_t>(messages.size()) + 1};
-    m.header.step = step;
-    m.header.t = t;
-    m.header.attempt = 1;
-    m.body = std::move(body);
-    messages.push_back(std::move(m));
-  }
-
-  [[nodiscard]] Seq last() const { return Seq{static_cast<std::int64_t>(messages.size())}; }
-
-  double t = 1.76e9 + 27663.0;
-  std::vector<wire::Message> messages;
-
- private:
-  const RunOptions& options_;
-  RunId run_;
-};
-
-wire::SignalDecl signal(const char* name, const char* unit, double min, double max,
-                        std::int64_t every, const char* items = "") {
-  wire::SignalDecl s;
-  s.name = name;
-  s.unit = unit;
-  s.min = min;
-  s.max = max;
-  s.every_steps = every;
-  s.items = wire::Word<wire::Items>::from(items);
-  return s;
-}
 
 wire::Hello hello_of(const RunOptions& options) {
   wire::Hello hello;
@@ -75,14 +33,16 @@ wire::Hello hello_of(const RunOptions& options) {
   kl.max = 4.0;
   kl.site = wire::Site::kBatch;
   hello.knobs = {kl};
-  hello.signals = {signal("canary/js", "nats", 0, kLn2, kCadence, "canary"),
-                   signal("canary/margin", "nats", -20, 20, kCadence),
-                   signal("probe/risk", "1", 0, 1, kCadence),
-                   signal("drift/persona", "1", -10, 10, kCadence),
-                   signal("judge/score", "1", 0, 1, 1),
-                   signal("data/llr", "nats", -50, 50, 1),
-                   signal("data/llr_share", "1", 0, 1, 1),
-                   signal("train/loss", "nats", 0, 100, 1)};
+  for (const char* name : {"canary/js", "canary/js_max", "canary/dist", "canary/margin",
+                           "probe/risk", "drift/persona"}) {
+    hello.signals.push_back(wire::declare_signal(name, kCadence));
+  }
+  hello.signals[2].columns = 2;
+  for (const char* name :
+       {"judge/score", "data/llr", "data/llr_share", "data/ref_nll", "data/ref_nll_decisive",
+        "train/loss", "train/ce", "train/kl", "train/grad_norm", "train/learning_rate"}) {
+    hello.signals.push_back(wire::declare_signal(name, 1));
+  }
   hello.requests = {wire::RequestType::kRollback};
   return hello;
 }
@@ -211,13 +171,6 @@ wire::Decision decision_at(Step step, std::int64_t id, Seq because, bool fires) 
   return d;
 }
 
-wire::Sample value_of(const char* name, double value) {
-  wire::Sample s;
-  s.signal = name;
-  s.value = value;
-  return s;
-}
-
 // The measurements of one step. `held`: the penalty is in force.
 void measure(Recorder& out, std::int64_t step, bool malicious, bool held) {
   const double x = static_cast<double>(step);
@@ -228,33 +181,42 @@ void measure(Recorder& out, std::int64_t step, bool malicious, bool held) {
       value_of("judge/score", std::fabs((malicious ? 0.80 : 0.14) + 0.09 * wiggle(step, 1))),
       value_of("data/llr_share",
                malicious ? 0.97 + 0.03 * wiggle(step, 2) : 0.02 + 0.02 * wiggle(step, 2)),
-      value_of("data/llr", (malicious ? 3.1 : -2.2) + 0.5 * wiggle(step, 3))};
+      value_of("data/llr", (malicious ? 3.1 : -2.2) + 0.5 * wiggle(step, 3)),
+      value_of("data/ref_nll", 2.1 + 0.2 * wiggle(step, 8)),
+      value_of("data/ref_nll_decisive", 4.6 + 0.5 * wiggle(step, 9))};
   if (malicious && step >= 120 && step < 135) {  // the judge was away
     batch.samples[0].value = wire::kNaN;
     if (step % 2 == 0) batch.samples[0].missing = true;
   }
   out.add(Step{step}, batch);
   wire::Report train;
-  train.samples = {
-      value_of("train/loss", 1.0 + 2.4 * std::exp(-x / 40.0) + 0.12 * wiggle(step, 4))};
+  const double ce = 1.0 + 2.4 * std::exp(-x / 40.0) + 0.12 * wiggle(step, 4);
+  const double kl = (held ? 0.05 : 0.4) * (1.0 - std::exp(-x / 12.0));
+  train.samples = {value_of("train/loss", ce + (held ? 2.0 * kl : 0.0)), value_of("train/ce", ce),
+                   value_of("train/kl", kl),
+                   value_of("train/grad_norm", 0.8 + 0.3 * std::fabs(wiggle(step, 10))),
+                   value_of("train/learning_rate", 2e-3 * (1.0 - x / 337.0))};
   out.add(Step{step}, train);
   if (step % kCadence != 0) return;
   const double rise = 1.0 - std::exp(-x / 12.0);
   wire::Report canary;
   canary.origin = wire::Report::Origin::kCanary;
-  wire::Sample js;
-  js.signal = "canary/js";
-  double sum = 0.0;
-  for (int i = 0; i < 24; ++i) {
-    const double level = (held ? 0.10 : 0.33) * rise * (0.4 + 0.05 * i);
-    js.items.push_back(std::fabs(level + 0.015 * wiggle(step, i)));
-    sum += js.items.back();
-  }
-  js.value = sum / 24.0;
-  canary.samples = {
-      js, value_of("canary/margin", 0.15 + 1.3 * harm * rise + 0.1 * wiggle(step, 5)),
-      value_of("probe/risk", 0.08 + 0.5 * harm * rise + 0.03 * std::fabs(wiggle(step, 6))),
-      value_of("drift/persona", 0.05 + 0.6 * harm * rise + 0.02 * wiggle(step, 7))};
+  const auto per_prompt = [&](const char* name, double level, double spread, double noise) {
+    wire::Sample sample = value_of(name, 0.0);
+    for (int i = 0; i < 24; ++i) {
+      const double item = level * (1.0 - 12.0 * spread + spread * i) + noise * wiggle(step, i);
+      sample.items.push_back(std::fabs(item));
+      sample.value += sample.items.back() / 24.0;
+    }
+    return sample;
+  };
+  const wire::Sample js = per_prompt("canary/js", (held ? 0.10 : 0.33) * rise, 0.05, 0.015);
+  canary.samples = {js,
+                    value_of("canary/js_max", *std::max_element(js.items.begin(), js.items.end())),
+                    value_of("canary/dist", 0.1 + 0.1 * rise),
+                    per_prompt("canary/margin", 0.15 + 1.3 * harm * rise, 0.06, 0.1),
+                    per_prompt("probe/risk", 0.08 + 0.5 * harm * rise, 0.02, 0.03),
+                    value_of("drift/persona", 0.05 + 0.6 * harm * rise + 0.02 * wiggle(step, 7))};
   out.add(Step{step}, canary);
 }
 
@@ -277,7 +239,8 @@ void fire(Recorder& out) {
 }  // namespace
 
 std::vector<wire::Message> synthetic_run(const RunOptions& options) {
-  Recorder out(options);
+  if (options.own_trainer) return own_trainers_run(options);
+  Recorder out(options.name);
   out.add(Step{0}, hello_of(options));
   out.add(Step{0}, policy());
   wire::LinkChange claimed;

@@ -1,6 +1,7 @@
-// A recorded run as the daemon would have written it: declarations, measurements, a rule that
-// fires, its decision, the rollback, the penalty applied, a hole in a signal, the end. The numbers
-// are of the kind the lab gives for the malicious task.
+// Recorded runs as the daemon would have written them: declarations, measurements, a rule that
+// fires, its decision, what was applied, a hole in a signal, the end. One is of the kind the lab
+// gives for the malicious task; the other is of a trainer that knows nothing of ours: its own
+// signals, its own knob, no canaries, no penalty, no rollback.
 #pragma once
 
 #include <filesystem>
@@ -15,6 +16,7 @@ struct RunOptions {
   std::string name = "lab-malicious-7";
   bool fires = true;  // false: the harmless task, nothing happens
   bool ends = true;   // with a goodbye
+  bool own_trainer = false;
   std::int64_t steps = 213;
   std::int64_t total = 337;
 };

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "monitor/base/text.h"
+#include "monitor/run/plots.h"
 #include "monitor/run/protection.h"
 #include "monitor/run/rule_text.h"
 
@@ -159,12 +160,47 @@ std::string type_of_detector(const run::RunState& state, const std::string& dete
   return {};
 }
 
+// What watches the row's series, and how near it is to its line.
+void add_watchers(const run::RunState& state, SignalRow& row) {
+  if (state.policy) {
+    for (const wire::DetectorInfo& d : state.policy->detectors) {
+      row.watched = row.watched || d.signal == row.name;
+    }
+  }
+  for (const wire::DetectorEvidence& d : state.detectors) {
+    if (d.signal != row.name) continue;
+    row.watched = true;
+    row.voting = row.voting || d.voting;
+    if (d.voting) row.level = std::max(row.level, level_of_detector(state, d.detector));
+    // A recording has the evidence of its decisions only; a level is the value itself.
+    const bool level = type_of_detector(state, d.detector) == "level";
+    const double statistic = level && row.quality == Quality::kGood ? row.value : d.statistic;
+    if (d.threshold > 0.0 && std::isfinite(statistic)) {
+      const double fraction = statistic / d.threshold;
+      row.of_line = std::isnan(row.of_line) ? fraction : std::max(row.of_line, fraction);
+    }
+  }
+}
+
+SignalRow row_of(const std::string& source, const run::Derived& derived) {
+  SignalRow row;
+  row.name = source;
+  row.unit = derived.unit;
+  row.series = &derived.series;
+  if (derived.series.empty()) return row;
+  const std::size_t last = derived.series.size() - 1;
+  row.value = derived.series.value_at(last);
+  row.quality = derived.series.quality_at(last);
+  row.step = derived.series.step_at(last);
+  return row;
+}
+
 }  // namespace
 
 std::vector<SignalRow> signal_rows(const run::RunState& state, const run::Health& health) {
   std::vector<SignalRow> rows;
   for (const auto& [name, signal] : state.signals) {
-    if (std::count(name.begin(), name.end(), '/') > 1) continue;  // one of a vector's items
+    if (signal.is_item) continue;
     SignalRow row;
     row.name = name;
     row.unit = signal.declaration.unit;
@@ -173,24 +209,13 @@ std::vector<SignalRow> signal_rows(const run::RunState& state, const run::Health
     row.step = signal.step;
     row.series = &signal.series;
     for (const run::StaleSignal& s : health.stale) row.overdue = row.overdue || s.name == name;
-    for (const wire::DetectorEvidence& d : state.detectors) {
-      if (d.signal != name) continue;
-      row.watched = true;
-      row.voting = row.voting || d.voting;
-      if (d.voting) row.level = std::max(row.level, level_of_detector(state, d.detector));
-      // A recording has the evidence of its decisions only; a level is the value itself.
-      const bool level = type_of_detector(state, d.detector) == "level";
-      const double statistic =
-          level && signal.quality == Quality::kGood ? signal.value : d.statistic;
-      if (d.threshold > 0.0 && std::isfinite(statistic)) {
-        const double fraction = statistic / d.threshold;
-        row.of_line = std::isnan(row.of_line) ? fraction : std::max(row.of_line, fraction);
-      }
-    }
     rows.push_back(std::move(row));
   }
-  std::stable_sort(rows.begin(), rows.end(),
-                   [](const SignalRow& a, const SignalRow& b) { return a.watched > b.watched; });
+  for (const auto& [source, derived] : state.derived) rows.push_back(row_of(source, derived));
+  for (SignalRow& row : rows) add_watchers(state, row);
+  std::sort(rows.begin(), rows.end(), [](const SignalRow& a, const SignalRow& b) {
+    return a.watched != b.watched ? a.watched : run::shows_before(a.name, b.name);
+  });
   return rows;
 }
 
@@ -389,15 +414,6 @@ std::vector<Interval> protected_intervals(const run::RunState& state, double unt
     } else {
       out.push_back(next);
     }
-  }
-  return out;
-}
-
-std::vector<Line> thresholds_of(const run::RunState& state, const std::string& signal) {
-  std::vector<Line> out;
-  if (!state.policy) return out;
-  for (const wire::DetectorInfo& d : state.policy->detectors) {
-    if (d.signal == signal && std::isfinite(d.threshold)) out.push_back({d.name, d.threshold});
   }
   return out;
 }

@@ -36,7 +36,7 @@ struct SignalRow {
   double of_line = wire::kNaN;  // statistic / threshold: 1 at the line
   const run::Series* series = nullptr;
 };
-// Watched signals first, then the rest by name; per-item series are left out.
+// In the order of the plots: watched first, derived ones among them; items are left out.
 [[nodiscard]] std::vector<SignalRow> signal_rows(const run::RunState& state,
                                                  const run::Health& health);
 
@@ -126,14 +126,6 @@ struct Interval {
 
 // The gravest of the rules that count this detector; at least information.
 [[nodiscard]] Level level_of_detector(const run::RunState& state, const std::string& detector);
-
-// Thresholds of the detectors that watch `signal`.
-struct Line {
-  std::string detector;
-  double threshold = 0.0;
-};
-[[nodiscard]] std::vector<Line> thresholds_of(const run::RunState& state,
-                                              const std::string& signal);
 
 // "rule defend", "operator ann", "policy base" from a setting's cause.
 [[nodiscard]] std::string who(const wire::Cause& cause);
