@@ -1,7 +1,10 @@
 #include "monitor/dashboard/panels/panels.h"
 
+#include <algorithm>
+#include <string>
 #include <variant>
 
+#include "monitor/dashboard/panels/plots.h"
 #include "tests/dashboard/headless.h"
 #include "tests/dashboard/synthetic_run.h"
 #include "tests/support/catch.h"
@@ -48,9 +51,10 @@ TEST_CASE("the panels draw lines, shading and alarms", "[gui]") {
   CHECK(Headless::vertices_of(p.series[0]) > 1000);
   CHECK(Headless::vertices_of(p.kl_shade) >= 4 * 6);  // every plot
   CHECK(Headless::vertices_of(p.high) > 10);
-  for (const char* plot :
-       {"plot js", "plot probe", "plot judge", "plot share", "plot llr", "plot lambda"}) {
-    CHECK(view.controls.count(plot) == 1);
+  for (const char* plot : {"canary/js", "canary/margin", "judge/score", "data/llr_share",
+                           "probe/risk", "train/loss", "knob kl"}) {
+    INFO(plot);
+    CHECK(view.controls.count(std::string("plot ") + plot) == 1);
   }
   CHECK(gui.actions.empty());
 }
@@ -153,7 +157,7 @@ TEST_CASE("the wheel zooms every plot about the cursor, a double click fits agai
   Headless gui;
   gui.frames(2, model, view);
   const double before = view.time.view.span();
-  gui.move(view.controls.at("plot judge").middle());
+  gui.move(view.controls.at("plot judge/score").middle());
   gui.frames(2, model, view);
   const double cursor = view.time.cursor;
   gui.wheel(3.0F);
@@ -167,7 +171,7 @@ TEST_CASE("the wheel zooms every plot about the cursor, a double click fits agai
   const double lo = view.time.view.lo;
   gui.press(true);  // drag to the right: earlier steps come into sight
   gui.frame(model, view);
-  const ImVec2 from = view.controls.at("plot judge").middle();
+  const ImVec2 from = view.controls.at("plot judge/score").middle();
   for (int i = 1; i <= 6; ++i) {
     gui.move({from.x + 20.0F * static_cast<float>(i), from.y});
     gui.frame(model, view);
@@ -186,6 +190,154 @@ TEST_CASE("the wheel zooms every plot about the cursor, a double click fits agai
   CHECK(view.time.follow);
   CHECK(view.time.view.span() == Approx(before));
   CHECK(gui.actions.empty());
+}
+
+TEST_CASE("a trainer of somebody's own has full plots of its own signals", "[gui]") {
+  test::RunOptions own;
+  own.own_trainer = true;
+  own.name = "own-trainer";
+  for (const ImVec2 size : {ImVec2{1600.0F, 1000.0F}, ImVec2{1280.0F, 720.0F}}) {
+    const Model model = model_of(false, false, own);
+    View view;
+    Headless gui(size);
+    gui.frames(3, model, view);
+    const Box loss = view.controls.at("plot train/loss");
+    const Box mine = view.controls.at("plot mine/score");
+    CHECK(mine.lo.y > loss.hi.y);  // what is watched comes first, each over the whole width
+    CHECK(mine.lo.x == loss.lo.x);
+    CHECK(mine.hi.y - mine.lo.y > 3.0F * 13.0F);
+    CHECK(view.controls.at("plot train/accuracy").lo.y > mine.hi.y);
+    CHECK(view.controls.count("plot knob lr_scale") == 1);
+    CHECK(view.controls.count("group mine") == 1);
+    CHECK(Headless::vertices_of(plot::dark_palette().series[0]) > 1000);
+
+    Sheet sheet(model, view);
+    const plot::PlotSpec spec = spec_of(view.plots[1], sheet);
+    CHECK(spec.title == "mine/score");
+    CHECK(spec.subtitle == "points");
+    CHECK(spec.min == 0.0);
+    CHECK(spec.max == 10.0);
+    REQUIRE(spec.thresholds.size() == 1);
+    CHECK(spec.thresholds[0].label == "too_good > 6.5");
+    CHECK(spec.help.find("watched by too_good: level > 6.5 points, 3 in a row") !=
+          std::string::npos);
+    const plot::PlotSpec known = spec_of(view.plots[0], sheet);
+    CHECK(known.title == "Training loss");
+    CHECK(known.subtitle == "train/loss, nats");
+    CHECK(known.thresholds.size() == 1);  // the slope has a scale of its own, and is only named
+    CHECK(known.help.find("climbs: rate") != std::string::npos);
+    CHECK(known.help.find("What the optimiser minimises") != std::string::npos);
+    CHECK(view.values.at("mine/score").view.hi > 10.0);  // all of the declared range
+    CHECK(view.values.at("mine/score").view.hi < 11.0);
+    CHECK(view.values.at("train/loss").view.hi < 6.0);  // which would flatten this one
+  }
+}
+
+TEST_CASE("a group that is put away says so, and comes back where it can be seen", "[gui]") {
+  const Model model = model_of(false, false);
+  View view;
+  Headless gui({1280.0F, 720.0F});
+  gui.frames(3, model, view);
+  const std::size_t before = view.plots_in_sight;
+  CHECK(view.controls.count("plot train/loss") == 0);  // below what is in sight
+  CHECK(before < view.plots.size());
+  const float narrow = view.controls.at("group data").hi.x - view.controls.at("group data").lo.x;
+
+  for (const char* group : {"group canary", "group data", "group probe", "group drift"}) {
+    REQUIRE(gui.click(group, model, view));
+  }
+  CHECK(view.hidden_groups.size() == 4);
+  const Box chip = view.controls.at("group data");
+  CHECK(chip.hi.x - chip.lo.x > narrow + 2.0F * 13.0F);  // it says "hidden"
+  CHECK(view.controls.count("plot train/loss") == 1);
+  CHECK(view.controls.count("plot canary/js") == 1);  // what is watched cannot be put away
+  CHECK(gui.actions.empty());
+
+  for (const char* group : {"group canary", "group data", "group probe", "group drift"}) {
+    REQUIRE(gui.click(group, model, view));
+  }
+  CHECK(view.hidden_groups.empty());
+  CHECK(view.controls.count("plot drift/persona") == 1);  // the last one shown is in sight
+  CHECK(view.controls.count("plot canary/js") == 0);
+}
+
+TEST_CASE("the wheel over a title scrolls, over data it zooms", "[gui]") {
+  const Model model = model_of(false, false);
+  View view;
+  Headless gui({1280.0F, 720.0F});
+  gui.frames(3, model, view);
+  const float top = view.controls.at("plot judge/score").lo.y;
+  gui.move(view.controls.at("title of canary/margin").middle());
+  gui.frames(2, model, view);
+  gui.wheel(-1.0F);
+  gui.frame(model, view);
+  gui.wheel(0.0F);
+  gui.frames(2, model, view);
+  CHECK(view.controls.at("plot judge/score").lo.y < top - 10.0F);
+  CHECK(view.time.follow);
+
+  const float scrolled = view.controls.at("plot judge/score").lo.y;
+  gui.move(view.controls.at("plot judge/score").middle());
+  gui.frames(2, model, view);
+  gui.wheel(1.0F);
+  gui.frame(model, view);
+  gui.wheel(0.0F);
+  gui.frames(2, model, view);
+  CHECK(view.controls.at("plot judge/score").lo.y == scrolled);
+  CHECK_FALSE(view.time.follow);
+  CHECK(view.values.size() > 3);
+}
+
+TEST_CASE("the mouse on a title explains the plot", "[gui]") {
+  const Model model = model_of(false, false);
+  View view;
+  Headless gui;
+  gui.frames(3, model, view);
+  const int windows = ImGui::GetDrawData()->CmdListsCount;
+  gui.move(view.controls.at("title of canary/margin").middle());
+  gui.frames(3, model, view);
+  CHECK(ImGui::GetDrawData()->CmdListsCount == windows + 1);
+  gui.move({1.0F, 999.0F});
+  gui.frames(3, model, view);
+  CHECK(ImGui::GetDrawData()->CmdListsCount == windows);
+}
+
+TEST_CASE("the heat strip goes through the signals that run over canaries", "[gui]") {
+  const Model model = model_of(false, false);
+  View view;
+  Headless gui;
+  gui.frames(3, model, view);
+  CHECK(view.strip.empty());  // the first: canary/js
+  for (const char* signal : {"canary/margin", "probe/risk", "canary/js"}) {
+    REQUIRE(gui.click("next strip", model, view));
+    CHECK(view.strip == signal);
+  }
+  test::RunOptions own;
+  own.own_trainer = true;
+  gui.frames(3, model_of(false, false, own), view);
+  CHECK(view.controls.count("next strip") == 0);
+}
+
+TEST_CASE("more groups than a row holds, names of any kind", "[gui][hostile]") {
+  auto messages = test::synthetic_run();
+  auto& hello = std::get<wire::Hello>(messages.front().body);
+  for (int i = 0; i < 60; ++i) {
+    hello.signals.emplace_back();
+    hello.signals.back().name =
+        std::string(static_cast<std::size_t>(i) + 1, 'g') + "%s##\n/" + std::to_string(i);
+    hello.signals.back().unit = "%n";
+    hello.signals.back().min = i % 2 == 0 ? -1e308 : 0.0;
+    hello.signals.back().max = i % 2 == 0 ? 1e308 : 0.0;
+  }
+  Model model("ann", "s");
+  model.apply({{}, messages}, at(0));
+  for (const ImVec2 size : {ImVec2{640.0F, 400.0F}, ImVec2{1600.0F, 1000.0F}}) {
+    View view;
+    Headless gui(size);
+    gui.frames(3, model, view);
+    CHECK(view.plots.size() > 70);
+    CHECK(view.plots_in_sight < view.plots.size());
+  }
 }
 
 TEST_CASE("a click on an event shows the evidence of its decision", "[gui]") {

@@ -93,7 +93,7 @@ def pictures(place):
     check(picture[:2] == (960, 640), "size as asked")
     middle = (0.3, 0.1, 0.75, 0.8)
     area = 960 * 640
-    check(count(picture, KL_SHADE, middle) > 0.05 * area, "the plots are shaded where KL is on")
+    check(count(picture, KL_SHADE, middle) > 0.04 * area, "the plots are shaded where KL is on")
     check(count(picture, SERIES, middle) > 500, "lines are drawn")
     check(count(picture, HIGH, (0.0, 0.0, 0.2, 0.12)) > 50, "the banner has its orange sign")
     run(harmless, "--screenshot", place / "b.png", "--size", "960x640", environment=env)
@@ -105,6 +105,20 @@ def pictures(place):
     check(count(chosen, KL_SHADE, middle) == 0, "--run chooses among the runs of a directory")
     run(malicious, "--evidence", 1, "--theme", "light", "--screenshot", place / "d.png", "--scale", 1.5, environment=env)
     check(read_png(place / "d.png")[:2] == (1600, 1000), "the default size")
+
+
+def own_trainer(place):
+    """Signals and a knob that are nobody's but the trainer's: full plots of what is watched, at the top, and of the rest."""
+    env = without_display()
+    for size in ("1600x1000", "1280x720"):
+        run(place / "own-trainer.phaseguard", "--size", size, "--screenshot", place / "own.png", environment=env)
+        picture = read_png(place / "own.png")
+        check(count(picture, KL_SHADE, (0.26, 0.1, 0.38, 0.8)) == 0, "no shading before the knob came down")
+        check(count(picture, KL_SHADE, (0.46, 0.1, 0.74, 0.7)) > 20000, "shading from there on, of a knob that protects downwards")
+        for name, top, bottom in (("train/loss", 0.15, 0.25), ("mine/score", 0.27, 0.37)):
+            wide = [count(picture, SERIES, (x, top, x + 0.06, bottom)) for x in (0.34, 0.45, 0.60, 0.66)]
+            check(min(wide) > 15, f"{size}: {name} has a line over the whole width: {wide}")
+        check(count(picture, SERIES, (0.30, 0.62, 0.78, 0.74)) > 200, f"{size}: the knob is pinned at the bottom")
 
 
 def bad_input(place):
@@ -131,6 +145,14 @@ def bad_input(place):
     check((place / "e.png").exists(), "no daemon: a picture that says so")
 
 
+def catches(pid, which):
+    """Whether the process has a handler for this signal by now."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("SigCgt:"):
+            return bool(int(line.split()[1], 16) >> (which - 1) & 1)
+    return False
+
+
 def window(place):
     if shutil.which("Xvfb") is None:
         print("SKIPPED the real window: Xvfb is not installed")
@@ -149,7 +171,8 @@ def window(place):
     try:
         run(place, "--size", "1200x750", "--exit-after", "1", environment=env)
         process = subprocess.Popen([DASHBOARD, str(place)], env=env, stderr=subprocess.PIPE, text=True)
-        time.sleep(2)
+        while process.poll() is None and not catches(process.pid, signal.SIGTERM):
+            time.sleep(0.1)
         check(process.poll() is None, "the window stays open")
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
@@ -164,6 +187,7 @@ def main():
         place = pathlib.Path(name)
         subprocess.run([WRITER, name], check=True, stdout=subprocess.DEVNULL)
         pictures(place)
+        own_trainer(place)
         bad_input(place)
         window(place)
     print(f"{checks} checks passed")

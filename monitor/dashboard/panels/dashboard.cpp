@@ -16,6 +16,9 @@ void draw_menu(const Model& model, View& view, std::vector<Action>& actions) {
     ImGui::EndMenu();
   }
   if (ImGui::BeginMenu("View")) {
+    if (ImGui::MenuItem("Show every group of plots", nullptr, false, !view.hidden_groups.empty())) {
+      view.hidden_groups.clear();
+    }
     if (ImGui::MenuItem("Fit all steps", "double-click a plot")) {
       view.time.follow = true;
       view.values.clear();
@@ -47,7 +50,9 @@ void draw_menu(const Model& model, View& view, std::vector<Action>& actions) {
   if (ImGui::BeginMenu("Help")) {
     for (const char* line :
          {"wheel over a plot: zoom the steps about the cursor", "Shift + wheel: zoom the values",
-          "drag: move", "double-click: fit, and follow the run again",
+          "wheel over a plot's title, Page Up, Page Down: more plots",
+          "mouse on a plot's title: what it is, and what watches it", "drag: move",
+          "double-click: fit, and follow the run again",
           "click an event or a marker: evidence of the decision",
           "this window is only a view: closing it changes nothing in the run"}) {
       ImGui::TextUnformatted(line);
@@ -113,6 +118,8 @@ void draw_columns(const Model& model, View& view, ImVec2 at, ImVec2 size,
 void draw_dashboard(const Model& model, View& view, std::vector<Action>& actions) {
   view.controls.clear();
   refresh_events(model, view);
+  view.plots =
+      model.shown() != nullptr ? run::plots_of(*model.shown()) : std::vector<run::PlotSpec>{};
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   ImGui::SetNextWindowPos({0.0F, 0.0F});
   ImGui::SetNextWindowSize(display);

@@ -148,25 +148,64 @@ void draw_links(View& view, const std::vector<LinkRow>& rows, ImVec2 at, ImVec2 
   end_panel();
 }
 
-// The heat strip: one row per canary prompt, the shared steps across.
-void draw_canaries(const Model& model, View& view, ImVec2 at, ImVec2 size) {
+// Signals that run over canaries: those the heat strip can show.
+std::vector<const run::PlotSpec*> strips_of(const View& view) {
+  std::vector<const run::PlotSpec*> strips;
+  for (const run::PlotSpec& plan : view.plots) {
+    if (!plan.items.empty()) strips.push_back(&plan);
+  }
+  return strips;
+}
+
+// Place of the chosen one; the first as long as none is chosen.
+std::size_t chosen_strip(const View& view, const std::vector<const run::PlotSpec*>& strips) {
+  const auto chosen = std::find_if(strips.begin(), strips.end(), [&](const run::PlotSpec* plan) {
+    return plan->name == view.strip;
+  });
+  return chosen == strips.end() ? 0 : static_cast<std::size_t>(chosen - strips.begin());
+}
+
+// Goes on to the next signal, where there are several.
+void draw_strip_switch(View& view, const std::vector<const run::PlotSpec*>& strips, ImVec2 at,
+                       float width) {
+  if (strips.size() < 2) return;
   const plot::Palette& p = view.palette();
-  const run::RunState* state = model.shown();
+  const std::size_t chosen = chosen_strip(view, strips);
+  const std::string text = std::to_string(chosen + 1) + " of " + std::to_string(strips.size());
+  const float wide = plot::text_size(text).x + 0.8F * em();
+  const ImVec2 lo{at.x + width - 0.7F * em() - wide, at.y + 0.3F * em()};
+  const ImVec2 hi{lo.x + wide, lo.y + 1.3F * em()};
+  ImGui::SetCursorScreenPos(lo);
+  if (ImGui::InvisibleButton("next strip", {hi.x - lo.x, hi.y - lo.y})) {
+    view.strip = strips[(chosen + 1) % strips.size()]->name;
+  }
+  view.controls["next strip"] = {lo, hi};
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  draw.AddRectFilled(lo, hi, ImGui::IsItemHovered() ? p.button_hot : p.button, 0.2F * em());
+  text_at(draw, {lo.x + 0.4F * em(), lo.y + 0.1F * em()}, p.dim, text);
+}
+
+// The heat strip: one row per canary prompt, the shared steps across.
+void draw_canaries(View& view, ImVec2 at, ImVec2 size) {
+  const plot::Palette& p = view.palette();
+  const auto strips = strips_of(view);
+  const run::PlotSpec* plan = strips.empty() ? nullptr : strips[chosen_strip(view, strips)];
   std::vector<plot::SeriesData> data;
   std::vector<plot::HeatRow> rows;
   plot::Range scale{0.0, 0.0};
-  if (state != nullptr && state->hello) {
-    data.reserve(state->hello->canary_ids.size());
-    for (const std::string& id : state->hello->canary_ids) {
-      const auto found = state->signals.find("canary/js/" + id);
-      if (found == state->signals.end()) continue;
-      data.emplace_back(found->second.series);
-      rows.push_back({&data.back(), one_line(id, 60)});
+  if (plan != nullptr) {
+    data.reserve(plan->items.size());
+    for (const run::PlotItem& item : plan->items) {
+      data.emplace_back(*item.series);
+      rows.push_back({&data.back(), one_line(item.label, 60)});
       const plot::Extent e = data.back().present_extent();
-      if (!e.empty()) scale.hi = std::max(scale.hi, e.hi);
+      if (e.empty()) continue;
+      scale.lo = std::min(scale.lo, e.lo);
+      scale.hi = std::max(scale.hi, e.hi);
     }
   }
-  const std::string title = "CANARIES  JS per prompt";
+  const std::string title =
+      "CANARIES" + (plan != nullptr ? "  " + one_line(plan->name, 40) + " per prompt" : "");
   begin_panel(view, title.c_str(), at, size);
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   const ImVec2 from = ImGui::GetCursorScreenPos();
@@ -176,12 +215,12 @@ void draw_canaries(const Model& model, View& view, ImVec2 at, ImVec2 size) {
     end_panel();
     return;
   }
-  if (scale.hi <= 0.0) scale.hi = kLn2;
+  if (scale.hi <= scale.lo) scale.hi = scale.lo + 1.0;
   const float foot = 1.3F * em();
   plot::draw_heat(rows, p, view.time, scale, from, {room.x, std::max(room.y - foot, em())});
   const float legend_y = from.y + room.y - foot + 0.25F * em();
-  const std::string low = std::to_string(rows.size()) + " prompts   0";
-  const std::string high = plot::value_label(scale.hi) + " nats";
+  const std::string low = std::to_string(rows.size()) + " prompts   " + plot::value_label(scale.lo);
+  const std::string high = plot::value_label(scale.hi) + " " + one_line(plan->unit, 12);
   const float low_width = plot::text_size(low).x;
   const float high_width = plot::text_size(high).x;
   text_at(draw, {from.x, legend_y}, p.dim, low);
@@ -196,6 +235,7 @@ void draw_canaries(const Model& model, View& view, ImVec2 at, ImVec2 size) {
                        heat_colour(p, (i + 0.5) / kPieces));
   }
   end_panel();
+  draw_strip_switch(view, strips, at, size.x);
 }
 
 }  // namespace
@@ -213,7 +253,14 @@ void draw_left_column(const Model& model, View& view, ImVec2 at, ImVec2 size) {
   const float wanted =
       (3.7F + 1.5F * static_cast<float>(std::max<std::size_t>(signals.size(), 1))) * em();
   const float left_over = size.y - run_height - links_height - 3.0F * gap;
-  const float signals_height = std::max(6.0F * em(), std::min(wanted, left_over - 9.0F * em()));
+  // Without canaries there is nothing to say of them.
+  const bool canaries = state != nullptr && state->hello &&
+                        std::any_of(state->hello->signals.begin(), state->hello->signals.end(),
+                                    [](const wire::SignalDecl& signal) {
+                                      return signal.items == wire::Items::kCanary;
+                                    });
+  const float signals_height =
+      canaries ? std::max(6.0F * em(), std::min(wanted, left_over - 9.0F * em())) : left_over + gap;
   draw_run(model, view, at, {size.x, run_height});
   at.y += run_height + gap;
   draw_signals(model, view, signals, at, {size.x, signals_height});
@@ -221,7 +268,7 @@ void draw_left_column(const Model& model, View& view, ImVec2 at, ImVec2 size) {
   draw_links(view, links, at, {size.x, links_height});
   at.y += links_height + gap;
   const float rest = left_over - signals_height;
-  if (rest > 4.0F * em()) draw_canaries(model, view, at, {size.x, rest});
+  if (canaries && rest > 4.0F * em()) draw_canaries(view, at, {size.x, rest});
 }
 
 }  // namespace phaseguard::dashboard

@@ -90,11 +90,17 @@ bool button(View& view, const char* label, ImVec2 size, const std::string& obsta
   ImGui::EndDisabled();
   view.controls[label] = {ImGui::GetItemRectMin(), ImGui::GetItemRectMax()};
   if (!obstacle.empty() && ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled)) {
-    ImGui::BeginTooltip();
-    ImGui::TextUnformatted(obstacle.data(), obstacle.data() + obstacle.size());
-    ImGui::EndTooltip();
+    plot::tooltip(obstacle);
   }
   return pressed && obstacle.empty();
+}
+
+bool is_pressed(ImGuiKey key) {
+#if IMGUI_VERSION_NUM < 18700
+  return ImGui::IsKeyPressed(ImGui::GetKeyIndex(key));
+#else
+  return ImGui::IsKeyPressed(key);
+#endif
 }
 
 Sign sign_of(Level level, const plot::Palette& palette) {

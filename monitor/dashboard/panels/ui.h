@@ -8,6 +8,7 @@
 
 #include <array>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "monitor/dashboard/model/model.h"
 #include "monitor/dashboard/plot/palette.h"
 #include "monitor/dashboard/plot/plot.h"
+#include "monitor/run/plots.h"
 
 namespace phaseguard::dashboard {
 
@@ -55,6 +57,12 @@ struct View {
   Form form;
   std::map<std::string, Box> controls;  // of this frame, by label
 
+  std::vector<run::PlotSpec> plots;     // of this frame, of the run that is shown
+  std::set<std::string> hidden_groups;  // of plots; the row above the plots says which
+  std::string group_to_show;            // to be scrolled into sight
+  std::size_t plots_in_sight = 0;       // of the last frame
+  std::string strip;                    // signal of the heat strip; "": the first that has one
+
   // Rows made from the record, made anew only when it has grown.
   RunId cached_run;
   Seq cached_seq{-1};
@@ -86,6 +94,9 @@ void number_at(const View& view, ImVec2 right, ImU32 colour, std::string_view te
 // Push button that notes its place; false while `obstacle` is not empty, which its tooltip then
 // says.
 bool button(View& view, const char* label, ImVec2 size, const std::string& obstacle = {});
+
+// Whether a key went down in this frame (or repeats).
+[[nodiscard]] bool is_pressed(ImGuiKey key);
 
 // Shape, number and colour of an alarm level.
 struct Sign {

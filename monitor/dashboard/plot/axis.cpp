@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "monitor/run/plots.h"
+
 namespace phaseguard::plot {
 namespace {
 
@@ -75,18 +77,9 @@ Range panned(Range range, double delta, Range full) {
   return {lo, lo + span};
 }
 
-Range fitted(double lo, double hi, double pad) {
-  if (!std::isfinite(lo) || !std::isfinite(hi) || lo > hi) return {0.0, 1.0};
-  if (hi - lo <= 1e-12 * std::max(std::abs(lo), std::abs(hi))) {  // a constant
-    if (lo == 0.0) return {0.0, 1.0};
-    const double half = std::abs(hi) * 0.1;
-    return lo > 0.0 ? Range{0.0, hi + half} : Range{lo - half, hi + half};
-  }
-  const double margin = pad * (hi - lo);
-  Range range{lo - margin, hi + margin};
-  if (lo >= 0.0 && lo < 0.5 * hi) range.lo = 0.0;
-  if (lo >= 0.0) range.lo = std::max(range.lo, 0.0);
-  return range;
+Range fitted(double lo, double hi) {
+  const run::ValueRange range = run::value_range(lo, hi);
+  return {range.lo, range.hi};
 }
 
 }  // namespace phaseguard::plot

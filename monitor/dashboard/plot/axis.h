@@ -41,9 +41,9 @@ struct Ticks {
 // `range` moved by `delta`, and back as far as needed to stay in sight of `full`.
 [[nodiscard]] Range panned(Range range, double delta, Range full);
 
-// A range that shows [lo, hi] with `pad` of its span above and below; a flat or non-finite one is
-// widened. Zero is kept as the floor when every value is >= 0.
-[[nodiscard]] Range fitted(double lo, double hi, double pad = 0.1);
+// A range that shows [lo, hi] with some room; a flat or non-finite one is widened. Zero is kept as
+// the floor when every value is >= 0 (run::value_range without a declared range).
+[[nodiscard]] Range fitted(double lo, double hi);
 
 // Linear map of an axis to pixels; px_hi may be smaller than px_lo (y grows upward).
 struct Scale {

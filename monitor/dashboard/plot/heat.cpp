@@ -63,9 +63,7 @@ void draw_heat(const std::vector<HeatRow>& rows, const Palette& palette, TimeAxi
   std::string text = rows[row].label;
   text += near ? "  " + value_label(near->y) + "  at step " + tick_label(near->x, 1.0)
                : std::string("  not measured");
-  ImGui::BeginTooltip();
-  ImGui::TextUnformatted(text.data(), text.data() + text.size());
-  ImGui::EndTooltip();
+  tooltip(text);
 }
 
 }  // namespace phaseguard::plot

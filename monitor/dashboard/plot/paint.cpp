@@ -118,6 +118,25 @@ std::string elided(std::string_view text, float width) {
   return std::string(text.substr(0, low)) + "...";
 }
 
+void begin_tooltip() {
+  const float em = ImGui::GetFontSize();
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {0.6F * em, 0.45F * em});
+  ImGui::BeginTooltip();
+}
+
+void end_tooltip() {
+  ImGui::EndTooltip();
+  ImGui::PopStyleVar();
+}
+
+void tooltip(std::string_view text) {
+  begin_tooltip();
+  ImGui::PushTextWrapPos(34.0F * ImGui::GetFontSize());
+  ImGui::TextUnformatted(text.data(), text.data() + text.size());
+  ImGui::PopTextWrapPos();
+  end_tooltip();
+}
+
 void dashed_line(ImDrawList& draw, ImVec2 from, ImVec2 to, ImU32 colour, float thickness,
                  float dash) {
   const float dx = to.x - from.x;

@@ -17,6 +17,12 @@ void text_at(ImDrawList& draw, ImVec2 at, ImU32 colour, std::string_view text);
 // `text` cut to `width` pixels with "..." at a character boundary.
 [[nodiscard]] std::string elided(std::string_view text, float width);
 
+// A tooltip at the mouse with room around its text. Between the two calls go ImGui items.
+void begin_tooltip();
+void end_tooltip();
+// One that holds `text`, wrapped.
+void tooltip(std::string_view text);
+
 // Horizontal or slanted line of dashes of `dash` pixels.
 void dashed_line(ImDrawList& draw, ImVec2 from, ImVec2 to, ImU32 colour, float thickness,
                  float dash);

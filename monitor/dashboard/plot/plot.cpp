@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/run/plots.h"
+
 namespace phaseguard::plot {
 namespace {
 
@@ -27,27 +29,39 @@ Extent extent_in_sight(const PlotSpec& spec, Range x) {
     all.lo = std::min(all.lo, e.lo);
     all.hi = std::max(all.hi, e.hi);
   }
+  const Extent values = all;
   for (const Threshold& t : spec.thresholds) {
-    if (!std::isfinite(t.y)) continue;
+    if (!run::has_room(t.y, values.lo, values.hi)) continue;
     all.lo = std::min(all.lo, t.y);
     all.hi = std::max(all.hi, t.y);
   }
   return all;
 }
 
-void draw_legend(const Frame& f, const PlotSpec& spec, ImVec2 title_at, float right) {
+// Title and, where there is room, what it is of and the legend. The whole title bar explains the
+// plot when the mouse rests on it.
+void draw_title(const Frame& f, const PlotSpec& spec, ImVec2 title_at, float right) {
   const float gap = 0.6F * f.em;
+  const std::string title = elided(spec.title, right - title_at.x);
+  const float title_width = text_size(title).x;
+  text_at(f.draw, title_at, f.palette.text, title);
   float width = 0.0F;
-  for (const Line& line : spec.lines) width += text_size(line.label).x + 2.2F * f.em + gap;
-  float at = right - width;
-  const float title_width = text_size(spec.title).x;
-  const float middle = title_at.y + 0.55F * f.em;
-  text_at(f.draw, title_at, f.palette.text, spec.title);
-  const ImVec2 unit_at{title_at.x + title_width + 0.5F * f.em, title_at.y};
-  if (!spec.unit.empty() && unit_at.x + text_size(spec.unit).x < at) {
-    text_at(f.draw, unit_at, f.palette.dim, spec.unit);
+  if (spec.lines.size() > 1) {
+    for (const Line& line : spec.lines) width += text_size(line.label).x + 2.2F * f.em + gap;
   }
-  if (at < title_at.x + title_width) return;  // too narrow: the tooltip names the lines
+  float at = right - width;
+  const bool legend = width > 0.0F && at > title_at.x + title_width;  // else the tooltip names them
+  const ImVec2 more_at{title_at.x + title_width + 0.5F * f.em, title_at.y};
+  const float room = (legend ? at : right) - more_at.x;
+  if (!spec.subtitle.empty() && room > 4.0F * f.em) {
+    text_at(f.draw, more_at, f.palette.dim, elided(spec.subtitle, room));
+  }
+  if (!spec.help.empty() && ImGui::IsWindowHovered() &&
+      ImGui::IsMouseHoveringRect(title_at, {right, f.lo.y})) {
+    tooltip(spec.help);
+  }
+  if (!legend) return;
+  const float middle = title_at.y + 0.55F * f.em;
   for (const Line& line : spec.lines) {
     const ImU32 colour = line.data != nullptr ? line.style.colour : f.palette.stale;
     const ImVec2 from{at + gap, middle};
@@ -62,9 +76,19 @@ void draw_legend(const Frame& f, const PlotSpec& spec, ImVec2 title_at, float ri
   }
 }
 
-void draw_axes(const Frame& f, bool step_labels) {
+template <class Draw>
+void for_steps(const Scale& x, float em, Draw draw) {
+  const float width = x.px_hi - x.px_lo;
+  const Ticks ticks = nice_ticks(x.range, std::max(2, static_cast<int>(width / (5.0F * em))), true);
+  for (int i = 0; i < ticks.count; ++i) {
+    draw(std::floor(x.px(ticks.at(i))) + 0.5F, tick_label(ticks.at(i), ticks.step));
+  }
+}
+
+void draw_axes(const Frame& f) {
   const float height = f.hi.y - f.lo.y;
-  const Ticks rows = nice_ticks(f.y.range, std::max(2, static_cast<int>(height / (1.7F * f.em))));
+  const Ticks rows =
+      nice_ticks(f.y.range, std::max(2, static_cast<int>(height / (1.3F * f.em)) + 1));
   for (int i = 0; i < rows.count; ++i) {
     const float py = std::floor(f.y.px(rows.at(i))) + 0.5F;
     f.draw.AddLine({f.lo.x, py}, {f.hi.x, py}, f.palette.grid);
@@ -74,41 +98,38 @@ void draw_axes(const Frame& f, bool step_labels) {
         std::clamp(py - 0.5F * size.y, f.lo.y - 0.2F * f.em, f.hi.y - size.y + 0.35F * f.em);
     text_at(f.draw, {f.lo.x - size.x - 0.4F * f.em, top}, f.palette.dim, label);
   }
-  const float width = f.hi.x - f.lo.x;
-  const Ticks columns =
-      nice_ticks(f.x.range, std::max(2, static_cast<int>(width / (5.0F * f.em))), true);
-  for (int i = 0; i < columns.count; ++i) {
-    const float px = std::floor(f.x.px(columns.at(i))) + 0.5F;
+  for_steps(f.x, f.em, [&](float px, const std::string& /*label*/) {
     f.draw.AddLine({px, f.lo.y}, {px, f.hi.y}, f.palette.grid);
-    if (!step_labels) continue;
-    const std::string label = tick_label(columns.at(i), columns.step);
-    const float half = 0.5F * text_size(label).x;
-    const float at = std::clamp(px, f.lo.x + half, f.hi.x - half);  // never cut at the edge
-    text_at(f.draw, {at - half, f.hi.y + 0.2F * f.em}, f.palette.dim, label);
-  }
+  });
 }
 
-void draw_shades(const Frame& f, const PlotSpec& spec) {
-  for (const Shade& shade : spec.shades) {
+void draw_shades(const Frame& f, const Backdrop& backdrop) {
+  for (const Shade& shade : backdrop.shades) {
     const float from = std::max(f.x.px(shade.from), f.lo.x);
     const float to = std::min(f.x.px(shade.to), f.hi.x);
-    if (to <= from) continue;
-    f.draw.AddRectFilled({from, f.lo.y}, {to, f.hi.y}, f.palette.kl_shade);
-    const float width = text_size(shade.label).x;
-    if (to - from > width + f.em) {
-      text_at(f.draw, {to - width - 0.5F * f.em, f.lo.y + 0.1F * f.em}, f.palette.dim, shade.label);
-    }
+    if (to > from) f.draw.AddRectFilled({from, f.lo.y}, {to, f.hi.y}, f.palette.kl_shade);
   }
-  if (std::isfinite(spec.stale_from)) {
-    const float from = std::max(f.x.px(spec.stale_from), f.lo.x);
-    f.draw.PushClipRect({from, f.lo.y}, f.hi, true);
-    const float height = f.hi.y - f.lo.y;
-    const int lines = static_cast<int>((f.hi.x + height - from) / (0.6F * f.em));
-    for (int i = 0; i < lines; ++i) {
-      const float at = from + 0.6F * f.em * static_cast<float>(i);
-      f.draw.AddLine({at, f.lo.y}, {at - height, f.hi.y}, faded(f.palette.stale, 0.35F));
-    }
-    f.draw.PopClipRect();
+  if (!std::isfinite(backdrop.stale_from)) return;
+  const float from = std::max(f.x.px(backdrop.stale_from), f.lo.x);
+  f.draw.PushClipRect({from, f.lo.y}, f.hi, true);
+  const float height = f.hi.y - f.lo.y;
+  const int lines = static_cast<int>((f.hi.x + height - from) / (0.6F * f.em));
+  for (int i = 0; i < lines; ++i) {
+    const float at = from + 0.6F * f.em * static_cast<float>(i);
+    f.draw.AddLine({at, f.lo.y}, {at - height, f.hi.y}, faded(f.palette.stale, 0.35F));
+  }
+  f.draw.PopClipRect();
+}
+
+// Where the names of shades go that are wide enough for them: `draw` gets place and name.
+template <class Draw>
+void for_shade_labels(const Frame& f, const Backdrop& backdrop, Draw draw) {
+  for (const Shade& shade : backdrop.shades) {
+    const float from = std::max(f.x.px(shade.from), f.lo.x);
+    const float to = std::min(f.x.px(shade.to), f.hi.x);
+    const float width = text_size(shade.label).x;
+    if (to - from <= width + f.em) continue;
+    draw(ImVec2{to - width - 0.5F * f.em, f.lo.y + 0.1F * f.em}, shade.label);
   }
 }
 
@@ -120,28 +141,38 @@ void label_at(const Frame& f, ImVec2 at, ImU32 colour, const std::string& text) 
   text_at(f.draw, at, colour, text);
 }
 
-void draw_thresholds(const Frame& f, const PlotSpec& spec) {
+// `reserved`: width that is taken at the right end of the topmost line of text.
+void draw_thresholds(const Frame& f, const PlotSpec& spec, float reserved) {
   float last_label_y = -1e9F;
   for (const Threshold& t : spec.thresholds) {
-    if (!f.y.range.contains(t.y)) continue;
-    const float py = std::floor(f.y.px(t.y)) + 0.5F;
-    dashed_line(f.draw, {f.lo.x, py}, {f.hi.x, py}, f.palette.threshold, 1.0F, 0.4F * f.em);
-    const ImVec2 size = text_size(t.label);
-    float top = py - size.y - 1.0F;
-    if (top < f.lo.y) top = py + 1.0F;
+    if (!std::isfinite(t.y)) continue;
+    const bool above = t.y > f.y.range.hi;
+    const bool below = t.y < f.y.range.lo;
+    const std::string label = t.label + (above ? " (above)" : below ? " (below)" : "");
+    const ImVec2 size = text_size(label);
+    float right = f.hi.x - 0.4F * f.em;
+    float top = above ? f.lo.y + 1.0F : f.hi.y - size.y - 1.0F;
+    if (!above && !below) {
+      const float py = std::floor(f.y.px(t.y)) + 0.5F;
+      dashed_line(f.draw, {f.lo.x, py}, {f.hi.x, py}, f.palette.threshold, 1.0F, 0.4F * f.em);
+      top = py - size.y - 1.0F;
+      const bool taken = reserved > 0.0F && top < f.lo.y + 1.1F * f.em;
+      const bool wide = f.hi.x - f.lo.x > 2.0F * (reserved + size.x);
+      if (top < f.lo.y || (taken && !wide)) top = py + 1.0F;
+    }
+    if (top < f.lo.y + 1.1F * f.em) right -= reserved;
     if (std::abs(top - last_label_y) < size.y) continue;
     last_label_y = top;
-    const ImVec2 at{f.hi.x - size.x - 0.4F * f.em, top};
-    label_at(f, at, f.palette.threshold, t.label);
+    label_at(f, {right - size.x, top}, f.palette.threshold, label);
   }
 }
 
 // Draws the markers; gives the id of the one under the mouse, -1: none.
-int draw_markers(const Frame& f, const PlotSpec& spec) {
+int draw_markers(const Frame& f, const Backdrop& backdrop, bool texts) {
   const ImVec2 mouse = ImGui::GetIO().MousePos;
   int under_mouse = -1;
   float text_from = f.lo.x;
-  for (const Marker& marker : spec.markers) {
+  for (const Marker& marker : backdrop.markers) {
     if (!f.x.range.contains(marker.x)) continue;
     const float px = std::floor(f.x.px(marker.x)) + 0.5F;
     f.draw.AddLine({px, f.lo.y}, {px, f.hi.y}, faded(marker.colour, 0.55F));
@@ -150,7 +181,7 @@ int draw_markers(const Frame& f, const PlotSpec& spec) {
     if (std::abs(mouse.x - at.x) < 0.6F * f.em && std::abs(mouse.y - at.y) < 0.8F * f.em) {
       under_mouse = marker.id;
     }
-    if (!spec.marker_texts || marker.text.empty()) continue;
+    if (!texts || marker.text.empty()) continue;
     const float width = text_size(marker.text).x;
     float left = px + 0.4F * f.em;
     if (left + width > f.hi.x) left = px - 0.4F * f.em - width;
@@ -161,8 +192,8 @@ int draw_markers(const Frame& f, const PlotSpec& spec) {
   return under_mouse;
 }
 
-void draw_tooltip(const PlotSpec& spec, const TimeAxis& time) {
-  ImGui::BeginTooltip();
+void draw_tooltip(const PlotSpec& spec, const Backdrop& backdrop, const TimeAxis& time) {
+  begin_tooltip();
   std::string head = "step " + tick_label(std::round(time.cursor), 1.0);
   ImGui::TextUnformatted(head.data(), head.data() + head.size());
   for (const Line& line : spec.lines) {
@@ -175,11 +206,11 @@ void draw_tooltip(const PlotSpec& spec, const TimeAxis& time) {
     ImGui::TextUnformatted(text.data(), text.data() + text.size());
     ImGui::PopStyleColor();
   }
-  for (const Marker& marker : spec.markers) {
+  for (const Marker& marker : backdrop.markers) {
     if (std::abs(marker.x - time.cursor) > 0.01 * time.view.span() || marker.text.empty()) continue;
     ImGui::TextUnformatted(marker.text.data(), marker.text.data() + marker.text.size());
   }
-  ImGui::EndTooltip();
+  end_tooltip();
 }
 
 void interact(const Frame& f, TimeAxis& time, ValueAxis& values) {
@@ -261,19 +292,36 @@ void TimeAxis::begin_frame(Range extent) {
 
 float step_labels_height() { return 1.4F * ImGui::GetFontSize(); }
 
+DataArea data_area(ImVec2 origin, ImVec2 size, bool step_labels) {
+  const float em = ImGui::GetFontSize();
+  const float foot = step_labels ? step_labels_height() : 0.3F * em;
+  return {{origin.x + 3.4F * em, origin.y + 1.5F * em},
+          {origin.x + size.x - 0.8F * em, origin.y + size.y - foot}};
+}
+
+void draw_step_labels(const Palette& palette, const TimeAxis& time, ImVec2 origin, float width) {
+  const float em = ImGui::GetFontSize();
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  const DataArea area = data_area(origin, {width, 0.0F}, false);
+  for_steps({time.view, area.lo.x, area.hi.x}, em, [&](float px, const std::string& label) {
+    const float half = 0.5F * text_size(label).x;
+    const float at = std::clamp(px, area.lo.x + half, area.hi.x - half);  // never cut at the edge
+    text_at(draw, {at - half, origin.y + 0.2F * em}, palette.dim, label);
+  });
+}
+
 PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& time,
                      ValueAxis& values, ImVec2 origin, ImVec2 size) {
   const float em = ImGui::GetFontSize();
   ImDrawList& draw = *ImGui::GetWindowDrawList();
-  const float foot = spec.step_labels ? step_labels_height() : 0.3F * em;
-  const ImVec2 lo{origin.x + 3.4F * em, origin.y + 1.5F * em};
-  const ImVec2 hi{origin.x + size.x - 0.8F * em, origin.y + size.y - foot};
+  const auto [lo, hi] = data_area(origin, size, spec.step_labels);
   PlotEvents events;
   if (hi.x - lo.x < 4.0F * em || hi.y - lo.y < 1.5F * em) return events;
 
   if (values.automatic) {
     const Extent e = extent_in_sight(spec, time.view);
-    values.view = fitted(e.lo, e.hi);
+    const run::ValueRange range = run::value_range(e.lo, e.hi, spec.min, spec.max);
+    values.view = {range.lo, range.hi};
   }
   const Frame f{
       draw,
@@ -283,7 +331,9 @@ PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& tim
       hi,
       {time.view, lo.x, hi.x},
       {values.view, hi.y - 0.2F * em, lo.y}};  // a line at the lower end is not half hidden
-  ImGui::PushID(spec.id);
+  static const Backdrop nothing;
+  const Backdrop& backdrop = spec.backdrop != nullptr ? *spec.backdrop : nothing;
+  ImGui::PushID(spec.id.c_str());
   ImGui::SetCursorScreenPos(lo);
   ImGui::InvisibleButton("data", {hi.x - lo.x, hi.y - lo.y});
   events.hovered = ImGui::IsItemHovered();
@@ -293,19 +343,31 @@ PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& tim
   }
   draw.AddRectFilled(lo, hi, palette.plot);
   draw.PushClipRect(lo, hi, true);
-  draw_shades(f, spec);
+  draw_shades(f, backdrop);
   draw.PopClipRect();
-  draw_axes(f, spec.step_labels);
+  draw_axes(f);
+  if (spec.step_labels) draw_step_labels(palette, time, {origin.x, hi.y}, size.x);
   draw.PushClipRect(lo, hi, true);
   draw_lines(f, spec, values);
-  draw_thresholds(f, spec);
-  const int marker = draw_markers(f, spec);
+  float taken = 0.0F;  // at the right end of the topmost line of text
+  if (spec.marker_texts) {
+    for_shade_labels(f, backdrop, [&](ImVec2 at, const std::string& /*label*/) {
+      taken = std::max(taken, f.hi.x - at.x);
+    });
+  }
+  draw_thresholds(f, spec, taken);
+  if (spec.marker_texts) {
+    for_shade_labels(f, backdrop, [&](ImVec2 at, const std::string& label) {
+      label_at(f, at, f.palette.dim, label);
+    });
+  }
+  const int marker = draw_markers(f, backdrop, spec.marker_texts);
   draw_crosshair(f, spec, time);
   draw.PopClipRect();
   draw.AddRect(lo, hi, palette.border);
-  draw_legend(f, spec, {lo.x, origin.y + 0.15F * em}, hi.x);
+  draw_title(f, spec, {lo.x, origin.y + 0.15F * em}, hi.x);
   if (events.hovered) {
-    draw_tooltip(spec, time);
+    draw_tooltip(spec, backdrop, time);
     if (marker >= 0 && ImGui::IsMouseClicked(0)) events.clicked_marker = marker;
   }
   ImGui::PopID();

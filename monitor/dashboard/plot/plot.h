@@ -1,7 +1,8 @@
 // One time plot: title and legend above the data (never on it), axes in fixed gutters so that the
-// plots of a column line up, grid, lines, dashed thresholds, shaded intervals, event markers,
-// crosshair and tooltip, wheel zoom about the cursor, drag pan, double-click fit. All plots of a
-// view share one TimeAxis. Drawing thread only; draws into the current ImGui window.
+// plots of a column line up, grid, lines, dashed thresholds (named at the edge where they lie
+// outside), shaded intervals, event markers, crosshair and tooltip, wheel zoom about the cursor,
+// drag pan, double-click fit. All plots of a view share one TimeAxis. Drawing thread only; draws
+// into the current ImGui window.
 #pragma once
 
 #include <imgui.h>
@@ -62,17 +63,25 @@ struct Marker {
   int id = 0;        // what PlotEvents::clicked_marker gives back
 };
 
-struct PlotSpec {
-  const char* id = "";
-  std::string title;
-  std::string unit;
-  std::vector<Line> lines;
-  std::vector<Threshold> thresholds;
+// What stands behind the data of every plot of a view: made once a frame, shared by all.
+struct Backdrop {
   std::vector<Shade> shades;
   std::vector<Marker> markers;
-  bool marker_texts = false;                                    // the top plot names them
-  bool step_labels = false;                                     // the bottom plot numbers the steps
   double stale_from = std::numeric_limits<double>::infinity();  // hatched from here: no fresh data
+};
+
+struct PlotSpec {
+  std::string id;
+  std::string title;
+  std::string subtitle;  // dim, behind the title: name and unit
+  std::string help;      // tooltip of the title, lines
+  std::vector<Line> lines;
+  std::vector<Threshold> thresholds;
+  double min = -std::numeric_limits<double>::infinity();  // what values can be, as declared
+  double max = std::numeric_limits<double>::infinity();
+  const Backdrop* backdrop = nullptr;
+  bool marker_texts = false;  // the top plot names what marks and shades are
+  bool step_labels = false;   // the bottom plot numbers the steps
   std::string empty_text = "no data yet";
 };
 
@@ -87,6 +96,14 @@ PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& tim
 
 // Height of the row of step labels below the bottom plot, so that a column can be divided evenly.
 [[nodiscard]] float step_labels_height();
+// That row alone, below plots of this place and width.
+void draw_step_labels(const Palette& palette, const TimeAxis& time, ImVec2 origin, float width);
+// Where the data of a plot lies in its box.
+struct DataArea {
+  ImVec2 lo;
+  ImVec2 hi;
+};
+[[nodiscard]] DataArea data_area(ImVec2 origin, ImVec2 size, bool step_labels);
 
 // A line without axes, fitted to the box.
 void draw_sparkline(ImDrawList& draw, const Data& data, Range x, ImVec2 origin, ImVec2 size,
