@@ -115,11 +115,14 @@ void Plot::nothing_there(std::string_view words) {
 }
 
 void Plot::level_across(double value, std::string_view name) {
-  const bool inside = value <= up_.high;
-  const double at = inside ? y(value) : top();
-  if (inside) line(left(), at, right(), at, "level");
-  text(right() - 2, at + (inside ? -3.0 : 9.0), "level halo end",
-       std::string(name) + (inside ? "" : " (above)"));
+  const bool above = value > up_.high;
+  const bool below = value < up_.low;
+  const double at = above ? top() + 9.0 : below ? bottom() - 3.0 : y(value) - 3.0;
+  if (!above && !below) line(left(), y(value), right(), y(value), "level");
+  text(right() - 2, at, "level halo end",
+       std::string(name) + (above   ? " (above)"
+                            : below ? " (below)"
+                                    : ""));
 }
 
 void Plot::level_upright(double value, std::string_view name) {

@@ -79,7 +79,7 @@ class Plot {
   void legend(const std::vector<Legend>& lines);  // at the top, right to left
   void nothing_there(std::string_view text);      // in the middle
 
-  // A dashed line at a value with its name. One that lies above the picture is named at the edge.
+  // A dashed line at a value with its name. One that lies outside the picture is named at the edge.
   void level_across(double value, std::string_view name);  // from left to right
   void level_upright(double value, std::string_view name);
 

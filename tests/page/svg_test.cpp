@@ -65,6 +65,7 @@ TEST_CASE("a plot writes no peer's markup and no number that is none", "[page][h
   plot.legend({{"<b>", "s0"}});
   plot.level_across(0.5, "<b>");
   plot.level_across(2.0, "far");
+  plot.level_across(-2.0, "low");
   plot.level_upright(9.0, "<b>");
   plot.nothing_there("<b>");
   plot.begin_hover("<b>");
@@ -77,6 +78,7 @@ TEST_CASE("a plot writes no peer's markup and no number that is none", "[page][h
   CHECK_THAT(svg,
              !Contains("<b>") && !Contains("nan") && !Contains("inf") && Contains("&lt;b&gt;"));
   CHECK_THAT(svg, Contains("far (above)"));
+  CHECK_THAT(svg, Contains("low (below)"));
   CHECK(test::faults_of_page(page::document("t", svg)).empty());
 }
 

@@ -5,7 +5,7 @@
 #include "monitor/base/html.h"
 #include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
-#include "monitor/ctl/record/series_plot.h"
+#include "monitor/ctl/record/report_plots.h"
 #include "monitor/page/page.h"
 
 namespace phaseguard::ctl {
@@ -34,90 +34,6 @@ std::string outcome_table(const std::vector<Outcome>& outcomes) {
          page::paragraph(
              "Rates with Wilson 95 % intervals and counts. The undefended models were trained on "
              "the same data with the same seed and no monitor.",
-             "soft");
-}
-
-const run::Series* series_of(const run::RunState& state, const std::string& signal) {
-  const auto found = state.signals.find(signal);
-  return found == state.signals.end() ? nullptr : &found->second.series;
-}
-
-std::vector<PlotMark> marks_of(const run::RunState& state) {
-  std::vector<PlotMark> marks;
-  for (const auto& entry : state.decisions.entries) {
-    const bool notable = !entry.body.alerts.empty() || !entry.body.requests.empty();
-    if (notable) marks.push_back({entry.step, entry.body.summary, "mark"});
-  }
-  for (const auto& entry : state.commands.entries) {
-    marks.push_back(
-        {entry.step, entry.body.operator_name + ": " + entry.body.action.text(), "command"});
-  }
-  return marks;
-}
-
-struct Wanted {
-  const char* title;
-  std::vector<std::pair<const char*, const char*>> signals;  // name, style of its line
-};
-
-SeriesPlot plot_of(const run::RunState& state, const Wanted& wanted) {
-  SeriesPlot plot;
-  plot.title = wanted.title;
-  plot.marks = marks_of(state);
-  plot.last_step = state.total_steps;
-  const auto knob = state.knobs.find("kl");
-  if (knob != state.knobs.end()) plot.shaded = knob->second.on_applied;
-  for (const auto& [name, style] : wanted.signals) {
-    const run::Series* series = series_of(state, name);
-    if (!series) continue;
-    plot.lines.push_back({series, name, style});
-    const run::SignalState& signal = state.signals.at(name);
-    if (plot.unit.empty() && signal.declaration.unit != "1") plot.unit = signal.declaration.unit;
-    for (const wire::DetectorEvidence& d : state.detectors) {
-      if (d.signal == name) plot.levels.push_back({d.threshold, d.detector});
-    }
-  }
-  return plot;
-}
-
-SeriesPlot plot_of(const run::RunState& state, const std::string& name,
-                   const run::KnobState& knob) {
-  SeriesPlot plot;
-  plot.title = "Knob " + name + ": decided and applied";
-  plot.marks = marks_of(state);
-  plot.shaded = knob.on_applied;
-  plot.last_step = state.total_steps;
-  plot.lines = {{&knob.decided, "decided", "s1 dashed", true},
-                {&knob.applied, "applied", "s4", true}};
-  return plot;
-}
-
-std::string plots_of(const run::RunState& state) {
-  static const std::vector<Wanted> kPlots = {
-      {"Canary Jensen-Shannon divergence", {{"canary/js", "s0"}, {"canary/js_max", "s5"}}},
-      {"Persona log-likelihood ratio, share of flagged samples", {{"data/llr_share", "s2"}}},
-      {"Judge score per batch", {{"judge/score", "s1"}}},
-      {"Canary margin toward the misaligned answer", {{"canary/margin", "s3"}}},
-      {"Probe risk", {{"probe/risk", "s5"}}},
-      {"Training loss", {{"train/loss", "s7"}, {"train/ce", "s5"}}},
-  };
-  std::vector<SeriesPlot> plots;
-  for (const Wanted& wanted : kPlots) plots.push_back(plot_of(state, wanted));
-  for (const auto& [name, knob] : state.knobs) plots.push_back(plot_of(state, name, knob));
-  std::string drawn, absent;
-  for (const SeriesPlot& plot : plots) {
-    if (plot.has_points()) {
-      drawn += svg_of(plot);
-    } else {
-      absent += (absent.empty() ? "Not measured in this run: " : "; ") + html(plot.title);
-    }
-  }
-  return "<div class='plots'>" + drawn + "</div>" +
-         (absent.empty() ? "" : page::paragraph(absent + ".", "none")) +
-         page::paragraph(
-             "Shaded: steps in which KL was in force at the trainer. ▲ decisions and commands "
-             "(hover for the text). × measurement that could not be made. Pale lines: steps "
-             "that a rollback undid.",
              "soft");
 }
 
@@ -189,7 +105,7 @@ std::string facts_of(const ReportedRun& reported) {
 
 std::string section_of(const ReportedRun& reported) {
   const std::string run = reported.state.run.text();
-  std::string out = page::part(run) + decisions_of(reported.state) + plots_of(reported.state) +
+  std::string out = page::part(run) + decisions_of(reported.state) + report_plots(reported.state) +
                     page::subpart("Record") + facts_of(reported);
   if (!reported.screenshot_png.empty()) {
     out +=

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "monitor/base/table_text.h"
 #include "monitor/page/svg.h"
+#include "monitor/run/plots.h"
 
 namespace phaseguard::ctl {
 
@@ -14,7 +14,7 @@ constexpr page::Box kBox{
     .width = 720, .height = 190, .left = 52, .right = 10, .top = 22, .bottom = 26};
 
 page::Plot frame_of(const SeriesPlot& plot) {
-  double lo = 0.0, hi = 0.0, last = static_cast<double>(plot.last_step);
+  double lo = run::kUnlimited, hi = -run::kUnlimited, last = static_cast<double>(plot.last_step);
   for (const PlotLine& line : plot.lines) {
     const run::Extent extent = line.series->extent(0, line.series->size());
     if (extent.good > 0) {
@@ -23,29 +23,30 @@ page::Plot frame_of(const SeriesPlot& plot) {
     }
     last = std::max(last, static_cast<double>(line.series->last_step().value));
   }
-  // A line far above the data would flatten it; it is then named at the upper edge instead.
+  double from = lo, to = hi;
   for (const PlotLevel& level : plot.levels) {
-    if (level.value <= 3.0 * std::max(hi, 1e-9)) hi = std::max(hi, level.value);
+    if (!run::has_room(level.value, lo, hi)) continue;  // named at the edge instead
+    from = std::min(from, level.value);
+    to = std::max(to, level.value);
   }
-  if (hi <= lo) hi = lo + 1.0;
-  const double pad = 0.06 * (hi - lo);
-  return {plot.title, kBox, {0.0, std::max(1.0, last)}, {lo < 0.0 ? lo - pad : 0.0, hi + pad}};
+  const run::ValueRange range = run::value_range(from, to, plot.min, plot.max);
+  return {plot.title, kBox, {0.0, std::max(1.0, last)}, {range.lo, range.hi}};
 }
 
 void draw_shading(const SeriesPlot& plot, page::Plot& out) {
   for (const run::OnInterval& on : plot.shaded) {
     const double from = out.x(static_cast<double>(on.from.value));
-    const double to = on.to.value < 0 ? out.right() : out.x(static_cast<double>(on.to.value));
+    const double to = out.x(static_cast<double>(on.to < Step{0} ? plot.until : on.to.value));
     out.area(from, out.top(), std::max(1.0, to - from), out.bottom() - out.top(), "on");
   }
 }
 
 // A gap lifts the pen, so that missing data is never a line.
 page::Path path_of(const PlotLine& line, const run::Stretch& stretch, const page::Plot& out,
-                   bool superseded) {
+                   double holds_until) {
   const int columns = static_cast<int>(out.right() - out.left());
   page::Path path;
-  double last_y = 0.0;
+  double last_x = 0.0, last_y = 0.0;
   for (const run::Column& column : line.series->columns(stretch, 0.0, out.across().high, columns)) {
     if (column.extent.good == 0) {
       path.lift();
@@ -60,18 +61,20 @@ page::Path path_of(const PlotLine& line, const run::Stretch& stretch, const page
         if (!std::isnan(value)) path.to(x, out.y(value));
       }
     }
+    last_x = x;
     last_y = out.y(std::isnan(column.last) ? column.extent.hi : column.last);
   }
-  if (path.drawing() && line.staircase && !superseded) path.to(out.right(), last_y);
+  if (path.drawing() && line.staircase && holds_until > last_x) path.to(holds_until, last_y);
   return path;
 }
 
-void draw_line(const PlotLine& line, page::Plot& out) {
+void draw_line(const PlotLine& line, std::int64_t until, page::Plot& out) {
   constexpr std::size_t kMostGaps = 200;
   const std::vector<run::Stretch> stretches = line.series->stretches();
   for (std::size_t i = 0; i < stretches.size(); ++i) {
     const bool superseded = i + 1 < stretches.size();
-    out.path(path_of(line, stretches[i], out, superseded),
+    const double holds_until = superseded ? 0.0 : out.x(static_cast<double>(until));
+    out.path(path_of(line, stretches[i], out, holds_until),
              line.style + (superseded ? " undone" : ""));
   }
   const std::vector<std::size_t>& gaps = line.series->gaps();
@@ -102,14 +105,16 @@ std::string svg_of(const SeriesPlot& plot) {
   out.number_across(page::ticks(0.0, out.across().high, 8, 1.0), "");
   out.base_line();
   for (const PlotLevel& level : plot.levels) {
-    out.level_across(level.value, level.name + " " + short_number(level.value));
+    out.level_across(level.value, level.label);
   }
-  for (const PlotLine& line : plot.lines) draw_line(line, out);
+  for (const PlotLine& line : plot.lines) draw_line(line, plot.until, out);
   for (const PlotMark& mark : plot.marks) draw_mark(mark, out);
+  if (!plot.help.empty()) out.begin_hover(plot.help);
   out.title(plot.title + (plot.unit.empty() ? "" : " (" + plot.unit + ")"));
+  if (!plot.help.empty()) out.end_hover();
   std::vector<page::Legend> legend;
   for (const PlotLine& line : plot.lines) legend.push_back({line.name, line.style});
-  out.legend(legend);
+  if (legend.size() > 1) out.legend(legend);
   return out.svg();
 }
 

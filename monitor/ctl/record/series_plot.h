@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct PlotLine {
 
 struct PlotLevel {
   double value = 0.0;
-  std::string name;
+  std::string label;  // "judge > 0.3"
 };
 
 struct PlotMark {
@@ -32,11 +33,15 @@ struct PlotMark {
 struct SeriesPlot {
   std::string title;
   std::string unit;
+  std::string help;                                       // of its title, for the mouse
+  double min = -std::numeric_limits<double>::infinity();  // what values can be, as declared
+  double max = std::numeric_limits<double>::infinity();
   std::vector<PlotLine> lines;
   std::vector<PlotLevel> levels;
   std::vector<PlotMark> marks;
-  std::vector<run::OnInterval> shaded;  // steps in which KL was on
+  std::vector<run::OnInterval> shaded;  // steps in which the run was protected
   std::int64_t last_step = 0;           // right end of the x axis; 0: the data's
+  std::int64_t until = 0;               // newest step: what still holds is drawn up to there
 
   [[nodiscard]] bool has_points() const;
 };
