@@ -17,6 +17,11 @@ def sources(patterns):
     return [p.relative_to(ROOT) for pattern in patterns for p in sorted(ROOT.glob(pattern))]
 
 
+def laws():
+    """laws/level, ...: every source below monitor/policy/laws, so that a new law is in the lists."""
+    return [f"laws/{source.stem}" for source in sources(["monitor/policy/laws/*.cpp"])]
+
+
 def object_of(out, source):
     return pathlib.Path(out) / (str(source).replace("/", "_") + ".o")
 

@@ -1,4 +1,6 @@
 // What the file says about one detector. Part of document.h; docs/POLICY.md explains each type.
+// What a law does with it (its keys, its arithmetic, its sentences) is its row(), in
+// laws/<law>.cpp.
 //
 // x is a counted GOOD measurement, n counts them. "Streak" laws compare each measurement and want
 // `consecutive` in a row; the others carry evidence from one measurement to the next and vote as
@@ -22,22 +24,29 @@ enum class BadSignal : std::uint8_t {
   kVote    // is counted as above the threshold; without streak: three in a row vote
 };
 
+struct LawRow;  // laws/law_row.h
+
 // ---- streak laws: threshold DetectorSpec::above, hysteresis DetectorSpec::clear
 
 // The measured value, in the signal's unit. No null hypothesis, no error rate.
-struct LevelLaw {};
+struct LevelLaw {
+  static const LawRow& row();
+};
 // y_1 = x_1; y += alpha (x - y), in the signal's unit.
 struct EwmaLaw {
   double halflife = 1.0;  // in measurements
   double alpha = 0.5;     // 1 - 2^(-1/halflife), computed once by libm when the policy is read
+  static const LawRow& row();
 };
 // Least-squares slope over the last `window` measurements, in the signal's unit per step.
 struct RateLaw {
   std::int64_t window = 2;  // 2..4096
+  static const LawRow& row();
 };
 // (x - mean) / sd of the `window` measurements before this one, population sd; sd 0: no value.
 struct ZscoreLaw {
   std::int64_t window = 2;  // 2..4096
+  static const LawRow& row();
 };
 // Increment of an exponential average against the first increments: E_1 = x_1,
 // E_i = keep E_{i-1} + (1 - keep) x_i, Delta_i = E_i - E_{i-1}; the first `calibrate` of them give
@@ -46,6 +55,7 @@ struct MadShiftLaw {
   double keep = 0.9;           // (0, 1)
   std::int64_t calibrate = 5;  // 1..4096
   double mads = 3.0;           // >= 0
+  static const LawRow& row();
 };
 
 // ---- laws without streak
@@ -55,16 +65,19 @@ struct CusumLaw {
   double mean = 0.0;
   double slack = 0.0;  // >= 0
   double limit = 0.0;  // > 0
+  static const LawRow& row();
 };
 // m += x - running mean - delta; m - min m > limit. Null: the mean does not grow.
 struct PageHinkleyLaw {
   double delta = 0.0;  // >= 0
   double limit = 0.0;  // > 0
+  static const LawRow& row();
 };
 // Jensen-Shannon divergence, in nats, of the mean distributions of the `window` measurements left
 // and right of a candidate, mean over rows; decided `window` measurements after it.
 struct WindowJsLaw {
   std::int64_t window = 1;  // 1..32
+  static const LawRow& row();
 };
 // A wealth process over x in [0, 1] (outside: BAD for this detector). Null: the conditional mean is
 // at most null_mean. Gain G = 1 + bet (x - null_mean), bet in 0..1/null_mean; votes at
@@ -79,10 +92,12 @@ struct EprocessLaw {
   double null_mean = 0.5;  // (0, 1)
   double bet = 0.0;
   double alpha = 0.05;  // (0, 1)
+  static const LawRow& row();
 };
 // No GOOD measurement for longer than `after`.
 struct StaleLaw {
   Span after;  // intervals, steps or seconds
+  static const LawRow& row();
 };
 
 using DetectorLaw = std::variant<LevelLaw, EwmaLaw, RateLaw, ZscoreLaw, MadShiftLaw, CusumLaw,
@@ -90,7 +105,6 @@ using DetectorLaw = std::variant<LevelLaw, EwmaLaw, RateLaw, ZscoreLaw, MadShift
 
 // The word of `type = ...`.
 [[nodiscard]] const char* name_of(const DetectorLaw& law);
-[[nodiscard]] const char* name_of(EForm form);
 
 // Level, ewma, rate, zscore and mad_shift: `consecutive` means something.
 [[nodiscard]] bool has_streak(const DetectorLaw& law);

@@ -2,8 +2,8 @@
 // the daemon, the command line and the trainer's local guard; any thread; pure. assets/policies has
 // commented examples, `phaseguard policy check` prints the diagnostics.
 //
-// What is not of the language is refused by name. A detector or controller type is added as one
-// more alternative of DetectorLaw or Controller.
+// What is not of the language is refused by name. A detector type is added as laws/law_row.h says,
+// a controller type as one more alternative of Controller.
 #pragma once
 
 #include <cstddef>

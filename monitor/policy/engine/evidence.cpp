@@ -1,25 +1,16 @@
 #include "monitor/policy/engine/evidence.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 
 #include "monitor/base/text.h"
 #include "monitor/policy/engine/rule.h"
+#include "monitor/policy/laws/law_row.h"
+#include "monitor/policy/phrases.h"
 
 namespace phaseguard::policy {
 
 namespace {
-
-// Three significant digits, for the eye; exact values are in the evidence.
-std::string rounded(double value) {
-  if (!std::isfinite(value)) return number_text(value);
-  std::array<char, 32> text{};
-  const auto end =
-      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 3);
-  return {text.data(), end.ptr};
-}
 
 wire::RuleState state_of(const RuleState& run) {
   if (run.mode == RuleMode::kLatched) return wire::RuleState::kLatched;
@@ -46,20 +37,12 @@ std::string times(std::int64_t count, std::int64_t needed) {
   return " (" + std::to_string(count) + "/" + std::to_string(needed) + ")";
 }
 
-std::string stale_text(const MachineState& state, std::size_t index, const Span& after) {
-  const DetectorSpec& spec = state.document.detectors[index];
-  const Span passed{state.detectors[index].statistic, after.unit};
-  return spec.name + " no good " + to_text(spec.source) + " for " + rounded(passed.count) +
-         to_text(passed).substr(number_text(passed.count).size());
-}
-
 std::string vote_text(const MachineState& state, std::size_t index) {
   const DetectorSpec& spec = state.document.detectors[index];
   const DetectorState& detector = state.detectors[index];
-  const bool streak = has_streak(spec.law);
-  if (const auto* stale = std::get_if<StaleLaw>(&spec.law)) {
-    return stale_text(state, index, stale->after);
-  }
+  const LawRow& row = row_of(spec);
+  const bool streak = row.has_streak;
+  if (row.clock != nullptr) return spec.name + row.clock->vote_text(spec, detector.statistic);
   if (detector.quality != Quality::kGood && (streak || detector.faults >= kFaultsToVote)) {
     const std::string count = streak ? times(detector.streak, spec.consecutive)
                                      : " " + std::to_string(detector.faults) + " times in a row";
@@ -70,10 +53,10 @@ std::string vote_text(const MachineState& state, std::size_t index) {
     return text + " not yet <= " + number_text(*spec.clear) +
            times(detector.clear_streak, spec.clear_consecutive);
   }
-  text += std::holds_alternative<EprocessLaw>(spec.law) ? " >= " : " > ";
   const double threshold = threshold_of(spec, detector.law);
-  text +=
-      std::holds_alternative<MadShiftLaw>(spec.law) ? rounded(threshold) : number_text(threshold);
+  const bool is_written = !std::isnan(threshold_of(spec, LawState{}));  // else learned from data
+  text += " " + std::string(row.relation) + " " +
+          (is_written ? number_text(threshold) : rounded(threshold));
   return streak ? text + times(detector.streak, spec.consecutive) : text;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "monitor/policy/engine/tracker.h"
+#include "monitor/policy/laws/law_row.h"
 
 namespace phaseguard::policy {
 
@@ -205,8 +206,7 @@ RuleIndex indexed(const MachineState& state, const RuleSpec& rule) {
   }
   sort_unique(index.detectors);
   for (const std::size_t detector : index.detectors) {
-    index.is_timed =
-        index.is_timed || std::holds_alternative<StaleLaw>(state.document.detectors[detector].law);
+    index.is_timed = index.is_timed || row_of(state.document.detectors[detector]).clock != nullptr;
     const std::int64_t track = state.track_of[detector];
     if (track >= 0) index.tracks.push_back(static_cast<std::size_t>(track));
   }

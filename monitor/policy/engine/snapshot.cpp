@@ -8,6 +8,7 @@
 #include "monitor/policy/engine/joins.h"
 #include "monitor/policy/engine/rule.h"
 #include "monitor/policy/engine/tracker.h"
+#include "monitor/policy/laws/law_row.h"
 
 namespace phaseguard::policy {
 
@@ -208,27 +209,6 @@ bool are_below(const std::vector<std::int64_t>& indices, std::size_t limit) {
   });
 }
 
-// A ring of `size` places, of which `next` is the next one to be written.
-bool is_ring(const LawState& state, std::int64_t size, std::size_t held) {
-  return held <= static_cast<std::size_t>(size) && state.next >= 0 && state.next < size;
-}
-
-bool has_sound_law(const DetectorSpec& spec, const LawState& state) {
-  if (const auto* rate = std::get_if<RateLaw>(&spec.law)) {
-    return is_ring(state, rate->window, state.steps.size()) &&
-           state.values.size() == state.steps.size();
-  }
-  if (const auto* zscore = std::get_if<ZscoreLaw>(&spec.law)) {
-    return is_ring(state, zscore->window, state.values.size());
-  }
-  if (const auto* window_js = std::get_if<WindowJsLaw>(&spec.law)) {
-    const auto rings = static_cast<std::size_t>(2 * window_js->window + 2);  // and the scratch
-    return is_ring(state, 2 * window_js->window, state.steps.size()) &&
-           (state.columns == 0 ? state.next == 0 : state.values.size() % rings == 0);
-  }
-  return true;
-}
-
 bool has_sound_detectors(const MachineState& state) {
   const Document& document = state.document;
   const std::size_t detectors = document.detectors.size();
@@ -239,7 +219,7 @@ bool has_sound_detectors(const MachineState& state) {
   for (std::size_t i = 0; i < detectors; ++i) {
     const std::int64_t track = state.track_of[i];
     if (track < -1 || track >= static_cast<std::int64_t>(state.tracks.size()) ||
-        !has_sound_law(document.detectors[i], state.detectors[i].law)) {
+        !row_of(document.detectors[i]).is_sound(document.detectors[i], state.detectors[i].law)) {
       return false;
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "monitor/policy/engine/joins.h"
+#include "monitor/policy/laws/law_row.h"
 #include "monitor/policy/laws/window_js.h"
 
 namespace phaseguard::policy {
@@ -178,9 +179,10 @@ std::size_t find_sample(const MachineState& state, std::vector<std::size_t>& ord
 
 void restart_signals(MachineState& state, Step start, bool carried) {
   state.start_step = state.step = start;
-  for (DetectorState& detector : state.detectors) {
+  for (std::size_t d = 0; d < state.detectors.size(); ++d) {
+    DetectorState& detector = state.detectors[d];
     if (carried) {
-      carry_over(detector, start);
+      carry_over(state.document.detectors[d], detector, start);
       continue;
     }
     const std::int64_t ignored = detector.ignored;
@@ -224,7 +226,7 @@ void observe(MachineState& state, Step step, double t) {
   if (std::isfinite(t) && !(t <= state.time)) state.time = t;
   for (std::size_t d = 0; d < state.detectors.size(); ++d) {
     const DetectorSpec& spec = state.document.detectors[d];
-    if (!std::holds_alternative<StaleLaw>(spec.law)) continue;
+    if (row_of(spec).clock == nullptr) continue;
     const std::int64_t track = state.track_of[d];
     const std::int64_t every =
         track < 0 ? 0 : state.tracks[static_cast<std::size_t>(track)].every_steps;
@@ -238,11 +240,8 @@ Step earliest_step_of(const MachineState& state, std::size_t detector) {
   if (index < 0 || start > kMaxStart) return Step{-1};
   const std::int64_t every = state.tracks[static_cast<std::size_t>(index)].every_steps;
   const DetectorSpec& spec = state.document.detectors[detector];
-  if (const auto* stale = std::get_if<StaleLaw>(&spec.law)) {
-    if (stale->after.unit == SpanUnit::kSteps) return Step{start + whole(stale->after) + 1};
-    if (stale->after.unit != SpanUnit::kIntervals || every == 0) return Step{-1};
-    return Step{start + whole(stale->after) * every + 1};
-  }
+  const Clock* clock = row_of(spec).clock;
+  if (clock != nullptr) return clock->earliest(spec, state.start_step, every);
   std::int64_t points = state.least_points[detector];
   if (every == 0 || points < 0) return Step{-1};
   points = std::max<std::int64_t>(points - state.detectors[detector].n_at_start, 1);

@@ -5,6 +5,7 @@
 #include "monitor/base/text.h"
 #include "monitor/policy/engine/machine.h"
 #include "monitor/policy/explain/explain_parts.h"
+#include "monitor/policy/laws/law_row.h"
 
 namespace phaseguard::policy {
 
@@ -201,7 +202,7 @@ wire::Hello assumed_declaration(const Document& document, std::int64_t cadence) 
     hello.knobs.push_back(std::move(declared));
   }
   for (const DetectorSpec& detector : document.detectors) {
-    const bool rows = std::holds_alternative<WindowJsLaw>(detector.law);
+    const bool rows = row_of(detector).reads_rows;
     declare(hello, detector.source,
             rows ? wire::Word<wire::Items>(wire::Items::kDistribution) : wire::Word<wire::Items>(),
             cadence);
@@ -231,8 +232,11 @@ Explanation explain(const Document& document, const wire::Hello& hello) {
     out.knobs.push_back({knob.name, explain_knob(knob), "", Step{-1}, {}});
   }
   for (const DetectorSpec& detector : document.detectors) {
-    out.detectors.push_back(
-        {detector.name, detector_text(document, detector), null_text(detector.law), Step{-1}, {}});
+    out.detectors.push_back({detector.name,
+                             detector_text(document, detector),
+                             row_of(detector).null_text(detector),
+                             Step{-1},
+                             {}});
   }
   auto machine = Machine::create(document, hello);
   const auto evidence = machine ? machine->rule_evidence() : std::vector<wire::RuleEvidence>{};

@@ -1,32 +1,16 @@
 #include "monitor/policy/explain/explain_parts.h"
 
 #include "monitor/base/text.h"
+#include "monitor/policy/laws/law_row.h"
+#include "monitor/policy/phrases.h"
 
 namespace phaseguard::policy {
 
 namespace {
 
-std::string count_of(std::int64_t n, const std::string& thing) {
-  return std::to_string(n) + " " + thing + (n == 1 ? "" : "s");
-}
-
-// "first step", "first 3 steps".
-std::string first(std::int64_t n, const std::string& thing) {
-  return "first " + (n == 1 ? thing : count_of(n, thing));
-}
-
 // "1 step", "3 steps in a row".
 std::string in_a_row(std::int64_t n, const std::string& thing) {
   return count_of(n, thing) + (n == 1 ? "" : " in a row");
-}
-
-std::string amount(const Span& span) {
-  if (span.unit == SpanUnit::kSeconds) {
-    return number_text(span.count) + (span.count == 1.0 ? " second" : " seconds");
-  }
-  if (span.unit == SpanUnit::kPoints) return count_of(whole(span), "measurement");
-  if (span.unit == SpanUnit::kIntervals) return count_of(whole(span), "measuring interval");
-  return count_of(whole(span), "step");
 }
 
 // "a", "a and b", "a, b and c".
@@ -37,63 +21,6 @@ std::string list(const std::vector<std::string>& items, const std::string& last 
   }
   return out;
 }
-
-// "2 measurements", "1 measurement", "0.5 measurements".
-std::string measurements(double n) {
-  return number_text(n) + (n == 1.0 ? " measurement" : " measurements");
-}
-
-// ---- detectors
-
-struct Watched {
-  const DetectorSpec& spec;
-  const std::string signal;
-
-  [[nodiscard]] std::string above() const { return " is above " + number_text(spec.above); }
-
-  std::string operator()(const LevelLaw&) const { return signal + above(); }
-  std::string operator()(const EwmaLaw& law) const {
-    return "the exponential average of " + signal + " (half-life " + measurements(law.halflife) +
-           ")" + above();
-  }
-  std::string operator()(const RateLaw& law) const {
-    return "the slope of " + signal + " over its last " + std::to_string(law.window) +
-           " measurements" + above() + " per step";
-  }
-  std::string operator()(const ZscoreLaw& law) const {
-    return signal + " lies more than " + number_text(spec.above) +
-           " standard deviations above the mean of the " + std::to_string(law.window) +
-           " measurements before it";
-  }
-  std::string operator()(const MadShiftLaw& law) const {
-    return "the exponential average of " + signal + " (keeping " + number_text(law.keep) +
-           ") grows in one measurement by more than the median of its " +
-           first(law.calibrate, "increment") + " plus " + number_text(law.mads) +
-           " times their median absolute deviation";
-  }
-  std::string operator()(const CusumLaw& law) const {
-    return "the cumulated excess of " + signal + " over a mean of " + number_text(law.mean) +
-           " and a slack of " + number_text(law.slack) + " is above " + number_text(law.limit);
-  }
-  std::string operator()(const PageHinkleyLaw& law) const {
-    return "the cumulated deviation of " + signal + " from its own mean so far (less " +
-           number_text(law.delta) + " at each measurement) has risen more than " +
-           number_text(law.limit) + " above its lowest point";
-  }
-  std::string operator()(const WindowJsLaw& law) const {
-    const std::string window = count_of(law.window, "measurement");
-    return "the Jensen-Shannon divergence between the mean of " + window + " of " + signal +
-           " and the mean of the next " + window + above() + " nats";
-  }
-  std::string operator()(const EprocessLaw& law) const {
-    return "the wealth of a bet of " + number_text(law.bet) + " that the mean of " + signal +
-           " exceeds " + number_text(law.null_mean) + " (form " + name_of(law.form) +
-           ") has reached " + number_text(1.0 / law.alpha);
-  }
-  std::string operator()(const StaleLaw& law) const {
-    return "no good measurement of " + signal + " has come for longer than " + amount(law.after);
-  }
-};
 
 std::string bad_text(const DetectorSpec& detector) {
   if (detector.bad == BadSignal::kAlarm) return " Bad or missing values are not counted.";
@@ -270,14 +197,13 @@ std::string term_name(const Document& document, const Term& term) {
 }
 
 std::string detector_text(const Document& document, const DetectorSpec& detector) {
-  std::string out =
-      "Votes when " + std::visit(Watched{detector, to_text(detector.source)}, detector.law);
+  std::string out = "Votes when " + row_of(detector).watched(detector, to_text(detector.source));
   if (detector.consecutive > 1) {
     out += " at " + std::to_string(detector.consecutive) + " measurements in a row";
   }
   out += ".";
   if (detector.warmup > 0) {
-    out += " It never votes on its " + first(detector.warmup, "measurement") + ".";
+    out += " It never votes on its " + first_of(detector.warmup, "measurement") + ".";
   }
   if (detector.clear) {
     out += " Once voting, it goes on until " + in_a_row(detector.clear_consecutive, "measurement") +
@@ -287,33 +213,6 @@ std::string detector_text(const Document& document, const DetectorSpec& detector
   if (!detector.variant.empty()) out += " Calibrated for the variant " + detector.variant + ".";
   if (detector.bad != document.bad_signal) out += bad_text(detector);
   return out;
-}
-
-std::string null_text(const DetectorLaw& law) {
-  if (const auto* e = std::get_if<EprocessLaw>(&law)) {
-    const std::string mean = number_text(e->null_mean);
-    if (e->form == EForm::kVille) {
-      return "As long as each value's mean, given the past, is at most " + mean +
-             ", the chance of a false alarm ever in a run is at most " + number_text(e->alpha) +
-             ", dependence or not.";
-    }
-    return "As long as each value's mean, given the past, is at most " + mean +
-           ", false alarms are at least " + number_text(1.0 / e->alpha) +
-           " measurements apart on average.";
-  }
-  if (std::holds_alternative<CusumLaw>(law)) {
-    return "Assumes independent values with at most that mean; its false-alarm rate needs their "
-           "law.";
-  }
-  if (std::holds_alternative<PageHinkleyLaw>(law)) {
-    return "Assumes a mean that does not grow; a slow drift is invisible to it.";
-  }
-  if (std::holds_alternative<WindowJsLaw>(law)) {
-    return "Assumes that calm training leaves the distribution still, which no fine-tune does: "
-           "calibrate on harmless runs.";
-  }
-  if (std::holds_alternative<StaleLaw>(law)) return "";
-  return "No null hypothesis: how often it is wrong is known only from recorded harmless runs.";
 }
 
 std::string rule_text(const Document& document, const RuleSpec& rule) {

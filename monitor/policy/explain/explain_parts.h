@@ -9,9 +9,6 @@ namespace phaseguard::policy {
 
 [[nodiscard]] std::string detector_text(const Document& document, const DetectorSpec& detector);
 
-// What the law's false alarms assume, or that it promises nothing.
-[[nodiscard]] std::string null_text(const DetectorLaw& law);
-
 [[nodiscard]] std::string rule_text(const Document& document, const RuleSpec& rule);
 
 // "judge", or "rule defend".

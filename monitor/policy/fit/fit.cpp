@@ -1,4 +1,4 @@
-// Policy against declaration: check_fit, and the form of describe that knows the units.
+// Policy against declaration: check_fit.
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -94,14 +94,6 @@ Result<void> fits(const Document& document, const wire::Hello& hello) {
   if (misfits.empty()) return {};
   return fail(Errc::kRefused,
               "policy \"" + document.name + "\" does not fit this trainer: " + misfits);
-}
-
-wire::PolicyLoaded describe(const Document& document, const wire::Hello& hello) {
-  wire::PolicyLoaded loaded = describe(document);
-  for (std::size_t i = 0; i < document.detectors.size(); ++i) {
-    loaded.detectors[i].unit = unit_of(document.detectors[i], hello);
-  }
-  return loaded;
 }
 
 }  // namespace phaseguard::policy

@@ -3,7 +3,7 @@
 
 #include "monitor/base/text.h"
 #include "monitor/policy/fit/fit_parts.h"
-#include "monitor/policy/laws/laws.h"
+#include "monitor/policy/laws/law_row.h"
 #include "monitor/policy/laws/window_js.h"
 #include "monitor/policy/source.h"
 
@@ -13,6 +13,7 @@ namespace {
 
 struct DetectorFit {
   const DetectorSpec& spec;
+  const LawRow& row;
   const SourceFit& fit;
   std::vector<Diagnostic>& out;
   std::string where;  // "[detector.llr]"
@@ -24,7 +25,7 @@ struct DetectorFit {
   void check_variant() const;
   void check_shape() const;
   void check_reach() const;
-  void check_null() const;
+  void check_law() const;
   void check_cadence() const;
 };
 
@@ -38,9 +39,9 @@ void DetectorFit::check_variant() const {
 // window_js and distributions go together; level and the others want numbers.
 void DetectorFit::check_shape() const {
   const bool distributions = fit.items == wire::Items::kDistribution;
-  const bool wants = std::holds_alternative<WindowJsLaw>(spec.law);
+  const bool wants = row.reads_rows;
   if (wants && !distributions) {
-    add(Severity::kError, ": window_js compares distributions; " + source +
+    add(Severity::kError, ": " + std::string(row.name) + " compares distributions; " + source +
                               " is not declared with items = \"distribution\" and columns");
   } else if (!wants && distributions) {
     add(Severity::kError, ": " + source + " carries distributions, which only window_js can read");
@@ -58,8 +59,7 @@ void DetectorFit::check_shape() const {
 }
 
 void DetectorFit::check_reach() const {
-  const bool value =
-      std::holds_alternative<LevelLaw>(spec.law) || std::holds_alternative<EwmaLaw>(spec.law);
+  const bool value = row.scale == Scale::kSignal;
   if (value && spec.above >= fit.max) {
     add(Severity::kWarning, " never holds: " + source + " is declared up to " +
                                 number_text(fit.max) + " and the threshold is " +
@@ -75,35 +75,18 @@ void DetectorFit::check_reach() const {
   }
 }
 
-// What a null hypothesis needs to mean something (docs/POLICY.md).
-void DetectorFit::check_null() const {
-  const auto* law = std::get_if<EprocessLaw>(&spec.law);
-  if (law == nullptr) return;
-  if (fit.min < 0.0 || fit.max > 1.0) {
-    add(Severity::kWarning, ": an eprocess reads values from 0 to 1, and " + source +
-                                " is declared from " + number_text(fit.min) + " to " +
-                                number_text(fit.max) + ": what is outside counts as bad");
-  }
-  if (spec.source.signal.rfind("canary/js", 0) == 0) {
-    add(Severity::kWarning,
-        ": the null hypothesis \"no drift\" is false in every fine-tune, so alpha promises nothing "
-        "on " +
-            source + "; calibrate null_mean on harmless runs of the same recipe");
-  }
+void DetectorFit::check_law() const {
+  if (row.check_fit == nullptr) return;
+  std::vector<Finding> found;
+  row.check_fit(spec, fit, found);
+  for (const Finding& finding : found) add(finding.severity, finding.message);
 }
 
 void DetectorFit::check_cadence() const {
-  if (fit.every_steps > 0) return;
-  const auto* stale = std::get_if<StaleLaw>(&spec.law);
-  if (stale == nullptr) {
-    add(Severity::kWarning,
-        ": the trainer declares no cadence for " + source +
-            ", so the earliest firing step is not known and missing values are not noticed");
-  } else if (stale->after.unit == SpanUnit::kIntervals) {
-    add(Severity::kError, ": after = \"" + to_text(stale->after) +
-                              "\" needs a cadence, and the trainer declares none for " + source +
-                              "; say it in steps or seconds");
-  }
+  if (fit.every_steps > 0 || row.clock != nullptr) return;
+  add(Severity::kWarning,
+      ": the trainer declares no cadence for " + source +
+          ", so the earliest firing step is not known and missing values are not noticed");
 }
 
 }  // namespace
@@ -115,26 +98,13 @@ void check_detector_fit(const DetectorSpec& spec, const wire::Hello& hello,
     out.push_back({Severity::kError, spec.place.line, spec.place.column, fit.error().message});
     return;
   }
-  const DetectorFit parts{spec, *fit, out, "[detector." + spec.name + "]", to_text(spec.source)};
+  const DetectorFit parts{
+      spec, row_of(spec), *fit, out, "[detector." + spec.name + "]", to_text(spec.source)};
   parts.check_variant();
   parts.check_shape();
   parts.check_reach();
-  parts.check_null();
+  parts.check_law();
   parts.check_cadence();
-}
-
-std::string unit_of(const DetectorSpec& spec, const wire::Hello& hello) {
-  if (const auto* stale = std::get_if<StaleLaw>(&spec.law)) {
-    if (stale->after.unit == SpanUnit::kSeconds) return "s";
-    return stale->after.unit == SpanUnit::kSteps ? "steps" : "intervals";
-  }
-  if (std::holds_alternative<WindowJsLaw>(spec.law)) return "nats";
-  if (std::holds_alternative<ZscoreLaw>(spec.law)) return "sd";
-  if (std::holds_alternative<EprocessLaw>(spec.law)) return "1";
-  const Result<SourceFit> fit = fit_source(hello, spec.source);
-  if (!fit || fit->unit.empty()) return "";
-  if (!std::holds_alternative<RateLaw>(spec.law)) return fit->unit;
-  return fit->unit == "1" ? "1/step" : fit->unit + "/step";
 }
 
 }  // namespace phaseguard::policy

@@ -19,7 +19,4 @@ void check_detector_fit(const DetectorSpec& spec, const wire::Hello& hello,
 void check_rule_fit(const Document& document, const RuleSpec& rule, const wire::Hello& hello,
                     std::vector<Diagnostic>& out);
 
-// The unit in which a detector's statistic and threshold are; "": the signal's is not known.
-[[nodiscard]] std::string unit_of(const DetectorSpec& spec, const wire::Hello& hello);
-
 }  // namespace phaseguard::policy

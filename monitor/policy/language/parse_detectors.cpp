@@ -5,44 +5,27 @@
 #include "monitor/base/text.h"
 #include "monitor/policy/language/parse_common.h"
 #include "monitor/policy/language/parse_parts.h"
-#include "monitor/policy/laws/detector.h"
+#include "monitor/policy/laws/law_row.h"
 
 namespace phaseguard::policy {
 
 namespace {
 
-constexpr std::int64_t kMaxCount = 1000000;
-constexpr std::int64_t kMaxWindow = 4096;
-constexpr std::int64_t kMaxJsWindow = 32;
-
-struct TypeKeys {
-  const char* type;
-  Words keys;  // its own, beside those of every detector
-};
-
-// In the order of docs/POLICY.md.
-const std::vector<TypeKeys>& types() {
-  static const std::vector<TypeKeys> all{
-      {"level", {"above", "consecutive", "warmup", "clear", "clear_consecutive"}},
-      {"ewma", {"above", "consecutive", "warmup", "clear", "clear_consecutive", "halflife"}},
-      {"rate", {"above", "consecutive", "warmup", "clear", "clear_consecutive", "window"}},
-      {"zscore", {"above", "consecutive", "warmup", "clear", "clear_consecutive", "window"}},
-      {"mad_shift", {"keep", "calibrate", "mads", "consecutive"}},
-      {"cusum", {"mean", "slack", "limit"}},
-      {"page_hinkley", {"delta", "limit"}},
-      {"window_js", {"window", "above"}},
-      {"eprocess", {"form", "null_mean", "bet", "alpha"}},
-      {"stale", {"after"}}};
-  return all;
-}
-
 bool holds(const Words& words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-Words common_keys() {
+bool has_key(const LawRow& row, std::string_view name) {
+  const phaseguard::Span<const Key> keys = row.keys;
+  return std::any_of(keys.begin(), keys.end(), [&](const Key& key) { return key.name == name; });
+}
+
+// Those of every detector, and its own.
+Words keys_of(const LawRow& row) {
   Words keys{"type", "variant", "bad"};
   keys.insert(keys.end(), source_keys().begin(), source_keys().end());
+  const phaseguard::Span<const Key> own = row.keys;
+  for (const Key& key : own) keys.emplace_back(key.name);
   return keys;
 }
 
@@ -58,8 +41,8 @@ void check_keys(const TableReader& reader, const Words& own) {
     const std::string name(key.str());
     if (holds(own, name)) continue;
     Words owners;
-    for (const TypeKeys& other : types()) {
-      if (holds(other.keys, name)) owners.push_back(std::string("\"") + other.type + "\"");
+    for (const DetectorLaw& other : all_laws()) {
+      if (has_key(row_of(other), name)) owners.push_back("\"" + std::string(name_of(other)) + "\"");
     }
     if (!owners.empty()) {
       reader.error(place_of(node), "\"" + name + "\" in " + reader.where() + " belongs to type = " +
@@ -74,155 +57,111 @@ void check_keys(const TableReader& reader, const Words& own) {
   }
 }
 
-// One detector while it is read: `ok` turns false with the first error, the rest is still checked.
+// One detector while it is read: `ok` turns false with the first error, the rest is still read.
 struct DetectorReader {
   const TableReader& reader;
   DetectorSpec& spec;
   bool ok = true;
 
-  [[nodiscard]] double number(const std::string& key) {
-    const auto value = reader.number(key, true);
-    ok = ok && value;
-    return value.value_or(0.0);
-  }
-  [[nodiscard]] double number_or(const std::string& key, double otherwise) {
-    return reader.find(key) == nullptr ? otherwise : number(key);
-  }
-  [[nodiscard]] std::int64_t count(const std::string& key, Range range, std::int64_t otherwise) {
-    const auto value = reader.count(key, range);
-    ok = ok && (value || reader.find(key) == nullptr);
-    return value.value_or(otherwise);
-  }
-  [[nodiscard]] std::int64_t needed_count(const std::string& key, Range range) {
-    if (reader.find(key) == nullptr) {
-      reader.error(reader.place(), reader.where() + " has no \"" + key + "\"; add " + key +
-                                       " = a whole number from " + std::to_string(range.min) +
-                                       " to " + std::to_string(range.max));
-      ok = false;
-      return range.min;
-    }
-    return count(key, range, range.min);
-  }
   void require(bool holds, const std::string& key, const std::string& expected, double found) {
     if (holds || !ok) return;
     reader.error(reader.place_of_key(key), "\"" + key + "\" in " + reader.where() + ": expected " +
                                                expected + ", found " + number_text(found));
     ok = false;
   }
-
-  void read_streak();
+  void note(bool is_read, const Key& key) {  // else absent, or wrong and reported
+    ok = ok && (is_read || (!key.wanted.required && reader.find(key.name) == nullptr));
+  }
+  [[nodiscard]] std::optional<Span> value_of(const Key& key) const;
+  void read_law(const LawRow& row);
   void read_clear();
-  DetectorLaw read_law(const std::string& type);
-  EwmaLaw read_ewma();
-  MadShiftLaw read_mad_shift();
-  CusumLaw read_cusum();
-  PageHinkleyLaw read_page_hinkley();
-  EprocessLaw read_eprocess();
-  StaleLaw read_stale();
 };
 
-void DetectorReader::read_streak() {
-  spec.above = number("above");
-  spec.consecutive = count("consecutive", {1, kMaxCount}, 1);
-  spec.warmup = count("warmup", {0, kMaxCount}, 0);
-  read_clear();
+// A number, a count and the index of a word as the count of a span. Nothing: absent, or an error
+// was reported.
+std::optional<Span> DetectorReader::value_of(const Key& key) const {
+  const auto& [min, max, open, expected, choices, required, otherwise] = key.wanted;
+  switch (key.kind) {
+    case Key::Kind::kNumber:
+      if (const auto number = reader.number(key.name, required)) return Span{*number};
+      break;
+    case Key::Kind::kCount: {
+      const Range range{static_cast<std::int64_t>(min), static_cast<std::int64_t>(max)};
+      const auto count = reader.count(key.name, range, required);
+      if (count) return Span{static_cast<double>(*count)};
+      break;
+    }
+    case Key::Kind::kWord: {
+      const Words words(choices.begin(), choices.end());
+      const auto word = reader.choice(key.name, required, words);
+      if (!word) break;
+      return Span{
+          static_cast<double>(std::find(words.begin(), words.end(), *word) - words.begin())};
+    }
+    case Key::Kind::kAmount:
+      return parse_span(reader, key.name, required,
+                        {SpanUnit::kIntervals, SpanUnit::kSteps, SpanUnit::kSeconds});
+    case Key::Kind::kHysteresis:
+      break;
+  }
+  return std::nullopt;
 }
 
 void DetectorReader::read_clear() {
   const bool any = reader.find("clear") != nullptr || reader.find("clear_consecutive") != nullptr;
-  spec.clear_consecutive = count("clear_consecutive", {1, kMaxCount}, spec.consecutive);
+  const auto consecutive =
+      reader.count(kClearConsecutive.name, {1, static_cast<std::int64_t>(kMaxCount)});
+  note(consecutive.has_value(), kClearConsecutive);
+  spec.clear_consecutive = consecutive.value_or(spec.consecutive);
   if (!any) return;
-  const double clear = number_or("clear", spec.above);
-  require(clear <= spec.above, "clear",
+  const auto clear = reader.number(kClear.name, false);
+  note(clear.has_value(), kClear);
+  spec.clear = clear.value_or(spec.above);
+  require(*spec.clear <= spec.above, kClear.name,
           "a number up to above = " + number_text(spec.above) +
               " (it votes above \"above\" and goes on until \"clear\")",
-          clear);
-  spec.clear = clear;
+          *spec.clear);
 }
 
-EwmaLaw DetectorReader::read_ewma() {
-  const double halflife = number("halflife");
-  require(halflife >= 0.01 && halflife <= 1e9, "halflife",
-          "a number of measurements from 0.01 to 1e9", halflife);
-  return ok ? EwmaLaw{halflife, ewma_alpha(halflife)} : EwmaLaw{};
-}
-
-MadShiftLaw DetectorReader::read_mad_shift() {
-  MadShiftLaw law;
-  law.keep = number_or("keep", law.keep);
-  law.calibrate = count("calibrate", {1, kMaxWindow}, law.calibrate);
-  law.mads = number_or("mads", law.mads);
-  spec.consecutive = count("consecutive", {1, kMaxCount}, 2);
-  spec.warmup = 1 + law.calibrate;
-  require(law.keep > 0.0 && law.keep < 1.0, "keep",
-          "a share above 0 and below 1 of the average so far", law.keep);
-  require(law.mads >= 0.0, "mads", "a number of MADs, 0 or more", law.mads);
-  return law;
-}
-
-CusumLaw DetectorReader::read_cusum() {
-  const CusumLaw law{number("mean"), number("slack"), number("limit")};
-  require(law.slack >= 0.0, "slack", "a number, 0 or more", law.slack);
-  require(law.limit > 0.0, "limit", "a number above 0", law.limit);
-  return law;
-}
-
-PageHinkleyLaw DetectorReader::read_page_hinkley() {
-  const PageHinkleyLaw law{number("delta"), number("limit")};
-  require(law.delta >= 0.0, "delta", "a number, 0 or more", law.delta);
-  require(law.limit > 0.0, "limit", "a number above 0", law.limit);
-  return law;
-}
-
-EprocessLaw DetectorReader::read_eprocess() {
-  EprocessLaw law;
-  const auto form = reader.choice("form", false, {"ville", "esr", "ecusum"});
-  if (!form && reader.find("form") != nullptr) ok = false;
-  if (form) law.form = *form == "esr" ? EForm::kEsr : EForm::kEcusum;
-  if (!form || *form == "ville") law.form = EForm::kVille;
-  law.null_mean = number("null_mean");
-  law.bet = number("bet");
-  law.alpha = number("alpha");
-  require(law.null_mean > 0.0 && law.null_mean < 1.0, "null_mean",
-          "a mean above 0 and below 1: the signal is a risk from 0 to 1", law.null_mean);
-  require(law.alpha > 0.0 && law.alpha < 1.0, "alpha",
-          "an error rate above 0 and below 1, such as 0.05", law.alpha);
-  require(law.bet >= 0.0 && law.bet <= 1.0 / law.null_mean, "bet",
-          "from 0 to 1 / null_mean = " + number_text(1.0 / law.null_mean) +
-              " (a larger bet could lose more than there is)",
-          law.bet);
-  return law;
-}
-
-StaleLaw DetectorReader::read_stale() {
-  const auto after = parse_span(reader, "after", true,
-                                {SpanUnit::kIntervals, SpanUnit::kSteps, SpanUnit::kSeconds});
-  if (!after) ok = false;
-  return StaleLaw{after.value_or(Span{})};
-}
-
-// The law of `type`, and its own keys.
-DetectorLaw DetectorReader::read_law(const std::string& type) {
-  if (type == "level" || type == "ewma" || type == "rate" || type == "zscore") read_streak();
-  if (type == "level") return LevelLaw{};
-  if (type == "ewma") return read_ewma();
-  if (type == "rate") return RateLaw{needed_count("window", {2, kMaxWindow})};
-  if (type == "zscore") return ZscoreLaw{needed_count("window", {2, kMaxWindow})};
-  if (type == "mad_shift") return read_mad_shift();
-  if (type == "cusum") return read_cusum();
-  if (type == "page_hinkley") return read_page_hinkley();
-  if (type == "eprocess") return read_eprocess();
-  if (type == "stale") return read_stale();
-  spec.above = number("above");
-  return WindowJsLaw{needed_count("window", {1, kMaxJsWindow})};
+// The keys of spec.law, and what they mean together.
+void DetectorReader::read_law(const LawRow& row) {
+  const phaseguard::Span<const Key> keys = row.keys;
+  std::vector<std::pair<const Key*, double>> numbers;
+  const auto read = [&](const Key& key) {
+    if (key.kind == Key::Kind::kHysteresis) return;
+    const auto value = value_of(key);
+    note(value.has_value(), key);
+    if (value) {
+      key.put(spec, *value);
+      if (key.kind == Key::Kind::kNumber) numbers.emplace_back(&key, value->count);
+    } else if (key.wanted.otherwise) {
+      key.put(spec, Span{*key.wanted.otherwise});
+    }
+  };
+  for (const Key& key : keys) {
+    if (key.is_common) read(key);
+  }
+  if (has_key(row, kClear.name)) read_clear();
+  for (const Key& key : keys) {
+    if (!key.is_common) read(key);
+  }
+  for (const auto& [key, value] : numbers) {
+    const Wanted& in = key->wanted;
+    const bool fits =
+        in.open ? value > in.min && value < in.max : value >= in.min && value <= in.max;
+    require(fits, key->name, in.expected, value);
+  }
+  if (!ok) return;
+  const auto misfit = row.finish(spec);
+  if (misfit) require(false, misfit->key, misfit->expected, misfit->found);
 }
 
 void warn_of_range(const TableReader& reader, const DetectorSpec& spec) {
-  const bool values =
-      std::holds_alternative<LevelLaw>(spec.law) || std::holds_alternative<EwmaLaw>(spec.law);
+  const Scale scale = row_of(spec).scale;
   const bool divergence =
-      (values && spec.source.signal.rfind("canary/js", 0) == 0 && spec.source.over.empty()) ||
-      std::holds_alternative<WindowJsLaw>(spec.law);
+      scale == Scale::kDivergence ||
+      (scale == Scale::kSignal && spec.source.signal.rfind("canary/js", 0) == 0 &&
+       spec.source.over.empty());
   if (divergence && spec.above >= kLn2) {
     reader.warning(reader.place_of_key("above"),
                    "a Jensen-Shannon divergence is at most ln 2 = 0.693 nats, so above = " +
@@ -232,22 +171,21 @@ void warn_of_range(const TableReader& reader, const DetectorSpec& spec) {
 
 std::optional<DetectorSpec> parse_detector(const std::string& name, const TableReader& reader,
                                            BadSignal bad_signal) {
-  Words known;
-  for (const TypeKeys& type : types()) known.emplace_back(type.type);
-  const auto type = reader.choice("type", true, known);
+  const phaseguard::Span<const DetectorLaw> laws = all_laws();
+  Words types;
+  for (const DetectorLaw& law : laws) types.emplace_back(name_of(law));
+  const auto type = reader.choice("type", true, types);
   if (!type) return std::nullopt;  // which keys are right depends on it
-  Words own = common_keys();
-  for (const TypeKeys& candidate : types()) {
-    if (candidate.type == *type)
-      own.insert(own.end(), candidate.keys.begin(), candidate.keys.end());
-  }
-  check_keys(reader, own);
   DetectorSpec spec;
+  spec.law = *std::find_if(laws.begin(), laws.end(),
+                           [&](const DetectorLaw& law) { return *type == name_of(law); });
+  const LawRow& row = row_of(spec);
+  check_keys(reader, keys_of(row));
   spec.name = name;
   spec.place = reader.place();
   const auto source = parse_source(reader);
   DetectorReader parts{reader, spec};
-  spec.law = parts.read_law(*type);
+  parts.read_law(row);
   const auto bad = reader.choice("bad", false, {"alarm", "vote"});
   spec.variant = reader.text("variant", false).value_or("");
   if (!source || !parts.ok) return std::nullopt;

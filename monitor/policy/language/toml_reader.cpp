@@ -128,14 +128,18 @@ std::optional<double> TableReader::number(const std::string& key, bool required)
   return value;
 }
 
-std::optional<std::int64_t> TableReader::count(const std::string& key, Range range) const {
+std::optional<std::int64_t> TableReader::count(const std::string& key, Range range,
+                                               bool required) const {
+  const std::string expected =
+      "a whole number from " + std::to_string(range.min) + " to " + std::to_string(range.max);
   const toml::node* node = table_.get(key);
-  if (node == nullptr) return std::nullopt;
+  if (node == nullptr) {
+    if (required) missing(key, expected);
+    return std::nullopt;
+  }
   const auto* i = node->as_integer();
   if (i == nullptr || i->get() < range.min || i->get() > range.max) {
-    wrong_type(
-        key, *node,
-        "a whole number from " + std::to_string(range.min) + " to " + std::to_string(range.max));
+    wrong_type(key, *node, expected);
     return std::nullopt;
   }
   return i->get();

@@ -60,7 +60,8 @@ class TableReader {
   // Each gives nothing when the key is absent (an error where `required`) or of the wrong type or
   // outside its range (always an error).
   [[nodiscard]] std::optional<double> number(const std::string& key, bool required) const;
-  [[nodiscard]] std::optional<std::int64_t> count(const std::string& key, Range range) const;
+  [[nodiscard]] std::optional<std::int64_t> count(const std::string& key, Range range,
+                                                  bool required = false) const;
   [[nodiscard]] std::optional<bool> boolean(const std::string& key) const;
   [[nodiscard]] std::optional<std::string> text(const std::string& key, bool required) const;
   // One of `choices`.

@@ -2,23 +2,23 @@
 
 #include <algorithm>
 
-#include "monitor/base/check.h"
+#include "monitor/policy/laws/law_row.h"
 
 namespace phaseguard::policy {
 
 namespace {
 
-// Above the threshold often enough, past warm-up. A stale signal needs no measurement for that.
+// Above the threshold often enough, past warm-up. By the clock, no measurement is needed for that.
 bool is_full(const DetectorSpec& spec, const DetectorState& state) {
   if (state.streak < spec.consecutive) return false;
-  return state.n > spec.warmup || std::holds_alternative<StaleLaw>(spec.law);
+  return state.n > spec.warmup || row_of(spec).clock != nullptr;
 }
 
-void take_good(const DetectorSpec& spec, DetectorState& state, Step step, double value,
-               const Rows& rows) {
+void take_good(const DetectorSpec& spec, DetectorState& state, const Point& point) {
   ++state.n;
   state.faults = 0;
-  const Compared compared = take(spec, state.law, step, value, rows);
+  Compared compared = row_of(spec).take(spec, state.law, point);
+  if (std::isnan(compared.statistic)) compared = {};  // never trips, and always the same bits
   state.statistic = compared.statistic;
   state.streak = compared.tripped ? state.streak + 1 : 0;
   if (spec.clear) {
@@ -51,15 +51,6 @@ void note_first_vote(const DetectorSpec& spec, DetectorState& state, Step step) 
   if (state.first_vote.value < 0 && is_voting(spec, state)) state.first_vote = step;
 }
 
-// What went by since the newest GOOD measurement, in the unit of `after`; NaN: not known.
-double elapsed(const StaleLaw& law, const LawState& state, const Moment& now) {
-  if (law.after.unit == SpanUnit::kSeconds) return now.time - state.since;
-  const Step from = std::max(state.good, now.start);
-  const auto steps = static_cast<double>(now.step.value - from.value);
-  if (law.after.unit == SpanUnit::kSteps) return steps;
-  return now.every_steps > 0 ? steps / static_cast<double>(now.every_steps) : wire::kNaN;
-}
-
 }  // namespace
 
 void feed(const DetectorSpec& spec, DetectorState& state, Step step, Quality quality, double value,
@@ -68,7 +59,10 @@ void feed(const DetectorSpec& spec, DetectorState& state, Step step, Quality qua
     ++state.ignored;
     return;
   }
-  const bool usable = quality != Quality::kGood || admits(spec, state.law, value, rows);
+  const Point point{step, value, rows};
+  const auto admits = row_of(spec).admits;
+  const bool usable =
+      quality != Quality::kGood || admits == nullptr || admits(spec, state.law, point);
   state.step = step;
   state.quality = usable ? quality : Quality::kBad;
   state.value = value;
@@ -77,7 +71,7 @@ void feed(const DetectorSpec& spec, DetectorState& state, Step step, Quality qua
     return;
   }
   if (state.quality == Quality::kGood) {
-    take_good(spec, state, step, value, rows);
+    take_good(spec, state, point);
   } else {
     take_fault(spec, state);
   }
@@ -87,14 +81,11 @@ void feed(const DetectorSpec& spec, DetectorState& state, Step step, Quality qua
 }
 
 void age(const DetectorSpec& spec, DetectorState& state, const Moment& now) {
-  const auto* stale = std::get_if<StaleLaw>(&spec.law);
-  if (stale == nullptr) return;
-  LawState& law = state.law;
-  if (law.fresh || !(law.since <= now.time)) law.since = now.time;
-  law.fresh = false;
-  const double passed = elapsed(*stale, law, now);
+  const Clock* clock = row_of(spec).clock;
+  if (clock == nullptr) return;
+  const double passed = clock->passed(spec, state.law, now);
   state.statistic = std::isfinite(passed) ? passed : wire::kNaN;
-  state.streak = state.statistic > stale->after.count ? 1 : 0;
+  state.streak = state.statistic > threshold_of(spec, state.law) ? 1 : 0;
   note_first_vote(spec, state, now.step);
 }
 
@@ -107,18 +98,11 @@ bool is_quiet(const DetectorSpec& spec, const DetectorState& state) {
   return state.quality == Quality::kGood && state.n > spec.warmup && !is_voting(spec, state);
 }
 
-void carry_over(DetectorState& state, Step start) {
+void carry_over(const DetectorSpec& spec, DetectorState& state, Step start) {
   state.n_at_start = state.n;
   state.step = std::min(state.step, start);
   state.quiet_step = std::min(state.quiet_step, start);
-  state.law.good = std::min(state.law.good, start);
-  state.law.since = wire::kNaN;
-  state.law.fresh = false;
-}
-
-double ewma_alpha(double halflife) {
-  PHASEGUARD_CHECK(halflife > 0.0);
-  return -std::expm1(-kLn2 / halflife);  // 1 - 2^(-1/halflife) without its cancellation
+  if (const Clock* clock = row_of(spec).clock) clock->carry_over(state.law, start);
 }
 
 Step earliest_step(std::int64_t cadence, std::int64_t warmup, std::int64_t consecutive) {

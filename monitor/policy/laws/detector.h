@@ -45,17 +45,8 @@ struct DetectorState {
 void feed(const DetectorSpec& spec, DetectorState& state, Step step, Quality quality, double value,
           const Rows& rows = {});
 
-// Where the trainer is: `stale` alone looks at it. `start`: step at which the attempt began;
-// `time`: the trainer's clock, NaN: not known; `every_steps`: the signal's cadence, 0: none.
-struct Moment {
-  Step step;
-  Step start;
-  double time = wire::kNaN;
-  std::int64_t every_steps = 0;
-};
-
-// Lets time pass for a `stale` detector (others: nothing): its statistic is what went by since the
-// newest GOOD measurement or the start, in the unit of `after`.
+// Lets time pass for a detector whose law goes by the clock (`stale`; others: nothing): its
+// statistic is what went by since the newest GOOD measurement or the start, in the unit of `after`.
 void age(const DetectorSpec& spec, DetectorState& state, const Moment& now);
 
 // The condition holds now: more than `warmup` measurements counted and a long enough streak, or
@@ -78,10 +69,7 @@ void age(const DetectorSpec& spec, DetectorState& state, const Moment& now);
 
 // A new attempt goes on with the state of the one before (resume = "carried"): measurements after
 // `start` that it has already seen are measured again.
-void carry_over(DetectorState& state, Step start);
-
-// 1 - 2^(-1/halflife), halflife > 0 in measurements. The one place where policy uses libm.
-[[nodiscard]] double ewma_alpha(double halflife);
+void carry_over(const DetectorSpec& spec, DetectorState& state, Step start);
 
 // First step at which a level or ewma detector can vote at all, measured every `cadence` steps from
 // step `cadence` on: cadence * max(warmup + 1, consecutive).

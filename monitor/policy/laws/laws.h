@@ -1,6 +1,6 @@
 // The laws of the detectors: what each compares, as incremental state in + - * / and sqrt alone.
 // Plain functions on plain state; pure; any thread. Private to the policy room: detector.h is the
-// way in.
+// way in, law_row.h has the parts of a law.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,13 @@ namespace phaseguard::policy {
 struct Rows {
   phaseguard::Span<const double> items;  // row after row
   std::int64_t columns = 0;              // 0: the signal has none
+};
+
+// One measurement.
+struct Point {
+  Step step;
+  double x = wire::kNaN;
+  Rows rows;
 };
 
 // Everything a law remembers; which fields, its own line below says. Windows are allocated once, at
@@ -42,18 +49,17 @@ struct Compared {
   bool tripped = false;           // it is above (eprocess: at or above) its threshold
 };
 
-// One counted GOOD measurement of `step`, n counting it. A statistic that is NaN never trips and
-// has always the same bits.
-[[nodiscard]] Compared take(const DetectorSpec& spec, LawState& state, Step step, double x,
-                            const Rows& rows);
-
 // What the statistic is compared with; NaN: not known yet (mad_shift while it calibrates).
 [[nodiscard]] double threshold_of(const DetectorSpec& spec, const LawState& state);
 
-// Whether the law can use a value that is GOOD for its signal: eprocess wants 0..1, window_js rows
-// of the shape it already holds.
-[[nodiscard]] bool admits(const DetectorSpec& spec, const LawState& state, double x,
-                          const Rows& rows);
+// Where the trainer is, for a law that goes by the clock. `start`: step at which the attempt began;
+// `time`: the trainer's clock, NaN: not known; `every_steps`: the signal's cadence, 0: none.
+struct Moment {
+  Step step;
+  Step start;
+  double time = wire::kNaN;
+  std::int64_t every_steps = 0;
+};
 
 // BAD or MISSING measurements in a row after which a law without streak votes (bad = "vote").
 inline constexpr std::int64_t kFaultsToVote = 3;
@@ -62,5 +68,8 @@ inline constexpr std::int64_t kFaultsToVote = 3;
 // all: warm-up, windows and streaks, and for cusum and eprocess how fast evidence can grow. A lower
 // bound (exact but for page_hinkley and long accumulations); -1: it can never vote. Of stale: 0.
 [[nodiscard]] std::int64_t least_points(const DetectorSpec& spec, double max);
+
+// 1 - 2^(-1/halflife), halflife > 0 in measurements. The one place where policy uses libm.
+[[nodiscard]] double ewma_alpha(double halflife);
 
 }  // namespace phaseguard::policy

@@ -179,7 +179,7 @@ TEST_CASE("carried over: streaks and averages go on, steps are measured again", 
   DetectorState state;
   feed(spec, state, Step{5}, Quality::kGood, 0.6);
   feed(spec, state, Step{10}, Quality::kGood, 0.6);
-  carry_over(state, Step{7});
+  carry_over(spec, state, Step{7});
   CHECK(state.n_at_start == 2);
   feed(spec, state, Step{7}, Quality::kGood, 0.6);  // the checkpoint's own step was seen
   CHECK(state.ignored == 1);

@@ -77,7 +77,7 @@ TEST_CASE("rate: measured again after a resume, the same step twice gives no slo
   const DetectorSpec spec = with(RateLaw{2}, 0.0);
   DetectorState state;
   feed(spec, state, Step{10}, Quality::kGood, 0.0);
-  carry_over(state, Step{9});
+  carry_over(spec, state, Step{9});
   feed(spec, state, Step{10}, Quality::kGood, 5.0);
   CHECK(state.n == 2);
   CHECK(std::isnan(state.statistic));
