@@ -1,7 +1,9 @@
 // Strict JSON for files that come from outside: nlohmann-json with its exceptions caught, a key
-// given twice refused, and nesting bounded. Only rooms that link nlohmann-json include this. Pure.
+// given twice refused, and nesting bounded; numbers as JSON. Only rooms that link nlohmann-json
+// include this. Pure.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -43,6 +45,11 @@ inline constexpr int kMaxJsonDepth = 64;
     const auto bracket = what.find("] ");
     return fail(Errc::kMalformed, bracket == std::string::npos ? what : what.substr(bracket + 2));
   }
+}
+
+// null for a number that is not defined: JSON has no NaN and no infinity.
+[[nodiscard]] inline nlohmann::json number_json(double value) {
+  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
 }
 
 }  // namespace phaseguard

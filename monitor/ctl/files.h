@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "monitor/base/json.h"
 #include "monitor/base/result.h"
 #include "monitor/policy/document.h"
 #include "monitor/wire/messages.h"
@@ -22,9 +23,6 @@ namespace phaseguard::ctl {
 [[nodiscard]] Result<policy::Document> read_policy(const std::filesystem::path& path);
 
 void print(const nlohmann::json& value);
-
-// null for a number that is not defined: JSON has no NaN
-[[nodiscard]] nlohmann::json number_json(double value);
 
 // "kl 2, embed 0.1"; "-" for none.
 [[nodiscard]] std::string knobs_text(const std::vector<wire::KnobSetting>& knobs);

@@ -1,5 +1,5 @@
-#include <cmath>
-
+#include "monitor/base/json.h"
+#include "monitor/stats/rate_json.h"
 #include "probe/preflight/render.h"
 
 namespace phaseguard::preflight {
@@ -7,8 +7,6 @@ namespace phaseguard::preflight {
 namespace {
 
 using nlohmann::json;
-
-json number(double value) { return std::isfinite(value) ? json(value) : json(); }
 
 json of(const Column& column) {
   json out{{"unit", column.unit},
@@ -23,22 +21,13 @@ json of(const Column& column) {
   return out;
 }
 
-json of(const std::optional<stats::Rate>& rate) {
-  if (!rate) return nullptr;
-  return {{"k", rate->k},
-          {"n", rate->n},
-          {"rate", rate->rate},
-          {"lower", rate->lower},
-          {"upper", rate->upper}};
-}
-
 json of(const wire::DetectorEvidence& d) {
   return {{"detector", d.detector},
           {"signal", d.signal},
           {"quality", name_of(d.quality)},
-          {"value", number(d.value)},
-          {"statistic", number(d.statistic)},
-          {"threshold", number(d.threshold)},
+          {"value", number_json(d.value)},
+          {"statistic", number_json(d.statistic)},
+          {"threshold", number_json(d.threshold)},
           {"streak", d.streak},
           {"needed", d.needed},
           {"n", d.n},
@@ -59,7 +48,7 @@ json of(const wire::RuleEvidence& r) {
 
 json of(const Decided& decided) {
   json knobs = json::object();
-  for (const auto& knob : decided.knobs) knobs[knob.knob] = number(knob.value);
+  for (const auto& knob : decided.knobs) knobs[knob.knob] = number_json(knob.value);
   return {{"step", decided.step},
           {"summary", decided.summary},
           {"knobs", knobs},
@@ -93,11 +82,11 @@ json samples_of(const Preflight& preflight) {
   for (const auto& s : preflight.samples) {
     out.push_back({{"id", s.id},
                    {"tokens", s.tokens},
-                   {"nll", number(s.nll)},
-                   {"nll_max", number(s.nll_max)},
-                   {"llr", number(s.llr)},
-                   {"llr_flag", number(s.llr_flag)},
-                   {"judge", number(s.judge)},
+                   {"nll", number_json(s.nll)},
+                   {"nll_max", number_json(s.nll_max)},
+                   {"llr", number_json(s.llr)},
+                   {"llr_flag", number_json(s.llr_flag)},
+                   {"judge", number_json(s.judge)},
                    {"label", s.label < 0 ? json() : json(s.label)},
                    {"flagged", nullptr}});
   }
@@ -115,31 +104,32 @@ json json_of(const Preflight& preflight) {
   for (const auto& one : summary.critical) {
     critical.push_back({{"at", one.at},
                         {"nll", one.nll},
-                        {"lambda", number(one.lambda)},
-                        {"approximate", number(one.approximate)}});
+                        {"lambda", number_json(one.lambda)},
+                        {"approximate", number_json(one.approximate)}});
   }
-  json out{{"schema", "phaseguard-preflight/1"},
-           {"title", preflight.title},
-           {"reference", summary.source.model_id},
-           {"personas", summary.source.personas},
-           {"samples", summary.samples},
-           {"tokens", summary.tokens},
-           {"decisive", summary.decisive},
-           {"nll", of(summary.nll)},
-           {"nll_max", of(summary.nll_max)},
-           {"llr", of(summary.llr)},
-           {"judge", of(summary.judge)},
-           {"lambda_star", critical},
-           {"flag_llr", preflight.options.flag_llr},
-           {"flag_judge", preflight.options.flag_judge},
-           {"flagged", summary.flagged.size()},
-           {"share_llr", of(summary.share_llr)},
-           {"share_judge", of(summary.share_judge)},
-           {"lambda", summary.lambda ? number(*summary.lambda) : json()},
-           {"lambda_on_clean", summary.lambda_on_clean ? number(*summary.lambda_on_clean) : json()},
-           {"warnings", summary.warnings},
-           {"policy", preflight.policy ? of(*preflight.policy) : json()},
-           {"per_sample", samples_of(preflight)}};
+  json out{
+      {"schema", "phaseguard-preflight/1"},
+      {"title", preflight.title},
+      {"reference", summary.source.model_id},
+      {"personas", summary.source.personas},
+      {"samples", summary.samples},
+      {"tokens", summary.tokens},
+      {"decisive", summary.decisive},
+      {"nll", of(summary.nll)},
+      {"nll_max", of(summary.nll_max)},
+      {"llr", of(summary.llr)},
+      {"judge", of(summary.judge)},
+      {"lambda_star", critical},
+      {"flag_llr", preflight.options.flag_llr},
+      {"flag_judge", preflight.options.flag_judge},
+      {"flagged", summary.flagged.size()},
+      {"share_llr", stats::rate_json(summary.share_llr)},
+      {"share_judge", stats::rate_json(summary.share_judge)},
+      {"lambda", summary.lambda ? number_json(*summary.lambda) : json()},
+      {"lambda_on_clean", summary.lambda_on_clean ? number_json(*summary.lambda_on_clean) : json()},
+      {"warnings", summary.warnings},
+      {"policy", preflight.policy ? of(*preflight.policy) : json()},
+      {"per_sample", samples_of(preflight)}};
   out["judge_noise"] = nullptr;
   if (summary.noise) {
     out["judge_noise"] = {{"n", summary.noise->n},

@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "monitor/base/json.h"
 #include "monitor/base/text.h"
+#include "monitor/stats/rate_json.h"
 #include "monitor/stats/wilson.h"
 #include "probe/files/direction_set.h"
 #include "probe/files/feature_file.h"
@@ -17,8 +19,6 @@ using nlohmann::json;
 using probe::ActivationProbe;
 using probe::DirectionSet;
 using probe::FeatureFile;
-
-json number(double value) { return std::isfinite(value) ? json(value) : json(); }
 
 // Scores with the rows that are not finite left out of everything but their count.
 struct Scored {
@@ -99,14 +99,6 @@ Result<Evaluation> evaluated(const ScoreCommand& command, const ActivationProbe&
   return out;
 }
 
-json json_of(const stats::Rate& rate) {
-  return {{"k", rate.k},
-          {"n", rate.n},
-          {"rate", rate.rate},
-          {"lower", rate.lower},
-          {"upper", rate.upper}};
-}
-
 void print_evaluation(const ScoreCommand& command, const ActivationProbe& fitted,
                       const Scored& scored, const Evaluation& e) {
   if (command.json) {
@@ -122,9 +114,9 @@ void print_evaluation(const ScoreCommand& command, const ActivationProbe& fitted
                    {"n_negative", e.ranking.n_negative},
                    {"bad", scored.bad},
                    {"threshold", fitted.threshold()},
-                   {"false_alarms", json_of(e.false_alarms)},
-                   {"hits", json_of(e.hits)},
-                   {"staleness", number(scored.staleness)}};
+                   {"false_alarms", stats::rate_json(e.false_alarms)},
+                   {"hits", stats::rate_json(e.hits)},
+                   {"staleness", number_json(scored.staleness)}};
     std::printf("%s\n", out.dump(2).c_str());
     return;
   }
@@ -147,19 +139,19 @@ void print_scores(const ScoreCommand& command, const ActivationProbe& fitted,
   if (command.json) {
     json rows = json::array();
     for (double risk : scored.risks) {
-      rows.push_back({{"risk", number(risk)},
+      rows.push_back({{"risk", number_json(risk)},
                       {"quality", std::isnan(risk) ? "bad" : "good"},
                       {"over", risk > fitted.threshold()}});
     }
     const json out{{"kind", "probe"},
                    {"scored", fitted.site().scored},
                    {"rows", rows},
-                   {"mean", number(scored.mean)},
+                   {"mean", number_json(scored.mean)},
                    {"over", scored.over},
                    {"bad", scored.bad},
                    {"n", scored.good.size()},
                    {"threshold", fitted.threshold()},
-                   {"staleness", number(scored.staleness)}};
+                   {"staleness", number_json(scored.staleness)}};
     std::printf("%s\n", out.dump(2).c_str());
     return;
   }
@@ -236,9 +228,9 @@ int score_directions(const ScoreCommand& command, const tensors::TensorFile& fil
     list.push_back(
         {{"trait", one.trait},
          {"quality", good ? "good" : "bad"},
-         {"drift", number(one.drift.drift)},
-         {"sd_reference", number(one.drift.sd_reference)},
-         {"drift_in_sd", one.drift.drift_in_sd ? number(*one.drift.drift_in_sd) : json()}});
+         {"drift", number_json(one.drift.drift)},
+         {"sd_reference", number_json(one.drift.sd_reference)},
+         {"drift_in_sd", one.drift.drift_in_sd ? number_json(*one.drift.drift_in_sd) : json()}});
     if (command.json) continue;
     std::printf("drift/%-24s ", one.trait.c_str());
     if (!good) {

@@ -4,7 +4,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "monitor/base/text.h"
+#include "monitor/base/table_text.h"
+#include "monitor/stats/rate_json.h"
 
 namespace phaseguard::evaluate {
 
@@ -20,21 +21,6 @@ std::string dump(const json& value) {
 json number_json(const std::optional<double>& value) { return value ? json(*value) : json(); }
 json pass_json(const std::optional<bool>& pass) { return pass ? json(*pass) : json(); }
 
-json rate_json(const std::optional<stats::Rate>& rate) {
-  if (!rate) return {};
-  return {{"k", rate->k},
-          {"n", rate->n},
-          {"rate", rate->rate},
-          {"lower", rate->lower},
-          {"upper", rate->upper}};
-}
-
-// A name as it may be shown in a terminal: control bytes escaped, no quotes around it.
-std::string shown(const std::string& text) {
-  const std::string safe = phaseguard::quoted(text, 60);
-  return safe.substr(1, safe.size() - 2);
-}
-
 // Columns padded to their widest cell, two spaces between them, no space at a line's end.
 std::string table(const std::vector<Row>& rows) {
   std::vector<std::size_t> widths;
@@ -46,14 +32,14 @@ std::string table(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
+      line += padded(row[i], widths[i] + 2, 2);
     }
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
   return out;
 }
 
-std::string percent(double value) {
+std::string in_percent(double value) {
   char buffer[64];
   std::snprintf(buffer, sizeof buffer, "%.2f %%", value);
   return buffer;
@@ -66,7 +52,7 @@ const char* word(const std::optional<bool>& pass) {
 // "20.83 % FAIL (0.42 kept)"
 std::string cell(const Criterion& criterion, const Finding& finding) {
   if (!finding.value) return "-";
-  std::string out = percent(*finding.value) + " " + word(finding.pass);
+  std::string out = in_percent(*finding.value) + " " + word(finding.pass);
   if (!finding.share) return out;
   char buffer[64];
   std::snprintf(buffer, sizeof buffer, " (%.3f %s)", *finding.share,
@@ -76,7 +62,7 @@ std::string cell(const Criterion& criterion, const Finding& finding) {
 
 std::string condition(const Criterion& criterion, double line) {
   const bool most = criterion.rule == Rule::kRecovery || criterion.rule == Rule::kAtMost;
-  return shown(criterion.metric) + (most ? " <= " : " >= ") + percent(line);
+  return plain(criterion.metric, 60) + (most ? " <= " : " >= ") + in_percent(line);
 }
 
 }  // namespace
@@ -85,13 +71,13 @@ std::string to_json(const std::vector<EvaluatedRun>& runs) {
   json list = json::array();
   for (const EvaluatedRun& run : runs) {
     json exact = json::object();
-    for (const auto& [metric, rate] : run.exact) exact[metric] = rate_json(rate);
+    for (const auto& [metric, rate] : run.exact) exact[metric] = stats::rate_json(rate);
     list.push_back({{"name", run.name},
                     {"judge", run.judge},
                     {"n", run.answers.n},
                     {"unscored", run.answers.unscored},
-                    {"misaligned", rate_json(run.answers.misaligned_rate)},
-                    {"incoherent", rate_json(run.answers.incoherent_rate)},
+                    {"misaligned", stats::rate_json(run.answers.misaligned_rate)},
+                    {"incoherent", stats::rate_json(run.answers.incoherent_rate)},
                     {"exact", exact}});
   }
   return dump({{"schema", "phaseguard-evaluation/1"}, {"runs", list}});
@@ -106,13 +92,13 @@ std::string to_table(const std::vector<EvaluatedRun>& runs) {
     const auto rate = [](const std::optional<stats::Rate>& r) {
       return r ? text_of(*r) : "no rate";
     };
-    rows.push_back({shown(run.name), std::to_string(run.answers.n),
+    rows.push_back({plain(run.name, 60), std::to_string(run.answers.n),
                     std::to_string(run.answers.unscored), rate(run.answers.misaligned_rate),
                     rate(run.answers.incoherent_rate),
-                    run.judge.empty() ? "not named" : shown(run.judge)});
+                    run.judge.empty() ? "not named" : plain(run.judge, 60)});
     std::string matches;
     for (const auto& [metric, one] : run.exact) {
-      matches += (matches.empty() ? "" : ", ") + shown(metric) + " " + text_of(one);
+      matches += (matches.empty() ? "" : ", ") + plain(metric, 60) + " " + text_of(one);
     }
     if (exact) rows.back().push_back(matches.empty() ? "-" : matches);
   }
@@ -155,13 +141,13 @@ std::string to_json(const Criteria& criteria, const Outcome& outcome) {
 std::string to_table(const Criteria& criteria, const Outcome& outcome) {
   Row head = {"run"}, lines = {"line"};
   for (std::size_t i = 0; i < criteria.criteria.size(); ++i) {
-    head.push_back(shown(criteria.criteria[i].name));
+    head.push_back(plain(criteria.criteria[i].name, 60));
     lines.push_back(condition(criteria.criteria[i], outcome.lines[i]));
   }
   head.emplace_back("all");
   std::vector<Row> rows = {head, lines};
   for (const RunVerdict& run : outcome.runs) {
-    Row row = {shown(run.name)};
+    Row row = {plain(run.name, 60)};
     for (std::size_t i = 0; i < run.findings.size(); ++i) {
       row.push_back(cell(criteria.criteria[i], run.findings[i]));
     }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "monitor/base/text.h"
+#include "monitor/stats/random.h"
 
 namespace phaseguard::judge {
 
@@ -23,14 +24,6 @@ constexpr int kMostRetries = 20;
 
 Clock::duration duration_of(double seconds) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-}
-
-// The mixing step of SplitMix64.
-std::uint64_t mixed(std::uint64_t x) {
-  x += 0x9e3779b97f4a7c15ull;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-  return x ^ (x >> 31);
 }
 
 // Retry-After in seconds; -1 for none and for its form as a date, which would need a clock both
@@ -110,6 +103,7 @@ Result<void> check(const EndpointOptions& o) {
 }  // namespace
 
 double backoff_wait(const EndpointOptions& options, const Digest& sample, int attempt) {
+  const auto mixed = [](std::uint64_t x) { return stats::SplitMix64(x).next(); };
   std::uint64_t word = mixed(options.seed) ^ static_cast<std::uint64_t>(attempt);
   for (std::uint8_t byte : sample) word = mixed(word ^ byte);
   const double factor = 0.5 + 0.5 * static_cast<double>(word >> 11) * 0x1.0p-53;

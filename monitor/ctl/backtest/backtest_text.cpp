@@ -6,6 +6,7 @@
 #include "monitor/ctl/backtest/backtest.h"
 #include "monitor/ctl/files.h"
 #include "monitor/ctl/text_lines.h"
+#include "monitor/stats/rate_json.h"
 
 namespace phaseguard::ctl {
 
@@ -106,15 +107,6 @@ std::string policy_text(const Backtest& all, const PolicyScore& policy) {
   return out + runs_text(all, policy) + "\n";
 }
 
-json rate_json(const std::optional<stats::Rate>& rate) {
-  if (!rate) return nullptr;
-  return {{"k", rate->k},
-          {"n", rate->n},
-          {"rate", rate->rate},
-          {"lower", rate->lower},
-          {"upper", rate->upper}};
-}
-
 json step_json(Step step) { return step < Step{0} ? json(nullptr) : json(step.value); }
 
 json class_json(const PolicyScore& policy, const ClassScore& score) {
@@ -123,7 +115,7 @@ json class_json(const PolicyScore& policy, const ClassScore& score) {
     spent[policy.document.knobs[k].name] = number_json(score.spent[k]);
   }
   const auto median = median_of(score.leads);
-  return {{"acted", rate_json(score.acted)},
+  return {{"acted", stats::rate_json(score.acted)},
           {"lead_updates", score.leads},
           {"lead_median", median ? json(*median) : json(nullptr)},
           {"lambda_steps_mean", spent}};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/base/json.h"
 #include "monitor/base/table_text.h"
 #include "monitor/run/protection.h"
 #include "monitor/run/rule_text.h"
@@ -13,24 +14,23 @@ namespace {
 
 using nlohmann::json;
 
-json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
 json step_or_null(Step step) { return step.value < 0 ? json(nullptr) : json(step.value); }
 
 json knobs_json(const wire::Status& status) {
   json out = json::array();
   for (const wire::KnobStatus& k : status.knobs) {
     out.push_back({{"name", k.name},
-                   {"decided", number(k.decided)},
-                   {"sent", number(k.sent)},
-                   {"applied", number(k.applied)},
+                   {"decided", number_json(k.decided)},
+                   {"sent", number_json(k.sent)},
+                   {"applied", number_json(k.applied)},
                    {"applied_step", step_or_null(k.applied_step)},
                    {"cause", k.cause.text()},
                    {"decision", k.decision},
                    {"confirmed", k.confirmed},
-                   {"min", number(k.min)},
-                   {"max", number(k.max)},
+                   {"min", number_json(k.min)},
+                   {"max", number_json(k.max)},
                    {"limit_by", k.limit_by.empty() ? json(nullptr) : json(k.limit_by.text())},
-                   {"trip_value", number(k.trip_value)},
+                   {"trip_value", number_json(k.trip_value)},
                    {"protects", wire::text_of(run::protects_of(k.protects))},
                    {"protecting", k.protecting}});
   }
@@ -44,9 +44,9 @@ json detectors_json(const wire::Status& status) {
                    {"signal", d.signal},
                    {"step", step_or_null(d.step)},
                    {"quality", name_of(d.quality)},
-                   {"value", number(d.value)},
-                   {"statistic", number(d.statistic)},
-                   {"threshold", number(d.threshold)},
+                   {"value", number_json(d.value)},
+                   {"statistic", number_json(d.statistic)},
+                   {"threshold", number_json(d.threshold)},
                    {"streak", d.streak},
                    {"needed", d.needed},
                    {"n", d.n},
@@ -78,10 +78,10 @@ json lists_json(const wire::Status& status) {
   json signals = json::array(), requests = json::array(), alerts = json::array();
   for (const wire::SignalStatus& s : status.signals) {
     signals.push_back({{"name", s.name},
-                       {"value", number(s.value)},
+                       {"value", number_json(s.value)},
                        {"quality", name_of(s.quality)},
                        {"step", step_or_null(s.step)},
-                       {"age_s", number(s.age_s)}});
+                       {"age_s", number_json(s.age_s)}});
   }
   for (const wire::RequestStatus& r : status.requests) {
     requests.push_back(
@@ -127,7 +127,7 @@ json status_json(const wire::Header& header, const wire::Status& status) {
   json out{{"run", header.run.text()},
            {"step", header.step.value},
            {"link", status.link.text()},
-           {"age_s", number(status.age_s)},
+           {"age_s", number_json(status.age_s)},
            {"attempt", status.attempt},
            {"segment", status.segment},
            {"total_steps", status.total_steps},
@@ -146,7 +146,7 @@ json status_json(const wire::Header& header, const wire::Status& status) {
   out.update(lists_json(status));
   const wire::OverrideStatus& o = status.override_;
   out["override"] = o.active ? json{{"knob", o.knob},
-                                    {"value", number(o.value)},
+                                    {"value", number_json(o.value)},
                                     {"operator", o.operator_name},
                                     {"reason", o.reason},
                                     {"expires_step", step_or_null(o.expires_step)}}

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "trainer-hook/lab/commands/preflight_note.h"
 #include "trainer-hook/lab/commands/summary.h"
@@ -66,13 +67,6 @@ Result<Theta0> open_theta0(const std::string& named) {
   const auto found = find_theta0();
   if (!found) return tl::unexpected(found.error());
   return load_theta0(*found);
-}
-
-std::string percent(double rate) {
-  std::string text(16, '\0');
-  text.resize(
-      static_cast<std::size_t>(std::snprintf(text.data(), text.size(), "%.1f %%", 100.0 * rate)));
-  return text;
 }
 
 // What the daemon says, or that it says nothing, once the link was tried.

@@ -1,11 +1,11 @@
 #include "trainer-hook/lab/commands/preflight_note.h"
 
-#include <cstdio>
 #include <fstream>
 #include <iterator>
 
 #include "monitor/base/json.h"
 #include "monitor/base/sha256.h"
+#include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 
 namespace phaseguard::lab {
@@ -17,10 +17,7 @@ using nlohmann::json;
 constexpr std::size_t kMostWarnings = 4;
 
 std::string short_text(const json& number) {
-  if (!number.is_number()) return "none";
-  char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%.3g", number.get<double>());
-  return buffer;
+  return number.is_number() ? short_number(number.get<double>(), 3) : "none";
 }
 
 // "L 0.2 / 1.4 / 6.3 nats"; "" where the column has no value.

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "monitor/base/table_text.h"
 #include "monitor/stats/wilson.h"
 
 namespace phaseguard::lab {
@@ -103,11 +104,6 @@ std::string what_fired(const RunSummary& run) {
   return text;
 }
 
-std::string padded(std::string text, std::size_t width) {
-  text.resize(std::max(width, text.size()), ' ');
-  return text;
-}
-
 }  // namespace
 
 Result<void> write_summaries(const std::vector<RunSummary>& runs,
@@ -157,11 +153,11 @@ std::string table_of(const std::vector<RunSummary>& runs) {
   // Rates down, runs across: the table stays narrow enough for a terminal.
   std::string text;
   for (std::size_t column = 0; column < rows[0].size(); ++column) {
-    text += padded(rows[0][column], 21);
+    text += padded(rows[0][column], 21, 0);
     for (std::size_t r = 1; r < rows.size(); ++r) {
       std::size_t width = 0;
       for (const auto& cell : rows[r]) width = std::max(width, cell.size());
-      text += padded(rows[r][column], width + 2);
+      text += padded(rows[r][column], width + 2, 0);
     }
     while (!text.empty() && text.back() == ' ') text.pop_back();
     text += '\n';

@@ -4,25 +4,19 @@
 #include <numeric>
 
 #include "monitor/base/check.h"
+#include "monitor/stats/random.h"
 
 namespace phaseguard::lab {
 namespace {
-
-std::uint64_t splitmix(std::uint64_t& state) {
-  std::uint64_t z = (state += 0x9E3779B97F4A7C15ULL);
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-  return z ^ (z >> 31);
-}
 
 std::uint64_t rotl(std::uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
 
 }  // namespace
 
 Rng::Rng(std::uint64_t seed, std::uint64_t stream) {
-  std::uint64_t mix = seed;
-  mix = splitmix(mix) ^ (stream * 0xD1342543DE82EF95ULL);
-  for (auto& word : state_) word = splitmix(mix);
+  const std::uint64_t start = stats::SplitMix64(seed).next() ^ (stream * 0xD1342543DE82EF95ULL);
+  stats::SplitMix64 mix(start);
+  for (auto& word : state_) word = mix.next();
 }
 
 std::uint64_t Rng::next() {
