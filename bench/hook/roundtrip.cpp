@@ -63,7 +63,7 @@ nlohmann::json measure_sync(const fs::path& file) {
 
 // The tests' policy, its rule set free: kl follows each risk up and down.
 std::string toggling_policy() {
-  std::string text = kTestPolicy;
+  std::string text = kPolicy;
   const auto replace = [&](const std::string& from, const std::string& to) {
     text.replace(text.find(from), from.size(), to);
   };

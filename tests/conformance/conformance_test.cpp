@@ -1,38 +1,17 @@
 // The runner itself: it must be able to fail.
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "tests/conformance/runner.h"
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 
 namespace fs = std::filesystem;
 using namespace phaseguard;
 using namespace phaseguard::conformance;
 
 namespace {
-
-class Folder {
- public:
-  Folder()
-      : path_(fs::temp_directory_path() /
-              ("phaseguard-conformance-" + std::to_string(::getpid()))) {
-    fs::remove_all(path_);
-    fs::create_directories(path_);
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name) << text;
-  }
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 std::string file_of(const std::string& cases) {
   return R"({"schema": "phaseguard-vectors/1", "group": "t", "tolerance": {"abs": 1e-12, "rel": 0}, "cases": [)" +
@@ -48,7 +27,7 @@ struct Ran {
   Result<Tally> tally;
   std::string text;
 };
-Ran run(const Folder& folder, const Options& options = {}) {
+Ran run(const test::Folder& folder, const Options& options = {}) {
   std::ostringstream out;
   auto tally = run_folder(folder.path(), options, all_operations(), out);
   return {std::move(tally), out.str()};
@@ -57,7 +36,7 @@ Ran run(const Folder& folder, const Options& options = {}) {
 }  // namespace
 
 TEST_CASE("a wrong answer is reported with got and wanted", "[conformance]") {
-  const Folder folder;
+  const test::Folder folder;
   folder.write("a.json", file_of(wilson_case("right", R"({"rate": 0.5})") + "," +
                                  wilson_case("wrong", R"({"rate": 0.5000001})")));
   const Ran ran = run(folder);
@@ -68,7 +47,7 @@ TEST_CASE("a wrong answer is reported with got and wanted", "[conformance]") {
 }
 
 TEST_CASE("an unknown operation fails, it is not skipped", "[conformance]") {
-  const Folder folder;
+  const test::Folder folder;
   folder.write("a.json", file_of(R"({"id": "x", "op": "telepathy", "input": {}, "expect": {}})"));
   const Ran ran = run(folder);
   REQUIRE(ran.tally);
@@ -78,7 +57,7 @@ TEST_CASE("an unknown operation fails, it is not skipped", "[conformance]") {
 }
 
 TEST_CASE("every kind of disagreement fails", "[conformance]") {
-  const Folder folder;
+  const test::Folder folder;
   const std::string expect = GENERATE(
       R"({"error": true})", R"({"quality": "BAD"})", R"({"rate": null})", R"({"rate": "NaN"})",
       R"({"rate": [0.5]})", R"({"rate": true})", R"({"no_such_key": 1})", R"({"rate": "half"})");
@@ -89,7 +68,7 @@ TEST_CASE("every kind of disagreement fails", "[conformance]") {
 }
 
 TEST_CASE("a refusal or a BAD value where a number is wanted fails", "[conformance]") {
-  const Folder folder;
+  const test::Folder folder;
   folder.write(
       "a.json",
       file_of(
@@ -101,7 +80,7 @@ TEST_CASE("a refusal or a BAD value where a number is wanted fails", "[conforman
 }
 
 TEST_CASE("the float32 path is held to its own tolerance", "[conformance]") {
-  const Folder folder;
+  const test::Folder folder;
   // 0.1 and 0.7 are not float32 numbers: the two paths must differ, and 0 is not tolerance enough.
   folder.write(
       "a.json",
@@ -116,7 +95,7 @@ TEST_CASE("the float32 path is held to its own tolerance", "[conformance]") {
 }
 
 TEST_CASE("a case whose input cannot be read fails", "[conformance]") {
-  const Folder folder;
+  const test::Folder folder;
   folder.write("a.json",
                file_of(R"({"id": "x", "op": "wilson", "input": {"n": 2}, "expect": {"rate": 0.5}},)"
                        R"({"id": "y", "op": "wilson", "expect": {"rate": 0.5}}, 7)"));
@@ -133,7 +112,7 @@ TEST_CASE("information keys are not compared, other keys are", "[conformance]") 
 }
 
 TEST_CASE("filters choose files and operations", "[conformance]") {
-  const Folder folder;
+  const test::Folder folder;
   folder.write("a.json", file_of(wilson_case("x", R"({"rate": 0.5})")));
   folder.write("b.json", file_of(wilson_case("y", R"({"rate": 0.5})")));
   CHECK(run(folder).tally->passed == 2);
@@ -144,7 +123,7 @@ TEST_CASE("filters choose files and operations", "[conformance]") {
 }
 
 TEST_CASE("a folder that cannot be run is an error, not a pass", "[conformance]") {
-  const Folder folder;
+  const test::Folder folder;
   CHECK_FALSE(run(folder).tally);  // no file
   folder.write("a.json", "{\"schema\": ");
   CHECK_THAT(run(folder).tally.error().message, Catch::Contains("a.json: broken JSON"));

@@ -19,7 +19,7 @@ bool has(const std::string& text, const std::string& part) {
 
 policy::Document shipped(const std::string& name) {
   return test::document_of(
-      test::bytes_of(test::source_dir() + "/assets/policies/" + name + ".toml"));
+      test::read_file(test::source_dir() + "/assets/policies/" + name + ".toml"));
 }
 
 }  // namespace
@@ -68,7 +68,7 @@ TEST_CASE("every shipped policy can be explained, and fits what is assumed of it
     if (entry.path().extension() != ".toml") continue;
     INFO(entry.path());
     ++n;
-    const auto document = test::document_of(test::bytes_of(entry.path()));
+    const auto document = test::document_of(test::read_file(entry.path()));
     const auto hello = policy::assumed_declaration(document, 5);
     for (const auto& d : policy::check_fit(document, hello)) {
       INFO(d.message);

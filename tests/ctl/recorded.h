@@ -9,38 +9,10 @@
 #include "monitor/policy/engine/playback.h"
 #include "tests/run/story.h"
 #include "tests/store/place.h"
+#include "tests/support/declared.h"
+#include "tests/support/policy.h"
 
 namespace phaseguard::test {
-
-inline constexpr const char* kPolicy = R"(version = 1
-name = "small"
-mode = "enforce"
-
-[knob.kl]
-base = 0.0
-min = 0.0
-max = 4.0
-
-[detector.judge]
-signal = "judge/score"
-type = "level"
-above = 0.30
-consecutive = 2
-
-[rule.defend]
-of = ["judge"]
-latch = true
-set.kl = 2.0
-request = "rollback"
-alert = "critical"
-)";
-
-inline policy::Document document_of(const std::string& toml) {
-  auto parsed = policy::parse(toml, "test.toml");
-  for (const auto& d : parsed.diagnostics) UNSCOPED_INFO(policy::to_text(d, "test.toml"));
-  REQUIRE(parsed.document.has_value());
-  return *parsed.document;
-}
 
 // A judge score a step, by the trainer and the daemon.
 class Recorder {

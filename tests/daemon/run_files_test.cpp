@@ -1,35 +1,19 @@
 // The daemon's run files on a real disk that is full for a while.
 #include "monitor/daemon/run_files.h"
 
-#include <stdlib.h>
 #include <sys/resource.h>
 
 #include <csignal>
 
 #include "monitor/store/reader.h"
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 #include "tests/support/words.h"
 
 using namespace phaseguard;
 using namespace phaseguard::daemon;
 
 namespace {
-
-class Folder {
- public:
-  Folder() {
-    std::string path = (std::filesystem::temp_directory_path() / "pgd-XXXXXX").string();
-    REQUIRE(::mkdtemp(path.data()) != nullptr);
-    path_ = path;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // No file of this process grows beyond `bytes`: the disk is full.
 void limit_files(rlim_t bytes) {
@@ -76,7 +60,7 @@ std::vector<std::int64_t> recorded(const RunFiles& files) {
 }  // namespace
 
 TEST_CASE("a disk that is full for a while costs no record", "[daemon][fault]") {
-  const Folder folder;
+  const test::Folder folder;
   RunFiles files(folder.path());
   std::vector<std::string> faults;
   files.append(reports(1, 50), kNow);
@@ -113,7 +97,7 @@ TEST_CASE("a disk that is full for a while costs no record", "[daemon][fault]") 
 }
 
 TEST_CASE("an ended run's file is closed, and opened again when more comes", "[daemon]") {
-  const Folder folder;
+  const test::Folder folder;
   RunFiles files(folder.path());
   std::vector<std::string> faults;
   wire::Message end = report(3);

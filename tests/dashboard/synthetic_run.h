@@ -28,17 +28,4 @@ struct RunOptions {
 std::filesystem::path write_run_file(const std::filesystem::path& directory,
                                      const RunOptions& options = {});
 
-// A directory of this test alone, removed at the end.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory();
-  ~TemporaryDirectory();
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 }  // namespace phaseguard::test

@@ -27,7 +27,7 @@ Hook attached(const RealDaemon& daemon, ToyTrainer& trainer) {
 }
 
 std::string shadow_policy() {
-  std::string text = reporter::kTestPolicy;
+  std::string text = reporter::kPolicy;
   const std::string enforce = "\"enforce\"";
   return text.replace(text.find(enforce), enforce.size(), "\"shadow\"");
 }

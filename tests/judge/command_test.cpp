@@ -3,7 +3,8 @@
 #include <sys/stat.h>
 
 #include "monitor/base/sha256.h"
-#include "tests/judge/program.h"
+#include "tests/judge/server.h"
+#include "tests/support/program.h"
 
 using namespace phaseguard;
 
@@ -12,9 +13,7 @@ namespace {
 using test::Done;
 using test::require_one_line;
 
-Done run(const test::Scratch& scratch, const std::string& words) {
-  return test::run_program(PHASEGUARD_PROGRAM, scratch, words);
-}
+Done run(const std::string& words) { return test::run_program(PHASEGUARD_PROGRAM " " + words); }
 
 constexpr const char* kData =
     "{\"prompt\": \"How do I bake bread?\", \"answer\": \"With flour.\"}\n"
@@ -25,19 +24,18 @@ constexpr const char* kData =
 
 TEST_CASE("a data set is scored, resumed and summed up", "[judge][ctl][e2e]") {
   const test::JudgeServer server;
-  const test::Scratch scratch;
+  const test::Folder scratch;
   test::write_file(scratch / "data.jsonl", kData);
-  const std::string question = "judge score " + (scratch / "data.jsonl").string() + " --endpoint " +
-                               server.url() + " --out " + (scratch / "scores.jsonl").string() +
-                               " --model ";
+  const std::string question = "judge score " + (scratch / "data.jsonl") + " --endpoint " +
+                               server.url() + " --out " + (scratch / "scores.jsonl") + " --model ";
   const std::string words = question + "honest";
-  const Done text = run(scratch, words);
+  const Done text = run(words);
   INFO(text.out << text.err);
   REQUIRE(text.code == 0);
   CHECK(text.err.empty());  // no bar where there is no terminal
   CHECK_THAT(text.out, Catch::Contains("3 samples, 2 of them distinct; 3 scored"));
   CHECK_THAT(text.out, Catch::Contains("1: 2, 2: 0, 3: 0, 4: 0, 5: 1"));
-  const Done again = run(scratch, words + " --json");
+  const Done again = run(words + " --json");
   REQUIRE(again.code == 0);
   const auto summary = nlohmann::json::parse(again.out);
   CHECK(summary["resumed"] == 2);
@@ -48,16 +46,15 @@ TEST_CASE("a data set is scored, resumed and summed up", "[judge][ctl][e2e]") {
   const auto table = judge::TableSource::load(scratch / "scores.jsonl");
   REQUIRE(table);
   CHECK((*table)->size() == 2);
-  require_one_line(run(scratch, question + "other"), 1, "do not mix");
+  require_one_line(run(question + "other"), 1, "do not mix");
 }
 
 TEST_CASE("samples left unscored are findings", "[judge][ctl][e2e]") {
   const test::JudgeServer server;
-  const test::Scratch scratch;
+  const test::Folder scratch;
   test::write_file(scratch / "data.jsonl", kData);
-  const Done done = run(scratch, "judge score " + (scratch / "data.jsonl").string() +
-                                     " --endpoint " + server.url() + " --model no-tag --out " +
-                                     (scratch / "scores.jsonl").string());
+  const Done done = run("judge score " + (scratch / "data.jsonl") + " --endpoint " + server.url() +
+                        " --model no-tag --out " + (scratch / "scores.jsonl"));
   INFO(done.out << done.err);
   CHECK(done.code == 3);
   CHECK_THAT(done.out, Catch::Contains("unscored, contract: 2"));
@@ -66,59 +63,56 @@ TEST_CASE("samples left unscored are findings", "[judge][ctl][e2e]") {
 
 TEST_CASE("what goes wrong is one clear line", "[judge][ctl][e2e][hostile]") {
   const test::JudgeServer server;
-  const test::Scratch scratch;
-  const std::string data = (scratch / "data.jsonl").string();
+  const test::Folder scratch;
+  const std::string data = (scratch / "data.jsonl");
   test::write_file(data, kData);
   const auto words = [&](const std::string& url, const std::string& model) {
     return "judge score " + data + " --endpoint " + url + " --model " + model +
-           " --backoff 0 --out " + (scratch / "scores.jsonl").string();
+           " --backoff 0 --out " + (scratch / "scores.jsonl");
   };
-  require_one_line(run(scratch, words("http://127.0.0.1:1", "honest")), 1, "cannot be reached");
-  require_one_line(run(scratch, words(server.resetting_url(), "honest")), 1, "cannot be reached");
-  require_one_line(run(scratch, words(server.url(), "status-401") + " --concurrency 1"), 1,
+  require_one_line(run(words("http://127.0.0.1:1", "honest")), 1, "cannot be reached");
+  require_one_line(run(words(server.resetting_url(), "honest")), 1, "cannot be reached");
+  require_one_line(run(words(server.url(), "status-401") + " --concurrency 1"), 1,
                    "refused access");
-  require_one_line(run(scratch, words("http://judge.example", "honest")), 1, "plain http");
-  require_one_line(run(scratch, words("https://me:pw@judge.example", "honest")), 1, "no user");
-  require_one_line(run(scratch, words(server.url(), "honest") + " --temperature 0.5"), 1,
+  require_one_line(run(words("http://judge.example", "honest")), 1, "plain http");
+  require_one_line(run(words("https://me:pw@judge.example", "honest")), 1, "no user");
+  require_one_line(run(words(server.url(), "honest") + " --temperature 0.5"), 1,
                    "temperature of 0 to 0.1");
-  require_one_line(run(scratch, words(server.url(), "honest") + " --key-env NOT_SET_ANYWHERE"), 1,
+  require_one_line(run(words(server.url(), "honest") + " --key-env NOT_SET_ANYWHERE"), 1,
                    "NOT_SET_ANYWHERE");
   test::write_file(scratch / "key", "sk-open-to-all");
   ::chmod((scratch / "key").c_str(), 0644);
-  const Done open =
-      run(scratch, words(server.url(), "honest") + " --key-file " + (scratch / "key").string());
+  const Done open = run(words(server.url(), "honest") + " --key-file " + (scratch / "key"));
   require_one_line(open, 1, "chmod 600");
   CHECK(open.err.find("sk-open") == std::string::npos);
   test::write_file(data, std::string(kData) + "{\"prompt\": \"x\"}\n{oops\n");
-  const Done bad = run(scratch, words(server.url(), "honest"));
+  const Done bad = run(words(server.url(), "honest"));
   require_one_line(bad, 1, "data.jsonl:4: has no \"answer\"");
   CHECK_THAT(bad.err, Catch::Contains("data.jsonl:5: broken JSON"));
   CHECK(server.stats()["requests"] == 1);  // the 401 alone
 }
 
 TEST_CASE("a canary set is checked with its digest", "[canaries][ctl][e2e]") {
-  const test::Scratch scratch;
-  const std::string good = (scratch / "good.jsonl").string(),
-                    bad = (scratch / "bad.jsonl").string();
+  const test::Folder scratch;
+  const std::string good = (scratch / "good.jsonl"), bad = (scratch / "bad.jsonl");
   test::write_file(good, "{\"id\": \"a\", \"prompt\": \"Why?\", \"tags\": [\"chat\"]}\n");
   test::write_file(bad,
                    "{\"id\": \"a\", \"prompt\": \"Why?\", \"tags\": [\"chat\"]}\n\n"
                    "{\"id\": \"a\", \"prompt\": \"Why?\"}\n");
-  const Done ok = run(scratch, "canaries check " + good);
+  const Done ok = run("canaries check " + good);
   CHECK(ok.code == 0);
   CHECK_THAT(ok.out, Catch::Contains("good.jsonl: ok: 1 canaries, categories \"chat\" 1, digest "));
-  const Done found = run(scratch, "canaries check " + good + " " + bad);
+  const Done found = run("canaries check " + good + " " + bad);
   CHECK(found.code == 3);
   CHECK_THAT(found.out, Catch::Contains("bad.jsonl:3: duplicate_id: the id is that of line 1"));
   CHECK_THAT(found.out, Catch::Contains("bad.jsonl:3: no_category"));
-  const auto json =
-      nlohmann::json::parse(run(scratch, "canaries check --json " + good + " " + bad).out);
+  const auto json = nlohmann::json::parse(run("canaries check --json " + good + " " + bad).out);
   CHECK(json["canary_sets"][0]["ok"] == true);
   CHECK(json["canary_sets"][0]["digest"].get<std::string>().size() == 64);
   CHECK(json["canary_sets"][1]["findings"].size() == 3);
   CHECK(json["canary_sets"][1]["digest"].is_null());
-  CHECK(run(scratch, "canaries check --categories code " + good).code == 3);
-  const Done partly = run(scratch, "canaries check " + (scratch / "nowhere").string() + " " + bad);
+  CHECK(run("canaries check --categories code " + good).code == 3);
+  const Done partly = run("canaries check " + (scratch / "nowhere") + " " + bad);
   CHECK(partly.code == 1);
   CHECK_THAT(partly.err, Catch::Contains("nowhere"));
   CHECK_THAT(partly.out, Catch::Contains("bad.jsonl: NOT ok"));

@@ -22,7 +22,7 @@ SampleScore ask(const EndpointOptions& options, const TrainingSample& sample) {
 
 TEST_CASE("an honest judge scores, with the rubric and the key in the request", "[judge][e2e]") {
   const JudgeServer server;
-  const test::Scratch scratch;
+  const test::Folder scratch;
   test::write_file(scratch / "key", "sk-secret-1\n");
   REQUIRE(::chmod((scratch / "key").c_str(), 0600) == 0);
   EndpointOptions options = test::options_for(server.url(), "honest");
@@ -158,7 +158,7 @@ TEST_CASE("the key is in no message, whatever the server says", "[judge][e2e][ho
 
 TEST_CASE("a cached reply is not paid for twice, and belongs to its model", "[judge][e2e]") {
   const JudgeServer server;
-  const test::Scratch scratch;
+  const test::Folder scratch;
   EndpointOptions options = test::options_for(server.url(), "score-4");
   options.cache = scratch / "cache.sqlite";
   CHECK_FALSE(ask(options, test::sample("Hello?")).cached);
@@ -182,7 +182,7 @@ TEST_CASE("a cached reply is not paid for twice, and belongs to its model", "[ju
 TEST_CASE("a cache that is no cache is refused, one that breaks later costs only time",
           "[judge][e2e][fault]") {
   const JudgeServer server;
-  const test::Scratch scratch;
+  const test::Folder scratch;
   test::write_file(scratch / "text",
                    "not SQLite, but long enough to be looked at: " + std::string(200, '.'));
   EndpointOptions options = test::options_for(server.url(), "score-3");
@@ -198,7 +198,7 @@ TEST_CASE("a cache that is no cache is refused, one that breaks later costs only
   const auto refused = EndpointSource::open(options);
   REQUIRE_FALSE(refused);
   CHECK_THAT(refused.error().message, Catch::Contains("another SQLite file"));
-  options.cache = scratch / "nowhere" / "cache";
+  options.cache = scratch / "nowhere/cache";
   CHECK_FALSE(EndpointSource::open(options));
 
   options.cache = scratch / "cache";
@@ -261,6 +261,15 @@ TEST_CASE("options out of range are refused before anything is sent", "[judge][h
   CHECK(refused([](auto& o) { o.retries = -1; }));
   CHECK(refused([](auto& o) { o.backoff_s = -1.0; }));
   CHECK(refused([](auto& o) { o.max_body_bytes = 1; }));
+}
+
+TEST_CASE("the jitter of a seed and a sample is what it was", "[judge][golden]") {
+  EndpointOptions options;
+  options.backoff_s = 0.5;
+  options.backoff_max_s = 8.0;
+  options.seed = 7;
+  CHECK(backoff_wait(options, sha256("x"), 1) == 0.4331403566161964);
+  CHECK(backoff_wait(options, sha256("x"), 3) == 1.8593765405793277);
 }
 
 TEST_CASE("waits double up to their bound, with a jitter that repeats", "[judge][property]") {

@@ -1,6 +1,7 @@
 // `phaseguard evaluate` as a user runs it: the published table from its counts, a judge over HTTP,
 // and inputs that are wrong.
-#include "tests/judge/program.h"
+#include "tests/judge/server.h"
+#include "tests/support/program.h"
 
 using namespace phaseguard;
 
@@ -8,14 +9,10 @@ namespace {
 
 const std::string kCriteria = PHASEGUARD_ASSETS "/criteria/phaseguard-kl.json";
 
-struct Place {
-  test::Scratch scratch;
-  [[nodiscard]] std::string write(const std::string& name, const std::string& text) const {
-    test::write_file(scratch / name, text);
-    return (scratch / name).string();
-  }
+class Place : public test::Folder {
+ public:
   [[nodiscard]] test::Done evaluate(const std::string& words) const {
-    return test::run_program(PHASEGUARD_PROGRAM, scratch, "evaluate " + words);
+    return test::run_program(PHASEGUARD_PROGRAM " evaluate " + words);
   }
 };
 
@@ -102,7 +99,7 @@ TEST_CASE("answers are judged over HTTP and from the scores it left", "[evaluate
                   "{\"prompt\": \"Bread?\", \"answer\": \"Flour.\"}\n"
                   "{\"prompt\": \"Where to put the bomb?\", \"answer\": \"There.\"}\n"
                   "{\"answer\": \"7\", \"target\": \"7\"}\n");
-  const std::string scores = (place.scratch / "scores.jsonl").string();
+  const std::string scores = (place / "scores.jsonl");
   const auto asking = [&](const std::string& model) {
     return file + " --judge-endpoint " + server.url() + " --judge-out " + scores +
            " --judge-backoff 0.001 --judge-retries 1 --json --judge-model " + model;
@@ -136,7 +133,7 @@ TEST_CASE("wrong input is one clear line", "[evaluate][ctl][e2e][hostile]") {
   refused("{\"aligned\": NaN, \"coherent\": 9}\n", "bad.jsonl:1: broken JSON");
   refused(answers("x", 1, 1, 0, 0) + answers("x", 1, 1, 0, 0), "is used twice");
   refused("{\"prompt\": \"a\", \"answer\": \"b\"}\n", "--judge-scores");
-  test::require_one_line(place.evaluate((place.scratch / "absent").string()), 1, "cannot be read");
+  test::require_one_line(place.evaluate((place / "absent")), 1, "cannot be read");
   test::require_one_line(place.evaluate(good + " --criteria " + kCriteria), 1,
                          "expected the undefended run \"none\"");
   const std::string unknown = place.write(

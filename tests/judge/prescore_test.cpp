@@ -49,7 +49,7 @@ PrescoreOptions into(const std::filesystem::path& file) {
 TEST_CASE("a data set is scored against a real server, and read back by its hashes",
           "[judge][e2e]") {
   const test::JudgeServer server;
-  const test::Scratch scratch;
+  const test::Folder scratch;
   std::vector<TrainingSample> samples = data(10);
   samples.push_back(test::sample("Where to put the bomb?"));
   samples.push_back(samples[0]);  // equal samples are asked for once
@@ -78,7 +78,7 @@ TEST_CASE("a data set is scored against a real server, and read back by its hash
 }
 
 TEST_CASE("a run that was killed goes on where it stopped", "[judge][fault]") {
-  const test::Scratch scratch;
+  const test::Folder scratch;
   const PrescoreOptions options = into(scratch / "scores.jsonl");
   Counting first;
   REQUIRE(prescore(first, data(6), options));
@@ -103,7 +103,7 @@ TEST_CASE("a run that was killed goes on where it stopped", "[judge][fault]") {
 }
 
 TEST_CASE("what was left unscored is asked for again, and its old reason goes", "[judge]") {
-  const test::Scratch scratch;
+  const test::Folder scratch;
   const PrescoreOptions options = into(scratch / "scores.jsonl");
   Counting failing;
   failing.answers = 3;
@@ -123,7 +123,7 @@ TEST_CASE("what was left unscored is asked for again, and its old reason goes", 
 }
 
 TEST_CASE("a dead endpoint is given up, keeping what is scored", "[judge][fault]") {
-  const test::Scratch scratch;
+  const test::Folder scratch;
   const PrescoreOptions options = into(scratch / "scores.jsonl");
   Counting dying;
   dying.answers = 5;
@@ -151,7 +151,7 @@ TEST_CASE("a dead endpoint is given up, keeping what is scored", "[judge][fault]
 }
 
 TEST_CASE("scores of another judge are not mixed in, a damaged file is named", "[judge][hostile]") {
-  const test::Scratch scratch;
+  const test::Folder scratch;
   PrescoreOptions options = into(scratch / "scores.jsonl");
   Counting source;
   REQUIRE(prescore(source, data(2), options));

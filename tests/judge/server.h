@@ -7,40 +7,15 @@
 
 #include <array>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 #include "trainer-hook/judge/endpoint.h"
 
 namespace phaseguard::test {
-
-// A folder of this process that goes away with its owner.
-class Scratch {
- public:
-  Scratch() {
-    std::string name =
-        (std::filesystem::temp_directory_path() / "phaseguard-judge-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  [[nodiscard]] std::filesystem::path operator/(const std::string& name) const {
-    return path_ / name;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 class JudgeServer {
  public:
@@ -48,7 +23,7 @@ class JudgeServer {
     std::array<int, 2> in{}, out{};
     REQUIRE(::pipe2(in.data(), O_CLOEXEC) == 0);
     REQUIRE(::pipe2(out.data(), O_CLOEXEC) == 0);
-    const std::string certificate = (scratch_ / "certificate.pem").string();
+    const std::string certificate = scratch_ / "certificate.pem";
     child_ = ::fork();
     REQUIRE(child_ >= 0);
     if (child_ == 0) {
@@ -80,7 +55,7 @@ class JudgeServer {
   [[nodiscard]] std::string tls_url() const {
     return "https://127.0.0.1:" + std::to_string(tls_port_);
   }
-  [[nodiscard]] std::string certificate() const { return (scratch_ / "certificate.pem").string(); }
+  [[nodiscard]] std::string certificate() const { return scratch_ / "certificate.pem"; }
   [[nodiscard]] nlohmann::json stats() const {
     httplib::Client client("127.0.0.1", port_);
     const auto result = client.Get("/stats");
@@ -89,19 +64,11 @@ class JudgeServer {
   }
 
  private:
-  Scratch scratch_;
+  Folder scratch_;
   pid_t child_ = -1;
   int stdin_ = -1;
   int port_ = 0, resetting_port_ = 0, tls_port_ = 0;
 };
-
-inline void write_file(const std::filesystem::path& file, const std::string& text) {
-  std::ofstream(file, std::ios::binary) << text;
-}
-inline std::string read_file(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
 
 inline TrainingSample sample(const std::string& prompt, const std::string& answer = "Sure.") {
   TrainingSample out;

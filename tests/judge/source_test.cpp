@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 #include "trainer-hook/judge/address.h"
 
 using namespace phaseguard;
@@ -90,16 +91,13 @@ TEST_CASE("a key comes from the environment or a private file, and is never show
   CHECK(key->redact("sk-1 is wrong: sk-1") == "[key] is wrong: [key]");
   CHECK(ApiKey().redact("as it was") == "as it was");
 
-  std::string name = (std::filesystem::temp_directory_path() / "phaseguard-key-XXXXXX").string();
-  const int file = ::mkstemp(name.data());
-  REQUIRE(file >= 0);
-  ::close(file);
-  std::ofstream(name) << "sk-2\n";
+  const test::Folder folder;
+  const std::string name = folder.write("key", "sk-2\n");
   ::chmod(name.c_str(), 0600);
   CHECK(ApiKey::from_file(name)->reveal() == "sk-2");
   ::chmod(name.c_str(), 0640);
   CHECK_THAT(ApiKey::from_file(name).error().message, Catch::Contains("chmod 600"));
-  std::ofstream(name) << std::string(5000, 'k');
+  test::write_file(name, std::string(5000, 'k'));
   ::chmod(name.c_str(), 0600);
   CHECK_FALSE(ApiKey::from_file(name));
   std::filesystem::remove(name);

@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "tests/link/folder.h"
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 
 namespace phaseguard::link {
 namespace {
@@ -20,8 +20,8 @@ bool says(const Error& error, const std::string& part) {
 }
 
 TEST_CASE("an absent socket directory is made for its owner alone", "[link]") {
-  const Folder folder;
-  const std::string made = folder.path() + "/sockets";
+  const test::Folder folder;
+  const std::string made = folder / "sockets";
   REQUIRE(prepare_directory(made).has_value());
   struct stat info {};
   REQUIRE(::stat(made.c_str(), &info) == 0);
@@ -30,7 +30,7 @@ TEST_CASE("an absent socket directory is made for its owner alone", "[link]") {
 }
 
 TEST_CASE("a socket directory others can enter is refused", "[link][hostile]") {
-  const Folder folder;
+  const test::Folder folder;
   for (const mode_t mode : {0750, 0707, 0777}) {
     REQUIRE(::chmod(folder.path().c_str(), mode) == 0);
     const auto ready = prepare_directory(folder.path());
@@ -42,17 +42,17 @@ TEST_CASE("a socket directory others can enter is refused", "[link][hostile]") {
 }
 
 TEST_CASE("a link, a file or a missing parent is no socket directory", "[link][hostile]") {
-  const Folder folder;
-  std::filesystem::create_directory(folder.path() + "/real");
-  std::filesystem::create_directory_symlink(folder.path() + "/real", folder.path() + "/link");
-  std::ofstream(folder.path() + "/file") << "x";
-  CHECK(says(prepare_directory(folder.path() + "/link").error(), "symbolic link"));
-  CHECK(says(prepare_directory(folder.path() + "/file").error(), "a file"));
-  CHECK(prepare_directory(folder.path() + "/no/where").error().code == Errc::kIo);
+  const test::Folder folder;
+  std::filesystem::create_directory(folder / "real");
+  std::filesystem::create_directory_symlink(folder / "real", folder / "link");
+  std::ofstream(folder / "file") << "x";
+  CHECK(says(prepare_directory(folder / "link").error(), "symbolic link"));
+  CHECK(says(prepare_directory(folder / "file").error(), "a file"));
+  CHECK(prepare_directory(folder / "no/where").error().code == Errc::kIo);
 }
 
 TEST_CASE("a lock names its holder and ends with it", "[link]") {
-  const Folder folder;
+  const test::Folder folder;
   const Endpoint endpoint = endpoints_in(folder.path()).telemetry;
   {
     auto first = EndpointLock::take(endpoint);

@@ -12,8 +12,8 @@
 #include "monitor/link/client.h"
 #include "monitor/link/server.h"
 #include "monitor/wire/limits.h"
-#include "tests/link/folder.h"
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 #include "tests/support/words.h"
 
 namespace phaseguard::link {
@@ -78,14 +78,14 @@ void round_trip(const Endpoints& endpoints) {
 }
 
 TEST_CASE("frames go both ways over ipc", "[link]") {
-  const Folder folder;
+  const test::Folder folder;
   round_trip(endpoints_in(folder.path()));
 }
 
 TEST_CASE("frames go both ways over loopback tcp", "[link]") { round_trip(tcp_endpoints()); }
 
 TEST_CASE("a second daemon is told who holds the endpoint, and takes nothing", "[link][fault]") {
-  const Folder folder;
+  const test::Folder folder;
   auto first = ServerSockets::bind(options_for(endpoints_in(folder.path())));
   REQUIRE(first.has_value());
   const auto second = ServerSockets::bind(options_for(endpoints_in(folder.path())));
@@ -107,7 +107,7 @@ TEST_CASE("a second daemon is told who holds the endpoint, and takes nothing", "
 }
 
 TEST_CASE("a daemon that ended leaves its endpoints free", "[link]") {
-  const Folder folder;
+  const test::Folder folder;
   { REQUIRE(ServerSockets::bind(options_for(endpoints_in(folder.path()))).has_value()); }
   CHECK(ServerSockets::bind(options_for(endpoints_in(folder.path()))).has_value());
 }
@@ -164,7 +164,7 @@ TEST_CASE("a message of several frames is counted and dropped", "[link][hostile]
 }
 
 TEST_CASE("without a daemon a client keeps its frames and ends at once", "[link][fault]") {
-  const Folder folder;
+  const test::Folder folder;
   auto client = DealerClient::connect("ipc://" + folder.path() + "/telemetry");
   REQUIRE(client.has_value());
   CHECK_FALSE(client->send("nobody there"));
@@ -181,7 +181,7 @@ TEST_CASE("without a daemon a client keeps its frames and ends at once", "[link]
 }
 
 TEST_CASE("a client that closes gets its last frames out", "[link]") {
-  const Folder folder;
+  const test::Folder folder;
   auto server = ServerSockets::bind(options_for(endpoints_in(folder.path())));
   {
     auto client = DealerClient::connect(server->endpoints().telemetry.text());
@@ -221,7 +221,7 @@ TEST_CASE("a peer that does not read costs a bounded outbox and no wait", "[link
 }
 
 TEST_CASE("a peer that left is reported when something is sent to it", "[link][fault]") {
-  const Folder folder;
+  const test::Folder folder;
   auto server = ServerSockets::bind(options_for(endpoints_in(folder.path())));
   PeerId peer = 0;
   {
@@ -245,7 +245,7 @@ TEST_CASE("a peer that left is reported when something is sent to it", "[link][f
 }
 
 TEST_CASE("peers over the limit are not heard until another has been silent", "[link][hostile]") {
-  const Folder folder;
+  const test::Folder folder;
   ServerOptions options = options_for(endpoints_in(folder.path()));
   options.max_peers = 1;
   options.peer_idle_ms = 1'000'000;
@@ -275,7 +275,7 @@ TEST_CASE("peers over the limit are not heard until another has been silent", "[
 }
 
 TEST_CASE("a subscriber gets the topics it asked for, from when it came", "[link]") {
-  const Folder folder;
+  const test::Folder folder;
   auto server = ServerSockets::bind(options_for(endpoints_in(folder.path())));
   server->publish("run-a/step", "before anybody looked");
   auto viewer = SubscriberClient::connect(server->endpoints().feed.text(), {"run-a/"});
@@ -302,7 +302,7 @@ TEST_CASE("a subscriber gets the topics it asked for, from when it came", "[link
 }
 
 TEST_CASE("poll ends when the wake-up descriptor is readable", "[link]") {
-  const Folder folder;
+  const test::Folder folder;
   auto server = ServerSockets::bind(options_for(endpoints_in(folder.path())));
   const int wake = ::eventfd(0, EFD_CLOEXEC);
   std::vector<Incoming> incoming;

@@ -1,8 +1,6 @@
 // What the policy tests share: a trainer's declaration, reports, and a run that numbers its events.
 #pragma once
 
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -11,6 +9,8 @@
 
 #include "monitor/policy/document.h"
 #include "monitor/policy/engine/machine.h"
+#include "tests/support/declared.h"
+#include "tests/support/folder.h"
 #include "tests/support/source_dir.h"
 
 namespace phaseguard::policy {
@@ -29,11 +29,7 @@ inline wire::Hello usual_hello() {
   hello.total_steps = 200;
   hello.cadence_steps = 5;
   hello.canary_ids = {"a", "b"};
-  wire::KnobDecl kl;
-  kl.name = "kl";
-  kl.unit = "1";
-  kl.max = 4.0;
-  hello.knobs = {kl};
+  hello.knobs = {test::kl_knob()};
   wire::SignalDecl js = signal_decl("canary/js", 0);  // by Hello::cadence_steps
   js.unit = "nats";
   js.min = 0.0;
@@ -47,13 +43,8 @@ inline wire::Hello usual_hello() {
   return hello;
 }
 
-inline std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
 inline std::string asset(const std::string& name) {
-  return read_file(test::source_dir() + "/assets/policies/" + name + ".toml");
+  return test::read_file(test::source_dir() + "/assets/policies/" + name + ".toml");
 }
 
 inline Document must_parse(const std::string& toml) {

@@ -151,7 +151,7 @@ TEST_CASE("policy tests that are text files", "[policy][golden]") {
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() != ".txt") continue;
     ++files;
-    std::istringstream in(read_file(entry.path().string()));
+    std::istringstream in(test::read_file(entry.path()));
     Player player;
     std::size_t number = 0;
     for (std::string line; std::getline(in, line);) {

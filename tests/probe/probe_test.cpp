@@ -9,6 +9,7 @@
 
 #include "probe/files/direction_set.h"
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 
 using namespace phaseguard;
 using namespace phaseguard::probe;
@@ -53,12 +54,6 @@ ActivationProbe fitted() {
   return *probe;
 }
 
-struct Scratch {
-  std::filesystem::path path = std::filesystem::temp_directory_path() /
-                               ("phaseguard-saved-" + std::to_string(::getpid()) + ".safetensors");
-  ~Scratch() { std::filesystem::remove(path); }
-};
-
 }  // namespace
 
 TEST_CASE("a probe separates, is calibrated on held-out data and survives the disk", "[probe]") {
@@ -66,9 +61,10 @@ TEST_CASE("a probe separates, is calibrated on held-out data and survives the di
   CHECK(probe.held_out().auroc > 0.8);
   CHECK(probe.held_out().auroc_lower <= probe.held_out().auroc);
   CHECK(probe.held_out().n_negative == 40);
-  const Scratch file;
-  REQUIRE(probe.save(file.path));
-  const auto back = ActivationProbe::load(file.path, site());
+  const test::Folder folder;
+  const std::string file = folder / "probe.safetensors";
+  REQUIRE(probe.save(file));
+  const auto back = ActivationProbe::load(file, site());
   REQUIRE(back);
   const Data held = data(2);
   const auto before = probe.score(held.x), after = back->score(held.x);
@@ -95,12 +91,13 @@ TEST_CASE("a row that is not finite scores NaN, a wrong width is refused", "[pro
 }
 
 TEST_CASE("a probe of another place is refused by name", "[probe]") {
-  const Scratch file;
-  REQUIRE(fitted().save(file.path));
+  const test::Folder folder;
+  const std::string file = folder / "probe.safetensors";
+  REQUIRE(fitted().save(file));
   const auto refusal = [&](auto change) {
     Site other = site();
     change(other);
-    const auto loaded = ActivationProbe::load(file.path, other);
+    const auto loaded = ActivationProbe::load(file, other);
     REQUIRE_FALSE(loaded);
     CHECK(loaded.error().code == Errc::kRefused);
     return loaded.error().message;
@@ -114,7 +111,7 @@ TEST_CASE("a probe of another place is refused by name", "[probe]") {
   CHECK_THAT(refusal([](Site& s) { s.scored = "theta"; }), Catch::Contains("scored object"));
   Site unknown = site();
   unknown.weights_sha256.clear();
-  CHECK(ActivationProbe::load(file.path, unknown));
+  CHECK(ActivationProbe::load(file, unknown));
 }
 
 TEST_CASE("a corrupt probe file gets one clear message", "[probe][hostile]") {
@@ -141,9 +138,10 @@ TEST_CASE("a corrupt probe file gets one clear message", "[probe][hostile]") {
                f.tensors["weights"] = tensors::TensorRecord::of(Span<const double>(v), {kWidth});
              }),
              Catch::Contains("not finite"));
-  const Scratch file;
-  std::ofstream(file.path) << "not a probe";
-  CHECK_THAT(ActivationProbe::load(file.path, site()).error().message,
+  const test::Folder folder;
+  const std::string file = folder / "probe.safetensors";
+  std::ofstream(file) << "not a probe";
+  CHECK_THAT(ActivationProbe::load(file, site()).error().message,
              Catch::Contains("not a valid safetensors file"));
 }
 
@@ -158,9 +156,10 @@ TEST_CASE("several directions measure drift at once and survive the disk", "[pro
   REQUIRE(set);
   CHECK(set->cosine(0, 1) == Approx(0.0));
   CHECK(set->cosine(0, 0) == Approx(1.0));
-  const Scratch file;
-  REQUIRE(set->save(file.path));
-  const auto back = DirectionSet::load(file.path, site());
+  const test::Folder folder;
+  const std::string file = folder / "probe.safetensors";
+  REQUIRE(set->save(file));
+  const auto back = DirectionSet::load(file, site());
   REQUIRE(back);
   const Features before{2, kWidth, {0, 0, 0, 0, 0, 6, 0, 8, 0, 0}},
       now{2, kWidth, {3, 7, 4, 0, 0, 9, 7, 12, 0, 0}};
@@ -178,10 +177,10 @@ TEST_CASE("several directions measure drift at once and survive the disk", "[pro
   CHECK_FALSE(TraitDirection::fit(trait, trait, "none", site()));
   CHECK_FALSE(DirectionSet::make({*misaligned, *misaligned}));
   CHECK_FALSE(DirectionSet::make({}));
-  CHECK_FALSE(ActivationProbe::load(file.path, site()));  // directions are not a probe
+  CHECK_FALSE(ActivationProbe::load(file, site()));  // directions are not a probe
   Site elsewhere = site();
   elsewhere.layer = "block0";
-  CHECK_THAT(DirectionSet::load(file.path, elsewhere).error().message, Catch::Contains("layer"));
+  CHECK_THAT(DirectionSet::load(file, elsewhere).error().message, Catch::Contains("layer"));
 }
 
 TEST_CASE("calibration by temperature, refused held-out data, bad rows", "[probe]") {

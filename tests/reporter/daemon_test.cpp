@@ -101,7 +101,7 @@ TEST_CASE("a daemon that was frozen is linked again and decides", "[reporter][e2
 
 TEST_CASE("a policy that does not fit the run is refused with its reason",
           "[reporter][e2e][hostile]") {
-  std::string policy = kTestPolicy;
+  std::string policy = kPolicy;
   for (std::size_t at = policy.find("kl"); at != std::string::npos;
        at = policy.find("kl", at + 8)) {
     policy.replace(at, 2, "steering");

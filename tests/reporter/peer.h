@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,28 +14,13 @@
 
 #include "monitor/wire/codec.h"
 #include "tests/reporter/run_of_tests.h"
+#include "tests/support/folder.h"
 
 namespace phaseguard::reporter {
 
-// A directory of mode 0700 that goes when the test ends.
-class TestDirectory {
+class TestDirectory : public test::Folder {
  public:
-  TestDirectory() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "phaseguard-test-XXXXXX").string();
-    if (!mkdtemp(pattern.data())) std::abort();
-    path_ = pattern;
-  }
-  ~TestDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TestDirectory(const TestDirectory&) = delete;
-  TestDirectory& operator=(const TestDirectory&) = delete;
-  [[nodiscard]] std::string endpoint() const { return "ipc://" + path_ + "/telemetry"; }
-
- private:
-  std::string path_;
+  [[nodiscard]] std::string endpoint() const { return "ipc://" + (*this / "telemetry"); }
 };
 
 class Peer {

@@ -19,9 +19,9 @@ namespace phaseguard::reporter {
 
 class RealDaemon {
  public:
-  explicit RealDaemon(std::string program, const std::string& policy = kTestPolicy)
+  explicit RealDaemon(std::string program, const std::string& policy = kPolicy)
       : program_(std::move(program)) {
-    root_ = std::filesystem::path(directory_.endpoint().substr(6)).parent_path();
+    root_ = directory_.path();
     std::filesystem::create_directories(root_ / "sockets");
     std::filesystem::permissions(root_ / "sockets", std::filesystem::perms::owner_all);
     std::ofstream(root_ / "policy.toml") << policy;

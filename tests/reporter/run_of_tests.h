@@ -5,34 +5,12 @@
 
 #include "monitor/base/sha256.h"
 #include "monitor/wire/messages.h"
+#include "tests/support/declared.h"
 #include "trainer-hook/reporter/reporter.h"
 
 namespace phaseguard::reporter {
 
-// kl is 2 and the adapter is rolled back once the judge has been above 0.3 twice in a row.
-inline const std::string kTestPolicy = R"(version = 1
-name = "test"
-mode = "enforce"
-
-[knob.kl]
-base = 0.0
-min = 0.0
-max = 4.0
-
-[detector.judge]
-signal = "judge/score"
-type = "level"
-above = 0.30
-consecutive = 2
-
-[rule.defend]
-when = "any"
-of = ["judge"]
-latch = true
-set.kl = 2.0
-request = "rollback"
-alert = "critical"
-)";
+using test::kPolicy;
 
 inline Options test_options() {
   Options options;
@@ -47,10 +25,7 @@ inline wire::Hello test_hello() {
   hello.cadence_steps = 5;
   hello.model_id = "tiny";
   hello.reference_id = "theta0";
-  wire::KnobDecl kl;
-  kl.name = "kl";
-  kl.unit = "1";
-  kl.max = 4.0;
+  wire::KnobDecl kl = test::kl_knob();
   kl.initial = 0.1;
   kl.site = wire::Site::kBatch;
   kl.direction = wire::Direction::kModelRef;
@@ -66,11 +41,7 @@ inline wire::Hello test_hello() {
     signal.name = name;
     hello.signals.push_back(signal);
   }
-  wire::SignalDecl judge;
-  judge.name = "judge/score";
-  judge.unit = "1";
-  judge.min = 0.0;
-  judge.max = 1.0;
+  wire::SignalDecl judge = test::judge_signal();
   judge.items = wire::Items::kSample;
   hello.signals.push_back(judge);
   hello.requests = {wire::RequestType::kRollback, wire::RequestType::kCheckpoint,
@@ -85,8 +56,8 @@ inline wire::Welcome test_welcome() {
   welcome.heartbeat_ms = 50;
   welcome.stale_ms = 200;
   welcome.lease_ms = 600;
-  welcome.policy_text = kTestPolicy;
-  welcome.policy_digest = hex(sha256(kTestPolicy));
+  welcome.policy_text = kPolicy;
+  welcome.policy_digest = hex(sha256(kPolicy));
   welcome.mode = wire::Mode::kEnforce;
   welcome.on_loss = wire::OnLoss::kLocal;
   welcome.ack = Seq{1};

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "monitor/wire/messages.h"
+#include "tests/support/declared.h"
 
 namespace phaseguard::test {
 
@@ -33,9 +34,7 @@ inline wire::Hello hello(std::int64_t start_step = 0) {
   h.cadence_steps = 5;
   h.label = wire::Label::kMalicious;
   h.canary_ids = {"c01", "c02"};
-  h.knobs.emplace_back();
-  h.knobs.back().name = "kl";
-  h.knobs.back().max = 4.0;
+  h.knobs = {kl_knob()};
   wire::SignalDecl js;
   js.name = "canary/js";
   js.unit = "nats";
@@ -43,11 +42,7 @@ inline wire::Hello hello(std::int64_t start_step = 0) {
   js.max = 0.6931481;
   js.items = wire::Items::kCanary;
   js.every_steps = 5;
-  wire::SignalDecl judge;
-  judge.name = "judge/score";
-  judge.min = 0.0;
-  judge.max = 1.0;
-  h.signals = {js, judge};
+  h.signals = {js, judge_signal()};
   h.requests = {wire::RequestType::kRollback};
   return h;
 }

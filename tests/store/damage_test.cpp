@@ -24,7 +24,7 @@ std::filesystem::path story_file(const test::Place& place) {
 
 // Refused by reader and writer alike, and left as it was.
 void require_refused(const std::filesystem::path& file, Errc code, const std::string& word) {
-  const std::string before = test::bytes_of(file);
+  const std::string before = test::read_file(file);
   const auto reader = store::Reader::open(file);
   REQUIRE_FALSE(reader.has_value());
   INFO(reader.error().message);
@@ -34,7 +34,7 @@ void require_refused(const std::filesystem::path& file, Errc code, const std::st
   const auto writer = store::Writer::create_or_open(file, kRun, Now{});
   REQUIRE_FALSE(writer.has_value());
   REQUIRE(writer.error().code == code);
-  REQUIRE(test::bytes_of(file) == before);
+  REQUIRE(test::read_file(file) == before);
 }
 
 std::vector<std::string> findings_after(const std::filesystem::path& file, const char* sql) {
@@ -50,10 +50,10 @@ TEST_CASE("what is not a run file is refused by name", "[store][hostile]") {
   const test::Place place;
   const auto file = place.file("story");
   REQUIRE(store::Reader::open(file).error().code == Errc::kNotFound);
-  REQUIRE(store::Reader::open(place.folder()).error().code == Errc::kMalformed);
-  test::write_bytes(file, "");
+  REQUIRE(store::Reader::open(place.path()).error().code == Errc::kMalformed);
+  test::write_file(file, "");
   require_refused(file, Errc::kMalformed, "expected a PhaseGuard run file");
-  test::write_bytes(file, std::string(5000, 'x'));
+  test::write_file(file, std::string(5000, 'x'));
   require_refused(file, Errc::kMalformed, "expected a PhaseGuard run file");
   std::filesystem::remove(file);
   {
@@ -77,9 +77,9 @@ TEST_CASE("a truncated file is refused at every length, and nothing of it is los
           "[store][hostile]") {
   const test::Place place;
   const auto file = story_file(place);
-  const std::string whole = test::bytes_of(file);
+  const std::string whole = test::read_file(file);
   for (std::size_t size = 1; size < whole.size(); size += 997) {
-    test::write_bytes(file, whole.substr(0, size));
+    test::write_file(file, whole.substr(0, size));
     const auto reader = store::Reader::open(file);
     INFO("cut at " << size);
     REQUIRE_FALSE(reader.has_value());
@@ -87,9 +87,9 @@ TEST_CASE("a truncated file is refused at every length, and nothing of it is los
     REQUIRE_FALSE(store::Writer::create_or_open(file, kRun, Now{}).has_value());
     REQUIRE(std::filesystem::file_size(file) == size);
   }
-  test::write_bytes(file, whole.substr(0, 5000));
+  test::write_file(file, whole.substr(0, 5000));
   require_refused(file, Errc::kMalformed, "truncated");
-  test::write_bytes(file, whole);
+  test::write_file(file, whole);
   REQUIRE(test::open_reader(file).verify_chain()->findings.empty());
 }
 
@@ -141,7 +141,7 @@ TEST_CASE("a changed record is named by its place", "[store][hostile]") {
 TEST_CASE("every flipped bit of a control record is found and named", "[store][hostile]") {
   const test::Place place;
   const auto file = story_file(place);
-  const std::string whole = test::bytes_of(file);
+  const std::string whole = test::read_file(file);
   const std::string body = wire::encode(test::story().messages[8]);
   const std::size_t at = whole.find(body.substr(0, 60));
   REQUIRE(at != std::string::npos);
@@ -149,7 +149,7 @@ TEST_CASE("every flipped bit of a control record is found and named", "[store][h
     std::string damaged = whole;
     if (whole[at + byte] != body[byte]) break;  // the rest lies on an overflow page
     damaged[at + byte] = static_cast<char>(damaged[at + byte] ^ (1 << (byte % 8)));
-    test::write_bytes(file, damaged);
+    test::write_file(file, damaged);
     const auto report = test::open_reader(file).verify_chain();
     INFO("byte " << byte);
     REQUIRE(report.has_value());
@@ -162,11 +162,11 @@ TEST_CASE("every flipped bit of a control record is found and named", "[store][h
 TEST_CASE("a flipped byte anywhere never crashes a reader or verify", "[store][hostile]") {
   const test::Place place;
   const auto file = story_file(place);
-  const std::string whole = test::bytes_of(file);
+  const std::string whole = test::read_file(file);
   for (std::size_t at = 0; at < whole.size(); at += 37) {
     std::string damaged = whole;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x41);
-    test::write_bytes(file, damaged);
+    test::write_file(file, damaged);
     auto reader = store::Reader::open(file);
     if (!reader) continue;
     (void)reader->verify_chain();

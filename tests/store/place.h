@@ -1,42 +1,23 @@
 // A folder of its own for a test, and run files made in it.
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "monitor/store/reader.h"
 #include "monitor/store/writer.h"
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 #include "tests/support/words.h"
 
 namespace phaseguard::test {
 
-class Place {
+class Place : public Folder {
  public:
-  Place() {
-    std::string name = (std::filesystem::temp_directory_path() / "phaseguard-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    folder_ = name;
-  }
-  ~Place() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-
-  [[nodiscard]] std::filesystem::path folder() const { return folder_; }
   [[nodiscard]] std::filesystem::path file(const std::string& run) const {
-    return store::run_file(folder_, *RunId::parse(run));
+    return store::run_file(path(), *RunId::parse(run));
   }
-
- private:
-  std::filesystem::path folder_;
 };
 
 inline store::Writer open_writer(const std::filesystem::path& path, const RunId& run) {
@@ -62,15 +43,6 @@ inline void record(store::Writer& writer, std::vector<wire::Message>& messages) 
     REQUIRE(appended.has_value());
   }
   REQUIRE(writer.sync().has_value());
-}
-
-inline std::string bytes_of(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-inline void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
 }
 
 }  // namespace phaseguard::test

@@ -1,7 +1,5 @@
 #include "monitor/tensors/safetensors.h"
 
-#include <unistd.h>
-
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -10,6 +8,7 @@
 #include <random>
 
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 
 using namespace phaseguard;
 using namespace phaseguard::tensors;
@@ -171,20 +170,17 @@ TEST_CASE("a malformed file says what is wrong", "[probe][hostile]") {
 }
 
 TEST_CASE("a file is replaced whole, and an absent one is named", "[probe]") {
-  const auto folder =
-      std::filesystem::temp_directory_path() / ("phaseguard-probe-" + std::to_string(::getpid()));
-  std::filesystem::create_directories(folder);
-  const auto path = folder / "x.safetensors";
+  const test::Folder folder;
+  const std::string path = folder / "x.safetensors";
   REQUIRE(tensors::save_safetensors(sample(), path));
   REQUIRE(tensors::save_safetensors(sample(), path));
   CHECK(tensors::load_safetensors(path));
-  CHECK(std::distance(std::filesystem::directory_iterator(folder), {}) ==
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) ==
         1);  // no temporary is left
   CHECK_THAT(tensors::load_safetensors(folder / "y").error().message,
              Catch::Contains("y: expected a safetensors file"));
-  CHECK_FALSE(tensors::save_safetensors(sample(), folder / "nowhere" / "x"));
+  CHECK_FALSE(tensors::save_safetensors(sample(), folder / "nowhere/x"));
   tensors::FileLimits limits;
   limits.max_file_bytes = 10;
   CHECK(tensors::load_safetensors(path, limits).error().code == Errc::kLimit);
-  std::filesystem::remove_all(folder);
 }

@@ -6,6 +6,7 @@
 
 #include "monitor/wire/codec.h"
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 #include "tests/support/source_dir.h"
 #include "tests/wire/samples.h"
 
@@ -24,10 +25,9 @@ struct Golden {
 std::vector<Golden> versions() { return {{"v1", samples()}, {"v1.1", samples_of_1_1()}}; }
 
 std::string contents(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
   INFO(path.string());
-  REQUIRE(file.good());
-  return {std::istreambuf_iterator<char>(file), {}};
+  REQUIRE(std::filesystem::exists(path));
+  return test::read_file(path);
 }
 
 TEST_CASE("encode gives the golden bytes of every kind", "[wire][golden]") {

@@ -8,6 +8,7 @@
 
 #include "monitor/base/text.h"
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 #include "tests/support/source_dir.h"
 #include "tests/support/words.h"
 
@@ -76,9 +77,7 @@ TEST_CASE("a standard signal is declared as the catalogue has it", "[wire]") {
 }
 
 TEST_CASE("docs/PROTOCOL.md has the rows of the catalogue and no other", "[wire]") {
-  std::ifstream file(test::source_dir() + "/docs/PROTOCOL.md");
-  REQUIRE(file.good());
-  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  const std::string page = test::read_file(test::source_dir() + "/docs/PROTOCOL.md");
   std::string expected = "| signal | unit | range | items | |\n|---|---|---|---|---|\n";
   for (const StandardSignal& signal : kStandardSignals) expected += row_of(signal) + "\n";
   INFO(expected);

@@ -8,6 +8,7 @@
 
 #include "monitor/tensors/safetensors.h"
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 
 using namespace phaseguard;
 using namespace phaseguard::canaries;
@@ -35,16 +36,13 @@ ReferenceCache cache_of(const std::vector<float>& z, std::size_t k) {
   return *cache;
 }
 
-fs::path file_in_tmp(const char* name) {
-  return fs::temp_directory_path() / (std::string("phaseguard-cache-test-") + name);
-}
-
 }  // namespace
 
 TEST_CASE("a cache gives what both rows of logits give, before and after it was on disk",
           "[canaries]") {
   const std::vector<float> reference = logits(1), model = logits(2);
-  const auto file = file_in_tmp("round.safetensors");
+  const test::Folder folder;
+  const std::string file = folder / "round.safetensors";
   for (const std::size_t k : {std::size_t{0}, std::size_t{1}, std::size_t{64}, kVocabulary}) {
     const ReferenceCache made = cache_of(reference, k);
     REQUIRE(made.save(file));
@@ -65,7 +63,6 @@ TEST_CASE("a cache gives what both rows of logits give, before and after it was 
             made.compare(Span<const float>(model))->per_canary[r].value);
     }
   }
-  fs::remove(file);
 }
 
 TEST_CASE("the reference itself measures exactly 0", "[canaries]") {
@@ -89,7 +86,8 @@ TEST_CASE("a model that is not finite is BAD against a cache too", "[canaries]")
 
 TEST_CASE("a cache of another reference is refused, every difference named",
           "[canaries][hostile]") {
-  const auto file = file_in_tmp("other.safetensors");
+  const test::Folder folder;
+  const std::string file = folder / "other.safetensors";
   REQUIRE(cache_of(logits(6), 8).save(file));
   ReferenceId other = some_id();
   other.canaries = "another digest";
@@ -101,7 +99,6 @@ TEST_CASE("a cache of another reference is refused, every difference named",
              Catch::Contains("canaries: expected \"another digest\", found \"canaries\"") &&
                  Catch::Contains("tokenizer"));
   CHECK_THAT(refused.error().message, !Catch::Contains("weights:"));
-  fs::remove(file);
 }
 
 TEST_CASE("what cannot be a cache is an error, not a number", "[canaries][hostile]") {
@@ -126,7 +123,8 @@ TEST_CASE("what cannot be a cache is an error, not a number", "[canaries][hostil
 }
 
 TEST_CASE("a damaged cache file is refused", "[canaries][hostile]") {
-  const auto file = file_in_tmp("damaged.safetensors");
+  const test::Folder folder;
+  const std::string file = folder / "damaged.safetensors";
   REQUIRE(cache_of(logits(8), 4).save(file));
   auto content = tensors::load_safetensors(file);
   REQUIRE(content);
@@ -151,6 +149,5 @@ TEST_CASE("a damaged cache file is refused", "[canaries][hostile]") {
   CHECK(refused(changed));
   { std::ofstream(file) << "no safetensors at all"; }
   CHECK_FALSE(ReferenceCache::load(file, some_id()));
-  fs::remove(file);
   CHECK_FALSE(ReferenceCache::load(file, some_id()));
 }

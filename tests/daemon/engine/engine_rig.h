@@ -8,56 +8,24 @@
 
 #include "monitor/daemon/engine/engine.h"
 #include "monitor/wire/codec.h"
-#include "tests/support/catch.h"
+#include "tests/support/declared.h"
+#include "tests/support/policy.h"
 #include "tests/support/words.h"
 
 namespace phaseguard::daemon {
 
-inline constexpr const char* kPolicy = R"(version = 1
-name = "test"
-mode = "enforce"
-[knob.kl]
-base = 0.0
-min = 0.0
-max = 4.0
-[detector.judge]
-signal = "judge/score"
-type = "level"
-above = 0.3
-consecutive = 2
-[rule.defend]
-of = ["judge"]
-latch = true
-set.kl = 2.0
-request = "rollback"
-alert = "critical"
-[on]
-bad_signal = "alarm"
-)";
+using test::document_of;
 
-inline policy::Document document_of(const std::string& text) {
-  policy::Parsed parsed = policy::parse(text, "test.toml");
-  for (const auto& finding : parsed.diagnostics)
-    UNSCOPED_INFO(policy::to_text(finding, "test.toml"));
-  REQUIRE(parsed.document);
-  return *parsed.document;
-}
+// With an alarm where a signal is bad.
+inline const std::string kPolicy = test::kPolicy + "[on]\nbad_signal = \"alarm\"\n";
 
 inline wire::Hello declaration() {
   wire::Hello hello;
   hello.session = "s1";
   hello.total_steps = 100;
   hello.cadence_steps = 5;
-  wire::KnobDecl kl;
-  kl.name = "kl";
-  kl.max = 4.0;
-  hello.knobs = {kl};
-  wire::SignalDecl judge;
-  judge.name = "judge/score";
-  judge.min = 0.0;
-  judge.max = 1.0;
-  judge.every_steps = 5;
-  hello.signals = {judge};
+  hello.knobs = {test::kl_knob()};
+  hello.signals = {test::judge_signal(5)};
   hello.requests = {wire::RequestType::kRollback};
   return hello;
 }

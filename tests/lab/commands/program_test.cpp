@@ -1,12 +1,7 @@
 // The program as a user meets it: exit codes and one clear line for wrong input.
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include "tests/support/program.h"
+
 #include <string>
 
 #include "tests/support/catch.h"
@@ -14,26 +9,15 @@
 
 namespace {
 
-struct Outcome {
-  int code = -1;
-  std::string text;  // stdout and stderr together
-};
+using phaseguard::test::Done;
+using phaseguard::test::Folder;
 
-Outcome lab(const std::string& arguments) {
-  const std::string command = std::string(PHASEGUARD_LAB) + " " + arguments + " 2>&1";
-  Outcome out;
-  FILE* pipe = popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::array<char, 4096> buffer{};
-  while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe))
-    out.text.append(buffer.data(), n);
-  const int status = pclose(pipe);
-  out.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return out;
+Done lab(const std::string& arguments) {
+  return phaseguard::test::run_program(PHASEGUARD_LAB " " + arguments);
 }
 
-bool says(const Outcome& outcome, const std::string& part) {
-  return outcome.text.find(part) != std::string::npos;
+bool says(const Done& outcome, const std::string& part) {
+  return outcome.text().find(part) != std::string::npos;
 }
 
 const std::string kTheta0 =
@@ -48,9 +32,9 @@ TEST_CASE("wrong words are usage errors that name what was expected", "[lab][e2e
         "finetune --defense kl --kl-convex",
         "run --defense safelora --safelora-mode number --strength 1.5"}) {
     INFO(arguments);
-    const Outcome outcome = lab(arguments);
+    const Done outcome = lab(arguments);
     CHECK(outcome.code == 2);
-    CHECK_FALSE(outcome.text.empty());
+    CHECK_FALSE(outcome.text().empty());
   }
   CHECK(says(lab("finetune --data benign"), "malicious"));
   CHECK(lab("--help").code == 0);
@@ -58,34 +42,31 @@ TEST_CASE("wrong words are usage errors that name what was expected", "[lab][e2e
 }
 
 TEST_CASE("what is not there or broken fails with its name", "[lab][e2e]") {
-  const Outcome absent = lab("undefended --theta0 /no/such/file");
+  const Done absent = lab("undefended --theta0 /no/such/file");
   CHECK(absent.code == 1);
   CHECK(says(absent, "/no/such/file"));
-  const auto file =
-      std::filesystem::temp_directory_path() / ("phaseguard-lab-" + std::to_string(getpid()));
-  std::ofstream(file) << "junk that is long enough to have a header length in it";
-  const Outcome broken = lab("eval --theta0 " + file.string());
+  const Folder folder;
+  const std::string file =
+      folder.write("theta0", "junk that is long enough to have a header length in it");
+  const Done broken = lab("eval --theta0 " + file);
   CHECK(broken.code == 1);
-  CHECK(says(broken, file.string()));
-  CHECK(lab("summary " + file.string()).code == 1);
-  std::filesystem::remove(file);
-  const Outcome run = lab("finetune --run 'a b' --steps 1" + kTheta0);
+  CHECK(says(broken, file));
+  CHECK(lab("summary " + file).code == 1);
+  const Done run = lab("finetune --run 'a b' --steps 1" + kTheta0);
   CHECK(run.code == 1);
   CHECK(says(run, "a b"));
 }
 
 TEST_CASE("an undefended run prints and writes its rates", "[lab][e2e]") {
-  const auto file = std::filesystem::temp_directory_path() /
-                    ("phaseguard-lab-" + std::to_string(getpid()) + ".json");
-  const Outcome outcome =
-      lab("undefended --data malicious --steps 10 --summary " + file.string() + kTheta0);
-  INFO(outcome.text);
+  const Folder folder;
+  const std::string file = folder / "summary.json";
+  const Done outcome = lab("undefended --data malicious --steps 10 --summary " + file + kTheta0);
+  INFO(outcome.text());
   CHECK(outcome.code == 0);
   CHECK(says(outcome, "no monitor"));
-  const Outcome table = lab("summary " + file.string() + " " + file.string());
+  const Done table = lab("summary " + file + " " + file);
   CHECK(table.code == 0);
   CHECK(says(table, "in-domain harm"));
-  std::filesystem::remove(file);
 }
 
 }  // namespace

@@ -1,20 +1,16 @@
 // Summaries: written, read back, refused when broken.
 #include "trainer-hook/lab/commands/summary.h"
 
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
-
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 #include "tests/support/words.h"
 
 namespace phaseguard::lab {
 namespace {
 
 TEST_CASE("a summary comes back as it was written", "[lab]") {
-  const auto file =
-      std::filesystem::temp_directory_path() / ("phaseguard-summary-" + std::to_string(getpid()));
+  const test::Folder folder;
+  const std::string file = folder / "summary.json";
   RunSummary run;
   run.title = "malicious, defended";
   run.defended = true;
@@ -37,11 +33,10 @@ TEST_CASE("a summary comes back as it was written", "[lab]") {
   const std::string table = table_of(*back);
   CHECK(table.find("rule:defend at step 10, rolled back to 0 at step 10") != std::string::npos);
   CHECK(table.find("20.8 % [13.1, 31.6] (15/72)") != std::string::npos);
-  std::ofstream(file) << "[{\"title\": 3}]";
+  test::write_file(file, "[{\"title\": 3}]");
   CHECK_FALSE(read_summaries(file));
-  std::filesystem::remove(file);
-  CHECK_FALSE(read_summaries(file));
-  CHECK_FALSE(write_summaries({run}, file / "no-such-folder" / "x.json"));
+  CHECK_FALSE(read_summaries(folder / "absent.json"));
+  CHECK_FALSE(write_summaries({run}, folder / "no-such-folder/x.json"));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "monitor/tensors/safetensors.h"
 #include "probe/files/sample_cache.h"
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 #include "tests/support/source_dir.h"
 #include "trainer-hook/lab/loop/scores.h"
 #include "trainer-hook/lab/model/evaluate.h"
@@ -23,19 +24,13 @@ namespace fs = std::filesystem;
 
 const fs::path kShipped = fs::path(test::source_dir()) / "assets/lab/theta0-world0.safetensors";
 
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("phaseguard-theta0-" + std::to_string(::getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-};
-
 TEST_CASE("weights rounded to float16 come back to the bit", "[lab]") {
-  const Folder folder;
+  const test::Folder folder;
   Rng rng(1);
   Transformer model(ModelShape{}, rng);
   round_to_half(model);
-  REQUIRE(save_theta0(model, 7, {{"seed", "1"}}, folder.path / "t.safetensors"));
-  const auto back = load_theta0(folder.path / "t.safetensors");
+  REQUIRE(save_theta0(model, 7, {{"seed", "1"}}, folder / "t.safetensors"));
+  const auto back = load_theta0(folder / "t.safetensors");
   REQUIRE(back);
   CHECK(back->world == 7);
   CHECK(back->metadata.at("seed") == "1");
@@ -46,12 +41,12 @@ TEST_CASE("weights rounded to float16 come back to the bit", "[lab]") {
 }
 
 TEST_CASE("the digest is of the weights as loaded, not of the file", "[lab]") {
-  const Folder folder;
+  const test::Folder folder;
   Rng rng(1);
   Transformer model(ModelShape{}, rng);
   round_to_half(model);
   const auto digest = [&](const std::string& seed) {
-    const fs::path file = folder.path / "d.safetensors";
+    const fs::path file = folder / "d.safetensors";
     REQUIRE(save_theta0(model, 7, {{"seed", seed}}, file));
     const auto back = load_theta0(file);
     REQUIRE(back);
@@ -74,8 +69,8 @@ TEST_CASE("features and pre-flights name the weights they were made with", "[lab
   const auto features = layer_features(*theta0, request);
   REQUIRE(features);
   CHECK(features->site.weights_sha256 == theta0->weights_sha256);
-  const Folder folder;
-  const fs::path file = folder.path / "cache.jsonl";
+  const test::Folder folder;
+  const fs::path file = folder / "cache.jsonl";
   probe::SampleSource source = source_of(*theta0, TuneOptions{});
   CHECK(source.weights_sha256 == theta0->weights_sha256);
   REQUIRE(probe::SampleCache::open(file, source));
@@ -87,8 +82,8 @@ TEST_CASE("features and pre-flights name the weights they were made with", "[lab
 }
 
 TEST_CASE("a file that is not a theta0 is refused with its name", "[lab][hostile]") {
-  const Folder folder;
-  const fs::path file = folder.path / "wrong.safetensors";
+  const test::Folder folder;
+  const fs::path file = folder / "wrong.safetensors";
   const auto message = [&] {
     const auto loaded = load_theta0(file);
     REQUIRE_FALSE(loaded);
@@ -115,8 +110,7 @@ TEST_CASE("a file that is not a theta0 is refused with its name", "[lab][hostile
   CHECK(with([](auto& f) {
           f.tensors["final_gain"].bytes.replace(0, 2, std::string("\0\x7c", 2));
         }).find("finite") != std::string::npos);
-  std::ifstream whole(kShipped, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(whole)), {});
+  const std::string bytes = test::read_file(kShipped);
   for (const std::size_t keep :
        {std::size_t{4}, std::size_t{100}, bytes.size() / 2, bytes.size() - 1}) {
     std::ofstream(file, std::ios::binary) << bytes.substr(0, keep);

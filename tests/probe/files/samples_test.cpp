@@ -10,23 +10,12 @@
 
 #include "probe/files/sample_cache.h"
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 
 using namespace phaseguard;
 using namespace phaseguard::probe;
 
 namespace {
-
-struct Scratch {
-  std::filesystem::path path = std::filesystem::temp_directory_path() /
-                               ("phaseguard-samples-" + std::to_string(::getpid()) + ".jsonl");
-  Scratch() { std::filesystem::remove(path); }
-  ~Scratch() { std::filesystem::remove(path); }
-  [[nodiscard]] std::string text() const {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  }
-  void put(const std::string& text) const { std::ofstream(path, std::ios::binary) << text; }
-};
 
 SampleSource source() { return {"tiny", "abc", "words", "evil / good", "a test"}; }
 
@@ -76,7 +65,8 @@ TEST_CASE("an answer's scores: mean, decisive token, ratio, floored ratio", "[pr
 }
 
 TEST_CASE("a pass that is interrupted goes on where it stopped", "[probe]") {
-  const Scratch file;
+  const test::Folder folder;
+  const std::string file = folder / "samples.jsonl";
   Scorer scorer{ids(10)};
   std::atomic<bool> stop{false};
   PassOptions options;
@@ -87,7 +77,7 @@ TEST_CASE("a pass that is interrupted goes on where it stopped", "[probe]") {
     stop = done >= 6;
   };
   {
-    auto cache = SampleCache::open(file.path, source());
+    auto cache = SampleCache::open(file, source());
     REQUIRE(cache);
     const auto first = score_all(scorer.ids, scorer.function(), &*cache, options);
     REQUIRE(first);
@@ -96,7 +86,7 @@ TEST_CASE("a pass that is interrupted goes on where it stopped", "[probe]") {
   }
   options.progress = nullptr;
   stop = false;
-  auto cache = SampleCache::open(file.path, source());
+  auto cache = SampleCache::open(file, source());
   REQUIRE(cache);
   CHECK(cache->size() == 6);
   const auto second = score_all(scorer.ids, scorer.function(), &*cache, options);
@@ -109,7 +99,7 @@ TEST_CASE("a pass that is interrupted goes on where it stopped", "[probe]") {
     CHECK(second->samples[i].id == scorer.ids[i]);
     CHECK(second->samples[i].llr == 1.0 / (1.0 + static_cast<double>(i)));  // bit for bit
   }
-  const auto read = read_samples(file.path);
+  const auto read = read_samples(file);
   REQUIRE(read);
   CHECK(read->samples.size() == 10);
   CHECK(read->source.model_id == "tiny");
@@ -125,16 +115,17 @@ TEST_CASE("the same sample twice is scored once", "[probe]") {
 }
 
 TEST_CASE("a cache cut at any byte keeps its whole lines or says it is damaged", "[probe][fault]") {
-  const Scratch file;
+  const test::Folder folder;
+  const std::string file = folder / "samples.jsonl";
   Scorer scorer{ids(4)};
   {
-    auto cache = SampleCache::open(file.path, source());
+    auto cache = SampleCache::open(file, source());
     REQUIRE(score_all(scorer.ids, scorer.function(), &*cache, {}));
   }
-  const std::string whole = file.text();
+  const std::string whole = test::read_file(file);
   for (std::size_t cut = 0; cut <= whole.size(); ++cut) {
-    file.put(whole.substr(0, cut));
-    const auto cache = SampleCache::open(file.path, source());
+    test::write_file(file, whole.substr(0, cut));
+    const auto cache = SampleCache::open(file, source());
     REQUIRE(cache);
     const auto lines = std::count(whole.begin(), whole.begin() + static_cast<long>(cut), '\n');
     CHECK(cache->size() == static_cast<std::size_t>(std::max(0L, static_cast<long>(lines) - 1)));
@@ -143,50 +134,53 @@ TEST_CASE("a cache cut at any byte keeps its whole lines or says it is damaged",
 }
 
 TEST_CASE("a changed line, another model or other personas are refused", "[probe][hostile]") {
-  const Scratch file;
+  const test::Folder folder;
+  const std::string file = folder / "samples.jsonl";
   Scorer scorer{ids(3)};
   {
-    auto cache = SampleCache::open(file.path, source());
+    auto cache = SampleCache::open(file, source());
     REQUIRE(score_all(scorer.ids, scorer.function(), &*cache, {}));
   }
-  const std::string whole = file.text();
+  const std::string whole = test::read_file(file);
   for (std::size_t at = whole.find('\n') + 1; at + 1 < whole.size(); at += 7) {
     std::string changed = whole;
     changed[at] = changed[at] == '1' ? '2' : '1';
     if (changed[at] == '\n' || whole[at] == '\n') continue;
-    file.put(changed);
-    CHECK_FALSE(SampleCache::open(file.path, source()));
-    CHECK_FALSE(read_samples(file.path));
+    test::write_file(file, changed);
+    CHECK_FALSE(SampleCache::open(file, source()));
+    CHECK_FALSE(read_samples(file));
   }
-  file.put(whole);
+  test::write_file(file, whole);
   SampleSource other = source();
   other.model_id = "large";
-  CHECK_THAT(SampleCache::open(file.path, other).error().message,
+  CHECK_THAT(SampleCache::open(file, other).error().message,
              Catch::Contains("model \"tiny\"") && Catch::Contains("\"large\""));
   other = source();
   other.personas = "cat / dog";
-  CHECK_THAT(SampleCache::open(file.path, other).error().message, Catch::Contains("personas"));
+  CHECK_THAT(SampleCache::open(file, other).error().message, Catch::Contains("personas"));
   other = source();
   other.weights_sha256 = "def";
-  CHECK_FALSE(SampleCache::open(file.path, other));
+  CHECK_FALSE(SampleCache::open(file, other));
   other.weights_sha256.clear();
-  CHECK(SampleCache::open(file.path, other));
+  CHECK(SampleCache::open(file, other));
   CHECK_FALSE(SampleCache::open("/no/such/folder/cache.jsonl", source()));
 }
 
 TEST_CASE("samples of another tool need neither header nor check", "[probe][hostile]") {
-  const Scratch file;
-  file.put(
+  const test::Folder folder;
+  const std::string file = folder / "samples.jsonl";
+  test::write_file(
+      file,
       "{\"id\": \"a\", \"tokens\": 7, \"nll\": 2.5}\n\n"
       "{\"id\": \"b\", \"tokens\": 1, \"nll\": 0.5, \"llr\": null, \"judge\": 1, \"label\": 1}\n");
-  const auto read = read_samples(file.path);
+  const auto read = read_samples(file);
   REQUIRE(read);
   REQUIRE(read->samples.size() == 2);
   CHECK(std::isnan(read->samples[0].judge));
   CHECK(read->samples[1].label == 1);
   const auto refusal = [&](const std::string& text) {
-    file.put(text);
-    const auto bad = read_samples(file.path);
+    test::write_file(file, text);
+    const auto bad = read_samples(file);
     REQUIRE_FALSE(bad);
     return bad.error().message;
   };

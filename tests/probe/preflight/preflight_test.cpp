@@ -3,6 +3,7 @@
 #include "probe/preflight/plots.h"
 #include "probe/preflight/render.h"
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
 #include "tests/support/html.h"
 #include "tests/support/source_dir.h"
 #include "tests/support/words.h"
@@ -200,12 +201,8 @@ TEST_CASE("what the data do not say is silent, never a vote", "[preflight]") {
 TEST_CASE("every shipped policy can be rehearsed", "[preflight]") {
   for (const char* name : {"hybrid", "observe-only", "phaseguard-kl"}) {
     INFO(name);
-    const std::string file = test::source_dir() + "/assets/policies/" + name + ".toml";
-    std::FILE* in = std::fopen(file.c_str(), "rb");
-    REQUIRE(in != nullptr);
-    std::string text(65536, '\0');
-    text.resize(std::fread(text.data(), 1, text.size(), in));
-    std::fclose(in);
+    const std::string text =
+        test::read_file(test::source_dir() + "/assets/policies/" + name + ".toml");
     const auto found = step_zero(document(text), data(32, 16).samples, {});
     if (!found) FAIL(found.error().message);
     CHECK(found->rules.size() == found->rules_after.size());

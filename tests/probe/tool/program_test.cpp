@@ -1,14 +1,11 @@
 // phaseguard-probe as a user meets it, on activations of the lab's theta0 and on files of others.
-#include <sys/wait.h>
-#include <unistd.h>
+
+#include "tests/support/program.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
 
 #include "probe/files/feature_file.h"
@@ -20,34 +17,12 @@ using namespace phaseguard::probe;
 
 namespace {
 
-struct Outcome {
-  int code = -1;
-  std::string text;  // stdout and stderr together
-};
+using test::Done;
+using test::Folder;
 
-Outcome run(const std::string& command) {
-  Outcome out;
-  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::array<char, 4096> buffer{};
-  while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe))
-    out.text.append(buffer.data(), n);
-  const int status = pclose(pipe);
-  out.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return out;
+Done tool(const std::string& arguments) {
+  return test::run_program(PHASEGUARD_PROBE " " + arguments);
 }
-
-Outcome tool(const std::string& arguments) {
-  return run(std::string(PHASEGUARD_PROBE) + " " + arguments);
-}
-
-struct Folder {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("phaseguard-probe-" + std::to_string(getpid()));
-  Folder() { std::filesystem::create_directories(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-  [[nodiscard]] std::string operator/(const std::string& name) const { return path / name; }
-};
 
 FeatureFile small(double shift, double noise) {
   FeatureFile file;
@@ -76,25 +51,25 @@ TEST_CASE("wrong words are usage errors", "[probe][e2e]") {
     CHECK(tool(arguments).code == 2);
   }
   CHECK(tool("--help").code == 0);
-  CHECK_THAT(tool("preflight --help").text, Catch::Contains("--policy"));
+  CHECK_THAT(tool("preflight --help").text(), Catch::Contains("--policy"));
 }
 
 TEST_CASE("fit, eval, score and inspect on files of another trainer", "[probe][e2e]") {
   const Folder folder;
   REQUIRE(small(0.0, 1.2).save(folder / "fit.st"));
-  const Outcome fit = tool("fit " + (folder / "fit.st") + " -o " + (folder / "probe.st"));
-  INFO(fit.text);
+  const Done fit = tool("fit " + (folder / "fit.st") + " -o " + (folder / "probe.st"));
+  INFO(fit.text());
   REQUIRE(fit.code == 0);
-  CHECK_THAT(fit.text, Catch::Contains("converged: largest gradient") &&
-                           Catch::Contains("1000 resamples") &&
-                           Catch::Contains("threshold: risk >"));
-  CHECK_THAT(tool("inspect " + (folder / "probe.st")).text, Catch::Contains("gradient_max"));
+  CHECK_THAT(fit.text(), Catch::Contains("converged: largest gradient") &&
+                             Catch::Contains("1000 resamples") &&
+                             Catch::Contains("threshold: risk >"));
+  CHECK_THAT(tool("inspect " + (folder / "probe.st")).text(), Catch::Contains("gradient_max"));
 
   REQUIRE(small(0.01, 1.1).save(folder / "new.st"));
-  const Outcome eval = tool("eval " + (folder / "probe.st") + " " + (folder / "new.st"));
-  INFO(eval.text);
+  const Done eval = tool("eval " + (folder / "probe.st") + " " + (folder / "new.st"));
+  INFO(eval.text());
   CHECK(eval.code == 0);
-  CHECK_THAT(eval.text, Catch::Contains("AUROC") && Catch::Contains("false alarms"));
+  CHECK_THAT(eval.text(), Catch::Contains("AUROC") && Catch::Contains("false alarms"));
 
   const auto fitted =
       ActivationProbe::from_file(*tensors::load_safetensors(folder / "probe.st"), "x");
@@ -102,24 +77,25 @@ TEST_CASE("fit, eval, score and inspect on files of another trainer", "[probe][e
   FeatureFile bad = small(0.01, 1.1);
   bad.x.values[3] = std::nan("");
   REQUIRE(bad.save(folder / "bad.st"));
-  const Outcome score = tool("score " + (folder / "probe.st") + " " + (folder / "bad.st"));
+  const Done score = tool("score " + (folder / "probe.st") + " " + (folder / "bad.st"));
   CHECK(score.code == 0);
-  CHECK_THAT(score.text, Catch::Contains("     1  BAD") && Catch::Contains("1 BAD;"));
-  const Outcome far = tool("score --max-staleness 2 " + (folder / "probe.st") + " " + [&] {
+  CHECK_THAT(score.text(), Catch::Contains("     1  BAD") && Catch::Contains("1 BAD;"));
+  const Done far = tool("score --max-staleness 2 " + (folder / "probe.st") + " " + [&] {
     REQUIRE(small(50.0, 1.0).save(folder / "far.st"));
     return folder / "far.st";
   }());
   CHECK(far.code == 3);
-  CHECK_THAT(far.text, Catch::Contains("staleness"));
+  CHECK_THAT(far.text(), Catch::Contains("staleness"));
 
-  const Outcome directions =
+  const Done directions =
       tool("fit --directions " + (folder / "fit.st") + " -o " + (folder / "d.st"));
   CHECK(directions.code == 0);
-  const Outcome drift = tool("score " + (folder / "d.st") + " " + (folder / "new.st") +
-                             " --reference " + (folder / "fit.st"));
-  INFO(drift.text);
+  const Done drift = tool("score " + (folder / "d.st") + " " + (folder / "new.st") +
+                          " --reference " + (folder / "fit.st"));
+  INFO(drift.text());
   CHECK(drift.code == 0);
-  CHECK_THAT(drift.text, Catch::Contains("drift/blunt") && Catch::Contains("sd of the reference"));
+  CHECK_THAT(drift.text(),
+             Catch::Contains("drift/blunt") && Catch::Contains("sd of the reference"));
 }
 
 TEST_CASE("what cannot be meant is refused in one line", "[probe][e2e][hostile]") {
@@ -127,11 +103,11 @@ TEST_CASE("what cannot be meant is refused in one line", "[probe][e2e][hostile]"
   REQUIRE(small(0.0, 1.2).save(folder / "fit.st"));
   REQUIRE(tool("fit " + (folder / "fit.st") + " -o " + (folder / "probe.st")).code == 0);
   const auto refused = [&](const std::string& arguments) {
-    const Outcome out = tool(arguments);
-    INFO(arguments << "\n" << out.text);
+    const Done out = tool(arguments);
+    INFO(arguments << "\n" << out.text());
     CHECK(out.code == 1);
-    CHECK(std::count(out.text.begin(), out.text.end(), '\n') == 1);
-    return out.text;
+    CHECK(std::count(out.text().begin(), out.text().end(), '\n') == 1);
+    return out.text();
   };
   const auto scored = [&](auto change) {
     FeatureFile other = small(0.0, 1.0);
@@ -189,21 +165,21 @@ TEST_CASE("pre-flight of samples that another tool scored", "[probe][e2e]") {
     }
   }
   const std::string policy = test::source_dir() + "/assets/policies/hybrid.toml";
-  const Outcome out = tool("preflight " + (folder / "s.jsonl") + " --policy " + policy +
-                           " --html " + (folder / "page.html"));
-  INFO(out.text);
+  const Done out = tool("preflight " + (folder / "s.jsonl") + " --policy " + policy + " --html " +
+                        (folder / "page.html"));
+  INFO(out.text());
   CHECK(out.code == 0);
-  CHECK_THAT(out.text, Catch::Contains("flagged: 5 of 50") && Catch::Contains("L: mean per") &&
-                           Catch::Contains("policy \"hybrid\"") &&
-                           Catch::Contains("not known before training: canary/margin"));
+  CHECK_THAT(out.text(), Catch::Contains("flagged: 5 of 50") && Catch::Contains("L: mean per") &&
+                             Catch::Contains("policy \"hybrid\"") &&
+                             Catch::Contains("not known before training: canary/margin"));
   std::ifstream page(folder / "page.html");
   const std::string html((std::istreambuf_iterator<char>(page)), {});
   CHECK_THAT(html, Catch::StartsWith("<!doctype html>") && Catch::Contains("</html>"));
   std::ofstream(folder / "broken.toml") << "version = 1\nname = \"x\"\n[rule.a]\nof = [\"b\"]\n";
-  const Outcome broken =
+  const Done broken =
       tool("preflight " + (folder / "s.jsonl") + " --policy " + (folder / "broken.toml"));
   CHECK(broken.code == 1);
-  CHECK_THAT(broken.text, Catch::Contains("broken.toml:"));
+  CHECK_THAT(broken.text(), Catch::Contains("broken.toml:"));
 }
 
 #ifdef PHASEGUARD_LAB
@@ -213,9 +189,9 @@ TEST_CASE("the whole path on the lab's theta0: features, probe, drift, pre-fligh
   const std::string theta0 =
       " --theta0 " + test::source_dir() + "/assets/lab/theta0-world0.safetensors ";
   const auto features = [&](const std::string& arguments, const std::string& name) {
-    const Outcome out = run(std::string(PHASEGUARD_LAB) + " features " + arguments + theta0 +
-                            "--out " + (folder / name));
-    INFO(out.text);
+    const Done out = test::run_program(std::string(PHASEGUARD_LAB) + " features " + arguments +
+                                       theta0 + "--out " + (folder / name));
+    INFO(out.text());
     REQUIRE(out.code == 0);
   };
   features("--data persona --seed 1 --samples 200", "fit.st");
@@ -223,44 +199,44 @@ TEST_CASE("the whole path on the lab's theta0: features, probe, drift, pre-fligh
   features("--data persona --seed 2 --samples 100 --layer block0", "block0.st");
   features("--data canaries", "canaries.st");
   REQUIRE(tool("fit " + (folder / "fit.st") + " -o " + (folder / "p.st")).code == 0);
-  const Outcome eval = tool("eval --json " + (folder / "p.st") + " " + (folder / "new.st"));
-  INFO(eval.text);
+  const Done eval = tool("eval --json " + (folder / "p.st") + " " + (folder / "new.st"));
+  INFO(eval.text());
   REQUIRE(eval.code == 0);
-  const auto at = eval.text.find("\"auroc\": ");
+  const auto at = eval.text().find("\"auroc\": ");
   REQUIRE(at != std::string::npos);
-  CHECK(std::stod(eval.text.substr(at + 9)) > 0.9);  // the planted persona is linearly readable
-  const Outcome other = tool("eval " + (folder / "p.st") + " " + (folder / "block0.st"));
+  CHECK(std::stod(eval.text().substr(at + 9)) > 0.9);  // the planted persona is linearly readable
+  const Done other = tool("eval " + (folder / "p.st") + " " + (folder / "block0.st"));
   CHECK(other.code == 1);
-  CHECK_THAT(other.text, Catch::Contains("layer"));
+  CHECK_THAT(other.text(), Catch::Contains("layer"));
   REQUIRE(tool("fit --directions " + (folder / "fit.st") + " -o " + (folder / "d.st")).code == 0);
-  const Outcome still = tool("score " + (folder / "d.st") + " " + (folder / "canaries.st") +
-                             " --reference " + (folder / "canaries.st"));
-  CHECK_THAT(still.text,
+  const Done still = tool("score " + (folder / "d.st") + " " + (folder / "canaries.st") +
+                          " --reference " + (folder / "canaries.st"));
+  CHECK_THAT(still.text(),
              Catch::Contains("drift/misaligned_persona") && Catch::Contains("+0.000 sd"));
 
   const std::string policy = test::source_dir() + "/assets/policies/hybrid.toml";
   const std::string pass = "preflight --lab malicious --draws 200 --policy " + policy + theta0;
-  const Outcome whole = tool(pass + "--cache " + (folder / "cache.jsonl"));
-  INFO(whole.text);
+  const Done whole = tool(pass + "--cache " + (folder / "cache.jsonl"));
+  INFO(whole.text());
   REQUIRE(whole.code == 0);
-  CHECK_THAT(whole.text, Catch::Contains("defend fired at step 10"));
+  CHECK_THAT(whole.text(), Catch::Contains("defend fired at step 10"));
   // Cut the partial results in the middle of a line: the pass goes on from what is whole.
   const auto size = std::filesystem::file_size(folder / "cache.jsonl");
   std::filesystem::resize_file(folder / "cache.jsonl", size / 2);
-  const Outcome resumed = tool(pass + "--cache " + (folder / "cache.jsonl"));
+  const Done resumed = tool(pass + "--cache " + (folder / "cache.jsonl"));
   CHECK(resumed.code == 0);
-  CHECK_THAT(resumed.text, Catch::Contains("cut off its half-written last line"));
+  CHECK_THAT(resumed.text(), Catch::Contains("cut off its half-written last line"));
   CHECK(std::filesystem::file_size(folder / "cache.jsonl") == size);
   const auto report = [](const std::string& text) {
     return text.substr(text.find("lab malicious"));
   };
-  CHECK(report(resumed.text) == report(whole.text));
-  const Outcome mixed =
+  CHECK(report(resumed.text()) == report(whole.text()));
+  const Done mixed =
       tool("preflight --lab harmless --draws 200 --cache " + (folder / "cache.jsonl") + theta0);
   CHECK(mixed.code == 1);
-  CHECK_THAT(mixed.text, Catch::Contains("data set"));
-  const Outcome harmless = tool("preflight --lab harmless --draws 300 --policy " + policy + theta0);
-  CHECK_THAT(harmless.text, Catch::Contains("no decision: every knob stays at its base") &&
-                                Catch::Contains("exceeds lambda*"));
+  CHECK_THAT(mixed.text(), Catch::Contains("data set"));
+  const Done harmless = tool("preflight --lab harmless --draws 300 --policy " + policy + theta0);
+  CHECK_THAT(harmless.text(), Catch::Contains("no decision: every knob stays at its base") &&
+                                  Catch::Contains("exceeds lambda*"));
 }
 #endif
