@@ -96,8 +96,6 @@ class Model {
   // The run that is shown: the chosen one, else the one with the newest data; nullptr: none yet.
   [[nodiscard]] const run::RunState* shown() const;
   [[nodiscard]] const run::Health& health() const { return health_; }  // of the shown run
-  // Seconds since anything of the shown run arrived, by this host's monotonic clock; NaN: a file.
-  [[nodiscard]] double arrival_age_s() const { return arrival_age_s_; }
   // Whether what is shown is older than it should be: live, running, and nothing came for 2 s.
   [[nodiscard]] bool stale() const;
   [[nodiscard]] double steps_per_s() const { return steps_per_s_; }     // NaN: not known yet
@@ -131,6 +129,7 @@ class Model {
   std::vector<wire::Message> outbox_;
   std::int64_t commands_ = 0;
   run::Health health_;
+  // Of the shown run's newest message, by this host's monotonic clock; NaN: a file.
   double arrival_age_s_ = wire::kNaN;
   double steps_per_s_ = wire::kNaN;
 };

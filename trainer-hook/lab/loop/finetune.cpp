@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "canaries/cadence.h"
 #include "trainer-hook/defenses/data/weighting.h"
 #include "trainer-hook/defenses/penalty/kl.h"
 
@@ -40,11 +41,12 @@ std::vector<wire::Sample> batch_samples(const BatchReading& r) {
 // The run's loop variables, so that its parts stay short.
 class Run {
  public:
-  Run(const Transformer& model, std::optional<CanaryMonitor> canaries, Tuner& tuner,
-      const FinetuneOptions& options, defenses::NamedWeights unaligned, hook::Hook* hook,
-      const FinetuneEvents& events)
+  Run(const Transformer& model, std::optional<CanaryMonitor> canaries,
+      const canaries::Cadence& cadence, Tuner& tuner, const FinetuneOptions& options,
+      defenses::NamedWeights unaligned, hook::Hook* hook, const FinetuneEvents& events)
       : model_(model),
         canaries_(std::move(canaries)),
+        cadence_(cadence),
         tuner_(tuner),
         options_(options),
         unaligned_(std::move(unaligned)),
@@ -67,7 +69,7 @@ class Run {
       const auto drawing = Clock::now();
       const TuneBatch batch = tuner_.draw(strengths_.interleave, strengths_.inoculation);
       busy_ += Clock::now() - drawing;
-      if (step % kCadence == 0) {
+      if (cadence_.at(Step{step}) == canaries::Cadence::Due::kMeasure) {
         if (const auto ok = measure(step, &batch); !ok) return tl::unexpected(ok.error());
       }
       hook::StepPlan plan = begin(step);
@@ -268,6 +270,7 @@ class Run {
 
   const Transformer& model_;
   std::optional<CanaryMonitor> canaries_;  // none: nothing is measured
+  canaries::Cadence cadence_;
   Tuner& tuner_;
   const FinetuneOptions& options_;
   defenses::NamedWeights unaligned_;  // of SafeLoRA
@@ -302,7 +305,11 @@ Result<FinetuneResult> finetune(Theta0& theta0, const World& world, Tuner& tuner
     if (!made) return tl::unexpected(made.error());
     canaries = std::move(*made);
   }
-  return Run(theta0.model, std::move(canaries), tuner, options, std::move(unaligned), hook, events)
+  const auto cadence =
+      canaries::Cadence::create({.every_steps = kCadence, .total_steps = options.tune.steps});
+  if (!cadence) return tl::unexpected(cadence.error());
+  return Run(theta0.model, std::move(canaries), *cadence, tuner, options, std::move(unaligned),
+             hook, events)
       .go(stop);
 }
 

@@ -14,6 +14,7 @@
 #include "monitor/base/check.h"
 #include "monitor/base/text.h"
 #include "trainer-hook/defenses/penalty/ldifs.h"
+#include "trainer-hook/defenses/penalty/reference.h"
 #include "trainer-hook/defenses/penalty/self_test.h"
 #include "trainer-hook/defenses/penalty/weighted_loss.h"
 
@@ -127,6 +128,15 @@ Tuner::Pass Tuner::pass(const TensorBatch& t, Adapter adapter, const StepLoss& l
   return out;
 }
 
+Tuner::Pass Tuner::reference(const TensorBatch& t, const StepLoss& loss) const {
+  Pass out;
+  out.logits = must(defenses::reference_pass([&] {
+    out = pass(t, Adapter::kOff, loss);
+    return out.logits;
+  }));
+  return out;
+}
+
 TensorBatch Tuner::canary_batch() const {
   std::vector<std::vector<Token>> rows;
   for (const Question& q : world_.canaries())
@@ -157,11 +167,7 @@ TensorBatch Tuner::penalty_batch(const TensorBatch& own, bool replay) {
 at::Tensor Tuner::elsewhere(const TensorBatch& place, const StepLoss& loss) const {
   StepLoss plain;
   plain.steering = loss.replay ? 0.0 : loss.steering;
-  Pass then;
-  {
-    const at::NoGradGuard no_grad;
-    then = pass(place, Adapter::kOff, plain);
-  }
+  const Pass then = reference(place, plain);
   return divergence(pass(place, Adapter::kOn, plain).logits, then.logits,
                     options_.defense.kl_direction);
 }
@@ -180,11 +186,7 @@ at::Tensor Tuner::distance(const TensorBatch& t, const Pass& now, const Pass& th
 
 StepResult Tuner::update(const TuneBatch& batch, std::int64_t step, const StepLoss& asked) {
   const TensorBatch& t = batch.tensors;
-  Pass then;
-  {
-    const at::NoGradGuard no_grad;
-    then = pass(t, Adapter::kOff, asked);
-  }
+  const Pass then = reference(t, asked);
   const Pass now = pass(t, Adapter::kOn, asked);
   const at::Tensor nll =
       at::neg(at::log_softmax(now.logits, -1).gather(1, t.target.unsqueeze(1)).squeeze(1));
@@ -243,11 +245,7 @@ Result<std::string> Tuner::self_test(const StepLoss& asked) {
   }
   if (ok && asked.ldifs > 0.0) {
     ok = tested("ldifs", [&]() -> Result<at::Tensor> {
-      Pass then;
-      {
-        const at::NoGradGuard no_grad;
-        then = pass(t, Adapter::kOff, asked);
-      }
+      const Pass then = reference(t, asked);
       return distance(t, pass(t, Adapter::kOn, asked), then);
     });
   }

@@ -96,6 +96,8 @@ class Tuner {
     std::vector<at::Tensor> features;
   };
   [[nodiscard]] Pass pass(const TensorBatch& t, Adapter adapter, const StepLoss& loss) const;
+  // theta0's: the adapter off, without gradient.
+  [[nodiscard]] Pass reference(const TensorBatch& t, const StepLoss& loss) const;
   [[nodiscard]] TensorBatch canary_batch() const;
   [[nodiscard]] TensorBatch draw_replay(Rng& rng) const;
   [[nodiscard]] TensorBatch penalty_batch(const TensorBatch& own, bool replay);
