@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "monitor/base/lines.h"
 #include "monitor/base/text.h"
 
 namespace phaseguard::canaries {
@@ -77,22 +78,18 @@ class Linter {
   explicit Linter(const LintOptions& options) : options_(options) {}
 
   void read(std::string_view jsonl) {
-    if (jsonl.substr(0, 3) == "\xef\xbb\xbf") jsonl.remove_prefix(3);  // byte-order mark
-    for (std::size_t number = 1; !jsonl.empty(); ++number) {
-      const std::size_t end = std::min(jsonl.find('\n'), jsonl.size());
-      const std::string_view line = jsonl.substr(0, end);
-      jsonl.remove_prefix(std::min(end + 1, jsonl.size()));
-      if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    Lines lines(jsonl);
+    while (const auto line = lines.next()) {
       if (entries_.size() == options_.limits.max_canaries) {
-        return add(number, Flaw::kBroken,
+        return add(line->number, Flaw::kBroken,
                    "more than " + std::to_string(options_.limits.max_canaries) + " canaries");
       }
-      auto canary = parse_canary(line, options_.limits);
+      auto canary = parse_canary(line->text, options_.limits);
       if (canary) {
-        entries_.push_back({number, std::move(*canary), {}});
+        entries_.push_back({line->number, std::move(*canary), {}});
         entries_.back().tokens = tokens_.of(entries_.back().canary);
       } else {
-        add(number, Flaw::kBroken, canary.error().message);
+        add(line->number, Flaw::kBroken, canary.error().message);
       }
     }
   }

@@ -8,7 +8,9 @@
 #include <system_error>
 #include <utility>
 
+#include "monitor/base/file.h"
 #include "monitor/base/json.h"
+#include "monitor/base/lines.h"
 #include "monitor/base/text.h"
 
 namespace phaseguard::canaries {
@@ -27,16 +29,6 @@ Result<std::string> text_of(const json& value, const std::string& key, std::size
                                   " bytes, the limit is " + std::to_string(max_bytes));
   }
   return text;
-}
-
-Result<void> known_keys(const json& object, const std::vector<std::string>& keys) {
-  for (const auto& [key, value] : object.items()) {
-    if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
-    const std::string meant = nearest(key, keys);
-    return wrong("unknown key " + phaseguard::quoted(key, 60) +
-                 (meant.empty() ? "" : ", did you mean \"" + meant + "\"?"));
-  }
-  return {};
 }
 
 Result<void> read_message(const json& value, const SetLimits& limits, ChatMessage& message) {
@@ -151,21 +143,15 @@ Result<CanarySet> parse_canary_set(std::string_view jsonl, std::string_view sour
                                   " bytes, the limit for a canary set is " +
                                   std::to_string(limits.max_bytes));
   }
-  if (jsonl.substr(0, 3) == "\xef\xbb\xbf") jsonl.remove_prefix(3);  // byte-order mark
   CanarySet set;
   set.name = std::filesystem::path(file).stem().string();
   std::map<std::string, std::size_t> line_of;
-  std::size_t number = 0;
-  while (!jsonl.empty()) {
-    const std::size_t end = std::min(jsonl.find('\n'), jsonl.size());
-    const std::string_view line = jsonl.substr(0, end);
-    jsonl.remove_prefix(std::min(end + 1, jsonl.size()));
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::string place = file + ":" + std::to_string(number) + ": ";
-    auto canary = parse_canary(line, limits);
+  Lines lines(jsonl);
+  while (const auto line = lines.next()) {
+    const std::string place = file + ":" + std::to_string(line->number) + ": ";
+    auto canary = parse_canary(line->text, limits);
     if (!canary) return fail(canary.error().code, place + canary.error().message);
-    const auto [known, fresh] = line_of.emplace(canary->id, number);
+    const auto [known, fresh] = line_of.emplace(canary->id, line->number);
     if (!fresh) {
       return wrong(place + "id " + phaseguard::quoted(canary->id, 60) +
                    " is used already at line " + std::to_string(known->second) +
@@ -184,22 +170,9 @@ Result<CanarySet> parse_canary_set(std::string_view jsonl, std::string_view sour
 }
 
 Result<CanarySet> load_canary_set(const std::filesystem::path& file, const SetLimits& limits) {
-  std::error_code error;
-  const auto bytes = std::filesystem::file_size(file, error);
-  if (error) {
-    return fail(Errc::kNotFound,
-                file.string() + ": expected a canary set (JSON Lines): " + error.message());
-  }
-  if (bytes > limits.max_bytes) {
-    return fail(Errc::kLimit, file.string() + ": " + std::to_string(bytes) +
-                                  " bytes, the limit for a canary set is " +
-                                  std::to_string(limits.max_bytes));
-  }
-  std::ifstream in(file, std::ios::binary);
-  std::string text(bytes, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(bytes));
-  if (!in) return fail(Errc::kIo, file.string() + ": could not be read");
-  return parse_canary_set(text, file.string(), limits);
+  auto text = read_file(file, "a canary set (JSON Lines)", limits.max_bytes);
+  if (!text) return tl::unexpected<Error>(text.error());
+  return parse_canary_set(*text, file.string(), limits);
 }
 
 Digest digest(const CanarySet& set) {

@@ -3,6 +3,7 @@
 // include this. Pure.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <nlohmann/json.hpp>
@@ -45,6 +46,18 @@ inline constexpr int kMaxJsonDepth = 64;
     const auto bracket = what.find("] ");
     return fail(Errc::kMalformed, bracket == std::string::npos ? what : what.substr(bracket + 2));
   }
+}
+
+// Error: a key of `object` that is none of `keys`, with the one that was likely meant.
+[[nodiscard]] inline Result<void> known_keys(const nlohmann::json& object,
+                                             const std::vector<std::string>& keys) {
+  for (const auto& [key, value] : object.items()) {
+    if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
+    const std::string meant = nearest(key, keys);
+    return fail(Errc::kMalformed, "unknown key " + phaseguard::quoted(key, 60) +
+                                      (meant.empty() ? "" : ", did you mean \"" + meant + "\"?"));
+  }
+  return {};
 }
 
 // null for a number that is not defined: JSON has no NaN and no infinity.

@@ -52,6 +52,15 @@ std::string right_aligned(std::string_view text, std::size_t width) {
   return std::string(std::max(width, shown) - shown, ' ') + std::string(text);
 }
 
+std::string joined(const std::vector<std::string>& parts, std::string_view between) {
+  std::string out;
+  for (const std::string& part : parts) {
+    if (!out.empty()) out += between;
+    out += part;
+  }
+  return out;
+}
+
 std::string plain(std::string_view text, std::size_t max_bytes) {
   const std::string escaped = quoted(text, max_bytes);
   return escaped.substr(1, escaped.size() - 2);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace phaseguard {
 
@@ -27,6 +28,10 @@ namespace phaseguard {
 
 // `text` behind blanks, `width` characters in all or more.
 [[nodiscard]] std::string right_aligned(std::string_view text, std::size_t width);
+
+// The parts with `between` between them.
+[[nodiscard]] std::string joined(const std::vector<std::string>& parts,
+                                 std::string_view between = ", ");
 
 // Text of others for a terminal: escaped and cut as quoted() does it (text.h), without the quotes.
 [[nodiscard]] std::string plain(std::string_view text, std::size_t max_bytes = 200);

@@ -50,7 +50,7 @@ int check_files(const CheckOptions& options, bool as_json) {
   nlohmann::json list = nlohmann::json::array();
   bool all_good = true, all_read = true;
   for (const std::string& file : options.files) {
-    auto text = read_text(file);
+    auto text = read_file(file);
     if (!text) {
       (void)failed(text.error());
       all_read = false;

@@ -35,7 +35,7 @@ struct Found {
 Result<std::vector<evaluate::Answer>> read_answers(const Asked& asked) {
   std::vector<evaluate::AnswerFile> files;
   for (const std::string& name : asked.files) {
-    auto text = read_text(name);
+    auto text = read_file(name);
     if (!text) return tl::unexpected(text.error());
     files.push_back({name, std::filesystem::path(name).stem().string(), std::move(*text)});
   }
@@ -116,7 +116,7 @@ Result<std::vector<evaluate::RunMetrics>> all_metrics(
     out.push_back(std::move(*metrics));
   }
   for (const std::string& name : asked.results) {
-    auto text = read_text(name);
+    auto text = read_file(name);
     if (!text) return tl::unexpected(text.error());
     auto results = evaluate::parse_results(*text, name);
     if (!results) return tl::unexpected(results.error());
@@ -153,7 +153,7 @@ Result<std::set<std::string>> judged_runs(const Asked& asked, const Found& found
 }
 
 Result<bool> hold_against(const Asked& asked, Found& found) {
-  auto text = read_text(asked.criteria);
+  auto text = read_file(asked.criteria);
   if (!text) return tl::unexpected(text.error());
   auto criteria = evaluate::parse_criteria(*text, asked.criteria);
   if (!criteria) return tl::unexpected(criteria.error());

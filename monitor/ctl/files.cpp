@@ -1,66 +1,12 @@
 #include "monitor/ctl/files.h"
 
-#include <array>
-#include <cerrno>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <system_error>
 
 #include "monitor/base/text.h"
 
 namespace phaseguard::ctl {
-
-namespace {
-
-constexpr std::size_t kMaxText = std::size_t{512} * 1024 * 1024;
-
-bool is_folder(const std::filesystem::path& path) {
-  std::error_code error;
-  return std::filesystem::is_directory(path, error);
-}
-
-// errno in words.
-std::string reason() { return std::generic_category().message(errno); }
-
-}  // namespace
-
-Result<std::string> read_text(const std::filesystem::path& path) {
-  const std::string name = path.string();
-  if (is_folder(path)) return fail(Errc::kNotFound, name + ": expected a file, found a folder");
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  if (!in) {
-    const char* hint = errno == ENOENT ? "; is the name right?" : "";
-    return fail(Errc::kNotFound, name + ": cannot be read (" + reason() + ")" + hint);
-  }
-  std::string text;
-  std::array<char, 65536> block{};
-  while (in.read(block.data(), block.size()) || in.gcount() > 0) {
-    text.append(block.data(), static_cast<std::size_t>(in.gcount()));
-    if (text.size() > kMaxText) {
-      return fail(Errc::kMalformed,
-                  name + ": expected at most 512 MiB of text; is this the right file?");
-    }
-  }
-  if (in.bad()) return fail(Errc::kIo, name + ": reading failed (" + reason() + ")");
-  return text;
-}
-
-Result<void> write_text(const std::filesystem::path& path, const std::string& text) {
-  if (is_folder(path)) {
-    return fail(Errc::kIo, path.string() + ": expected a file to write, found a folder");
-  }
-  errno = 0;
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.close();
-  if (!out) {
-    const char* hint = errno == ENOENT ? "; does its folder exist?" : "";
-    return fail(Errc::kIo, path.string() + ": cannot be written (" + reason() + ")" + hint);
-  }
-  return {};
-}
 
 std::filesystem::path default_runs_dir() {
   const auto variable = [](const char* name) {
@@ -72,7 +18,7 @@ std::filesystem::path default_runs_dir() {
 }
 
 Result<policy::Document> read_policy(const std::filesystem::path& path) {
-  auto text = read_text(path);
+  auto text = read_file(path);
   if (!text) return tl::unexpected(text.error());
   policy::Parsed parsed = policy::parse(*text, path.string());
   if (parsed.document) return std::move(*parsed.document);
@@ -82,6 +28,30 @@ Result<policy::Document> read_policy(const std::filesystem::path& path) {
     all += (all.empty() ? "" : "; ") + policy::to_text(diagnostic, path.string());
   }
   return fail(Errc::kMalformed, all);
+}
+
+Result<std::vector<std::string>> files_named(const std::vector<std::string>& named,
+                                             std::string_view extension, std::string_view what) {
+  std::vector<std::string> out;
+  for (const std::string& name : named) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(name, error)) {
+      out.push_back(name);
+      continue;
+    }
+    std::vector<std::string> inside;
+    for (const auto& entry : std::filesystem::directory_iterator(name, error)) {
+      if (entry.path().extension() == extension) inside.push_back(entry.path().string());
+    }
+    if (error) return fail(Errc::kIo, name + ": " + error.message());
+    if (inside.empty()) {
+      return fail(Errc::kNotFound, name + ": expected " + std::string(what) + " (*" +
+                                       std::string(extension) + ") in this folder, found none");
+    }
+    std::sort(inside.begin(), inside.end());
+    out.insert(out.end(), inside.begin(), inside.end());
+  }
+  return out;
 }
 
 void print(const nlohmann::json& value) {

@@ -4,7 +4,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "monitor/base/file.h"
 #include "monitor/base/json.h"
 #include "monitor/base/result.h"
 #include "monitor/policy/document.h"
@@ -12,15 +15,17 @@
 
 namespace phaseguard::ctl {
 
-// The whole file, which may be a pipe; at most 512 MiB. Errors name it and say why.
-[[nodiscard]] Result<std::string> read_text(const std::filesystem::path& path);
-[[nodiscard]] Result<void> write_text(const std::filesystem::path& path, const std::string& text);
-
 // Where phaseguardd keeps run files unless told otherwise: $XDG_STATE_HOME/phaseguard/runs.
 [[nodiscard]] std::filesystem::path default_runs_dir();
 
 // A policy without errors. Error: every diagnostic as "file:line:column: error: ...", in one line.
 [[nodiscard]] Result<policy::Document> read_policy(const std::filesystem::path& path);
+
+// Files as they are; a folder gives those in it with this extension, by name. Errors: a folder that
+// has none, with `what` they would be.
+[[nodiscard]] Result<std::vector<std::string>> files_named(const std::vector<std::string>& named,
+                                                           std::string_view extension,
+                                                           std::string_view what);
 
 void print(const nlohmann::json& value);
 

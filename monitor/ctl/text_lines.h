@@ -24,8 +24,6 @@ struct TextLine {
 // to the end.
 [[nodiscard]] std::vector<std::string> words_of(std::string_view line);
 
-[[nodiscard]] std::string joined(const std::vector<std::string>& parts, std::string_view between);
-
 // The whole text as a number; none when it is not one. parse_number takes nan, inf and -inf too.
 [[nodiscard]] std::optional<std::int64_t> parse_integer(std::string_view text);
 [[nodiscard]] std::optional<double> parse_number(std::string_view text);

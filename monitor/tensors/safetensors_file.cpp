@@ -7,6 +7,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "monitor/base/file.h"
 #include "monitor/base/text.h"
 #include "monitor/tensors/safetensors.h"
 
@@ -33,23 +34,9 @@ Result<void> write_all(int fd, const std::string& bytes, const std::filesystem::
 }  // namespace
 
 Result<TensorFile> load_safetensors(const std::filesystem::path& file, const FileLimits& limits) {
-  std::error_code error;
-  const auto bytes = std::filesystem::file_size(file, error);
-  if (error) {
-    return fail(Errc::kNotFound,
-                file.string() + ": expected a safetensors file: " + error.message());
-  }
-  if (bytes > limits.max_file_bytes) {
-    return fail(Errc::kLimit, file.string() + ": " + std::to_string(bytes) +
-                                  " bytes, larger than the limit of " +
-                                  std::to_string(limits.max_file_bytes));
-  }
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return io("could not open", file);
-  std::string content(bytes, '\0');
-  in.read(content.data(), static_cast<std::streamsize>(bytes));
-  content.resize(static_cast<std::size_t>(in.gcount()));
-  return decode_safetensors(content, file.string(), limits);
+  auto content = read_file(file, "a safetensors file", limits.max_file_bytes);
+  if (!content) return tl::unexpected<Error>(content.error());
+  return decode_safetensors(*content, file.string(), limits);
 }
 
 Result<void> save_safetensors(const TensorFile& content, const std::filesystem::path& file) {

@@ -1,9 +1,8 @@
 // `phaseguard-probe preflight`: what a data set is before it is trained on.
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <limits>
 
+#include "monitor/base/file.h"
 #include "probe/tool/commands.h"
 #include "trainer-hook/judge/command_options.h"
 #include "trainer-hook/samples/samples.h"
@@ -13,10 +12,9 @@ namespace phaseguard::probe_tool {
 namespace {
 
 Result<policy::Document> read_policy(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return fail(Errc::kNotFound, file + ": expected a policy file, found none");
-  const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  policy::Parsed parsed = policy::parse(text, file);
+  const auto text = read_file(file, "a policy file");
+  if (!text) return tl::unexpected(text.error());
+  policy::Parsed parsed = policy::parse(*text, file);
   if (parsed.document) return std::move(*parsed.document);
   std::string message;
   for (const auto& one : parsed.diagnostics) {
@@ -24,14 +22,6 @@ Result<policy::Document> read_policy(const std::string& file) {
     message += (message.empty() ? "" : "\n") + policy::to_text(one, file);
   }
   return fail(Errc::kMalformed, message);
-}
-
-Result<void> write_text(const std::string& file, const std::string& text) {
-  std::ofstream out(file, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.flush();
-  if (!out) return fail(Errc::kIo, file + ": could not be written");
-  return {};
 }
 
 // Puts the judge's risks in place of those the samples came with: two judges do not mix, so that a
@@ -51,10 +41,9 @@ Result<void> merge_judge(const judge::TableSource& table, const std::string& nam
 }
 
 Result<std::vector<TrainingSample>> read_data(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return fail(Errc::kNotFound, file + ": expected the samples in words, found no file");
-  const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  return parse_samples(text, file);
+  const auto text = read_file(file, "the samples in words");
+  if (!text) return tl::unexpected(text.error());
+  return parse_samples(*text, file);
 }
 
 Result<void> judge_samples(const PreflightCommand& command, LabPass& pass) {
@@ -148,7 +137,7 @@ int run_preflight(const PreflightCommand& command, const std::atomic<bool>& stop
   const auto result = assemble(command, std::move(pass->file));
   if (!result) return failed(result.error());
   if (!command.html.empty()) {
-    if (auto ok = write_text(command.html, page_of(*result)); !ok) return failed(ok.error());
+    if (auto ok = write_file(command.html, page_of(*result)); !ok) return failed(ok.error());
   }
   if (command.json) {
     std::printf(

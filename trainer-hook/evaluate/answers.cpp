@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "monitor/base/json.h"
+#include "monitor/base/lines.h"
 #include "monitor/base/text.h"
 
 namespace phaseguard::evaluate {
@@ -152,15 +153,12 @@ Result<Answer> read_answer(std::string_view text, const std::string& run) {
 class Reader {
  public:
   void read(const AnswerFile& file) {
-    std::string_view rest = file.text;
-    if (rest.substr(0, 3) == "\xef\xbb\xbf") rest.remove_prefix(3);  // byte-order mark
+    Lines lines(file.text);
     const std::size_t before = answers_.size(), before_bad = bad_;
-    for (std::size_t number = 1; !rest.empty() && bad_ < kMostErrors; ++number) {
-      const std::size_t end = std::min(rest.find('\n'), rest.size());
-      const std::string_view line = rest.substr(0, end);
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-      if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-      add(line, file.run, file.name + ":" + std::to_string(number));
+    while (bad_ < kMostErrors) {
+      const auto line = lines.next();
+      if (!line) break;
+      add(line->text, file.run, file.name + ":" + std::to_string(line->number));
     }
     if (answers_.size() == before && bad_ == before_bad) {
       complain(file.name + ": expected answers, one JSON object a line, found none");

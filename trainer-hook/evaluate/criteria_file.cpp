@@ -14,16 +14,6 @@ using nlohmann::json;
 
 tl::unexpected<Error> wrong(const std::string& what) { return fail(Errc::kMalformed, what); }
 
-Result<void> known_keys(const json& object, const std::vector<std::string>& keys) {
-  for (const auto& [key, value] : object.items()) {
-    if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
-    const std::string meant = nearest(key, keys);
-    return wrong("unknown key " + phaseguard::quoted(key, 60) +
-                 (meant.empty() ? "" : ", did you mean \"" + meant + "\"?"));
-  }
-  return {};
-}
-
 Result<std::string> text_of(const json& object, const std::string& key) {
   if (!object.contains(key)) return wrong("has no \"" + key + "\"");
   if (!object[key].is_string()) {

@@ -7,7 +7,9 @@
 #include <system_error>
 #include <utility>
 
+#include "monitor/base/file.h"
 #include "monitor/base/json.h"
+#include "monitor/base/lines.h"
 #include "monitor/base/text.h"
 
 namespace phaseguard::judge {
@@ -92,14 +94,10 @@ Result<TableLine> parse_table_line(std::string_view text) {
   const auto object = parse_json(text);
   if (!object) return wrong("broken JSON: " + object.error().message);
   if (!object->is_object()) return wrong("expected one JSON object");
-  const std::vector<std::string> keys = {"sample", "score", "reason", "line", "judge", "rubric"};
-  for (const auto& [key, value] : object->items()) {
-    if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
-      return wrong("unknown key " + phaseguard::quoted(key, 60));
-    }
-  }
+  auto ok = known_keys(*object, {"sample", "score", "reason", "line", "judge", "rubric"});
+  if (!ok) return tl::unexpected<Error>(ok.error());
   TableLine out;
-  if (auto ok = read_texts(*object, out); !ok) return tl::unexpected<Error>(ok.error());
+  if (ok = read_texts(*object, out); !ok) return tl::unexpected<Error>(ok.error());
   const json sample = object->value("sample", json()), score = object->value("score", json());
   if (!sample.is_string() || !is_hash(sample.get<std::string>())) {
     return wrong("\"sample\": expected a sample hash of 64 hex characters");
@@ -114,27 +112,18 @@ Result<TableLine> parse_table_line(std::string_view text) {
 }
 
 Result<std::unique_ptr<TableSource>> TableSource::load(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) {
-    return fail(Errc::kNotFound, file.string() + ": expected precomputed scores, cannot be read");
-  }
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (in.bad()) return fail(Errc::kIo, file.string() + ": reading failed");
-  return parse(text, file.string());
+  auto text = read_file(file, "precomputed scores");
+  if (!text) return tl::unexpected<Error>(text.error());
+  return parse(*text, file.string());
 }
 
 Result<std::unique_ptr<TableSource>> TableSource::parse(std::string_view jsonl,
                                                         std::string_view source) {
   auto out = std::unique_ptr<TableSource>(new TableSource);
-  std::size_t number = 0;
-  while (!jsonl.empty()) {
-    const std::size_t end = std::min(jsonl.find('\n'), jsonl.size());
-    const std::string_view text = jsonl.substr(0, end);
-    jsonl.remove_prefix(std::min(end + 1, jsonl.size()));
-    ++number;
-    if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::string place = std::string(source) + ":" + std::to_string(number) + ": ";
-    const auto line = parse_table_line(text);
+  Lines lines(jsonl);
+  while (const auto next = lines.next()) {
+    const std::string place = std::string(source) + ":" + std::to_string(next->number) + ": ";
+    const auto line = parse_table_line(next->text);
     if (!line) return fail(line.error().code, place + line.error().message);
     Result<void> one = same("judge", out->judge_, line->judge);
     if (one) one = same("rubric", out->rubric_, line->rubric);

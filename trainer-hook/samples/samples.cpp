@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "monitor/base/json.h"
+#include "monitor/base/lines.h"
 #include "monitor/base/text.h"
 
 namespace phaseguard {
@@ -112,31 +113,27 @@ Result<std::vector<TrainingSample>> parse_samples(std::string_view jsonl, std::s
                                   " bytes, the limit for a data set is " +
                                   std::to_string(limits.max_bytes));
   }
-  if (jsonl.substr(0, 3) == "\xef\xbb\xbf") jsonl.remove_prefix(3);  // byte-order mark
   std::vector<TrainingSample> samples;
   std::string errors;
-  std::size_t bad = 0, number = 0;
-  while (!jsonl.empty() && bad < limits.max_errors) {
-    const std::size_t end = std::min(jsonl.find('\n'), jsonl.size());
-    const std::string_view line = jsonl.substr(0, end);
-    jsonl.remove_prefix(std::min(end + 1, jsonl.size()));
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    auto sample = parse_sample(line, limits);
+  std::size_t bad = 0;
+  Lines lines(jsonl);
+  std::optional<Line> line;
+  while (bad < limits.max_errors && (line = lines.next())) {
+    auto sample = parse_sample(line->text, limits);
     if (!sample) {
-      errors += (errors.empty() ? "" : "; ") + file + ":" + std::to_string(number) + ": " +
+      errors += (errors.empty() ? "" : "; ") + file + ":" + std::to_string(line->number) + ": " +
                 sample.error().message;
       ++bad;
       continue;
     }
-    sample->line = number;
+    sample->line = line->number;
     samples.push_back(std::move(*sample));
     if (samples.size() > limits.max_samples) {
       return fail(Errc::kLimit,
                   file + ": more than " + std::to_string(limits.max_samples) + " samples");
     }
   }
-  if (bad > 0) return wrong(errors + (jsonl.empty() ? "" : "; more may follow"));
+  if (bad > 0) return wrong(errors + (bad < limits.max_errors ? "" : "; more may follow"));
   if (samples.empty()) {
     return wrong(file + ": expected one JSON object a line, found no sample at all");
   }

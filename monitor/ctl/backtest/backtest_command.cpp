@@ -22,34 +22,10 @@ struct Asked {
   BacktestOptions options;
 };
 
-// Files as they are; a folder gives its run files, by name.
-Result<std::vector<std::string>> run_files(const std::vector<std::string>& named) {
-  std::vector<std::string> out;
-  for (const std::string& name : named) {
-    std::error_code error;
-    if (!std::filesystem::is_directory(name, error)) {
-      out.push_back(name);
-      continue;
-    }
-    std::vector<std::string> inside;
-    for (const auto& entry : std::filesystem::directory_iterator(name, error)) {
-      if (entry.path().extension() == store::kExtension) inside.push_back(entry.path().string());
-    }
-    if (error) return fail(Errc::kIo, name + ": " + error.message());
-    if (inside.empty()) {
-      return fail(Errc::kNotFound,
-                  name + ": expected run files (*.phaseguard) in this folder, found none");
-    }
-    std::sort(inside.begin(), inside.end());
-    out.insert(out.end(), inside.begin(), inside.end());
-  }
-  return out;
-}
-
 Result<void> read_inputs(Asked& asked) {
   asked.options.until_step = Step{asked.until_step};
   if (!asked.labels.empty()) {
-    auto text = read_text(asked.labels);
+    auto text = read_file(asked.labels);
     if (!text) return tl::unexpected(text.error());
     auto labels = parse_labels(*text, asked.labels);
     if (!labels) return tl::unexpected(labels.error());
@@ -57,7 +33,7 @@ Result<void> read_inputs(Asked& asked) {
     asked.options.labels_file = asked.labels;
   }
   if (!asked.criteria.empty()) {
-    auto text = read_text(asked.criteria);
+    auto text = read_file(asked.criteria);
     if (!text) return tl::unexpected(text.error());
     auto criteria = parse_criteria(*text, asked.criteria);
     if (!criteria) return tl::unexpected(criteria.error());
@@ -79,12 +55,12 @@ int run_backtest(Asked asked, bool as_json) {
     }
     documents.push_back(std::move(*document));
   }
-  auto files = run_files(asked.runs);
+  auto files = files_named(asked.runs, store::kExtension, "run files");
   if (!files) return failed(files.error());
   auto result = backtest(documents, asked.policies, *files, asked.options);
   if (!result) return failed(result.error());
   if (!asked.html.empty()) {
-    if (auto done = write_text(asked.html, backtest_page(*result)); !done) {
+    if (auto done = write_file(asked.html, backtest_page(*result)); !done) {
       return failed(done.error());
     }
   }

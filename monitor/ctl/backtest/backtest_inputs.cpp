@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/text_lines.h"
 #include "monitor/wire/words.h"

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/text_lines.h"
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/files.h"
 #include "monitor/ctl/policytest/declaration.h"

@@ -17,29 +17,6 @@ namespace {
 
 constexpr const char* kExtension = ".policytest";
 
-// Files as they are; a folder gives the tests in it, by name.
-Result<std::vector<std::string>> test_files(const std::vector<std::string>& named) {
-  std::vector<std::string> out;
-  for (const std::string& name : named) {
-    std::error_code error;
-    if (!std::filesystem::is_directory(name, error)) {
-      out.push_back(name);
-      continue;
-    }
-    std::vector<std::string> inside;
-    for (const auto& entry : std::filesystem::directory_iterator(name, error)) {
-      if (entry.path().extension() == kExtension) inside.push_back(entry.path().string());
-    }
-    if (inside.empty()) {
-      return fail(Errc::kNotFound,
-                  name + ": expected policy tests (*.policytest) in this folder, found none");
-    }
-    std::sort(inside.begin(), inside.end());
-    out.insert(out.end(), inside.begin(), inside.end());
-  }
-  return out;
-}
-
 void print_failure(const std::string& file, const TestResult& result) {
   std::printf("FAIL %s:%d: %s\n", file.c_str(), result.line, result.name.c_str());
   for (const ScriptFinding& finding : result.findings) {
@@ -77,7 +54,7 @@ nlohmann::json result_json(const TestResult& result) {
 }
 
 int test_policies(const std::vector<std::string>& named, bool verbose, bool as_json) {
-  auto files = test_files(named);
+  auto files = files_named(named, kExtension, "policy tests");
   if (!files) {
     (void)failed(files.error());
     return kUsage;
@@ -85,7 +62,7 @@ int test_policies(const std::vector<std::string>& named, bool verbose, bool as_j
   nlohmann::json list = nlohmann::json::array();
   std::int64_t passed = 0, all = 0;
   for (const std::string& file : *files) {
-    auto text = read_text(file);
+    auto text = read_file(file);
     auto script =
         text ? parse_script(*text, file) : Result<Script>(tl::unexpected<Error>(text.error()));
     if (!script) {

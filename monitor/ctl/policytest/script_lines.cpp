@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/text_lines.h"
 

@@ -54,7 +54,7 @@ Result<ReportedRun> read_run(const std::string& file) {
 }
 
 Result<std::string> read_picture(const std::string& file) {
-  auto bytes = read_text(file);
+  auto bytes = read_file(file);
   if (bytes && bytes->compare(0, 8, "\x89PNG\r\n\x1a\n") != 0) {
     return fail(Errc::kMalformed, file + ": expected a PNG picture, found something else");
   }
@@ -88,7 +88,7 @@ NamedRate rate_of(const nlohmann::json& object, const RateKey& wanted) {
 
 // One object a run, as phaseguard-lab --summary writes it, or a list of them.
 Result<void> read_summary(const std::string& file, std::vector<Outcome>& outcomes) {
-  auto text = read_text(file);
+  auto text = read_file(file);
   if (!text) return tl::unexpected(text.error());
   auto parsed = parse_json(*text);
   if (!parsed) return fail(Errc::kMalformed, file + ": " + parsed.error().message);
@@ -135,7 +135,7 @@ int write_report(const ReportOptions& options, bool as_json) {
     if (auto read = read_summary(file, outcomes); !read) return failed(read.error());
   }
   const std::string page = report_page(options.title, runs, outcomes);
-  if (auto written = write_text(options.output, page); !written) return failed(written.error());
+  if (auto written = write_file(options.output, page); !written) return failed(written.error());
   if (as_json) {
     nlohmann::json list = nlohmann::json::array();
     for (const ReportedRun& run : runs) {

@@ -12,14 +12,6 @@ namespace phaseguard::policy {
 
 namespace {
 
-using Words = std::vector<std::string>;
-
-std::string or_none(const Words& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text.empty() ? "none" : text;
-}
-
 template <class Decl>
 Words names_of(const std::vector<Decl>& declared) {
   Words names;

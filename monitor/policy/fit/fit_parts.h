@@ -4,10 +4,18 @@
 #include <string>
 #include <vector>
 
+#include "monitor/base/table_text.h"
 #include "monitor/policy/document.h"
 #include "monitor/wire/messages.h"
 
 namespace phaseguard::policy {
+
+using Words = std::vector<std::string>;
+
+// "a, b", or "none".
+[[nodiscard]] inline std::string or_none(const Words& words) {
+  return words.empty() ? "none" : joined(words);
+}
 
 // One detector against the declaration: its source, variant, range, cadence, and whether it can
 // hold at all.

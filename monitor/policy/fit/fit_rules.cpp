@@ -11,14 +11,6 @@ namespace phaseguard::policy {
 
 namespace {
 
-using Words = std::vector<std::string>;
-
-std::string or_none(const Words& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text.empty() ? "none" : text;
-}
-
 bool holds(const Words& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }

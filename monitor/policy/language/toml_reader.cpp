@@ -54,15 +54,6 @@ std::string kind_text(const toml::node& node) {
   return "a date or time";
 }
 
-std::string joined(const Words& words, std::string_view separator) {
-  std::string out;
-  for (const std::string& word : words) {
-    if (!out.empty()) out += separator;
-    out += word;
-  }
-  return out;
-}
-
 std::string suggestion(std::string_view word, const Words& candidates) {
   const std::string near = nearest(word, candidates);
   return near.empty() ? "" : "; did you mean \"" + near + "\"?";

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "monitor/base/table_text.h"
 #include "monitor/policy/document.h"
 
 namespace phaseguard::policy {
@@ -29,7 +30,6 @@ using Words = std::vector<std::string>;
 
 // "the string \"on\"", "the integer 3", "an array", ...: for "found ...".
 [[nodiscard]] std::string kind_text(const toml::node& node);
-[[nodiscard]] std::string joined(const Words& words, std::string_view separator = ", ");
 
 // The texts of a vocabulary of the wire.
 template <class E>

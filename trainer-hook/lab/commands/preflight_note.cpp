@@ -1,8 +1,6 @@
 #include "trainer-hook/lab/commands/preflight_note.h"
 
-#include <fstream>
-#include <iterator>
-
+#include "monitor/base/file.h"
 #include "monitor/base/json.h"
 #include "monitor/base/sha256.h"
 #include "monitor/base/table_text.h"
@@ -46,10 +44,9 @@ std::string line_of(const json& found) {
 
 Result<std::vector<std::string>> preflight_notes(const std::string& file,
                                                  const std::string& theta0) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return fail(Errc::kNotFound, file + ": expected a pre-flight's JSON, cannot be read");
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  const auto found = parse_json(text);
+  const auto text = read_file(file, "a pre-flight's JSON");
+  if (!text) return tl::unexpected<Error>(text.error());
+  const auto found = parse_json(*text);
   const auto wrong = [&](const std::string& what) {
     return fail(Errc::kMalformed,
                 file + ": expected what 'phaseguard-probe preflight --json' prints, found " + what);
@@ -66,7 +63,7 @@ Result<std::vector<std::string>> preflight_notes(const std::string& file,
                                        phaseguard::quoted(reference));
     }
     std::vector<std::string> notes = {line_of(*found).substr(0, 1000),
-                                      "preflight.sha256: " + hex(sha256(text))};
+                                      "preflight.sha256: " + hex(sha256(*text))};
     for (const json& warning : found->at("warnings")) {
       if (notes.size() == 2 + kMostWarnings) break;
       notes.push_back("preflight.warning: " + warning.get<std::string>().substr(0, 500));

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "monitor/base/file.h"
 #include "monitor/base/table_text.h"
 #include "monitor/stats/wilson.h"
 
@@ -110,13 +111,7 @@ Result<void> write_summaries(const std::vector<RunSummary>& runs,
                              const std::filesystem::path& file) {
   json list = json::array();
   for (const RunSummary& run : runs) list.push_back(to_json(run));
-  std::ofstream out(file);
-  out << list.dump(2) << '\n';
-  out.close();
-  if (!out)
-    return fail(Errc::kIo,
-                "cannot write the summary " + file.string() + ": does its folder exist?");
-  return {};
+  return write_file(file, list.dump(2) + "\n");
 }
 
 Result<std::vector<RunSummary>> read_summaries(const std::filesystem::path& file) {
