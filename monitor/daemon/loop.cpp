@@ -89,8 +89,8 @@ EngineSettings settings_of(const Config& config, std::vector<PolicyChoice> polic
   EngineSettings settings;
   settings.policies = std::move(policies);
   settings.runs_dir = config.runs_dir;
-  settings.silent_ms = ms(config.silent_s);
-  settings.lost_ms = ms(config.lost_s);
+  settings.patience.silent_ms = ms(config.silent_s);
+  settings.patience.lost_ms = ms(config.lost_s);
   settings.ended_ms = ms(config.ended_s);
   return settings;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "monitor/base/text.h"
+#include "monitor/run/liveness.h"
 #include "monitor/run/protection.h"
 
 namespace phaseguard::run {
@@ -37,13 +38,10 @@ void fill_link(Health& out, const RunState& state, Now now) {
     out.feed_age_s = std::max(0.0, now.wall_s - state.status_t);
     link = state.status->link;
     if (std::isfinite(state.status->age_s)) out.age_s = state.status->age_s + out.feed_age_s;
-    if (out.feed_age_s > kFeedSilentAfterS && link != wire::LinkState::kEnded) link = {};
+    const bool fresh = liveness(out.feed_age_s, kFeedPatience) == wire::LinkState::kActive;
+    if (!fresh && link != wire::LinkState::kEnded) link = {};
   } else if (link == wire::LinkState::kActive) {
-    if (out.age_s > kLostAfterS) {
-      link = wire::LinkState::kLost;
-    } else if (out.age_s > kSilentAfterS) {
-      link = wire::LinkState::kSilent;
-    }
+    link = liveness(out.age_s);
   }
   out.link = link.known();
   out.link_text = link.empty() ? "unknown" : link.text();

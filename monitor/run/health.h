@@ -9,10 +9,6 @@
 
 namespace phaseguard::run {
 
-inline constexpr double kSilentAfterS = 2.0;  // the protocol's defaults (Welcome)
-inline constexpr double kLostAfterS = 10.0;
-inline constexpr double kFeedSilentAfterS = 2.5;  // Status comes every second
-
 // A signal that is due by its declared cadence and did not come.
 struct StaleSignal {
   std::string name;

@@ -5,6 +5,8 @@
 
 #include <csignal>
 
+#include "monitor/daemon/config.h"
+#include "monitor/run/liveness.h"
 #include "monitor/store/reader.h"
 #include "tests/support/catch.h"
 #include "tests/support/folder.h"
@@ -94,6 +96,11 @@ TEST_CASE("a disk that is full for a while costs no record", "[daemon][fault]") 
   REQUIRE(seqs.size() == static_cast<std::size_t>(seq + 10));
   for (std::size_t i = 0; i < seqs.size(); ++i)
     REQUIRE(seqs[i] == static_cast<std::int64_t>(i) + 1);
+}
+
+TEST_CASE("a configuration without times has the patience that every peer has", "[daemon]") {
+  CHECK(Config{}.silent_s * 1e3 == static_cast<double>(run::Patience{}.silent_ms));
+  CHECK(Config{}.lost_s * 1e3 == static_cast<double>(run::Patience{}.lost_ms));
 }
 
 TEST_CASE("an ended run's file is closed, and opened again when more comes", "[daemon]") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "monitor/run/liveness.h"
 #include "monitor/wire/codec.h"
 
 namespace phaseguard::reporter {
@@ -105,7 +106,7 @@ void Session::feed_guard(const wire::Message& message) {
 }
 
 void Session::on_tick(Now now) {
-  const double silent_ms = static_cast<double>(now.mono.value - last_heard_.value) * 1e-6;
+  const wire::LinkState daemon = liveness_since(last_heard_, now);
   switch (state_) {
     case LinkState::kOff:
       enter(LinkState::kConnecting);
@@ -123,13 +124,13 @@ void Session::on_tick(Now now) {
       break;
     case LinkState::kSync:
     case LinkState::kLinked:
-      if (silent_ms > static_cast<double>(welcome_.stale_ms)) {
+      if (daemon != wire::LinkState::kActive) {
         enter(LinkState::kStale);
         next_hello_ = now.mono;
       }
       break;
     case LinkState::kStale:
-      if (silent_ms > static_cast<double>(welcome_.lease_ms)) {
+      if (daemon == wire::LinkState::kLost) {
         lose(now);
       } else if (now.mono >= next_hello_) {
         say_hello(now, !urgent_.empty());  // the hello before could not even be handed over
@@ -143,11 +144,15 @@ void Session::on_tick(Now now) {
   if (has_link(state_)) beat(now);
 }
 
+wire::LinkState Session::liveness_since(Nanos last, Now now) const {
+  const std::int64_t lost_ms = std::max(welcome_.stale_ms, welcome_.lease_ms);
+  return run::liveness(Nanos{now.mono.value - last.value}, {welcome_.stale_ms, lost_ms});
+}
+
 void Session::beat(Now now) {
   // A daemon that is heard but acknowledges nothing for a whole lease does not hear us.
   const bool deaf =
-      journal_.size() > 0 &&
-      now.mono > after_ms(last_progress_, std::max(welcome_.lease_ms, welcome_.stale_ms));
+      journal_.size() > 0 && liveness_since(last_progress_, now) == wire::LinkState::kLost;
   if (deaf) return lose(now);
   if (now.mono < next_heartbeat_) return;
   if (!urgent_.empty()) {

@@ -93,6 +93,8 @@ class Session {
   void enter(LinkState state);
   void lose(Now now);
   void act_on_loss();
+  // Of a daemon last heard, or last making progress, at `last`.
+  [[nodiscard]] wire::LinkState liveness_since(Nanos last, Now now) const;
   void beat(Now now);
   void say_hello(Now now, bool reopen);
   void answer_waiting(bool answered, const std::vector<wire::KnobSetting>& settings);

@@ -18,6 +18,7 @@
 #include "monitor/base/result.h"
 #include "monitor/base/types.h"
 #include "monitor/policy/document.h"
+#include "monitor/run/liveness.h"
 #include "monitor/wire/messages.h"
 
 namespace phaseguard::daemon {
@@ -35,8 +36,7 @@ struct EngineSettings {
   std::vector<PolicyChoice> policies;
   std::string runs_dir;  // named in Status::run_file
   std::int64_t heartbeat_ms = 200;
-  std::int64_t silent_ms = 2000;
-  std::int64_t lost_ms = 10000;
+  run::Patience patience;  // with a trainer
   std::int64_t ended_ms =
       600000;  // a lost trainer counts as crashed after this; its run id is then free
   std::int64_t assert_ms = 1000;  // control and status are repeated so often

@@ -134,8 +134,8 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
   wire::Welcome answer;
   answer.epoch = epoch_;
   answer.heartbeat_ms = settings_->heartbeat_ms;
-  answer.stale_ms = settings_->silent_ms;
-  answer.lease_ms = settings_->lost_ms;
+  answer.stale_ms = settings_->patience.silent_ms;
+  answer.lease_ms = settings_->patience.lost_ms;
   answer.policy_text = machine()->document().text;
   answer.policy_digest = machine()->document().digest;
   answer.mode = policy::mode_of(machine()->document());
@@ -314,14 +314,16 @@ bool RunSlot::is_over(Now now) const {
 
 void RunSlot::follow_link(Now now, Effects& effects) {
   if (ended_ || !(last_frame_ || restored_at_)) return;
-  const std::int64_t silence = now.mono.value - (last_frame_ ? *last_frame_ : *restored_at_).value;
-  if (!lost_recorded_ && silence > settings_->lost_ms * 1'000'000) {
+  const Nanos silence{now.mono.value - (last_frame_ ? *last_frame_ : *restored_at_).value};
+  const wire::LinkState trainer = run::liveness(silence, settings_->patience);
+  if (!lost_recorded_ && trainer == wire::LinkState::kLost) {
     lost_recorded_ = true;
     record_link(wire::LinkEvent::kLost,
-                "no frame for " + std::to_string(settings_->lost_ms) + " ms", now, effects);
+                "no frame for " + std::to_string(settings_->patience.lost_ms) + " ms", now,
+                effects);
     effects.log.push_back({LogLine::Level::kWarning, run_.text() + ": the trainer is lost"});
   }
-  if (silence > settings_->ended_ms * 1'000'000) {
+  if (silence.value > settings_->ended_ms * 1'000'000) {
     end("crashed: no frame for " + std::to_string(settings_->ended_ms) + " ms", now, effects);
   }
 }

@@ -54,10 +54,7 @@ wire::LinkState RunSlot::link_state(Now now) const {
   if (ended_) return wire::LinkState::kEnded;
   if (lost_recorded_) return wire::LinkState::kLost;
   if (!last_frame_) return wire::LinkState::kAbsent;
-  const std::int64_t silence = now.mono.value - last_frame_->value;
-  if (silence > settings_->lost_ms * 1'000'000) return wire::LinkState::kLost;
-  return silence > settings_->silent_ms * 1'000'000 ? wire::LinkState::kSilent
-                                                    : wire::LinkState::kActive;
+  return run::liveness(Nanos{now.mono.value - last_frame_->value}, settings_->patience);
 }
 
 std::vector<wire::KnobStatus> RunSlot::knob_statuses() const {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "monitor/run/fate.h"
+#include "monitor/run/liveness.h"
 #include "monitor/run/protection.h"
 
 namespace phaseguard::dashboard {
@@ -227,8 +228,9 @@ const run::RunState* Model::shown() const {
 bool Model::stale() const {
   const run::RunState* state = shown();
   if (state == nullptr || !source_.live || health_.link == wire::LinkState::kEnded) return false;
-  return health_.link != wire::LinkState::kActive || !(health_.age_s <= run::kSilentAfterS) ||
-         arrival_age_s_ > run::kFeedSilentAfterS;
+  constexpr auto kActive = wire::LinkState::kActive;
+  return health_.link != kActive || run::liveness(health_.age_s) != kActive ||
+         run::liveness(arrival_age_s_, run::kFeedPatience) != kActive;
 }
 
 const wire::Decision* Model::decision(std::int64_t id) const {

@@ -10,6 +10,7 @@
 #include "monitor/dashboard/source/source.h"
 #include "monitor/link/client.h"
 #include "monitor/link/endpoint.h"
+#include "monitor/run/liveness.h"
 #include "monitor/wire/codec.h"
 
 namespace phaseguard::dashboard {
@@ -20,7 +21,6 @@ using std::chrono::milliseconds;
 
 constexpr auto kHandOver = milliseconds(40);
 constexpr auto kAsk = milliseconds(1000);     // a question without an answer is asked again
-constexpr auto kSilent = milliseconds(3000);  // no answer and no Status: the daemon is away
 constexpr auto kConnect = milliseconds(200);  // given to a connection before the next question
 constexpr std::int64_t kPage = 2000;
 constexpr std::size_t kMostHeld = 50000;  // messages of the feed kept while a history is fetched
@@ -188,8 +188,8 @@ class Live final : public Source {
   void hand_over() {
     release_statuses();
     const auto now = Clock::now();
-    const bool connected = answered_ && now - heard_ < kSilent;
-    const bool loading = !complete_ && now - started_ < kSilent;
+    const bool connected = answered_ && is_borne(now - heard_);
+    const bool loading = !complete_ && is_borne(now - started_);
     const bool changed = connected != state_.connected || loading != state_.loading;
     if (batch_.empty() && !changed) return;
     if (now - handed_over_ < kHandOver && batch_.size() < kMostHeld) return;
@@ -198,6 +198,12 @@ class Live final : public Source {
     state_.loading = loading;
     mailbox_.put({state_, std::exchange(batch_, {})});
     if (wake_) wake_();
+  }
+
+  // That the daemon says nothing: neither an answer nor a Status.
+  static bool is_borne(Clock::duration silence) {
+    const Nanos nanos{std::chrono::nanoseconds(silence).count()};
+    return run::liveness(nanos, run::kDaemonPatience) == wire::LinkState::kActive;
   }
 
   void note_unreadable(const Error& error) {
