@@ -53,7 +53,8 @@ class Data:
         elif form == "results":
             self.program(block, "phaseguard", "evaluate", "mine.jsonl", "--criteria", "C.json", "--results", self.file(block, "json"), "--results", "always.json")
         elif form == "message":
-            golden = self.source / f"tests/data/wire/v{value['v'][0]}/{value['kind']}.json"
+            version = ".".join(map(str, value["v"])).removesuffix(".0")
+            golden = self.source / f"tests/data/wire/v{version}/{value['kind']}.json"
             if not golden.exists() or json.loads(golden.read_text()) != value:
                 raise Wrong(block.file, block.line, f"is not the golden message {golden.relative_to(self.source)}")
 
