@@ -28,8 +28,8 @@ sys.path.insert(0, str(pb.ROOT / "tests/policy/model"))
 from compare import difference, run as play, script  # noqa: E402
 from generate import case  # noqa: E402
 
-FILES = [*pb.laws(), "engine/rule", "engine/arbiter", "engine/controller", "engine/joins",
-         "engine/tracker", "engine/machine", "engine/turn", "engine/declare", "engine/operator",
+FILES = [*pb.laws(), "engine/rule", "engine/arbiter", "engine/controller", "engine/tracks/joins",
+         "engine/tracks/tracker", "engine/machine", "engine/turn", "engine/tracks/declare", "engine/operator",
          "engine/snapshot", "source"]
 LINKER = ["-fuse-ld=lld"] if shutil.which("ld.lld") else []
 # What nearly every file of the room includes: compiled once.

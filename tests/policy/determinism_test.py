@@ -23,8 +23,8 @@ from generate import case  # noqa: E402
 
 FUSED = re.compile(r"\t(v?fn?m(add|sub)\w*|fmadd|fmsub|f(ld|st|add|mul|div|sub|sqrt|com|ucom)\w*)\s")
 # long double belongs to the C library's and the standard library's text conversions alone.
-ARITHMETIC = [*policy_build.laws(), "engine/controller", "engine/arbiter", "engine/joins", "engine/rule",
-              "engine/tracker", "engine/machine", "engine/operator"]
+ARITHMETIC = [*policy_build.laws(), "engine/controller", "engine/arbiter", "engine/tracks/joins", "engine/rule",
+              "engine/tracks/tracker", "engine/machine", "engine/operator"]
 
 
 def machine_code(folder):

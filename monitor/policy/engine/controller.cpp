@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "monitor/base/text.h"
-#include "monitor/policy/engine/tracker.h"
+#include "monitor/policy/engine/tracks/tracker.h"
 #include "monitor/policy/laws/lambda_laws.h"
 
 namespace phaseguard::policy {

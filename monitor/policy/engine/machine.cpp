@@ -11,7 +11,7 @@
 #include "monitor/policy/engine/phase.h"
 #include "monitor/policy/engine/rule.h"
 #include "monitor/policy/engine/snapshot.h"
-#include "monitor/policy/engine/tracker.h"
+#include "monitor/policy/engine/tracks/tracker.h"
 #include "monitor/policy/engine/turn.h"
 
 namespace phaseguard::policy {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "monitor/policy/engine/tracker.h"
+#include "monitor/policy/engine/tracks/tracker.h"
 #include "monitor/policy/laws/law_row.h"
 
 namespace phaseguard::policy {

@@ -5,9 +5,9 @@
 #include <type_traits>
 
 #include "monitor/base/sha256.h"
-#include "monitor/policy/engine/joins.h"
 #include "monitor/policy/engine/rule.h"
-#include "monitor/policy/engine/tracker.h"
+#include "monitor/policy/engine/tracks/joins.h"
+#include "monitor/policy/engine/tracks/tracker.h"
 #include "monitor/policy/laws/law_row.h"
 
 namespace phaseguard::policy {

@@ -9,7 +9,7 @@
 #include "monitor/policy/engine/evidence.h"
 #include "monitor/policy/engine/operator.h"
 #include "monitor/policy/engine/rule.h"
-#include "monitor/policy/engine/tracker.h"
+#include "monitor/policy/engine/tracks/tracker.h"
 #include "monitor/run/protection.h"
 
 namespace phaseguard::policy {

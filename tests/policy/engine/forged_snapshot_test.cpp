@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "monitor/base/sha256.h"
-#include "monitor/policy/engine/joins.h"
 #include "monitor/policy/engine/machine_state.h"
 #include "monitor/policy/engine/snapshot.h"
+#include "monitor/policy/engine/tracks/joins.h"
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
 #include "tests/support/words.h"

@@ -1,7 +1,7 @@
 // Which tracks there are: the first half of tracker.h.
 #include <algorithm>
 
-#include "monitor/policy/engine/tracker.h"
+#include "monitor/policy/engine/tracks/tracker.h"
 
 namespace phaseguard::policy {
 

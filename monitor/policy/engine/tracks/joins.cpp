@@ -1,4 +1,4 @@
-#include "monitor/policy/engine/joins.h"
+#include "monitor/policy/engine/tracks/joins.h"
 
 #include <algorithm>
 #include <cmath>

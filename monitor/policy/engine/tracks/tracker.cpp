@@ -1,8 +1,8 @@
-#include "monitor/policy/engine/tracker.h"
+#include "monitor/policy/engine/tracks/tracker.h"
 
 #include <algorithm>
 
-#include "monitor/policy/engine/joins.h"
+#include "monitor/policy/engine/tracks/joins.h"
 #include "monitor/policy/laws/law_row.h"
 #include "monitor/policy/laws/window_js.h"
 
