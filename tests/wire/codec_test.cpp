@@ -201,9 +201,19 @@ TEST_CASE("a declaration of 64 signals and 16 knobs fits a telemetry frame", "[w
     hello.canary_ids.push_back("canary-" + std::to_string(i));
   }
   for (int i = 0; i < 16; ++i)
-    hello.knobs.push_back({"knob-" + std::to_string(i), "1", 0.0, 4.0, 0.0, Site::kBatch,
-                           Direction::kModelRef, Mask::kAnswer, Normaliser::kTokenMeanStep,
-                           Form::kAdditive, "theta0", false, {}});
+    hello.knobs.push_back({"knob-" + std::to_string(i),
+                           "1",
+                           0.0,
+                           4.0,
+                           0.0,
+                           Site::kBatch,
+                           Direction::kModelRef,
+                           Mask::kAnswer,
+                           Normaliser::kTokenMeanStep,
+                           Form::kAdditive,
+                           "theta0",
+                           false,
+                           {}});
   const std::string bytes = encode(about_r(hello));
   CHECK(fits(bytes).has_value());
   CHECK(decode(bytes).has_value());
