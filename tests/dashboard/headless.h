@@ -100,6 +100,18 @@ class Headless {
     return n;
   }
 
+  // All of the last frame: every vertex, as bytes.
+  [[nodiscard]] static std::string picture() {
+    std::string out;
+    const ImDrawData& data = *ImGui::GetDrawData();
+    for (int i = 0; i < data.CmdListsCount; ++i) {
+      const auto& vertices = data.CmdLists[i]->VtxBuffer;
+      out.append(reinterpret_cast<const char*>(vertices.Data),
+                 static_cast<std::size_t>(vertices.Size) * sizeof(ImDrawVert));
+    }
+    return out;
+  }
+
   std::vector<dashboard::Action> actions;
 
  private:

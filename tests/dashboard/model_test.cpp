@@ -5,6 +5,7 @@
 #include "monitor/dashboard/model/describe.h"
 #include "tests/dashboard/synthetic_run.h"
 #include "tests/support/catch.h"
+#include "tests/support/phases.h"
 #include "tests/support/words.h"
 
 using namespace phaseguard;
@@ -110,6 +111,41 @@ TEST_CASE("a recorded run says what happened", "[dashboard]") {
   CHECK(on[0].to == 213.0);
   CHECK_FALSE(model.command_obstacle().empty());
   CHECK_FALSE(model.stale());
+}
+
+TEST_CASE("each state of a rule is in its row, and so is one of a newer daemon", "[dashboard]") {
+  Model model = quiet_live_model();
+  wire::Status status;
+  status.link = wire::LinkState::kActive;
+  const auto all = test::rules_in_every_state();
+  for (const test::RuleInState& one : all) status.rules.push_back(one.rule);
+  model.apply({live(), {message_of(*model.shown(), 0, Step{8}, status)}}, at(100));
+  const auto rows = rule_rows(*model.shown());
+  REQUIRE(rows.size() == all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    CHECK(rows[i].name == all[i].rule.rule);
+    CHECK(rows[i].state == all[i].text);
+  }
+}
+
+TEST_CASE("words of a newer daemon are shown as they are", "[dashboard]") {
+  Model model = quiet_live_model();
+  wire::Status status;
+  status.link = wire::Word<wire::LinkState>::from("link-x");
+  status.age_s = 0.1;
+  status.control = wire::Word<wire::ControlBy>::from("control-x");
+  status.knobs.emplace_back();
+  status.knobs.back().name = "kl";
+  status.knobs.back().decided = status.knobs.back().applied = 1.0;
+  status.knobs.back().cause = wire::Cause::from("cause-x:somebody");
+  status.alerts.push_back({wire::Word<wire::Severity>::from("severity-x"),
+                           wire::AlertSource::from("source-x"), "what it says"});
+  model.apply({live(), {message_of(*model.shown(), 0, Step{8}, status)}}, at(100));
+  CHECK(link_rows(model).at(0).word == "link-x");
+  CHECK(knob_views(model).at(0).who == "cause-x:somebody");
+  const auto list = alarms(model);
+  REQUIRE_FALSE(list.empty());
+  CHECK(list[0].text.find("what it says") != std::string::npos);
 }
 
 TEST_CASE("a harmless run raises no alarm", "[dashboard]") {

@@ -1,6 +1,7 @@
 #include "monitor/dashboard/panels/panels.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <variant>
 
@@ -8,6 +9,7 @@
 #include "tests/dashboard/headless.h"
 #include "tests/dashboard/synthetic_run.h"
 #include "tests/support/catch.h"
+#include "tests/support/phases.h"
 #include "tests/support/words.h"
 
 using namespace phaseguard;
@@ -337,6 +339,30 @@ TEST_CASE("more groups than a row holds, names of any kind", "[gui][hostile]") {
     gui.frames(3, model, view);
     CHECK(view.plots.size() > 70);
     CHECK(view.plots_in_sight < view.plots.size());
+  }
+}
+
+TEST_CASE("each state of a rule is another picture", "[gui]") {
+  std::map<std::string, std::string> picture_of;  // by picture: the state
+  for (const test::RuleInState& one : test::rules_in_every_state()) {
+    INFO(one.text);
+    Model model = model_of(true, true);
+    wire::Message message;
+    message.header = {wire::kProtocolVersion, model.shown()->run, Seq{0}, Step{213}, 0.0, 1, {}};
+    wire::Status status;
+    status.link = wire::LinkState::kActive;
+    status.rules = {one.rule};
+    status.rules[0].rule = "defend";
+    message.body = status;
+    model.apply({model.source(), {message}}, at(0));
+    View view;
+    Headless gui;
+    gui.frames(3, model, view);
+    const auto [known, fresh] = picture_of.emplace(Headless::picture(), one.text);
+    INFO(known->second);
+    CHECK(fresh);
+    gui.frames(1, model, view);
+    CHECK(picture_of.count(Headless::picture()) == 1);  // which does not change by itself
   }
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/live/live_client.h"
@@ -73,22 +74,18 @@ class Watcher {
 
   void take(const wire::Message& message) {
     if (const auto* status = std::get_if<wire::Status>(&message.body)) {
-      if (tty_ && !json_) follow(status_line(message.header, *status));
+      take(message.header, *status);
       return;
     }
     const auto text = std::visit(LineOf{}, message.body);
-    if (!text || repeats(message, *text)) return;
-    const std::string escaped = quoted(*text, 1000);
-    if (json_) {
-      print_json(message.header, std::string(wire::kind_of(message.body)), *text);
-    } else {
-      clear();
-      std::printf("%s  step %lld  %s\n", message.header.run.text().c_str(),
-                  static_cast<long long>(message.header.step.value),
-                  escaped.substr(1, escaped.size() - 2).c_str());
-      if (!status_.empty()) follow(status_);
+    if (text && !repeats(message, *text)) {
+      show(message.header, std::string(wire::kind_of(message.body)), *text);
     }
-    std::fflush(stdout);
+  }
+
+  void take(const wire::Header& header, const wire::Status& status) {
+    for (const std::string& text : rules_.take(header, status)) show(header, "rule", text);
+    if (tty_ && !json_) follow(status_line(header, status));
   }
 
   void clear() {
@@ -103,6 +100,18 @@ class Watcher {
     if (last == text) return true;
     last = text;
     return false;
+  }
+
+  void show(const wire::Header& header, const std::string& kind, const std::string& text) {
+    if (json_) {
+      print_json(header, kind, text);
+    } else {
+      clear();
+      std::printf("%s  step %lld  %s\n", header.run.text().c_str(),
+                  static_cast<long long>(header.step.value), plain(text, 1000).c_str());
+      if (!status_.empty()) follow(status_);
+    }
+    std::fflush(stdout);
   }
 
   void print_json(const wire::Header& header, const std::string& kind,
@@ -124,6 +133,7 @@ class Watcher {
   bool tty_;
   std::string status_;
   std::map<std::string, std::string> last_applied_;
+  RuleNews rules_;
 };
 
 int watch(const LiveOptions& options, double for_s, bool as_json) {
@@ -136,9 +146,9 @@ int watch(const LiveOptions& options, double for_s, bool as_json) {
       link::SubscriberClient::connect(link::endpoints_in(options.directory()).feed.text(), {topic});
   if (!feed) return failed(feed.error());
   Watcher watcher(as_json, isatty(STDOUT_FILENO) != 0);
-  if (!as_json) {
-    for (const LiveRun& run : *runs)
-      std::printf("%s\n", status_line(run.header, run.status).c_str());
+  for (const LiveRun& run : *runs) {
+    if (!as_json) std::printf("%s\n", status_line(run.header, run.status).c_str());
+    watcher.take(run.header, run.status);
   }
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
@@ -162,8 +172,8 @@ void add_watch(CLI::App& app, Context& context) {
   auto for_s = std::make_shared<double>(0.0);
   CLI::App* command = add_command(
       app, context, "watch",
-      "Follow the daemon as text: decisions, commands, what the trainer applied, links. Ends with "
-      "Ctrl-C, or after --for seconds.",
+      "Follow the daemon as text: decisions, states of rules, commands, what the trainer applied, "
+      "links. Ends with Ctrl-C, or after --for seconds.",
       [options, for_s, &context] { return watch(*options, *for_s, context.json); });
   options->add_to(*command);
   command->add_option("--for", *for_s, "Seconds to watch (0: until interrupted)")

@@ -167,6 +167,18 @@ std::string status_line(const wire::Header& header, const wire::Status& status) 
   return out;
 }
 
+std::vector<std::string> RuleNews::take(const wire::Header& header, const wire::Status& status) {
+  std::vector<std::string> news;
+  for (const wire::RuleEvidence& rule : status.rules) {
+    const std::string text = run::rule_text(rule);
+    std::string& told = told_[{header.run.text(), rule.rule}];
+    if (told == text) continue;
+    told = text;
+    news.push_back("rule " + rule.rule + ": " + text);
+  }
+  return news;
+}
+
 std::string status_text(const wire::Header& header, const wire::Status& status) {
   std::string out = status_line(header, status) + "\n  policy " + plain(status.policy) + " (" +
                     plain(status.mode.text()) + "), control " + plain(status.control.text()) +

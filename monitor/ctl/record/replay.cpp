@@ -39,6 +39,12 @@ class Recomputation {
   }
 
   // After the last record.
+  void finish() {
+    expect_nothing();
+    if (const policy::Machine* machine = playback_.machine()) out_.rules = machine->rule_status();
+  }
+
+ private:
   void expect_nothing() {
     if (pending_) {
       out_.differences.push_back(
@@ -48,7 +54,6 @@ class Recomputation {
     pending_.reset();
   }
 
- private:
   void compare(const wire::Message& recorded) {
     ++out_.decisions;
     const auto& decision = std::get<wire::Decision>(recorded.body);
@@ -200,7 +205,7 @@ Result<Verification> verify(const store::Reader& reader) {
   if (!running) {
     return fail(running.error().code, reader.path().string() + ": " + running.error().message);
   }
-  if (read) recomputation.expect_nothing();
+  if (read) recomputation.finish();
   return out;
 }
 

@@ -50,6 +50,7 @@ Result<ReportedRun> read_run(const std::string& file) {
   auto found = verify(*reader);
   out.verified = found ? verified_text(*found) : found.error().message;
   out.is_verified = found && found->holds();
+  if (found) out.rules = std::move(found->rules);
   return out;
 }
 

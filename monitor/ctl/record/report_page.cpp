@@ -7,6 +7,7 @@
 #include "monitor/base/text.h"
 #include "monitor/ctl/record/report_plots.h"
 #include "monitor/page/page.h"
+#include "monitor/run/rule_text.h"
 
 namespace phaseguard::ctl {
 
@@ -59,6 +60,21 @@ std::string decisions_of(const run::RunState& state) {
          page::table({{"step", true}, "decision", "evidence: detectors voting"}, rows);
 }
 
+std::string rules_of(const std::vector<wire::RuleEvidence>& rules) {
+  if (rules.empty()) return "";
+  std::string rows;
+  for (const wire::RuleEvidence& rule : rules) {
+    const bool fired = rule.fired_step.value >= 0;
+    rows +=
+        page::row(page::name_cell(rule.rule) + page::text_cell(run::rule_text(rule)) +
+                  page::text_cell(std::to_string(rule.votes) + " of " + std::to_string(rule.of) +
+                                  ", " + std::to_string(rule.needed) + " needed") +
+                  (fired ? page::count_cell(rule.fired_step.value) : page::cell("")));
+  }
+  return page::subpart("Rules at the end of the record") +
+         page::table({"rule", "state", "detectors voting", {"fired at step", true}}, rows);
+}
+
 std::string lives_of(const run::RunState& state) {
   std::string out;
   for (const auto& [name, knob] : state.knobs) {
@@ -105,8 +121,8 @@ std::string facts_of(const ReportedRun& reported) {
 
 std::string section_of(const ReportedRun& reported) {
   const std::string run = reported.state.run.text();
-  std::string out = page::part(run) + decisions_of(reported.state) + report_plots(reported.state) +
-                    page::subpart("Record") + facts_of(reported);
+  std::string out = page::part(run) + decisions_of(reported.state) + rules_of(reported.rules) +
+                    report_plots(reported.state) + page::subpart("Record") + facts_of(reported);
   if (!reported.screenshot_png.empty()) {
     out +=
         page::subpart("Dashboard") + page::picture(reported.screenshot_png, "dashboard of " + run);

@@ -28,7 +28,8 @@ struct ReportedRun {
   std::string file_name;
   std::string verified;  // one line: what verify found
   bool is_verified = false;
-  std::string screenshot_png;  // bytes; empty: none
+  std::vector<wire::RuleEvidence> rules;  // at the end of the record, with their phases
+  std::string screenshot_png;             // bytes; empty: none
 };
 
 [[nodiscard]] std::string report_page(const std::string& title,

@@ -212,7 +212,7 @@ void draw_rules(const Model& model, View& view, ImVec2 at, ImVec2 size,
     }
     draw_rule(view, rule, actions, decision);
   }
-  if (rows.empty()) text_at(draw, next_row(), p.dim, "no decision yet: all rules are armed");
+  if (rows.empty()) text_at(draw, next_row(), p.dim, "no status and no decision yet");
   end_panel();
 }
 
