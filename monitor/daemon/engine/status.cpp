@@ -57,6 +57,36 @@ wire::LinkState RunSlot::link_state(Now now) const {
   return run::liveness(Nanos{now.mono.value - last_frame_->value}, settings_->patience);
 }
 
+void RunSlot::add_applied(wire::KnobStatus& status) const {
+  if (const auto knob = state_.knobs.find(status.name); knob != state_.knobs.end()) {
+    status.applied = knob->second.applied_value;
+    status.applied_step = knob->second.applied_step;
+    status.protecting = run::is_protecting(knob->second.declaration, status.applied);
+  }
+  status.confirmed = status.applied == status.decided;
+}
+
+// Knobs that the trainer declares and nobody decides about: as declared.
+void RunSlot::add_undecided(std::vector<wire::KnobStatus>& out) const {
+  if (!state_.hello) return;
+  for (const wire::KnobDecl& declared : state_.hello->knobs) {
+    const bool known = std::any_of(out.begin(), out.end(), [&](const wire::KnobStatus& status) {
+      return status.name == declared.name;
+    });
+    if (known) continue;
+    wire::KnobStatus status;
+    status.name = declared.name;
+    status.min = declared.min;
+    status.max = declared.max;
+    status.limit_by = wire::LimitBy::kTrainer;
+    status.protects = declared.protects;
+    status.decided = declared.initial;
+    status.cause = wire::CauseKind::kInitial;
+    add_applied(status);
+    out.push_back(std::move(status));
+  }
+}
+
 std::vector<wire::KnobStatus> RunSlot::knob_statuses() const {
   std::vector<wire::KnobStatus> out;
   if (!machine()) return out;
@@ -76,14 +106,10 @@ std::vector<wire::KnobStatus> RunSlot::knob_statuses() const {
     status.decision = setting.decision;
     if (const auto sent = sent_.find(setting.knob); sent != sent_.end())
       status.sent = sent->second.value;
-    if (const auto knob = state_.knobs.find(setting.knob); knob != state_.knobs.end()) {
-      status.applied = knob->second.applied_value;
-      status.applied_step = knob->second.applied_step;
-      status.protecting = run::is_protecting(knob->second.declaration, status.applied);
-    }
-    status.confirmed = status.applied == status.decided;
+    add_applied(status);
     out.push_back(std::move(status));
   }
+  add_undecided(out);
   return out;
 }
 

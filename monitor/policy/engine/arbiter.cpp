@@ -5,6 +5,7 @@
 
 #include "monitor/base/text.h"
 #include "monitor/policy/engine/evidence.h"
+#include "monitor/policy/engine/knobs.h"
 #include "monitor/run/protection.h"
 
 namespace phaseguard::policy {
@@ -166,7 +167,7 @@ bool is_same_cause(const KnobState& knob, const Wanted& to) {
 Wanted automatic(const MachineState& state, std::size_t knob) {
   const wire::Protects protects = state.knobs[knob].protects;
   Wanted best;
-  best.value = state.document.knobs[knob].base;
+  best.value = knob_spec(state, knob).base;
   for_each_offer(state, knob, RuleMode::kActive, [&](const Offer& offer) {
     const std::int64_t priority = priority_of(state, static_cast<std::int64_t>(offer.rule));
     const bool better = best.rule < 0 || priority > priority_of(state, best.rule) ||
@@ -220,7 +221,7 @@ Moves move_knobs(MachineState& state, Step step, std::int64_t decision,
     KnobState& knob = state.knobs[i];
     Wanted to = wanted(state, i);
     const wire::Word<wire::Site>& site = site_of(state, i);
-    const double value = moved(state.document.knobs[i], knob, to, step);
+    const double value = moved(knob_spec(state, i), knob, to, step);
     const bool same_cause = is_same_cause(knob, to);
     const bool same_target = to.value == knob.target && to.items == knob.items;
     const bool steady = !same_cause || site != knob.site || (!same_target && !to.moves);
@@ -247,7 +248,7 @@ std::vector<std::string> expire_overrides(MachineState& state) {
     Override& by_hand = state.knobs[i].override_;
     if (!by_hand.active || by_hand.expires.value < 0 || state.step < by_hand.expires) continue;
     texts.push_back(by_hand.operator_name + "'s " + number_text(by_hand.value) + " for " +
-                    state.document.knobs[i].name + " expired at step " +
+                    knob_spec(state, i).name + " expired at step " +
                     std::to_string(state.step.value));
     by_hand = Override{};
   }

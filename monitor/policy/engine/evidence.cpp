@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "monitor/base/text.h"
+#include "monitor/policy/engine/knobs.h"
 #include "monitor/policy/engine/rule.h"
 #include "monitor/policy/laws/law_row.h"
 #include "monitor/policy/phrases.h"
@@ -119,7 +120,7 @@ std::vector<wire::KnobSetting> settings_of(const MachineState& state) {
   std::vector<wire::KnobSetting> settings;
   for (std::size_t i = 0; i < state.knobs.size(); ++i) {
     const KnobState& knob = state.knobs[i];
-    settings.push_back({state.document.knobs[i].name, knob.value, knob.items, cause_of(state, knob),
+    settings.push_back({knob_spec(state, i).name, knob.value, knob.items, cause_of(state, knob),
                         knob.decision, knob.site});
   }
   return settings;

@@ -6,6 +6,7 @@
 #include "monitor/policy/engine/arbiter.h"
 #include "monitor/policy/engine/controller.h"
 #include "monitor/policy/engine/evidence.h"
+#include "monitor/policy/engine/knobs.h"
 #include "monitor/policy/engine/machine_state.h"
 #include "monitor/policy/engine/operator.h"
 #include "monitor/policy/engine/phase.h"
@@ -31,7 +32,7 @@ MachineState initial_state(const Document& document, const wire::Hello& hello) {
     knob.value = knob.target = spec.base;
     state.knobs.push_back(std::move(knob));
   }
-  declare_limits(state, hello);
+  declare_knobs(state, hello);
   declare_signals(state, hello);
   resolve_controllers(state, hello);
   restart_signals(state, hello.start_step);
@@ -103,7 +104,7 @@ wire::OverrideStatus Machine::override_status() const {
     const Override& by_hand = state_->knobs[i].override_;
     if (!by_hand.active) continue;
     status.active = true;
-    status.knob = state_->document.knobs[i].name;
+    status.knob = knob_spec(*state_, i).name;
     status.value = by_hand.value;
     status.operator_name = by_hand.operator_name;
     status.reason = by_hand.reason;

@@ -74,7 +74,9 @@ class Machine {
   std::optional<wire::Decision> on(const wire::Message& event);
 
   // What on() will make of this command when it comes next. Same id again: the same answer.
-  //   force: at or above what is in force: always. Below it needs expected_version, and below what
+  //   force: of any knob of the policy or of the newest hello; one that the policy does not name
+  //          is one of settings() from then on, its base is the declared initial value.
+  //          At or above what is in force: always. Below it needs expected_version, and below what
   //          the policy would set also a reason and expires_after_steps > 0; refused while a
   //          latched rule sets the knob.
   //   release: back to automatic; needs expected_version when that lowers the knob.
@@ -86,7 +88,8 @@ class Machine {
   // `now`: the run's step, for the text; an expiry counts from the last step seen by on().
   [[nodiscard]] Verdict judge(const wire::Command& command, Step now) const;
 
-  // Decided values now, one per knob of the policy, in its order.
+  // Decided values now, one per knob of the policy, in its order, then those only an operator
+  // moved.
   [[nodiscard]] std::vector<wire::KnobSetting> settings() const;
   [[nodiscard]] std::vector<wire::DetectorEvidence> detector_evidence() const;
   // `detector`: its place in document().detectors.

@@ -195,7 +195,9 @@ struct MachineState {
   std::int64_t steady_version = 0;  // at the last change that was not a slewed move
   std::vector<DetectorState> detectors;
   std::vector<RuleState> rules;
-  std::vector<KnobState> knobs;
+  std::vector<KnobState> knobs;  // of the document, and behind them of `adopted` (knobs.h)
+  std::vector<KnobSpec> adopted;
+  std::vector<wire::KnobDecl> declared_knobs;  // of the newest hello; not in a snapshot
   std::vector<IssuedRequest> requests;
   std::vector<HandledCommand> commands;  // newest last, at most kMaxCommands
 

@@ -5,6 +5,7 @@
 
 #include "monitor/base/text.h"
 #include "monitor/policy/engine/arbiter.h"
+#include "monitor/policy/engine/knobs.h"
 #include "monitor/policy/engine/rule.h"
 #include "monitor/run/protection.h"
 
@@ -16,20 +17,20 @@ constexpr std::int64_t kMaxExpirySteps = 1000000000000;
 
 Verdict refused(std::string text) { return {wire::ReplyStatus::kRefused, std::move(text)}; }
 
-template <class Spec>
-std::int64_t index_of(const std::vector<Spec>& specs, const std::string& name) {
-  for (std::size_t i = 0; i < specs.size(); ++i) {
-    if (specs[i].name == name) return static_cast<std::int64_t>(i);
+std::int64_t find_rule(const MachineState& state, const std::string& name) {
+  const std::vector<RuleSpec>& rules = state.document.rules;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    if (rules[i].name == name) return static_cast<std::int64_t>(i);
   }
   return -1;
 }
 
-template <class Spec>
-Verdict unknown(const char* what, const std::vector<Spec>& specs, const std::string& name) {
+Verdict unknown_rule(const MachineState& state, const std::string& name) {
   std::string known;
-  for (const Spec& spec : specs) known += (known.empty() ? "" : ", ") + spec.name;
-  return refused(std::string("expected one of the policy's ") + what + "s (" + known + "), found " +
-                 quoted(name, 80));
+  for (const RuleSpec& rule : state.document.rules) {
+    known += (known.empty() ? "" : ", ") + rule.name;
+  }
+  return refused("expected one of the policy's rules (" + known + "), found " + quoted(name, 80));
 }
 
 // "" when the compare-and-set holds, else why not.
@@ -108,9 +109,18 @@ Verdict judge_lowering(const MachineState& state, const wire::Command& command, 
   return verdict;
 }
 
+Verdict unknown_knob(const MachineState& state, const std::string& name) {
+  return refused("expected one of the run's knobs (" + names_of_knobs(state) + "), found " +
+                 quoted(name, 80));
+}
+
 Verdict judge_force(const MachineState& state, const wire::Command& command, Step now) {
-  const std::int64_t index = index_of(state.document.knobs, command.knob);
-  if (index < 0) return unknown("knob", state.document.knobs, command.knob);
+  const std::int64_t index = find_knob(state, command.knob);
+  if (index < 0) {
+    MachineState with = state;
+    if (adopt_knob(with, command.knob) < 0) return unknown_knob(state, command.knob);
+    return judge_force(with, command, now);
+  }
   const auto at = static_cast<std::size_t>(index);
   const KnobState& knob = state.knobs[at];
   if (!std::isfinite(command.value) || command.value < knob.min || command.value > knob.max) {
@@ -133,8 +143,12 @@ Verdict judge_force(const MachineState& state, const wire::Command& command, Ste
 }
 
 Verdict judge_release(const MachineState& state, const wire::Command& command) {
-  const std::int64_t index = index_of(state.document.knobs, command.knob);
-  if (index < 0) return unknown("knob", state.document.knobs, command.knob);
+  const std::int64_t index = find_knob(state, command.knob);
+  if (index < 0) {
+    MachineState with = state;
+    if (adopt_knob(with, command.knob) < 0) return unknown_knob(state, command.knob);
+    return judge_release(with, command);
+  }
   const auto at = static_cast<std::size_t>(index);
   const Override& by_hand = state.knobs[at].override_;
   if (!by_hand.active) return refused("nothing to release: " + command.knob + " is not forced");
@@ -148,8 +162,8 @@ Verdict judge_release(const MachineState& state, const wire::Command& command) {
 }
 
 Verdict judge_reset(const MachineState& state, const wire::Command& command) {
-  const std::int64_t index = index_of(state.document.rules, command.rule);
-  if (index < 0) return unknown("rule", state.document.rules, command.rule);
+  const std::int64_t index = find_rule(state, command.rule);
+  if (index < 0) return unknown_rule(state, command.rule);
   const auto at = static_cast<std::size_t>(index);
   if (state.rules[at].mode != RuleMode::kLatched) {
     return refused("nothing to reset: rule " + command.rule + " is not latched");
@@ -171,8 +185,8 @@ Verdict judge_reset(const MachineState& state, const wire::Command& command) {
 
 // Inhibiting a rule lowers what defends the run, and is judged like lowering a knob.
 Verdict judge_inhibit(const MachineState& state, const wire::Command& command, Step now) {
-  const std::int64_t index = index_of(state.document.rules, command.rule);
-  if (index < 0) return unknown("rule", state.document.rules, command.rule);
+  const std::int64_t index = find_rule(state, command.rule);
+  if (index < 0) return unknown_rule(state, command.rule);
   if (state.rules[static_cast<std::size_t>(index)].mode == RuleMode::kLatched) {
     return refused("rule " + command.rule + " is latched; reset it before inhibiting it");
   }
@@ -189,8 +203,8 @@ Verdict judge_inhibit(const MachineState& state, const wire::Command& command, S
 }
 
 Verdict judge_allow(const MachineState& state, const wire::Command& command) {
-  const std::int64_t index = index_of(state.document.rules, command.rule);
-  if (index < 0) return unknown("rule", state.document.rules, command.rule);
+  const std::int64_t index = find_rule(state, command.rule);
+  if (index < 0) return unknown_rule(state, command.rule);
   if (state.rules[static_cast<std::size_t>(index)].inhibited.until.value < 0) {
     return refused("nothing to allow: rule " + command.rule + " is not inhibited");
   }
@@ -205,7 +219,7 @@ const Verdict* answered(const MachineState& state, const std::string& id) {
 }
 
 std::string apply_force(MachineState& state, const wire::Command& command) {
-  const auto at = static_cast<std::size_t>(index_of(state.document.knobs, command.knob));
+  const auto at = static_cast<std::size_t>(adopt_knob(state, command.knob));
   Override& by_hand = state.knobs[at].override_;
   by_hand.active = true;
   by_hand.value = command.value;
@@ -221,7 +235,7 @@ std::string apply_force(MachineState& state, const wire::Command& command) {
 }
 
 std::string apply_inhibit(MachineState& state, const wire::Command& command) {
-  const auto at = static_cast<std::size_t>(index_of(state.document.rules, command.rule));
+  const auto at = static_cast<std::size_t>(find_rule(state, command.rule));
   silence_rule(state, at);
   state.rules[at].inhibited = {Step{state.step.value + command.expires_after_steps},
                                command.operator_name, command.reason};
@@ -231,15 +245,14 @@ std::string apply_inhibit(MachineState& state, const wire::Command& command) {
 std::string apply(MachineState& state, const wire::Command& command) {
   const auto action = command.action.known();
   if (!action) return "";
-  const auto rule = static_cast<std::size_t>(index_of(state.document.rules, command.rule));
+  const auto rule = static_cast<std::size_t>(find_rule(state, command.rule));
   switch (*action) {
     case wire::Action::kForce:
       return apply_force(state, command);
     case wire::Action::kInhibit:
       return apply_inhibit(state, command);
     case wire::Action::kRelease:
-      state.knobs[static_cast<std::size_t>(index_of(state.document.knobs, command.knob))]
-          .override_ = Override{};
+      state.knobs[static_cast<std::size_t>(find_knob(state, command.knob))].override_ = Override{};
       return command.operator_name + " released " + command.knob;
     case wire::Action::kAllow:
       state.rules[rule].inhibited = Inhibition{};

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "monitor/base/sha256.h"
+#include "monitor/policy/engine/knobs.h"
 #include "monitor/policy/engine/rule.h"
 #include "monitor/policy/engine/tracks/joins.h"
 #include "monitor/policy/engine/tracks/tracker.h"
@@ -201,6 +202,11 @@ void visit(A& a, MachineState& s) {
   visit(a, s.rules), visit(a, s.knobs), visit(a, s.requests), visit(a, s.commands);
 }
 
+template <class A>
+void visit(A& a, KnobSpec& s) {
+  visit(a, s.name), visit(a, s.base), visit(a, s.min), visit(a, s.max);
+}
+
 // ---- what the engine relies on; all else that the bytes say is taken as it is
 
 bool are_below(const std::vector<std::int64_t>& indices, std::size_t limit) {
@@ -279,7 +285,7 @@ bool has_sound_rules(const MachineState& state) {
 }
 
 bool has_sound_causes(const MachineState& state) {
-  if (state.knobs.size() != state.document.knobs.size()) return false;
+  if (state.knobs.size() != state.document.knobs.size() + state.adopted.size()) return false;
   const auto is_rule = [&](std::int64_t rule) {
     return rule >= 0 && rule < static_cast<std::int64_t>(state.rules.size());
   };
@@ -298,6 +304,7 @@ std::string encode_state(MachineState state) {
   out += state.document.digest;
   Writer writer(out);
   visit(writer, state);
+  if (!state.adopted.empty()) visit(writer, state.adopted);
   return out + hex(sha256(out));
 }
 
@@ -317,10 +324,15 @@ Result<void> decode_state(std::string_view bytes, MachineState& state) {
   MachineState read = state;
   Reader reader(body.substr(kMagic.size() + kHex));
   visit(reader, read);
+  read.adopted.clear();
+  if (!reader.done()) visit(reader, read.adopted);
   if (!reader.done() || !has_sound_detectors(read) || !has_sound_tracks(read) ||
       !has_sound_rules(read) || !has_sound_causes(read)) {
     return fail(Errc::kMalformed, "the snapshot does not hold this policy's state");
   }
+  wire::Hello declared;
+  declared.knobs = state.declared_knobs;
+  declare_knobs(read, declared);  // limits and directions, which are not in the bytes
   index_samples(read);
   index_rules(read);
   state = std::move(read);

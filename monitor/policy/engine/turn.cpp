@@ -7,10 +7,10 @@
 #include "monitor/policy/engine/arbiter.h"
 #include "monitor/policy/engine/controller.h"
 #include "monitor/policy/engine/evidence.h"
+#include "monitor/policy/engine/knobs.h"
 #include "monitor/policy/engine/operator.h"
 #include "monitor/policy/engine/rule.h"
 #include "monitor/policy/engine/tracks/tracker.h"
-#include "monitor/run/protection.h"
 
 namespace phaseguard::policy {
 
@@ -83,7 +83,7 @@ void Turn::operator()(const wire::Hello& hello) {
   state_.attempt = header_.attempt;
   state_.segment = 0;
   rebase_rules(state_, hello.start_step, true);
-  declare_limits(state_, hello);
+  declare_knobs(state_, hello);
   declare_signals(state_, hello);
   resolve_controllers(state_, hello);
   restart(hello.start_step, true);
@@ -286,26 +286,6 @@ std::optional<wire::Decision> Turn::decision() {
 }
 
 }  // namespace
-
-void declare_limits(MachineState& state, const wire::Hello& hello) {
-  for (std::size_t i = 0; i < state.knobs.size(); ++i) {
-    const KnobSpec& spec = state.document.knobs[i];
-    KnobState& knob = state.knobs[i];
-    knob.min = spec.min;
-    knob.max = spec.max;
-    for (const wire::KnobDecl& declared : hello.knobs) {
-      if (declared.name != spec.name) continue;
-      knob.min = std::max(spec.min, declared.min);
-      knob.max = std::min(spec.max, declared.max);
-      const bool by_policy = knob.min == spec.min && knob.max == spec.max;
-      const bool by_trainer = knob.min == declared.min && knob.max == declared.max;
-      knob.limit_by = by_policy    ? wire::LimitBy::kPolicy
-                      : by_trainer ? wire::LimitBy::kTrainer
-                                   : wire::LimitBy::kBoth;
-      knob.protects = run::protects_of(declared.protects);
-    }
-  }
-}
 
 std::optional<wire::Decision> take_event(MachineState& state, const wire::Message& event) {
   Turn turn(state, event.header);

@@ -13,7 +13,4 @@ namespace phaseguard::policy {
 [[nodiscard]] std::optional<wire::Decision> take_event(MachineState& state,
                                                        const wire::Message& event);
 
-// A knob's limits: the policy's and the declared ones together. Also at the start of a run.
-void declare_limits(MachineState& state, const wire::Hello& hello);
-
 }  // namespace phaseguard::policy

@@ -37,6 +37,11 @@ wire::Hello hello_of(const std::string& knob, double initial, wire::Word<wire::P
   decl.initial = initial;
   decl.protects = std::move(protects);
   hello.knobs.push_back(decl);
+  wire::KnobDecl spare;  // which no policy here names
+  spare.name = "spare";
+  spare.unit = "1";
+  spare.max = 3.0;
+  hello.knobs.push_back(spare);
   wire::SignalDecl mine;
   mine.name = "mine/score";
   mine.unit = "1";
@@ -138,7 +143,7 @@ std::string phase_of(const nlohmann::json& run) { return run["rules"][0]["text"]
 
 }  // namespace
 
-TEST_CASE("a run whose only knob is ldifs, through every live command", "[ctl][e2e]") {
+TEST_CASE("a run whose policy moves ldifs alone, through every live command", "[ctl][e2e]") {
   const RealDaemon daemon(PHASEGUARD_DAEMON, policy_of("ldifs", 0.0, 0.1));
   Trainer trainer(daemon, "ldifs", 0.0);
   status_when(daemon, [](const auto& run) { return phase_of(run) == "armed"; });
@@ -191,10 +196,22 @@ TEST_CASE("a run whose only knob is ldifs, through every live command", "[ctl][e
   CHECK(phase_of(run).find("inhibited until step ") == 0);
   CHECK(phaseguard_with(daemon, "allow hold").code == 0);
 
+  // A knob that the policy does not name can be forced too, within what the trainer declares.
+  const Done spare = phaseguard_with(daemon, "force spare --value 2");
+  INFO(spare.text);
+  CHECK(spare.code == 0);
+  CHECK(says(spare, "APPLIED: spare 2, in force since step"));
+  CHECK(says(phaseguard_with(daemon, "force spare --value 4"),
+             "expected a value of spare from 0 to 3 (the limits that the trainer declares)"));
+  const Done back = phaseguard_with(daemon, "release --reason calm");
+  INFO(back.text);
+  CHECK(back.code == 0);
+  CHECK(says(back, "APPLIED: spare 0"));
+
   // Bad input names what there is.
   const Done unknown = phaseguard_with(daemon, "force kl --value 1");
   CHECK(unknown.code == 1);
-  CHECK(says(unknown, "expected one of the policy's knobs (ldifs), found \"kl\""));
+  CHECK(says(unknown, "expected one of the run's knobs (ldifs, spare), found \"kl\""));
   const Done outside = phaseguard_with(daemon, "force ldifs --value 3");
   CHECK(outside.code == 1);
   CHECK(says(outside, "expected a value of ldifs from 0 to 1 (the policy's limits), found 3"));

@@ -85,7 +85,7 @@ TEST_CASE("values outside the limits are refused, not clamped", "[policy][hostil
         "expected a value of kl from 0 to 2 (the limits that the trainer declares), found 2.5");
   wire::Command c = force("y", 1.0);
   c.knob = "klx";
-  CHECK(judged(run, c).text == "expected one of the policy's knobs (kl), found \"klx\"");
+  CHECK(judged(run, c).text == "expected one of the run's knobs (kl), found \"klx\"");
   c = force("y", 1.0);
   c.expires_after_steps = -1;
   CHECK(judged(run, c).status == "refused");
