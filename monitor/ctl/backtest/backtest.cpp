@@ -10,6 +10,7 @@
 #include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/text_lines.h"
+#include "monitor/wire/words.h"
 
 namespace phaseguard::ctl {
 
@@ -59,7 +60,8 @@ class Collector {
       run.harm_step = told->harm_step;
       used_.push_back(key);
     }
-    if (label != "malicious" && label != "harmless") {
+    const auto known = wire::word_of<wire::Label>(label);
+    if (!known) {
       out_.skips.push_back({file, label.empty()
                                       ? "no label in the recording, and none given with --labels"
                                       : "the label " + quoted(label, 40) +
@@ -67,7 +69,7 @@ class Collector {
                                             "harmless; say which with --labels"});
       return {};
     }
-    run.malicious = label == "malicious";
+    run.malicious = *known == wire::Label::kMalicious;
     out_.runs.push_back(std::move(run));
     for (std::size_t i = 0; i < documents_.size(); ++i) {
       auto& found = traced->traces[i];

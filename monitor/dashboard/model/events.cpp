@@ -138,6 +138,7 @@ void add_segments_and_links(const run::RunState& state, std::vector<EventRow>& o
     row.t = entry.t;
     row.text = "trainer link " + one_line(entry.body.state.text(), 40);
     if (!entry.body.detail.empty()) row.text += ": " + one_line(entry.body.detail, 160);
+    if (entry.body.state == wire::LinkEvent::kLost) row.level = Level::kMedium;
     if (entry.body.state == wire::LinkEvent::kLost || entry.body.state == wire::LinkEvent::kBack)
       row.mark = "link " + entry.body.state.text();
     out.push_back(std::move(row));

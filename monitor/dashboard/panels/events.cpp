@@ -27,7 +27,8 @@ Sign sign_of_event(const EventRow& event, const plot::Palette& p) {
     case EventKind::kRequest:
       return {Shape::kSquare, p.info};
     case EventKind::kLink:
-      return event.mark == "link lost" ? Sign{Shape::kCross, p.medium} : Sign{Shape::kRing, p.dim};
+      return event.level == Level::kMedium ? Sign{Shape::kCross, p.medium}
+                                           : Sign{Shape::kRing, p.dim};
     case EventKind::kApplied:
       return {Shape::kCircle, p.dim};
     case EventKind::kDecision:

@@ -35,7 +35,7 @@ void parse_head(const toml::table& root, Document& document, std::vector<Diagnos
     }
     document.name = *name;
   }
-  document.shadow = head.choice("mode", false, {"enforce", "shadow"}).value_or("") == "shadow";
+  document.shadow = head.word<wire::Mode>("mode") == wire::Mode::kShadow;
 }
 
 // "3 intervals" -> 3.
