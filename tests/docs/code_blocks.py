@@ -1,7 +1,5 @@
 """C++, C and Python of the docs. C++ and C are compiled, not linked. Python is compiled and, where nothing says `not run`, run:
-the blocks of a page one after another with the same variables, in the page's folder. Packages that are not installed are stood in
-for by peers/."""
-import pathlib
+the blocks of a page one after another with the same variables, in the page's folder."""
 import re
 import shutil
 import subprocess
@@ -9,7 +7,6 @@ import sys
 
 from blocks import Wrong
 
-PEERS = pathlib.Path(__file__).resolve().parent / "peers"
 USERS_SOCKETS = "/run/user/1000/phaseguard"  # of the examples; the test's daemon listens elsewhere
 NOT_HERE = re.compile(r"fatal error: (?:(ATen|torch|c10)/|(imgui))")
 IMGUI = ("pkg-config", "--cflags", "imgui")
@@ -53,7 +50,7 @@ class Code:
         earlier = self.pages.get(block.file, "")
         page = earlier + "\n" * (block.line - 1 - before - earlier.count("\n")) + text
         self.pages[block.file] = page
-        runner = f"import sys; sys.path.append({str(PEERS)!r}); exec(compile(sys.stdin.read(), {block.file!r}, 'exec'), {{}})"
+        runner = f"import sys; exec(compile(sys.stdin.read(), {block.file!r}, 'exec'), {{}})"
         try:
             done = subprocess.run([sys.executable, "-c", runner], input=page, cwd=self.place.folder_of(block.file), capture_output=True,
                                   text=True, timeout=60)

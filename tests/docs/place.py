@@ -11,10 +11,8 @@ import sys
 import threading
 import time
 
-PEERS = pathlib.Path(__file__).resolve().parent / "peers"
-sys.path.append(str(PEERS))  # the installed package is preferred
-import msgpack  # noqa: E402
-import zmq  # noqa: E402
+import msgpack
+import zmq
 
 CADENCE = 5
 SIGNALS = [
