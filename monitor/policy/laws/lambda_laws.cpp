@@ -58,6 +58,29 @@ Result<ConvexWeights> additive_to_convex(double lambda) {
               "expected a weight lambda of 0 or above, found " + number_text(lambda));
 }
 
+Result<void> check_adaptive_kl(const AdaptiveKl& law) {
+  const auto wrong = [](const char* name, const char* expected, double found) {
+    return fail(Errc::kRefused, std::string("\"") + name + "\": expected " + expected + ", found " +
+                                    number_text(found));
+  };
+  if (!(law.target > 0.0) || !std::isfinite(law.target)) {
+    return wrong("target", "a finite number above 0", law.target);
+  }
+  if (!(law.horizon > 0.0) || !std::isfinite(law.horizon)) {
+    return wrong("horizon", "a finite number above 0", law.horizon);
+  }
+  if (!(law.floor >= 0.0) || !std::isfinite(law.floor)) {
+    return wrong("floor", "a finite number of 0 or above", law.floor);
+  }
+  if (!(law.ceiling >= law.floor) || !std::isfinite(law.ceiling)) {
+    return wrong("ceiling", "a finite number at or above the floor", law.ceiling);
+  }
+  if (!(law.init >= 0.0) || !std::isfinite(law.init)) {
+    return wrong("init", "a finite number of 0 or above", law.init);
+  }
+  return {};
+}
+
 double adaptive_kl_start(const AdaptiveKl& law) {
   return std::clamp(law.init, law.floor, law.ceiling);
 }

@@ -47,7 +47,6 @@ struct Additive {
 // beta = lambda / (1 + lambda), alpha = 1 - beta. Error: lambda is negative or not finite.
 [[nodiscard]] Result<ConvexWeights> additive_to_convex(double lambda);
 
-// Finite; target > 0, horizon > 0, 0 <= floor <= ceiling, init >= 0.
 struct AdaptiveKl {
   double target = 0.0;
   double horizon = 0.0;
@@ -55,6 +54,9 @@ struct AdaptiveKl {
   double ceiling = 0.0;
   double init = 0.0;
 };
+// Finite; target > 0, horizon > 0, 0 <= floor <= ceiling, init >= 0.
+[[nodiscard]] Result<void> check_adaptive_kl(const AdaptiveKl& law);
+
 // init as floor..ceiling: the weight before the first update.
 [[nodiscard]] double adaptive_kl_start(const AdaptiveKl& law);
 

@@ -56,13 +56,26 @@ TEST_CASE("convex and additive weights turn into one another", "[policy]") {
   CHECK_FALSE(additive_to_convex(kInf));
 }
 
-TEST_CASE("adaptive_kl stays between floor and ceiling", "[policy]") {
+TEST_CASE("adaptive_kl stays between floor and ceiling and refuses nonsense", "[policy]") {
   const AdaptiveKl law{0.1, 10.0, 0.01, 4.0, 3.9};
   CHECK(adaptive_kl(law, 3.9, 9.0, 16.0) == 4.0);
   CHECK(adaptive_kl(law, 0.01, 0.0, 16.0) == 0.01);
   CHECK(adaptive_kl(law, 1.0, kNaN, 16.0) == 1.0);
   CHECK(adaptive_kl(law, 1.0, 0.1, 16.0) == 1.0);
   CHECK(adaptive_kl_start({0.1, 10.0, 0.01, 4.0, 0.0}) == 0.01);
+  CHECK(check_adaptive_kl(law));
+  CHECK_FALSE(check_adaptive_kl({0.0, 10.0, 0.0, 4.0, 1.0}));
+  CHECK_FALSE(check_adaptive_kl({kInf, 10.0, 0.0, 4.0, 1.0}));
+  CHECK_FALSE(check_adaptive_kl({0.1, 0.0, 0.0, 4.0, 1.0}));
+  CHECK_FALSE(check_adaptive_kl({0.1, 10.0, -1.0, 4.0, 1.0}));
+  CHECK_FALSE(check_adaptive_kl({0.1, 10.0, 5.0, 4.0, 1.0}));
+  CHECK_FALSE(check_adaptive_kl({0.1, 10.0, 0.0, 4.0, kNaN}));
+  CHECK_FALSE(check_adaptive_kl({0.1, kInf, 0.0, 4.0, 1.0}));
+  CHECK_FALSE(check_adaptive_kl({0.1, 10.0, kInf, kInf, 1.0}));
+  CHECK_FALSE(check_adaptive_kl({0.1, 10.0, 0.0, kInf, 1.0}));
+  CHECK_FALSE(check_adaptive_kl({0.1, 10.0, 0.0, 4.0, kInf}));
+  CHECK_FALSE(check_adaptive_kl({0.1, 10.0, 0.0, 4.0, -0.5}));
+  CHECK(check_adaptive_kl({0.1, 10.0, 0.0, 0.0, 0.0}));
   CHECK(std::isnan(adaptive_kl_error(law, kInf)));
   CHECK(adaptive_kl_error(law, 0.2) == 0.2);
   CHECK(adaptive_kl_error(law, 0.05) == -0.2);
