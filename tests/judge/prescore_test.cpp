@@ -161,5 +161,5 @@ TEST_CASE("scores of another judge are not mixed in, a damaged file is named", "
   test::write_file(options.out, "{\"sample\": 3}\n");
   CHECK_THAT(prescore(source, data(2), options).error().message,
              Catch::Contains("scores.jsonl:1:"));
-  CHECK_FALSE(prescore(source, data(2), into(scratch / "no" / "such" / "folder")));
+  CHECK_FALSE(prescore(source, data(2), into(scratch / "no/such/folder")));
 }
