@@ -165,7 +165,7 @@ TEST_CASE("a message of several frames is counted and dropped", "[link][hostile]
 
 TEST_CASE("without a daemon a client keeps its frames and ends at once", "[link][fault]") {
   const test::Folder folder;
-  auto client = DealerClient::connect("ipc://" + folder.path() + "/telemetry");
+  auto client = DealerClient::connect("ipc://" + (folder / "telemetry"));
   REQUIRE(client.has_value());
   CHECK_FALSE(client->send("nobody there"));
   CHECK_FALSE(client->receive(1).has_value());

@@ -32,7 +32,7 @@ Words named_in(const std::string& cell) {
 
 // The cells of the line that begins with "| `type` |" in the table of detectors.
 std::vector<std::string> documented(const std::string& type) {
-  std::istringstream page(read_file(test::source_dir() + "/docs/POLICY.md"));
+  std::istringstream page(test::read_file(test::source_dir() + "/docs/POLICY.md"));
   std::string line;
   while (std::getline(page, line) && line.rfind("| `type` | keys (default) |", 0) != 0) continue;
   while (std::getline(page, line) && line.rfind("| `" + type + "` |", 0) != 0) {
