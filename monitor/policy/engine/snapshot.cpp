@@ -325,9 +325,10 @@ Result<void> decode_state(std::string_view bytes, MachineState& state) {
   Reader reader(body.substr(kMagic.size() + kHex));
   visit(reader, read);
   read.adopted.clear();
-  if (!reader.done()) visit(reader, read.adopted);
-  if (!reader.done() || !has_sound_detectors(read) || !has_sound_tracks(read) ||
-      !has_sound_rules(read) || !has_sound_causes(read)) {
+  const bool more = !reader.done();
+  if (more) visit(reader, read.adopted);
+  if (!reader.done() || read.adopted.empty() == more || !has_sound_detectors(read) ||
+      !has_sound_tracks(read) || !has_sound_rules(read) || !has_sound_causes(read)) {
     return fail(Errc::kMalformed, "the snapshot does not hold this policy's state");
   }
   wire::Hello declared;
