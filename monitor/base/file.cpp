@@ -22,6 +22,13 @@ std::string reason(const char* hint) {
   return " (" + std::generic_category().message(errno) + ")" + (absent ? hint : "");
 }
 
+// "512 MiB", or the bytes where it is not whole MiB.
+std::string size_text(std::uint64_t bytes) {
+  constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+  return bytes >= kMiB && bytes % kMiB == 0 ? std::to_string(bytes / kMiB) + " MiB"
+                                            : std::to_string(bytes) + " bytes";
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& path, std::string_view expected,
@@ -39,8 +46,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::string_vie
   while (in.read(block.data(), kBlock) || in.gcount() > 0) {
     bytes.append(block, 0, static_cast<std::size_t>(in.gcount()));
     if (bytes.size() > max_bytes) {
-      return fail(Errc::kLimit, name + " of at most " + std::to_string(max_bytes) +
-                                    " bytes, found more; is this the right file?");
+      return fail(Errc::kLimit, name + " of at most " + size_text(max_bytes) +
+                                    ", found more; is this the right file?");
     }
   }
   if (in.bad()) return fail(Errc::kIo, name + ", reading failed" + reason(""));

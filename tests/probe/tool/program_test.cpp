@@ -104,10 +104,11 @@ TEST_CASE("what cannot be meant is refused in one line", "[probe][e2e][hostile]"
   REQUIRE(tool("fit " + (folder / "fit.st") + " -o " + (folder / "probe.st")).code == 0);
   const auto refused = [&](const std::string& arguments) {
     const Done out = tool(arguments);
-    INFO(arguments << "\n" << out.text());
+    const std::string text = out.text();
+    INFO(arguments << "\n" << text);
     CHECK(out.code == 1);
-    CHECK(std::count(out.text().begin(), out.text().end(), '\n') == 1);
-    return out.text();
+    CHECK(std::count(text.begin(), text.end(), '\n') == 1);
+    return text;
   };
   const auto scored = [&](auto change) {
     FeatureFile other = small(0.0, 1.0);
@@ -230,7 +231,7 @@ TEST_CASE("the whole path on the lab's theta0: features, probe, drift, pre-fligh
   const auto report = [](const std::string& text) {
     return text.substr(text.find("lab malicious"));
   };
-  CHECK(report(resumed.text()) == report(whole.text()));
+  CHECK(report(resumed.out) == report(whole.out));
   const Done mixed =
       tool("preflight --lab harmless --draws 200 --cache " + (folder / "cache.jsonl") + theta0);
   CHECK(mixed.code == 1);
