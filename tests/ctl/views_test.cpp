@@ -51,7 +51,8 @@ TEST_CASE("each state of a rule is in status, watch and report", "[ctl]") {
     CHECK(json["rules"][i]["text"] == all[i].text);
     CHECK(json["rules"][i]["phase"] == all[i].rule.phase.text());
     CHECK(news[i] == "rule " + all[i].rule.rule + ": " + all[i].text);
-    CHECK_THAT(page, Contains(all[i].rule.rule + "</td>") && Contains(">" + all[i].text + "</td>"));
+    CHECK_THAT(page,
+               Contains(">" + all[i].rule.rule + "</th>") && Contains(">" + all[i].text + "</td>"));
   }
   // Watch tells what changed, and that alone.
   CHECK(watched.take(header(), status).empty());

