@@ -104,7 +104,8 @@ Quality read_point(const Statement& row, int first, wire::Sample& out) {
 bool needs_exact(const wire::Message& message) {
   const wire::Header& header = message.header;
   const bool ours = header.version.major == wire::kProtocolVersion.major &&
-                    header.version.minor == wire::kProtocolVersion.minor;
+                    header.version.minor >= wire::kReportVersion.minor &&
+                    header.version.minor <= wire::kProtocolVersion.minor;
   return !ours || !survives(header.t);
 }
 

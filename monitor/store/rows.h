@@ -9,6 +9,7 @@
 #include "monitor/base/types.h"
 #include "monitor/store/database.h"
 #include "monitor/wire/messages.h"
+#include "monitor/wire/version.h"
 
 namespace phaseguard::store {
 
@@ -21,7 +22,10 @@ using Declared = std::map<std::string, wire::SignalDecl>;  // of the last Hello
 // time that is not a number, another protocol version. Made for being filled again and again: a
 // cursor keeps one, so that reading a long record allocates next to nothing.
 struct ReportRow {
-  ReportRow() { message.body.emplace<wire::Report>(); }
+  ReportRow() {
+    message.body.emplace<wire::Report>();
+    message.header.version = wire::kReportVersion;
+  }
   wire::Message message;           // body: a Report, always
   std::vector<Quality> qualities;  // one per sample
   std::string exact;

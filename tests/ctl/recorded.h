@@ -17,7 +17,7 @@ namespace phaseguard::test {
 // A judge score a step, by the trainer and the daemon.
 class Recorder {
  public:
-  Recorder(std::string run, const std::string& toml)
+  Recorder(const std::string& run, const std::string& toml)
       : run_(*RunId::parse(run)), document_(document_of(toml)) {
     wire::Hello declared = hello();
     declared.signals[1].every_steps = 1;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "monitor/wire/messages.h"
+#include "monitor/wire/version.h"
 #include "tests/support/declared.h"
 
 namespace phaseguard::test {
@@ -21,6 +22,7 @@ struct Story {
     m.header.attempt = attempt;
     m.header.source_seq = m.header.seq;
     m.body = std::move(body);
+    m.header.version = wire::version_of(m.body);  // as a daemon records it
     messages.push_back(std::move(m));
     return messages.back();
   }

@@ -5,6 +5,7 @@
 #include "monitor/base/text.h"
 #include "monitor/run/protection.h"
 #include "monitor/wire/codec.h"
+#include "monitor/wire/version.h"
 
 namespace phaseguard::daemon {
 
@@ -24,7 +25,7 @@ void RunSlot::record(const wire::Message& event, Effects& effects) {
 }
 
 void RunSlot::take(wire::Message event, Now now, Effects& effects) {
-  event.header.version = wire::kProtocolVersion;
+  event.header.version = wire::version_of(event.body);
   event.header.source_seq = event.header.attempt > 0 ? event.header.seq : Seq{};
   event.header.seq = Seq{state_.last_seq.value + 1};
   record(event, effects);
