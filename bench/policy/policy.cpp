@@ -247,6 +247,7 @@ nlohmann::json measure(const fs::path& file, std::int64_t reports, int rounds) {
 
 }  // namespace
 
+// What it throws ends it, and says why. NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   const std::int64_t reports = argc > 1 ? std::atoll(argv[1]) : 1'000'000;
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 3;

@@ -50,7 +50,8 @@ std::vector<double> ticks(double low, double high, int wanted, double least) {
   step = std::max(step, least);
   const double first = std::ceil(low / step - 1e-9), last = std::floor(high / step + 1e-9);
   if (std::max(std::fabs(first), std::fabs(last)) > kMostSteps) return out;
-  for (double i = first; i <= last; ++i) out.push_back(i * step + 0.0);
+  const auto steps = static_cast<int>(last - first);
+  for (int i = 0; i <= steps; ++i) out.push_back((first + i) * step + 0.0);
   return out;
 }
 

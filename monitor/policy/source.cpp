@@ -97,7 +97,7 @@ Result<SourceFit> fit_pair(const wire::Hello& hello, const SourceSpec& source) {
   Result<SourceFit> a = fit_plain(hello, source.signal);
   if (!a) return a;
   if (a->columns > 0) return no_numbers(source.signal);
-  const Result<SourceFit> b = fit_plain(hello, second);
+  Result<SourceFit> b = fit_plain(hello, second);
   if (!b) return b;
   if (b->columns > 0) return no_numbers(second);
   SourceFit fit = *a;

@@ -70,8 +70,8 @@ Result<Fraction> Fraction::make(Wide num, Wide den) {
 Result<Fraction> Fraction::parse(std::string_view text) {
   const std::size_t bar = text.find('/');
   if (bar == std::string_view::npos) return decimal(text, text);
-  const auto above = decimal(text.substr(0, bar), text);
-  const auto below = decimal(text.substr(bar + 1), text);
+  auto above = decimal(text.substr(0, bar), text);
+  auto below = decimal(text.substr(bar + 1), text);
   if (!above) return above;
   if (!below) return below;
   if (above->den() != 1 || below->den() != 1 || below->num() <= 0) return not_a_number(text);

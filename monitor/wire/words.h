@@ -52,7 +52,7 @@ class Word {
  public:
   Word() = default;
   Word(E word) : text_(text_of(word)) {}  // NOLINT(google-explicit-constructor): a word of it
-  // Any text, kept as it is.
+  // Any text, kept as it is. NOLINTNEXTLINE(performance-unnecessary-value-param): it is moved from
   [[nodiscard]] static Word from(std::string text) {
     Word word;
     word.text_ = std::move(text);
@@ -80,7 +80,7 @@ class NamedWord {
   NamedWord(E kind) : text_(text_of(kind)) {}  // NOLINT(google-explicit-constructor)
   NamedWord(E kind, std::string_view name) : text_(std::string(text_of(kind)) + ":") {
     text_ += name;
-  }
+  }  // NOLINTNEXTLINE(performance-unnecessary-value-param): it is moved from
   [[nodiscard]] static NamedWord from(std::string text) {
     NamedWord word;
     word.text_ = std::move(text);

@@ -54,7 +54,7 @@ std::string critical_table(const Summary& summary) {
     rows += page::row(page::text_cell(one.at) + number_cell(one.nll) + number_cell(one.lambda) +
                       number_cell(one.approximate));
   }
-  const std::string out =
+  std::string out =
       page::part("Above which KL weight is it not learned?") +
       page::paragraph(
           "L is the reference's negative log-likelihood of " +

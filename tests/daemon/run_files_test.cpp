@@ -68,7 +68,7 @@ TEST_CASE("a disk that is full for a while costs no record", "[daemon][fault]") 
   files.append(reports(1, 50), kNow);
   REQUIRE(files.flush(true, faults));
 
-  limit_files(256 * 1024);
+  limit_files(rlim_t{256} * 1024);
   std::int64_t seq = 50;
   bool written = true;
   while (written && seq < 100'000) {
@@ -81,7 +81,7 @@ TEST_CASE("a disk that is full for a while costs no record", "[daemon][fault]") 
   files.append(reports(seq + 1, seq + 100), kNow);
   seq += 100;
   CHECK_FALSE(files.flush(true, faults));
-  limit_files(16 * 1024);
+  limit_files(rlim_t{16} * 1024);
   files.retry(kNow);  // fuller still
   CHECK_FALSE(files.flush(true, faults));
 

@@ -275,7 +275,7 @@ std::filesystem::path write_run_file(const std::filesystem::path& directory,
                                      const RunOptions& options) {
   const auto messages = synthetic_run(options);
   const auto run = messages.front().header.run;
-  const auto path = store::run_file(directory, run);
+  auto path = store::run_file(directory, run);
   auto writer = store::Writer::create_or_open(path, run, Now{messages.front().header.t, Nanos{1}});
   if (!writer) throw std::runtime_error(writer.error().message);
   for (const wire::Message& message : messages) {

@@ -2,6 +2,7 @@
 #include "monitor/page/svg.h"
 
 #include <cmath>
+#include <limits>
 
 #include "monitor/page/page.h"
 #include "tests/support/catch.h"
@@ -15,6 +16,9 @@ namespace {
 constexpr page::Box kBox{
     .width = 200, .height = 100, .left = 20, .right = 10, .top = 10, .bottom = 30};
 using Numbers = std::vector<double>;
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
@@ -30,8 +34,8 @@ TEST_CASE("ticks are round numbers within their range", "[page]") {
 TEST_CASE("ticks of no range are none", "[page][hostile]") {
   CHECK(page::ticks(1.0, 1.0, 5).empty());
   CHECK(page::ticks(2.0, 1.0, 5).empty());
-  CHECK(page::ticks(0.0, NAN, 5).empty());
-  CHECK(page::ticks(0.0, INFINITY, 5).empty());
+  CHECK(page::ticks(0.0, kNaN, 5).empty());
+  CHECK(page::ticks(0.0, kInfinity, 5).empty());
   CHECK(page::ticks(-1e308, 1e308, 5).empty());  // the difference overflows
   CHECK(page::ticks(0.0, 1.0, 0).empty());
   CHECK(page::ticks(1e20, 1e20 + 65536.0, 5).empty());
@@ -40,7 +44,7 @@ TEST_CASE("ticks of no range are none", "[page][hostile]") {
 TEST_CASE("a span takes what is finite, and a plot shows one that is not empty", "[page]") {
   page::Span span;
   CHECK(span.empty());
-  for (const double value : Numbers{NAN, 3.0, INFINITY, 1.0, -INFINITY}) span.take(value);
+  for (const double value : Numbers{kNaN, 3.0, kInfinity, 1.0, -kInfinity}) span.take(value);
   CHECK(span.low == 1.0);
   CHECK(span.high == 3.0);
   const page::Span none = page::widened({}), one = page::widened({40.0, 40.0});
@@ -69,10 +73,10 @@ TEST_CASE("a plot writes no peer's markup and no number that is none", "[page][h
   plot.level_upright(9.0, "<b>");
   plot.nothing_there("<b>");
   plot.begin_hover("<b>");
-  plot.disc(NAN, INFINITY, 2.0, "dot");
+  plot.disc(kNaN, kInfinity, 2.0, "dot");
   plot.end_hover();
   page::Path path;
-  path.to(NAN, -INFINITY);
+  path.to(kNaN, -kInfinity);
   plot.path(path, "s1 bold");
   const std::string svg = plot.svg("wide");
   CHECK_THAT(svg,

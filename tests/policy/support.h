@@ -96,8 +96,8 @@ class Run {
     applied.segment = ++segment;
     return say(applied, step);
   }
-  double value() const { return machine.settings().at(0).value; }
-  std::string cause() const { return machine.settings().at(0).cause.text(); }
+  [[nodiscard]] double value() const { return machine.settings().at(0).value; }
+  [[nodiscard]] std::string cause() const { return machine.settings().at(0).cause.text(); }
   [[nodiscard]] std::string rule_state(std::size_t i = 0) const {
     return machine.rule_evidence().at(i).state.text();
   }

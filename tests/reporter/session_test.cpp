@@ -19,7 +19,9 @@ namespace {
 // A session, its clock, and the daemon's end played frame by frame through the real codec.
 class Link {
  public:
-  explicit Link(Options options = test_options()) : session(options, test_hello(), 7) { tick(); }
+  explicit Link(const Options& options = test_options()) : session(options, test_hello(), 7) {
+    tick();
+  }
 
   void tick(std::int64_t ms = 0) {
     now.mono = Nanos{now.mono.value + ms * 1'000'000};

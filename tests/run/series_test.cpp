@@ -69,6 +69,40 @@ TEST_CASE("extent equals a scan on random ranges", "[run][property]") {
   }
 }
 
+struct Counted {
+  std::size_t good = 0;
+  std::size_t gaps = 0;
+  float lowest = std::numeric_limits<float>::infinity();
+  bool operator==(const Counted&) const = default;
+};
+
+Counted in_columns(const Series& series, const Stretch& stretch, double from, double to,
+                   int width) {
+  Counted out;
+  for (const Column& column : series.columns(stretch, from, to, width)) {
+    if (column.x < from || column.x_end > to) continue;  // the neighbour beyond the edge
+    out.good += column.extent.good;
+    out.gaps += column.extent.gaps;
+    if (column.extent.good > 0) out.lowest = std::min(out.lowest, column.extent.lo);
+  }
+  return out;
+}
+
+Counted point_by_point(const Series& series, const Stretch& stretch, double from, double to) {
+  Counted out;
+  for (std::size_t i = stretch.first; i < stretch.last; ++i) {
+    const auto x = static_cast<double>(series.step_at(i).value);
+    if (x < from || x > to) continue;
+    if (series.quality_at(i) == Quality::kGood) {
+      ++out.good;
+      out.lowest = std::min(out.lowest, static_cast<float>(series.value_at(i)));
+    } else {
+      ++out.gaps;
+    }
+  }
+  return out;
+}
+
 TEST_CASE("columns cover each point of the window once and show every spike", "[run][property]") {
   std::mt19937_64 random(11);
   for (const std::size_t n : {1UL, 50UL, 5000UL, 60000UL}) {
@@ -78,31 +112,8 @@ TEST_CASE("columns cover each point of the window once and show every spike", "[
         const double from = static_cast<double>(series.step_at(stretch.first).value) + 3.5;
         const double to = static_cast<double>(series.step_at(stretch.last - 1).value) * 0.8 + 1.0;
         if (!(from <= to)) continue;
-        std::size_t good = 0;
-        std::size_t gaps = 0;
-        float lo = std::numeric_limits<float>::infinity();
-        for (const Column& column : series.columns(stretch, from, to, width)) {
-          if (column.x < from || column.x_end > to) continue;  // the neighbour beyond the edge
-          good += column.extent.good;
-          gaps += column.extent.gaps;
-          if (column.extent.good > 0) lo = std::min(lo, column.extent.lo);
-        }
-        std::size_t good_points = 0;
-        std::size_t gap_points = 0;
-        float lowest = std::numeric_limits<float>::infinity();
-        for (std::size_t i = stretch.first; i < stretch.last; ++i) {
-          const auto x = static_cast<double>(series.step_at(i).value);
-          if (x < from || x > to) continue;
-          if (series.quality_at(i) == Quality::kGood) {
-            ++good_points;
-            lowest = std::min(lowest, static_cast<float>(series.value_at(i)));
-          } else {
-            ++gap_points;
-          }
-        }
-        REQUIRE(good == good_points);
-        REQUIRE(gaps == gap_points);
-        REQUIRE(lo == lowest);
+        REQUIRE(in_columns(series, stretch, from, to, width) ==
+                point_by_point(series, stretch, from, to));
       }
     }
   }

@@ -39,6 +39,7 @@ class Folder {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   // The full name of a file in it.
   [[nodiscard]] std::string operator/(const std::string& name) const { return path_ / name; }
+  // Gives the full name, which not everybody needs. NOLINTNEXTLINE(modernize-use-nodiscard)
   std::string write(const std::string& name, std::string_view bytes) const {
     write_file(path_ / name, bytes);
     return path_ / name;

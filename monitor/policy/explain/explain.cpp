@@ -175,7 +175,7 @@ void declare(wire::Hello& hello, const std::string& name, wire::Word<wire::Items
   hello.signals.push_back(std::move(signal));
 }
 
-void declare(wire::Hello& hello, const SourceSpec& source, wire::Word<wire::Items> items,
+void declare(wire::Hello& hello, const SourceSpec& source, const wire::Word<wire::Items>& items,
              std::int64_t cadence) {
   declare(hello, source.signal, items, cadence);
   declare(hello, source.minus, {}, cadence);

@@ -120,8 +120,8 @@ std::string to_text(const SourceSpec& source) {
 }
 
 const Words& source_keys() {
-  static const Words keys{"signal", "combine", "minus", "over"};
-  return keys;
+  static const Words kKeys{"signal", "combine", "minus", "over"};
+  return kKeys;
 }
 
 std::optional<SourceSpec> parse_source(const TableReader& reader) {

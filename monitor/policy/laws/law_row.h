@@ -129,7 +129,8 @@ struct Misfit {
 template <class T>
 class Part {
  public:
-  template <class U, class = decltype(T{std::declval<U>()})>
+  template <class U, class = std::enable_if_t<!std::is_same_v<std::decay_t<U>, Part>>,
+            class = decltype(T{std::declval<U>()})>
   constexpr Part(U&& given) : value_{std::forward<U>(given)} {}
   constexpr operator const T&() const { return value_; }
 

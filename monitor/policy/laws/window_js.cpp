@@ -162,7 +162,8 @@ double dissimilarity(phaseguard::Span<const double> ring, std::int64_t window, s
   for (std::size_t row = 0; row < whole; row += width) {
     total += js_of_sums(left.data() + row, right.data() + row, width, static_cast<double>(window));
   }
-  return total / static_cast<double>(whole / width);
+  const std::size_t rows = whole / width;
+  return total / static_cast<double>(rows);
 }
 
 }  // namespace phaseguard::policy

@@ -104,7 +104,8 @@ TEST_CASE("a latched per-sample floor of another length than the batch floors it
   Run run(
       two_rules(per_sample("s/items") + "latch = true\n", per_sample("s/more") + "priority = 1\n"),
       hello);
-  const auto batch = [&](std::int64_t step, std::vector<double> items, std::vector<double> others) {
+  const auto batch = [&](std::int64_t step, const std::vector<double>& items,
+                         const std::vector<double>& others) {
     wire::Report report;
     for (const auto& [name, list] : {std::pair{"s/items", items}, std::pair{"s/more", others}}) {
       wire::Sample sample;

@@ -92,7 +92,7 @@ MachineState state_of(const Run& run) {
   return state;
 }
 
-std::string sealed(std::string body) {
+std::string sealed(const std::string& body) {
   const std::string hash = hex(sha256(body));
   return body + hash;
 }

@@ -113,7 +113,8 @@ TEST_CASE("a difference and a ratio of the same step, in any order of arrival", 
 
 TEST_CASE("a member that comes late still completes its step", "[policy]") {
   Run run(watching("signal = \"pair/a\"\nminus = \"pair/b\""), pair_hello(1, 5));
-  for (std::int64_t step = 1; step <= 7; ++step) run.at(step, {{"pair/a", 1.0 * step}});
+  for (std::int64_t step = 1; step <= 7; ++step)
+    run.at(step, {{"pair/a", static_cast<double>(step)}});
   CHECK(seen(run).step == Step{-1});
   run.at(5, {{"pair/b", 1.0}});
   CHECK(seen(run).step == Step{5});

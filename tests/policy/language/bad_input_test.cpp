@@ -327,7 +327,7 @@ TEST_CASE("bad input: ten megabytes, and text that only looks like TOML", "[poli
     REQUIRE(parsed.diagnostics.size() == 1);
     return to_text(parsed.diagnostics[0], "t.toml");
   };
-  CHECK(only(std::string(10 * 1024 * 1024, '#')) ==
+  CHECK(only(std::string(std::size_t{10} * 1024 * 1024, '#')) ==
         "t.toml:1:1: error: expected a policy of at most 65536 bytes, found 10485760; is this the "
         "right file?");
   CHECK(only(std::string(60000, '[')).find("not valid TOML") != std::string::npos);

@@ -150,44 +150,50 @@ Expected slowly(const std::vector<Kind>& trace, std::int64_t warmup, std::int64_
   return out;
 }
 
+// What the detector makes of the trace under parameters 0..23, held against `slowly`.
+bool agrees(const std::vector<Kind>& trace, int parameters) {
+  const std::int64_t warmup = parameters % 4, consecutive = 1 + parameters / 4 % 3;
+  const bool vote = parameters >= 12;
+  const DetectorSpec spec =
+      level(0.5, warmup, consecutive, vote ? BadSignal::kVote : BadSignal::kAlarm);
+  DetectorState state;
+  std::int64_t step = 0;
+  for (const Kind kind : trace) {
+    const Quality quality = kind == Kind::kBad       ? Quality::kBad
+                            : kind == Kind::kMissing ? Quality::kMissing
+                                                     : Quality::kGood;
+    // BAD carries a value far above the line: comparing it would be seen.
+    const double value = kind == Kind::kLow ? 0.1 : kind == Kind::kEqual ? 0.5 : 9.0;
+    feed(spec, state, Step{step += 5}, quality, value);
+  }
+  const Expected expected = slowly(trace, warmup, consecutive, vote);
+  const std::int64_t fired =
+      expected.fired ? 5 * (static_cast<std::int64_t>(*expected.fired) + 1) : -1;
+  return state.n == expected.n && state.streak == expected.streak &&
+         state.first_vote == Step{fired};
+}
+
+// Number `code` of the 5^length traces.
+std::vector<Kind> trace_of(std::size_t code, std::size_t length) {
+  std::vector<Kind> trace;
+  for (std::size_t i = 0; i < length; ++i, code /= 5) trace.push_back(static_cast<Kind>(code % 5));
+  return trace;
+}
+
 TEST_CASE("level: every trace of length up to 6 over low, equal, high, bad, missing",
           "[policy][property]") {
   std::int64_t compared = 0;
-  for (std::size_t length = 0; length <= 6; ++length) {
-    std::size_t traces = 1;
-    for (std::size_t i = 0; i < length; ++i) traces *= 5;
+  std::size_t traces = 1;
+  for (std::size_t length = 0; length <= 6; ++length, traces *= 5) {
     for (std::size_t code = 0; code < traces; ++code) {
-      std::vector<Kind> trace;
-      for (std::size_t i = 0, rest = code; i < length; ++i, rest /= 5) {
-        trace.push_back(static_cast<Kind>(rest % 5));
-      }
-      for (int parameters = 0; parameters < 24; ++parameters) {
-        const std::int64_t warmup = parameters % 4, consecutive = 1 + parameters / 4 % 3;
-        const bool vote = parameters >= 12;
-        const DetectorSpec spec =
-            level(0.5, warmup, consecutive, vote ? BadSignal::kVote : BadSignal::kAlarm);
-        DetectorState state;
-        std::int64_t step = 0;
-        for (const Kind kind : trace) {
-          const Quality quality = kind == Kind::kBad       ? Quality::kBad
-                                  : kind == Kind::kMissing ? Quality::kMissing
-                                                           : Quality::kGood;
-          // BAD carries a value far above the line: comparing it would be seen.
-          const double value = kind == Kind::kLow ? 0.1 : kind == Kind::kEqual ? 0.5 : 9.0;
-          feed(spec, state, Step{step += 5}, quality, value);
-        }
-        const Expected expected = slowly(trace, warmup, consecutive, vote);
-        const std::int64_t fired =
-            expected.fired ? 5 * (static_cast<std::int64_t>(*expected.fired) + 1) : -1;
-        ++compared;
-        if (state.n != expected.n || state.streak != expected.streak ||
-            state.first_vote != Step{fired}) {
-          FAIL("trace " << code << " of length " << length << ", parameters " << parameters);
-        }
+      const std::vector<Kind> trace = trace_of(code, length);
+      for (int parameters = 0; parameters < 24; ++parameters, ++compared) {
+        if (agrees(trace, parameters)) continue;
+        FAIL("trace " << code << " of length " << length << ", parameters " << parameters);
       }
     }
   }
-  CHECK(compared == 24 * (1 + 5 + 25 + 125 + 625 + 3125 + 15625));
+  CHECK(compared == std::int64_t{24} * (1 + 5 + 25 + 125 + 625 + 3125 + 15625));
 }
 
 }  // namespace

@@ -100,21 +100,21 @@ TEST_CASE("zscore: of the window before, population sd, silent on a flat one", "
 }
 
 TEST_CASE("zscore: a window of many, against two passes over the history", "[policy][property]") {
-  const std::int64_t window = 7;
+  constexpr int kWindow = 7;
   DetectorState state;
-  const DetectorSpec spec = with(ZscoreLaw{window}, 1.0);
+  const DetectorSpec spec = with(ZscoreLaw{kWindow}, 1.0);
   std::vector<double> past;
   for (int i = 0; i < 60; ++i) {
     const double x = static_cast<double>((i * 37 + 11) % 23) / 7.0;
     feed(spec, state, Step{i + 1}, Quality::kGood, x);
-    if (i >= window) {
+    if (i >= kWindow) {
       double mean = 0.0, squares = 0.0;
-      for (int j = i - window; j < i; ++j) mean += past[static_cast<std::size_t>(j)];
-      mean /= window;
-      for (int j = i - window; j < i; ++j) {
+      for (int j = i - kWindow; j < i; ++j) mean += past[static_cast<std::size_t>(j)];
+      mean /= kWindow;
+      for (int j = i - kWindow; j < i; ++j) {
         squares += std::pow(past[static_cast<std::size_t>(j)] - mean, 2);
       }
-      CHECK(state.statistic == Approx((x - mean) / std::sqrt(squares / window)).epsilon(1e-12));
+      CHECK(state.statistic == Approx((x - mean) / std::sqrt(squares / kWindow)).epsilon(1e-12));
     }
     past.push_back(x);
   }
