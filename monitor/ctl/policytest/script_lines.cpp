@@ -58,13 +58,15 @@ Result<ScriptEvent> command_event(const Words& words, const std::string& where) 
   command.expected_version = -2;
   if (words.size() < 2) return fail(Errc::kMalformed, where + "expected a name after " + words[0]);
   std::size_t at = 2;
-  if (words[0] == "force") {
+  const bool forces = command.action == wire::Action::kForce;
+  if (forces) {
     const auto value = words.size() > 2 ? parse_number(words[2]) : std::nullopt;
     if (!value) return fail(Errc::kMalformed, where + "expected force KNOB VALUE");
     command.value = *value;
     at = 3;
   }
-  (words[0] == "force" || words[0] == "release" ? command.knob : command.rule) = words[1];
+  const bool of_knob = forces || command.action == wire::Action::kRelease;
+  (of_knob ? command.knob : command.rule) = words[1];
   if (auto taken = take_options(words, at, command, where); !taken) {
     return tl::unexpected(taken.error());
   }

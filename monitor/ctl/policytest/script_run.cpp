@@ -196,7 +196,8 @@ class Player {
       std::string found;
       switch (item.kind) {
         case Expectation::Kind::kRule:
-          if (item.word != "quiet") rules.insert(item.name);
+          if (wire::word_of<wire::RuleState>(item.word) != wire::RuleState::kQuiet)
+            rules.insert(item.name);
           found = rule_found(item);
           break;
         case Expectation::Kind::kKnob:
