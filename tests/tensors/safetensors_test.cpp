@@ -123,7 +123,8 @@ TEST_CASE("every prefix and every flipped bit is refused or read, never worse",
   std::mt19937 random(5);
   for (int i = 0; i < 4000; ++i) {
     std::string flipped = bytes;
-    flipped[random() % flipped.size()] ^= static_cast<char>(1u << (random() % 8));
+    char& byte = flipped[random() % flipped.size()];
+    byte = static_cast<char>(byte ^ static_cast<char>(1U << (random() % 8)));
     const auto read = tensors::decode_safetensors(flipped, "x");
     if (!read) CHECK_FALSE(read.error().message.empty());
   }

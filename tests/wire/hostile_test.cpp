@@ -78,13 +78,13 @@ TEST_CASE("claimed lengths are checked before anything is allocated", "[wire][ho
       CHECK_FALSE(decode(frame("goodbye", {{"reason", head}})).has_value());
       CHECK_FALSE(decode(frame("step", {{"samples", head}})).has_value());
       CHECK_FALSE(decode(frame("step", {{"unknown", head}})).has_value());
-      CHECK(watch.total() < 16 * 1024);
+      CHECK(watch.total() < std::size_t{16} * 1024);
     }
     for (const char* ext : {"\xc7", "\xc8", "\xc9"}) {
       const int width = ext[0] == '\xc7' ? 1 : ext[0] == '\xc8' ? 2 : 4;
       const AllocationWatch watch;
       CHECK(outcome(frame("tick", {{"x", ext + big_endian(claim, width) + "\x01"}})).has_value());
-      CHECK(watch.total() < 16 * 1024);
+      CHECK(watch.total() < std::size_t{16} * 1024);
     }
   }
 }
