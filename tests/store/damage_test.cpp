@@ -15,7 +15,7 @@ namespace {
 const RunId kRun = *RunId::parse("story");
 
 std::filesystem::path story_file(const test::Place& place) {
-  const auto file = place.file("story");
+  auto file = place.file("story");
   auto story = test::story();
   auto writer = test::open_writer(file, kRun);
   test::record(writer, story.messages);
