@@ -177,6 +177,7 @@ nlohmann::json open_run(std::int64_t points) {
 
 }  // namespace
 
+// What it throws ends it, and says why. NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   std::size_t points = 10000000;
   std::int64_t open = 1000000;

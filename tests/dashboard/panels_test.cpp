@@ -51,7 +51,7 @@ TEST_CASE("the panels draw lines, shading and alarms", "[gui]") {
   gui.frames(3, model, view);
   const plot::Palette& p = plot::dark_palette();
   CHECK(Headless::vertices_of(p.series[0]) > 1000);
-  CHECK(Headless::vertices_of(p.kl_shade) >= 4 * 6);  // every plot
+  CHECK(Headless::vertices_of(p.kl_shade) >= std::size_t{4} * 6);  // every plot
   CHECK(Headless::vertices_of(p.high) > 10);
   for (const char* plot : {"canary/js", "canary/margin", "judge/score", "data/llr_share",
                            "probe/risk", "train/loss", "knob kl"}) {

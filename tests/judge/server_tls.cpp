@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 
 #include <cstdio>
+#include <memory>
 #include <thread>
 
 namespace {
@@ -37,9 +38,9 @@ int start_tls(const std::string& certificate_file,
   if (certificate == nullptr || out == nullptr) return -1;
   const bool written = PEM_write_X509(out, certificate) == 1;
   std::fclose(out);
-  // Lives as long as the process.
-  auto* server = new httplib::SSLServer(certificate, key);
-  if (!written || !server->is_valid()) return -1;
+  auto made = std::make_unique<httplib::SSLServer>(certificate, key);
+  if (!written || !made->is_valid()) return -1;
+  httplib::SSLServer* server = made.release();  // lives as long as the process
   routes(*server);
   const int port = server->bind_to_any_port("127.0.0.1");
   std::thread([server] { server->listen_after_bind(); }).detach();

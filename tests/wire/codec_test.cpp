@@ -166,7 +166,8 @@ TEST_CASE("values outside their range are refused", "[wire][hostile]") {
                  {"signals", array32(1) + map({{"name", text("a")}, {"quality", text("fine")}})}}),
           Errc::kMalformed, {"signals[0].quality", "\"good\", \"bad\" or \"missing\"", "fine"});
   for (const char* run : {"../x", "a/b", "..", "a b"}) {
-    Message message{{}, Query{"1", QueryWhat::kRuns, Seq{}, 0}};
+    Message message;
+    message.body = Query{"1", QueryWhat::kRuns, Seq{}, 0};
     std::string bytes = encode(message);
     const std::string empty_run = std::string("\xa3run\xa0");
     bytes.replace(bytes.find(empty_run), empty_run.size(), text("run") + text(run));

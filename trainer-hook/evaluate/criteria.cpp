@@ -22,9 +22,9 @@ Result<stats::Fraction> baseline(const RunMetrics& run, const Criterion& criteri
 
 Result<stats::Fraction> recovery_line(const Criterion& criterion, const stats::Fraction& none,
                                       const stats::Fraction& always) {
-  const auto gap = stats::Fraction::subtract(none, always);
+  auto gap = stats::Fraction::subtract(none, always);
   if (!gap) return gap;
-  const auto part = stats::Fraction::multiply(criterion.amount, *gap);
+  auto part = stats::Fraction::multiply(criterion.amount, *gap);
   if (!part) return part;
   return stats::Fraction::subtract(none, *part);
 }

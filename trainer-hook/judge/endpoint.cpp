@@ -185,7 +185,7 @@ EndpointSource::EndpointSource(EndpointOptions options)
     : options_(std::move(options)), not_before_(Clock::now()), watcher_([this] { watch(); }) {}
 
 EndpointSource::~EndpointSource() {
-  cancel();
+  EndpointSource::cancel();
   watcher_.join();
 }
 

@@ -126,7 +126,7 @@ Result<int> parse_reply(std::string_view reply) {
   std::optional<int> found;
   for (std::size_t at = reply.find(kTag); at != std::string_view::npos;
        at = reply.find(kTag, at + kTag.size())) {
-    const auto value = value_after_tag(reply.substr(at + kTag.size()));
+    auto value = value_after_tag(reply.substr(at + kTag.size()));
     if (!value) return value;
     if (found && *found != *value) {
       return broken("two values, " + std::to_string(*found) + " and " + std::to_string(*value));

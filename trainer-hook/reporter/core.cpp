@@ -23,8 +23,8 @@ std::atomic<std::uint64_t> forks{0};
 void count_fork() { forks.fetch_add(1, std::memory_order_relaxed); }
 
 void watch_forks() {
-  static const int registered = pthread_atfork(nullptr, nullptr, count_fork);
-  (void)registered;
+  static const int kRegistered = pthread_atfork(nullptr, nullptr, count_fork);
+  (void)kRegistered;
 }
 
 std::chrono::steady_clock::time_point deadline_in(double seconds) {

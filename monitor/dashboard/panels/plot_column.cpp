@@ -242,7 +242,8 @@ Layout laid_out(const Shown& shown, ImVec2 size) {
   for (std::size_t i = 0; i < rest.size(); ++i) {
     rest[i].width = width / static_cast<float>(columns);
     rest[i].x = rest[i].width * static_cast<float>(i % columns);
-    rest[i].y = layout.height + each * static_cast<float>(i / columns);
+    const std::size_t line = i / columns;
+    rest[i].y = layout.height + each * static_cast<float>(line);
     rest[i].height = each;
     rest[i].numbers_steps = layout.two_columns && i / columns + 1 == rows;
     if (rest[i].numbers_steps) rest[i].height += plot::step_labels_height() * layout.scale;

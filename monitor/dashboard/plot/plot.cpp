@@ -331,8 +331,8 @@ PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& tim
       hi,
       {time.view, lo.x, hi.x},
       {values.view, hi.y - 0.2F * em, lo.y}};  // a line at the lower end is not half hidden
-  static const Backdrop nothing;
-  const Backdrop& backdrop = spec.backdrop != nullptr ? *spec.backdrop : nothing;
+  static const Backdrop kNothing;
+  const Backdrop& backdrop = spec.backdrop != nullptr ? *spec.backdrop : kNothing;
   ImGui::PushID(spec.id.c_str());
   ImGui::SetCursorScreenPos(lo);
   ImGui::InvisibleButton("data", {hi.x - lo.x, hi.y - lo.y});
