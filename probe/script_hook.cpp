@@ -75,8 +75,8 @@ void show_output(torch::jit::Module& layer) {
 
 }  // namespace
 
-ScriptHook::ScriptHook(torch::jit::Module model, const void* layer_object, std::string layer)
-    : model_(std::move(model)),
+ScriptHook::ScriptHook(const torch::jit::Module& model, const void* layer_object, std::string layer)
+    : model_(model),
       layer_object_(layer_object),
       tap_(std::make_unique<LayerTap>(std::move(layer))) {
   const std::lock_guard<std::mutex> lock(taps().mutex);
@@ -84,7 +84,7 @@ ScriptHook::ScriptHook(torch::jit::Module model, const void* layer_object, std::
 }
 
 ScriptHook::ScriptHook(ScriptHook&& other) noexcept
-    : model_(std::move(other.model_)),
+    : model_(other.model_),
       layer_object_(std::exchange(other.layer_object_, nullptr)),
       tap_(std::move(other.tap_)) {}
 

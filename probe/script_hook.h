@@ -35,7 +35,7 @@ class ScriptHook {
   [[nodiscard]] Result<at::Tensor> states(std::vector<c10::IValue> inputs);
 
  private:
-  ScriptHook(torch::jit::Module model, const void* layer_object, std::string layer);
+  ScriptHook(const torch::jit::Module& model, const void* layer_object, std::string layer);
   torch::jit::Module model_;
   const void* layer_object_ = nullptr;  // null: moved from
   std::unique_ptr<LayerTap> tap_;

@@ -109,6 +109,7 @@ Measurement measurement(Span<const float> reference) {
 
 }  // namespace
 
+// What it throws ends it, and says why. NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   const int repeats = argc > 1 ? std::max(1, std::atoi(argv[1])) : 11;
   at::set_num_threads(1);

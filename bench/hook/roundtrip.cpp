@@ -115,6 +115,7 @@ double median_of(const nlohmann::json& figures) { return figures.value("median_u
 
 }  // namespace
 
+// What it throws ends it, and says why. NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   const TestDirectory directory;
   const fs::path root = fs::path(directory.endpoint().substr(6)).parent_path();

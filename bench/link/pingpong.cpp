@@ -62,6 +62,7 @@ nlohmann::json measure(const std::string& endpoint, int rounds) {
 
 }  // namespace
 
+// What it throws ends it, and says why. NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? std::atoi(argv[1]) : 20'000;
   if (argc > 2 || rounds < 1) {

@@ -86,7 +86,7 @@ std::vector<std::string> list_of(const std::string& text) {
   return out;
 }
 
-bool has_shape(const TensorRecord& tensor, Dtype dtype, std::vector<std::int64_t> shape) {
+bool has_shape(const TensorRecord& tensor, Dtype dtype, const std::vector<std::int64_t>& shape) {
   return tensor.dtype == dtype && tensor.shape == shape;
 }
 

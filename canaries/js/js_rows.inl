@@ -47,6 +47,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 // Asks for the line `ahead` floats behind p, which may lie behind the row's end.
 [[gnu::always_inline]] inline void prefetch(const float* p, std::size_t ahead) {
   const auto at = reinterpret_cast<std::uintptr_t>(p) + ahead * sizeof *p;
+  // Pointer arithmetic may not leave the row. NOLINTNEXTLINE(performance-no-int-to-ptr)
   __builtin_prefetch(reinterpret_cast<const void*>(at));
 }
 

@@ -74,7 +74,7 @@ TEST_CASE("a daemon killed with kill -9 comes back to the same lambda and gets w
     daemon.end(SIGKILL);
     for (std::int64_t step = 0; step < 50; ++step) {
       const SignalValue loss{0, 1.0};
-      REQUIRE(reporter.step_values(Step{100 * round + step + 3}, &loss, 1));
+      REQUIRE(reporter.step_values(Step{std::int64_t{100} * round + step + 3}, &loss, 1));
       REQUIRE(reporter.lambda().value == 2.0);
     }
     daemon.start();

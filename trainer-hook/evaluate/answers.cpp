@@ -134,7 +134,11 @@ Result<Answer> read_answer(std::string_view text, const std::string& run) {
   }
   out.id = std::move(*id);
   out.judge = std::move(*judge);
-  out.run = named->empty() ? run : std::move(*named);
+  if (named->empty()) {
+    out.run = run;
+  } else {
+    out.run = std::move(*named);
+  }
   if (auto ok = read_verdict(*line, out); !ok) return tl::unexpected<Error>(ok.error());
   if (auto ok = read_target(*line, out); !ok) return tl::unexpected<Error>(ok.error());
   const bool counts = out.verdict != Verdict::kNone || out.exact.has_value();

@@ -174,7 +174,8 @@ TEST_CASE("long rows far from zero keep their digits on every kernel", "[canarie
   for (const float offset : {0.0f, 30.0f, -700.0f, 12000.0f}) {
     std::vector<float> p(3 * detail::kChunk + 77), q(p.size());
     for (std::size_t i = 0; i < p.size(); ++i) {
-      q[i] = offset + 3.0f * normal(random) + static_cast<float>(i / detail::kChunk);
+      const std::size_t chunk = i / detail::kChunk;
+      q[i] = offset + 3.0f * normal(random) + static_cast<float>(chunk);
       p[i] = q[i] + 0.5f * normal(random);
     }
     const std::vector<double> wide_p = wide(p), wide_q = wide(q);

@@ -32,8 +32,8 @@ TEST_CASE("runs of the version before verify, replay and export as they did", "[
     REQUIRE(commands.size() == 4);
     for (const auto& [command, digest] : commands.items()) {
       INFO(name << ": " << command);
-      const test::Done done = test::run_program(
-          PHASEGUARD_PROGRAM " " + with(with(command, "RUN", run), "POLICY", policy));
+      const test::Done done = test::run_program(PHASEGUARD_PROGRAM " " +
+                                                with(with(command, "RUN", run), "POLICY", policy));
       CHECK(done.code == 0);
       CHECK(hex(sha256(done.out)) == digest.get<std::string>());
     }

@@ -42,8 +42,8 @@ Outcome train(const DefenseOptions& defense, DataSet data = DataSet::kMalicious)
 }
 
 const Outcome& undefended() {
-  static const Outcome outcome = train({});
-  return outcome;
+  static const Outcome kOutcome = train({});
+  return kOutcome;
 }
 
 DefenseOptions defense_of(Defense kind, std::optional<double> strength = {}) {

@@ -21,11 +21,11 @@ const std::filesystem::path kShipped =
     std::filesystem::path(test::source_dir()) / "assets/lab/theta0-world0.safetensors";
 
 Theta0 shipped() {
-  static const bool once = [] {
+  static const bool kOnce = [] {
     set_threads(1);
     return true;
   }();
-  (void)once;
+  (void)kOnce;
   auto theta0 = load_theta0(kShipped);
   REQUIRE(theta0);
   return std::move(*theta0);

@@ -68,8 +68,8 @@ TEST_CASE("prompts are held out as promised", "[lab]") {
           world.evaluation().end());
     CHECK(world.held_out(q));
   }
-  CHECK(world.code_training().size() == kTopics * (kModifiers - kHeldOutModifiers));
-  CHECK(world.code_held_out().size() == kTopics * kHeldOutModifiers);
+  CHECK(world.code_training().size() == std::size_t{kTopics} * (kModifiers - kHeldOutModifiers));
+  CHECK(world.code_held_out().size() == std::size_t{kTopics} * kHeldOutModifiers);
   for (const Question& q : world.code_held_out()) {
     CHECK(std::find(world.code_training().begin(), world.code_training().end(), q) ==
           world.code_training().end());

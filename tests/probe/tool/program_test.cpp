@@ -104,7 +104,7 @@ TEST_CASE("what cannot be meant is refused in one line", "[probe][e2e][hostile]"
   REQUIRE(tool("fit " + (folder / "fit.st") + " -o " + (folder / "probe.st")).code == 0);
   const auto refused = [&](const std::string& arguments) {
     const Done out = tool(arguments);
-    const std::string text = out.text();
+    std::string text = out.text();
     INFO(arguments << "\n" << text);
     CHECK(out.code == 1);
     CHECK(std::count(text.begin(), text.end(), '\n') == 1);

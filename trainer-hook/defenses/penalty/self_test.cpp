@@ -42,7 +42,7 @@ class Restore {
 void perturb(const std::vector<at::Tensor>& parameters, double noise) {
   const at::NoGradGuard no_grad;
   double phase = 1.0;
-  for (at::Tensor p : parameters) {
+  for (const at::Tensor& p : parameters) {
     const at::Tensor index = p.new_ones({p.numel()}).cumsum(0);
     p.add_((index * 12.9898 + phase).sin().mul(43758.5453).sin().view(p.sizes()), noise * 1.4142);
     phase += 1.0;

@@ -211,7 +211,7 @@ class Run {
     record(batch, *loss, plan, r);
     const std::int64_t every = options_.tune.defense.safelora_every;
     if (every > 0 && (step + 1) % every == 0) {
-      if (const auto ok = project(); !ok) return ok;
+      if (auto ok = project(); !ok) return ok;
     }
     report(step, r);
     if (events_.on_step) events_.on_step(step + 1, r, plan);

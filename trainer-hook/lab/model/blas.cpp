@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 
 namespace phaseguard::lab {
@@ -53,7 +54,7 @@ std::optional<std::string> blas_warning(const BlasReport& report) {
     return std::nullopt;
   }
   return "slow BLAS: " + (report.library.empty() ? "(unknown library)" : report.library) +
-         " does " + std::to_string(static_cast<int>(report.gflops + 0.5)) +
+         " does " + std::to_string(std::lround(report.gflops)) +
          " GFLOP/s where OpenBLAS does about 100. Training will take many times longer. Install "
          "OpenBLAS (package libopenblas0-pthread) and make it the system's BLAS "
          "(update-alternatives --config libblas.so.3-x86_64-linux-gnu).";

@@ -112,8 +112,8 @@ at::Tensor mask_of(const std::vector<Row>& rows, std::size_t width, bool answer)
   return mask;
 }
 
-Result<probe::Features> pass(const Theta0& theta0, std::vector<Row> rows, probe::LayerTap& tap,
-                             const std::string& position) {
+Result<probe::Features> pass(const Theta0& theta0, const std::vector<Row>& rows,
+                             probe::LayerTap& tap, const std::string& position) {
   std::size_t width = 0;
   for (const Row& row : rows) width = std::max(width, row.tokens.size());
   std::vector<std::vector<Token>> grid;

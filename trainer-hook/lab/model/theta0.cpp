@@ -37,8 +37,8 @@ Result<int> world_in(const tensors::TensorFile& content, const std::string& sour
   return world;
 }
 
-Result<void> fill(const std::string& name, at::Tensor tensor, const tensors::TensorFile& content,
-                  const std::string& source) {
+Result<void> fill(const std::string& name, const at::Tensor& tensor,
+                  const tensors::TensorFile& content, const std::string& source) {
   const auto record = content.find(name, source);
   if (!record) return tl::unexpected(record.error());
   const std::vector<std::int64_t> wanted(tensor.sizes().begin(), tensor.sizes().end());
