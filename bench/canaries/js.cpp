@@ -87,7 +87,8 @@ struct Measurement {
 };
 
 Measurement measurement(Span<const float> reference) {
-  const probe::Site site{.width = kWidth};
+  probe::Site site;
+  site.width = kWidth;
   std::vector<std::uint8_t> labels(kFitRows);
   for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = i % 2;
   const auto a = probe::features_of(at::randn({kFitRows, kWidth}));
