@@ -15,6 +15,11 @@ namespace phaseguard::daemon {
 
 namespace {
 
+constexpr std::int64_t kMostSeats = 65536;
+constexpr std::size_t kOwnDescriptors = 64;  // sockets, log, HTTP and what libraries open
+constexpr std::size_t kDescriptorsOfATrainer =
+    5;  // a connection, a run file, its -wal, -shm, -lock
+
 // Reads the keys of one table; the first finding is kept, since a daemon does not start on any.
 class Reader {
  public:
@@ -27,6 +32,16 @@ class Reader {
       const auto read = node->value_exact<std::string>();
       read ? void(value = *read) : wrong(*node, key, "a string");
     }
+  }
+
+  void seats(const char* key, std::size_t& value) {
+    const toml::node* node = find(key);
+    if (!node) return;
+    const auto read = node->value_exact<std::int64_t>();
+    if (!read || *read < 1 || *read > kMostSeats) {
+      return wrong(*node, key, "a number of connections from 1 to " + std::to_string(kMostSeats));
+    }
+    value = static_cast<std::size_t>(*read);
   }
 
   void seconds(const char* key, double& value) {
@@ -85,6 +100,8 @@ void read_daemon(const toml::table& table, const std::string& file, Config& conf
   reader.text("feed", config.feed);
   reader.text("http", config.http);
   reader.text("log_level", config.log_level);
+  reader.seats("trainer_seats", config.trainer_seats);
+  reader.seats("operator_seats", config.operator_seats);
   reader.seconds("silent_s", config.silent_s);
   reader.seconds("lost_s", config.lost_s);
   reader.seconds("ended_s", config.ended_s);
@@ -136,6 +153,12 @@ Result<Config> read_config(const std::string& file) {
   return config;
 }
 
+std::size_t seats_within(const Config& config, std::size_t descriptors) {
+  const std::size_t taken = kOwnDescriptors + config.operator_seats;
+  const std::size_t room = descriptors > taken ? (descriptors - taken) / kDescriptorsOfATrainer : 0;
+  return std::clamp<std::size_t>(room, 1, config.trainer_seats);
+}
+
 std::string to_toml(const Config& config) {
   toml::table daemon{{"policy", config.policy},
                      {"runs_dir", config.runs_dir},
@@ -145,6 +168,8 @@ std::string to_toml(const Config& config) {
                      {"feed", config.feed},
                      {"http", config.http},
                      {"log_level", config.log_level},
+                     {"trainer_seats", static_cast<std::int64_t>(config.trainer_seats)},
+                     {"operator_seats", static_cast<std::int64_t>(config.operator_seats)},
                      {"silent_s", config.silent_s},
                      {"lost_s", config.lost_s},
                      {"ended_s", config.ended_s}};

@@ -2,6 +2,7 @@
 // (main.cpp). Reads one file, nothing else.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -25,6 +26,8 @@ struct Config {
   std::string feed;
   std::string http;  // host:port of /metrics, /-/healthy and /-/ready, loopback; empty: none
   std::string log_level = "info";
+  std::size_t trainer_seats = 1024;  // connections at `telemetry`; see link/server.h
+  std::size_t operator_seats = 64;   // at `operator`
   double silent_s = 2.0;
   double lost_s = 10.0;
   double ended_s = 600.0;
@@ -33,6 +36,10 @@ struct Config {
 // Errors name file, line and column: kNotFound; kMalformed for TOML that is none, an unknown key
 // (with the nearest known one), a wrong type or a value out of range.
 [[nodiscard]] Result<Config> read_config(const std::string& file);
+
+// How many trainers there is room for when the process may have `descriptors` open files: each has
+// a connection and a run file of four. At least 1, at most as configured.
+[[nodiscard]] std::size_t seats_within(const Config& config, std::size_t descriptors);
 
 // The configuration as TOML, as --print-config shows it.
 [[nodiscard]] std::string to_toml(const Config& config);

@@ -73,6 +73,8 @@ std::string metrics_text(const EngineCounters& counters,
           counters.unknown_kinds);
   counter(out, "phaseguard_unknown_peer_frames_total", "Frames of connections without a run.",
           counters.unknown_peers);
+  counter(out, "phaseguard_unseated_frames_total",
+          "Frames of connections for which there was no seat.", counters.unseated);
   counter(out, "phaseguard_duplicate_frames_total", "Frames already recorded.",
           counters.duplicates);
   counter(out, "phaseguard_samples_total", "Signal samples recorded.", counters.samples);

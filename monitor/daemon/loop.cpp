@@ -1,6 +1,7 @@
 #include "monitor/daemon/loop.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,6 +40,18 @@ Now now_of_this_host() {
   using namespace std::chrono;
   return {duration<double>(system_clock::now().time_since_epoch()).count(),
           Nanos{duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count()}};
+}
+
+// Open files this process may have; raised to what its user may have.
+std::size_t descriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  if (limit.rlim_cur < limit.rlim_max) {
+    rlimit raised = limit;
+    raised.rlim_cur = limit.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  return limit.rlim_cur;
 }
 
 Result<policy::Document> read_policy(const std::string& file) {
@@ -152,6 +165,12 @@ class Daemon {
   Result<void> bind(const link::Endpoints& endpoints) {
     link::ServerOptions options;
     options.endpoints = endpoints;
+    options.trainer_seats = trainer_seats_ = seats_within(config_, descriptors());
+    options.operator_seats = config_.operator_seats;
+    if (trainer_seats_ < config_.trainer_seats) {
+      spdlog::warn("{} seats for trainers, not {}: this process may have {} open files",
+                   trainer_seats_, config_.trainer_seats, descriptors());
+    }
     auto sockets = link::ServerSockets::bind(options);
     if (!sockets) return tl::unexpected(sockets.error());
     sockets_.emplace(std::move(*sockets));
@@ -176,9 +195,18 @@ class Daemon {
       const bool woken = sockets_->poll(kTickMs, signals.fd(), incoming);
       const Now now = now_of_this_host();
       Effects effects;
-      for (const link::Incoming& frame : incoming) deliver(frame, now, effects);
+      for (const link::Incoming& frame : incoming) {
+        if (frame.seated) {
+          deliver(frame, now, effects);
+        } else {
+          engine_.on_unseated(frame.peer, frame.bytes, trainer_seats_, now, effects);
+        }
+      }
       engine_.on_tick(now, effects);
       carry_out(effects);
+      for (const link::Incoming& frame : incoming) {
+        if (!frame.seated) sockets_->drop(frame.peer);
+      }
       if (woken && !go_on(signals)) break;
       if (watchdog_ms > 0 && now.mono >= next_watchdog) {
         notify("WATCHDOG=1");
@@ -245,6 +273,7 @@ class Daemon {
     if (!sockets_) return;
     for (const wire::Message& message : effects.publish)
       sockets_->publish(wire::topic_of(message), wire::encode(message));
+    for (const Seat& seat : effects.seats) sockets_->keep(seat.peer, seat.kept);
     for (const Outgoing& out : effects.send) sockets_->send(out.peer, out.bytes);
     for (const HistoryQuery& query : effects.history) answer(query);
     for (const LogLine& line : effects.log) write_log(line);
@@ -312,6 +341,7 @@ class Daemon {
   Engine engine_;
   RunFiles files_;
   std::optional<link::ServerSockets> sockets_;
+  std::size_t trainer_seats_ = 0;
   std::unique_ptr<HttpServer> http_;
   bool healthy_ = true;
 };

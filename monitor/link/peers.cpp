@@ -1,33 +1,56 @@
 #include "monitor/link/peers.h"
 
-#include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 namespace phaseguard::link {
 
-std::optional<PeerId> Peers::heard(const std::string& routing_id, std::int64_t now_ms,
-                                   const std::function<PeerId()>& next_id) {
+Peers::Heard Peers::heard(const std::string& routing_id, std::int64_t now_ms,
+                          const std::function<PeerId()>& next_id) {
   if (const auto known = ids_.find(routing_id); known != ids_.end()) {
-    peers_.at(known->second).heard_ms = now_ms;
-    return known->second;
+    Peer& peer = peers_.at(known->second);
+    peer.heard_ms = now_ms;
+    peer.answered_ms = -1;
+    return {known->second, true};
   }
-  if (!make_room(now_ms)) return std::nullopt;
+  const bool seated = make_room();
   const PeerId id = next_id();
   ids_.emplace(routing_id, id);
-  peers_.emplace(id, Peer{routing_id, now_ms, {}});
-  return id;
+  peers_.emplace(id, Peer{routing_id, now_ms, -1, false, {}});
+  return {id, seated};
 }
 
-bool Peers::make_room(std::int64_t now_ms) {
-  if (peers_.size() < options_.max_peers) return true;
-  const auto quietest = std::min_element(
-      peers_.begin(), peers_.end(),
-      [](const auto& a, const auto& b) { return a.second.heard_ms < b.second.heard_ms; });
-  if (quietest == peers_.end() || now_ms - quietest->second.heard_ms < options_.peer_idle_ms)
-    return false;
+bool Peers::make_room() {
+  if (peers_.size() < seats_) return true;
+  auto quietest = peers_.end();
+  for (auto peer = peers_.begin(); peer != peers_.end(); ++peer) {
+    if (peer->second.kept) continue;
+    const bool quieter =
+        quietest == peers_.end() || peer->second.heard_ms < quietest->second.heard_ms;
+    if (quieter) quietest = peer;
+  }
+  if (quietest == peers_.end()) return false;
+  ++counters_.peers_evicted;
   forget(quietest);
   return true;
+}
+
+void Peers::keep(PeerId id, bool kept) {
+  if (const auto peer = peers_.find(id); peer != peers_.end()) peer->second.kept = kept;
+}
+
+void Peers::drop(PeerId id) {
+  if (const auto peer = peers_.find(id); peer != peers_.end()) forget(peer);
+}
+
+void Peers::drop_answered(std::int64_t now_ms) {
+  if (answered_ms_ == 0) return;
+  for (auto peer = peers_.begin(); peer != peers_.end();) {
+    const std::int64_t since = peer->second.answered_ms;
+    const bool done = since >= 0 && now_ms - since >= answered_ms_ && peer->second.outbox.empty();
+    peer = done ? forget(peer) : std::next(peer);
+  }
 }
 
 Peers::Table::iterator Peers::forget(Table::iterator peer) {
@@ -50,9 +73,10 @@ Peers::Sent Peers::try_send(const Peer& peer, std::string_view bytes) {
   return Sent::kYes;
 }
 
-bool Peers::send(PeerId id, std::string_view bytes) {
+bool Peers::send(PeerId id, std::string_view bytes, std::int64_t now_ms) {
   const auto peer = peers_.find(id);
   if (peer == peers_.end()) return false;
+  peer->second.answered_ms = now_ms;
   auto& outbox = peer->second.outbox;
   if (outbox.empty()) {
     const Sent sent = try_send(peer->second, bytes);

@@ -6,7 +6,6 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <zmq.hpp>
@@ -17,17 +16,30 @@ namespace phaseguard::link {
 
 class Peers {
  public:
-  Peers(zmq::socket_t& router, const ServerOptions& options, ServerCounters& counters)
-      : router_(router), options_(options), counters_(counters) {}
+  // `answered_ms`: a peer's seat is free so long after its answer; 0: it keeps it.
+  Peers(zmq::socket_t& router, const ServerOptions& options, ServerCounters& counters,
+        std::size_t seats, std::int64_t answered_ms)
+      : router_(router),
+        options_(options),
+        counters_(counters),
+        seats_(seats),
+        answered_ms_(answered_ms) {}
 
-  // The number of the connection libzmq calls `routing_id`; a new one when it is new. Nothing when
-  // the table is full of peers that still speak.
-  std::optional<PeerId> heard(const std::string& routing_id, std::int64_t now_ms,
-                              const std::function<PeerId()>& next_id);
+  struct Heard {
+    PeerId peer = 0;
+    bool seated = true;
+  };
+  // The number of the connection libzmq calls `routing_id`; a new one when it is new. Without a
+  // seat it is known until drop().
+  Heard heard(const std::string& routing_id, std::int64_t now_ms,
+              const std::function<PeerId()>& next_id);
 
   // As ServerSockets::send.
-  bool send(PeerId id, std::string_view bytes);
+  bool send(PeerId id, std::string_view bytes, std::int64_t now_ms);
   void flush();
+  void keep(PeerId id, bool kept);
+  void drop(PeerId id);
+  void drop_answered(std::int64_t now_ms);
 
   [[nodiscard]] bool has(PeerId id) const { return peers_.count(id) != 0; }
   [[nodiscard]] bool has_unsent() const { return unsent_ > 0; }
@@ -37,17 +49,21 @@ class Peers {
   struct Peer {
     std::string routing_id;
     std::int64_t heard_ms = 0;
+    std::int64_t answered_ms = -1;  // -1: it waits for an answer, or has asked for none
+    bool kept = false;
     std::deque<std::string> outbox;
   };
   using Table = std::map<PeerId, Peer>;
 
   Sent try_send(const Peer& peer, std::string_view bytes);
-  bool make_room(std::int64_t now_ms);
+  bool make_room();
   Table::iterator forget(Table::iterator peer);
 
   zmq::socket_t& router_;
   const ServerOptions& options_;
   ServerCounters& counters_;
+  std::size_t seats_;
+  std::int64_t answered_ms_;
   Table peers_;
   std::map<std::string, PeerId> ids_;  // by routing id
   std::size_t unsent_ = 0;             // frames in all outboxes

@@ -113,13 +113,9 @@ struct ServerSockets::Impl {
         ++counters.frames_misshapen;
         continue;
       }
-      const auto peer = peers.heard(text_of(from), now_ms, [this] { return ++last_peer; });
-      if (!peer) {
-        ++counters.peers_refused;
-        continue;
-      }
-      ++counters.frames_in;
-      incoming.push_back({door, *peer, text_of(frame)});
+      const Peers::Heard heard = peers.heard(text_of(from), now_ms, [this] { return ++last_peer; });
+      ++(heard.seated ? counters.frames_in : counters.peers_refused);
+      incoming.push_back({door, heard.peer, text_of(frame), heard.seated});
     }
   }
 
@@ -133,6 +129,7 @@ struct ServerSockets::Impl {
   bool poll(int timeout_ms, int wake_fd, std::vector<Incoming>& incoming) {
     telemetry_peers.flush();
     operator_peers.flush();
+    operator_peers.drop_answered(monotonic_ms());
     if (telemetry_peers.has_unsent() || operator_peers.has_unsent())
       timeout_ms = std::min(timeout_ms, kRetryMs);
     std::array<zmq::pollitem_t, 4> items{{{telemetry.handle(), 0, ZMQ_POLLIN, 0},
@@ -156,8 +153,8 @@ struct ServerSockets::Impl {
   zmq::socket_t telemetry;
   zmq::socket_t operators;
   zmq::socket_t feed;
-  Peers telemetry_peers{telemetry, options, counters};
-  Peers operator_peers{operators, options, counters};
+  Peers telemetry_peers{telemetry, options, counters, options.trainer_seats, 0};
+  Peers operator_peers{operators, options, counters, options.operator_seats, options.answered_ms};
 };
 
 ServerSockets::ServerSockets(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -187,7 +184,14 @@ bool ServerSockets::poll(int timeout_ms, int wake_fd, std::vector<Incoming>& inc
 
 bool ServerSockets::send(PeerId peer, std::string_view bytes) {
   Peers& peers = impl_->telemetry_peers.has(peer) ? impl_->telemetry_peers : impl_->operator_peers;
-  return peers.send(peer, bytes);
+  return peers.send(peer, bytes, monotonic_ms());
+}
+
+void ServerSockets::keep(PeerId peer, bool kept) { impl_->telemetry_peers.keep(peer, kept); }
+
+void ServerSockets::drop(PeerId peer) {
+  impl_->telemetry_peers.drop(peer);
+  impl_->operator_peers.drop(peer);
 }
 
 void ServerSockets::publish(std::string_view topic, std::string_view bytes) {

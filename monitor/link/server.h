@@ -24,16 +24,18 @@ struct Incoming {
   Door door = Door::kTelemetry;
   PeerId peer = 0;
   std::string bytes;
+  bool seated = true;  // false: every seat is taken; answer in words, then drop(peer)
 };
 
 struct ServerOptions {
   Endpoints endpoints;
-  std::size_t frames_per_poll = 256;   // drained from each door before poll() returns
-  std::size_t outbox_frames = 256;     // kept for a peer that does not read; then oldest first
-  std::size_t max_peers = 64;          // per door; more are not listened to
-  std::int64_t peer_idle_ms = 30'000;  // a peer silent for so long makes room for a new one
-  int high_water_frames = 1000;        // libzmq's own queue, per peer
-  int feed_high_water_frames = 2000;   // per viewer; what does not fit is lost to that viewer
+  std::size_t frames_per_poll = 256;  // drained from each door before poll() returns
+  std::size_t outbox_frames = 256;    // kept for a peer that does not read; then oldest first
+  std::size_t trainer_seats = 1024;   // connections at `telemetry`
+  std::size_t operator_seats = 64;    // at `operator`
+  std::int64_t answered_ms = 2000;    // an operator's seat is free so long after its answer
+  int high_water_frames = 1000;       // libzmq's own queue, per peer
+  int feed_high_water_frames = 2000;  // per viewer; what does not fit is lost to that viewer
 };
 
 struct ServerCounters {
@@ -41,7 +43,8 @@ struct ServerCounters {
   std::uint64_t frames_out = 0;
   std::uint64_t frames_dropped = 0;    // outbox overflow
   std::uint64_t peers_gone = 0;        // found gone when something was to be sent
-  std::uint64_t peers_refused = 0;     // frames of peers over max_peers
+  std::uint64_t peers_evicted = 0;     // the longest silent ones, for newcomers
+  std::uint64_t peers_refused = 0;     // frames of peers for whom there was no seat
   std::uint64_t frames_misshapen = 0;  // messages of more or fewer than one frame
 };
 
@@ -65,6 +68,12 @@ class ServerSockets {
   // Sends without waiting; a frame that cannot go now is kept in the peer's outbox. False: the peer
   // is not there any more.
   bool send(PeerId peer, std::string_view bytes);
+
+  // Whom a newcomer never takes the seat of: a trainer that has a run. A newcomer takes that of the
+  // longest silent other one; when there is none, its frames come with `seated` = false.
+  void keep(PeerId peer, bool kept);
+  // Frees its seat; when it speaks again it is a newcomer.
+  void drop(PeerId peer);
 
   // To every viewer whose subscription is a prefix of `topic`. Never waits; see
   // feed_high_water_frames.

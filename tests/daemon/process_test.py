@@ -85,6 +85,10 @@ def main():
         assert f"{config}:2:1" in message and "policy" in message, message
         config.write_text("[daemon]\nsilent_s = -1\n")
         assert f"{config}:2:" in refused(2, "--config", config)
+        for seats in ("0", "70000", "-1", '"many"', "1.5"):
+            config.write_text(f"[daemon]\ntrainer_seats = {seats}\n")
+            message = refused(2, "--config", config)
+            assert f"{config}:2:" in message and "from 1 to 65536" in message, message
         config.write_text("[daemon\n")
         assert f"{config}:" in refused(2, "--config", config)
         assert "no such" in refused(2, "--config", root / "absent.toml")

@@ -244,34 +244,67 @@ TEST_CASE("a peer that left is reported when something is sent to it", "[link][f
   CHECK_FALSE(server->send(999, "nobody"));
 }
 
-TEST_CASE("peers over the limit are not heard until another has been silent", "[link][hostile]") {
-  const test::Folder folder;
-  ServerOptions options = options_for(endpoints_in(folder.path()));
-  options.max_peers = 1;
-  options.peer_idle_ms = 1'000'000;
+TEST_CASE("a newcomer takes the seat of the longest silent one, never one that is kept",
+          "[link][hostile]") {
+  ServerOptions options = options_for(tcp_endpoints());
+  options.trainer_seats = 2;
   auto server = ServerSockets::bind(options);
-  auto first = DealerClient::connect(server->endpoints().telemetry.text());
-  REQUIRE(send_patiently(*first, "first"));
-  REQUIRE(await(*server, 1).size() == 1);
-  auto second = DealerClient::connect(server->endpoints().telemetry.text());
-  REQUIRE(send_patiently(*second, "second"));
-  REQUIRE(send_patiently(*first, "again"));
-  for (int i = 0; i < 100 && server->counters().peers_refused == 0; ++i) {
-    std::vector<Incoming> incoming;
-    server->poll(20, -1, incoming);
-    for (const Incoming& frame : incoming) CHECK(frame.bytes == "again");
-  }
+  const std::string where = server->endpoints().telemetry.text();
+  auto claimed = DealerClient::connect(where);
+  REQUIRE(send_patiently(*claimed, "claimed"));
+  const PeerId kept = await(*server, 1).at(0).peer;
+  server->keep(kept, true);
+  auto silent = DealerClient::connect(where);
+  REQUIRE(send_patiently(*silent, "silent"));
+  const PeerId evicted = await(*server, 1).at(0).peer;
+
+  auto newcomer = DealerClient::connect(where);
+  REQUIRE(send_patiently(*newcomer, "newcomer"));
+  const Incoming came = await(*server, 1).at(0);
+  CHECK(came.seated);
+  CHECK(server->knows(kept));
+  CHECK_FALSE(server->knows(evicted));
+  CHECK(server->counters().peers_evicted == 1);
+
+  // Every seat is kept: who comes is heard once, to be told so, and is gone after that.
+  server->keep(came.peer, true);
+  auto refused = DealerClient::connect(where);
+  REQUIRE(send_patiently(*refused, "refused"));
+  const Incoming over = await(*server, 1).at(0);
+  CHECK_FALSE(over.seated);
+  CHECK(server->send(over.peer, "no"));
+  server->drop(over.peer);
+  CHECK_FALSE(server->knows(over.peer));
+  CHECK(refused->receive(2000) == "no");
   CHECK(server->counters().peers_refused == 1);
 
-  options.endpoints = tcp_endpoints();
-  options.peer_idle_ms = 0;
-  auto roomy = ServerSockets::bind(options);
-  auto third = DealerClient::connect(roomy->endpoints().telemetry.text());
-  REQUIRE(send_patiently(*third, "third"));
-  REQUIRE(await(*roomy, 1).size() == 1);
-  auto fourth = DealerClient::connect(roomy->endpoints().telemetry.text());
-  REQUIRE(send_patiently(*fourth, "fourth"));
-  CHECK(await(*roomy, 1).size() == 1);
+  // A run has ended: its seat is free again.
+  server->keep(kept, false);
+  REQUIRE(send_patiently(*refused, "again"));
+  CHECK(await(*server, 1).at(0).seated);
+}
+
+TEST_CASE("an operator's seat is free soon after its answer", "[link][hostile]") {
+  ServerOptions options = options_for(tcp_endpoints());
+  options.operator_seats = 1;
+  options.answered_ms = 20;
+  auto server = ServerSockets::bind(options);
+  auto tool = DealerClient::connect(server->endpoints().operators.text());
+  REQUIRE(send_patiently(*tool, "status"));
+  const PeerId peer = await(*server, 1).at(0).peer;
+  std::vector<Incoming> incoming;
+  for (int i = 0; i < 5; ++i) server->poll(20, -1, incoming);
+  CHECK(server->knows(peer));  // it waits for an answer
+  REQUIRE(server->send(peer, "reply"));
+  for (int i = 0; i < 100 && server->knows(peer); ++i) server->poll(20, -1, incoming);
+  CHECK_FALSE(server->knows(peer));
+  CHECK(tool->receive(2000) == "reply");
+  // It may ask again, and one that has no answer yet makes room for another.
+  REQUIRE(send_patiently(*tool, "status"));
+  CHECK(await(*server, 1).at(0).seated);
+  auto other = DealerClient::connect(server->endpoints().operators.text());
+  REQUIRE(send_patiently(*other, "force"));
+  CHECK(await(*server, 1).at(0).seated);
 }
 
 TEST_CASE("a subscriber gets the topics it asked for, from when it came", "[link]") {

@@ -141,6 +141,29 @@ void Engine::on_undecodable(PeerId peer, std::string_view bytes, const Error& er
   effects.send.push_back(reject_to(peer, RunId{}, std::move(reject), now));
 }
 
+void Engine::on_unseated(PeerId peer, std::string_view bytes, std::size_t seats, Now now,
+                         Effects& effects) {
+  ++counters_.frames;
+  ++counters_.unseated;
+  const Result<wire::Message> message = wire::decode(bytes);
+  if (!message || !std::holds_alternative<wire::Hello>(message->body)) return;
+  wire::Reject reject;
+  reject.code = wire::RejectCode::kLimit;
+  reject.reason = "all " + std::to_string(seats) +
+                  " seats for trainers are taken by runs that go on; end one, or give phaseguardd "
+                  "more with trainer_seats";
+  reject.retry = true;
+  reject.ours = wire::kProtocolVersion;
+  reject.theirs = message->header.version;
+  if ((counters_.unseated & (counters_.unseated - 1)) == 0) {
+    effects.log.push_back({LogLine::Level::kWarning, message->header.run.text() +
+                                                         ": hello refused: " + reject.reason +
+                                                         " (" + std::to_string(counters_.unseated) +
+                                                         " frames without a seat so far)"});
+  }
+  effects.send.push_back(reject_to(peer, message->header.run, std::move(reject), now));
+}
+
 void Engine::on_hello(PeerId peer, const wire::Message& message, Now now, Effects& effects) {
   const auto found = runs_.find(message.header.run);
   const policy::Document* document = policy_for(message.header.run);

@@ -73,6 +73,12 @@ struct LogLine {
   std::string text;
 };
 
+// A connection that keeps its seat while its run goes on, or does no longer.
+struct Seat {
+  PeerId peer = 0;
+  bool kept = false;
+};
+
 struct Effects {
   std::vector<wire::Message> record;  // in order, before anything below
   bool needs_sync = false;            // on disk before `publish` and `send`
@@ -80,6 +86,7 @@ struct Effects {
   std::vector<Outgoing> send;
   std::vector<HistoryQuery> history;
   std::vector<OpenRun> open;
+  std::vector<Seat> seats;
   std::vector<LogLine> log;
 };
 
@@ -92,6 +99,7 @@ struct EngineCounters {
   std::uint64_t malformed = 0;
   std::uint64_t unknown_kinds = 0;
   std::uint64_t unknown_peers = 0;  // frames of a connection that has no run
+  std::uint64_t unseated = 0;       // frames of a connection without a seat
   std::uint64_t duplicates = 0;
   std::uint64_t samples = 0;
   std::uint64_t decisions = 0;
@@ -112,6 +120,11 @@ class Engine {
                                      Now now);
 
   void on_message(Channel channel, PeerId peer, std::string_view bytes, Now now, Effects& effects);
+
+  // A frame of a trainer for whom every one of `seats` is taken: a hello is refused in words, all
+  // else is passed over.
+  void on_unseated(PeerId peer, std::string_view bytes, std::size_t seats, Now now,
+                   Effects& effects);
 
   // Called at least every heartbeat_ms: heartbeats, re-assertion, liveness, alarms.
   void on_tick(Now now, Effects& effects);

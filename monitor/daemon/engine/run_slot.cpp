@@ -100,7 +100,9 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
   const auto& declared = std::get<wire::Hello>(hello.body);
   const bool known = session_ == declared.session && hello.header.attempt == state_.attempt;
   const bool was_away = lost_recorded_ || !last_frame_ || crashed();
+  if (peer_ != peer) effects.seats.push_back({peer_, false});
   peer_ = peer;
+  effects.seats.push_back({peer_, true});
   last_frame_ = now.mono;
   if (!known) {
     session_ = declared.session;
@@ -298,6 +300,7 @@ void RunSlot::send_requests(bool only_new, Now now, Effects& effects) {
 void RunSlot::end(const std::string& detail, Now now, Effects& effects) {
   ended_ = true;
   ended_at_ = now.mono;
+  effects.seats.push_back({peer_, false});
   record_link(wire::LinkEvent::kEnded, detail, now, effects);
   effects.needs_sync = true;
 }
@@ -306,6 +309,7 @@ void RunSlot::end(const std::string& detail, Now now, Effects& effects) {
 void RunSlot::come_back(Now now, Effects& effects) {
   lost_recorded_ = false;
   if (crashed()) ended_ = false;
+  if (!ended_) effects.seats.push_back({peer_, true});
   if (!ended_) record_link(wire::LinkEvent::kBack, "", now, effects);
 }
 

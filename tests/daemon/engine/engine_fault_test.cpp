@@ -229,3 +229,35 @@ TEST_CASE("damaged frames change counters alone", "[engine][hostile]") {
   }
   CHECK(rig.status().state_version == version);
 }
+
+TEST_CASE("a trainer keeps its seat while its run goes on; without a seat it is told why",
+          "[engine][hostile]") {
+  Rig rig;
+  const auto seats = [](const Effects& effects) {
+    std::vector<std::pair<PeerId, bool>> out;
+    for (const Seat& seat : effects.seats) out.emplace_back(seat.peer, seat.kept);
+    return out;
+  };
+  using Seats = std::vector<std::pair<PeerId, bool>>;
+  CHECK(seats(rig.hello(7)).back() == std::pair<PeerId, bool>{7, true});
+  CHECK(seats(rig.judge(5, 0.1, false, 7)).empty());
+  const Effects ended = rig.deliver(
+      Channel::kTelemetry, 7, rig.frame(wire::Goodbye{wire::GoodbyeReason::kFinished, ""}, 10));
+  CHECK(seats(ended) == Seats{{7, false}});
+
+  Effects effects;
+  rig.engine.on_unseated(8, wire::encode(rig.frame(declaration(), 0)), 2, rig.now, effects);
+  const auto* reject = first<wire::Reject>(effects.send);
+  REQUIRE(reject);
+  CHECK(reject->code == wire::RejectCode::kLimit);
+  CHECK(reject->retry);
+  CHECK(reject->reason.find("all 2 seats for trainers are taken") == 0);
+  CHECK(effects.log.size() == 1);
+  CHECK(effects.record.empty());
+  // Everything else of such a peer is counted, and answered with nothing.
+  Effects more;
+  rig.engine.on_unseated(8, wire::encode(rig.frame(wire::Heartbeat{}, 0)), 2, rig.now, more);
+  rig.engine.on_unseated(8, "junk", 2, rig.now, more);
+  CHECK(more.send.empty());
+  CHECK(rig.engine.counters().unseated == 3);
+}

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""The real phaseguardd among many peers: seats that are all taken, tools that do not hang up, trainers that flood and are killed.
+
+usage: crowd_test.py SOURCE_DIR BUILD_DIR
+       crowd_test.py --flood ENDPOINT          sends hellos until it is killed
+"""
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import msgpack
+import zmq
+
+KL = {"name": "kl", "unit": "1", "min": 0.0, "max": 4.0, "site": "batch", "direction": "model_ref", "mask": "answer",
+      "normaliser": "token_mean_step", "form": "additive", "reference": "zero"}
+SIGNALS = [{"name": name, "unit": "1"} for name in ("judge/score", "data/llr_share", "canary/margin", "canary/js")]
+ROUNDS, SENDERS = 4, 4
+
+
+def dealer(endpoint):
+    socket = zmq.Context.instance().socket(zmq.DEALER)
+    socket.linger, socket.immediate, socket.rcvtimeo, socket.sndtimeo = 0, 1, 5000, 5000
+    socket.connect(endpoint)
+    return socket
+
+
+def packed(kind, run, seq, step, attempt, **fields):
+    return msgpack.packb({"v": [1, 1], "kind": kind, "run": run, "seq": seq, "step": step, "t": time.time(), "attempt": attempt, **fields})
+
+
+def hello(run, **more):
+    return packed("hello", run, 1, 0, 1, session=run, knobs=[KL], signals=SIGNALS, requests=["rollback"], **more)
+
+
+def answer(socket, *kinds):
+    while True:
+        message = msgpack.unpackb(socket.recv())
+        if message["kind"] in kinds:
+            return message
+
+
+def wait_for(condition):
+    end = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < end, "not within 5 s"
+        time.sleep(0.02)
+
+
+def ask_status(endpoint):
+    socket = dealer(endpoint)
+    socket.send(packed("query", "", 1, -1, 0, id="x", what="status"))
+    assert answer(socket, "reply")["status"] == "ok"
+    return socket
+
+
+def flood(endpoint):
+    socket = dealer(endpoint)
+    frame = hello("flood", notes=["x" * 4000] * 12)
+    while True:
+        try:
+            socket.send(frame, zmq.DONTWAIT)
+        except zmq.Again:
+            time.sleep(0.0002)
+
+
+class Daemon:
+    def __init__(self, binary, root, seats):
+        config = root / "phaseguardd.toml"
+        config.write_text(f"[daemon]\ntrainer_seats = {seats}\n")
+        self.log = root / "log"
+        self.process = subprocess.Popen([binary, "--config", config, "--policy", root / "policy.toml", "--runs-dir", root / "runs",
+                                         "--endpoint-dir", root / "s"], stderr=open(self.log, "ab"))
+        self.telemetry, self.operator = (f"ipc://{root}/s/{door}" for door in ("telemetry", "operator"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(20) == 0, self.log.read_text()
+
+
+def seats_are_told(daemon):
+    first, second, third = (dealer(daemon.telemetry) for _ in range(3))
+    for socket, run in ((first, "a"), (second, "b")):
+        socket.send(hello(run))
+        assert answer(socket, "welcome", "reject")["kind"] == "welcome", run
+    third.send(hello("c"))
+    told = answer(third, "welcome", "reject")
+    assert told["kind"] == "reject" and told["code"] == "limit", told
+    assert "all 2 seats for trainers are taken" in told["reason"] and "trainer_seats" in told["reason"], told
+    wait_for(lambda: "without a seat" in daemon.log.read_text())
+    first.send(packed("goodbye", "a", 2, 0, 1, reason="finished"))
+    answer(first, "control")
+    third.send(hello("c"))
+    assert answer(third, "welcome", "reject")["kind"] == "welcome"
+
+
+def tools_that_do_not_hang_up(daemon):
+    held = [ask_status(daemon.operator) for _ in range(200)]
+    ask_status(daemon.operator)
+    return len(held)
+
+
+def floods(daemon):
+    for _ in range(ROUNDS):
+        senders = [subprocess.Popen([sys.executable, __file__, "--flood", daemon.telemetry]) for _ in range(SENDERS)]
+        time.sleep(0.7)
+        for sender in senders:
+            sender.kill()
+            sender.wait()
+        ask_status(daemon.operator)
+        assert daemon.process.poll() is None, daemon.log.read_text()[-400:]
+
+
+def main():
+    source, build = map(pathlib.Path, sys.argv[1:])
+    with tempfile.TemporaryDirectory(prefix="pgd-") as folder:
+        root = pathlib.Path(folder)
+        (root / "policy.toml").write_text((source / "assets/policies/hybrid.toml").read_text())
+        with Daemon(build / "bin/phaseguardd", root, 2) as daemon:
+            ask_status(daemon.operator)
+            seats_are_told(daemon)
+            n = tools_that_do_not_hang_up(daemon)
+            floods(daemon)
+    print(f"2 seats told of, {n} tools at once answered, {ROUNDS} floods of {SENDERS} survived")
+
+
+if __name__ == "__main__":
+    flood(sys.argv[2]) if sys.argv[1] == "--flood" else main()
