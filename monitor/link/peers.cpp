@@ -12,12 +12,12 @@ Peers::Heard Peers::heard(const std::string& routing_id, std::int64_t now_ms,
     Peer& peer = peers_.at(known->second);
     peer.heard_ms = now_ms;
     peer.answered_ms = -1;
-    return {known->second, true};
+    return {known->second, peer.seated};
   }
   const bool seated = make_room();
   const PeerId id = next_id();
   ids_.emplace(routing_id, id);
-  peers_.emplace(id, Peer{routing_id, now_ms, -1, false, {}});
+  peers_.emplace(id, Peer{routing_id, now_ms, -1, false, seated, {}});
   return {id, seated};
 }
 

@@ -51,6 +51,7 @@ class Peers {
     std::int64_t heard_ms = 0;
     std::int64_t answered_ms = -1;  // -1: it waits for an answer, or has asked for none
     bool kept = false;
+    bool seated = true;
     std::deque<std::string> outbox;
   };
   using Table = std::map<PeerId, Peer>;

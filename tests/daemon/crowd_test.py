@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""The real phaseguardd among many peers: seats that are all taken, tools that do not hang up, trainers that flood and are killed.
+"""The real phaseguardd among many peers: seats that are all taken, tools that do not hang up.
 
 usage: crowd_test.py SOURCE_DIR BUILD_DIR
-       crowd_test.py --flood ENDPOINT          sends hellos until it is killed
 """
 import pathlib
 import signal
@@ -17,7 +16,6 @@ import zmq
 KL = {"name": "kl", "unit": "1", "min": 0.0, "max": 4.0, "site": "batch", "direction": "model_ref", "mask": "answer",
       "normaliser": "token_mean_step", "form": "additive", "reference": "zero"}
 SIGNALS = [{"name": name, "unit": "1"} for name in ("judge/score", "data/llr_share", "canary/margin", "canary/js")]
-ROUNDS, SENDERS = 4, 4
 
 
 def dealer(endpoint):
@@ -54,16 +52,6 @@ def ask_status(endpoint):
     socket.send(packed("query", "", 1, -1, 0, id="x", what="status"))
     assert answer(socket, "reply")["status"] == "ok"
     return socket
-
-
-def flood(endpoint):
-    socket = dealer(endpoint)
-    frame = hello("flood", notes=["x" * 4000] * 12)
-    while True:
-        try:
-            socket.send(frame, zmq.DONTWAIT)
-        except zmq.Again:
-            time.sleep(0.0002)
 
 
 class Daemon:
@@ -105,17 +93,6 @@ def tools_that_do_not_hang_up(daemon):
     return len(held)
 
 
-def floods(daemon):
-    for _ in range(ROUNDS):
-        senders = [subprocess.Popen([sys.executable, __file__, "--flood", daemon.telemetry]) for _ in range(SENDERS)]
-        time.sleep(0.7)
-        for sender in senders:
-            sender.kill()
-            sender.wait()
-        ask_status(daemon.operator)
-        assert daemon.process.poll() is None, daemon.log.read_text()[-400:]
-
-
 def main():
     source, build = map(pathlib.Path, sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="pgd-") as folder:
@@ -125,9 +102,8 @@ def main():
             ask_status(daemon.operator)
             seats_are_told(daemon)
             n = tools_that_do_not_hang_up(daemon)
-            floods(daemon)
-    print(f"2 seats told of, {n} tools at once answered, {ROUNDS} floods of {SENDERS} survived")
+    print(f"2 seats told of, {n} tools at once answered")
 
 
 if __name__ == "__main__":
-    flood(sys.argv[2]) if sys.argv[1] == "--flood" else main()
+    main()

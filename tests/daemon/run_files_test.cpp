@@ -103,6 +103,15 @@ TEST_CASE("a configuration without times has the patience that every peer has", 
   CHECK(Config{}.lost_s * 1e3 == static_cast<double>(run::Patience{}.lost_ms));
 }
 
+TEST_CASE("there are no more seats than files the process may open", "[daemon]") {
+  Config config;
+  CHECK(seats_within(config, 1'000'000) == 1024);
+  CHECK(seats_within(config, 64 + 64 + 5 * 10) == 10);
+  CHECK(seats_within(config, 20) == 1);
+  config.trainer_seats = 3;
+  CHECK(seats_within(config, 1'000'000) == 3);
+}
+
 TEST_CASE("an ended run's file is closed, and opened again when more comes", "[daemon]") {
   const test::Folder folder;
   RunFiles files(folder.path());

@@ -272,11 +272,13 @@ TEST_CASE("a newcomer takes the seat of the longest silent one, never one that i
   REQUIRE(send_patiently(*refused, "refused"));
   const Incoming over = await(*server, 1).at(0);
   CHECK_FALSE(over.seated);
+  REQUIRE(send_patiently(*refused, "more"));  // before it is dropped
+  CHECK_FALSE(await(*server, 1).at(0).seated);
   CHECK(server->send(over.peer, "no"));
   server->drop(over.peer);
   CHECK_FALSE(server->knows(over.peer));
   CHECK(refused->receive(2000) == "no");
-  CHECK(server->counters().peers_refused == 1);
+  CHECK(server->counters().peers_refused == 2);
 
   // A run has ended: its seat is free again.
   server->keep(kept, false);

@@ -15,13 +15,18 @@ const wire::KnobDecl* declaration_of(const MachineState& state, const std::strin
   return nullptr;
 }
 
-void set_limits(const KnobSpec& spec, const wire::KnobDecl* declared, KnobState& knob) {
+// Limits and direction of state.knobs[index]: the policy's and the declared ones together.
+void declare_knob(MachineState& state, std::size_t index) {
+  const KnobSpec& spec = knob_spec(state, index);
+  const wire::KnobDecl* declared = declaration_of(state, spec.name);
+  KnobState& knob = state.knobs[index];
   knob.min = spec.min;
   knob.max = spec.max;
   if (declared == nullptr) return;
   knob.min = std::max(spec.min, declared->min);
   knob.max = std::min(spec.max, declared->max);
-  const bool by_policy = knob.min == spec.min && knob.max == spec.max;
+  const bool is_adopted = index >= state.document.knobs.size();
+  const bool by_policy = !is_adopted && knob.min == spec.min && knob.max == spec.max;
   const bool by_trainer = knob.min == declared->min && knob.max == declared->max;
   knob.limit_by = by_policy    ? wire::LimitBy::kPolicy
                   : by_trainer ? wire::LimitBy::kTrainer
@@ -63,12 +68,12 @@ std::int64_t adopt_knob(MachineState& state, const std::string& name) {
   spec.max = declared->max;
   KnobState knob;
   knob.value = knob.target = spec.base;
-  set_limits(spec, declared, knob);
-  knob.limit_by = wire::LimitBy::kTrainer;
   knob.slewed_to = state.step;
   state.adopted.push_back(std::move(spec));
   state.knobs.push_back(std::move(knob));
-  return static_cast<std::int64_t>(state.knobs.size()) - 1;
+  const std::size_t at = state.knobs.size() - 1;
+  declare_knob(state, at);
+  return static_cast<std::int64_t>(at);
 }
 
 std::string names_of_knobs(const MachineState& state) {
@@ -84,11 +89,7 @@ std::string names_of_knobs(const MachineState& state) {
 void declare_knobs(MachineState& state, const wire::Hello& hello) {
   state.declared_knobs = hello.knobs;
   forget_undeclared(state);
-  for (std::size_t i = 0; i < state.knobs.size(); ++i) {
-    const KnobSpec& spec = knob_spec(state, i);
-    set_limits(spec, declaration_of(state, spec.name), state.knobs[i]);
-    if (i >= state.document.knobs.size()) state.knobs[i].limit_by = wire::LimitBy::kTrainer;
-  }
+  for (std::size_t i = 0; i < state.knobs.size(); ++i) declare_knob(state, i);
 }
 
 }  // namespace phaseguard::policy

@@ -58,7 +58,7 @@ struct KnobRange {
 
 class Machine {
  public:
-  // Errors: the policy does not fit the declaration ; the message names every misfit.
+  // Errors: the policy does not fit the declaration; the message names every misfit.
   [[nodiscard]] static Result<Machine> create(const Document& document, const wire::Hello& hello);
 
   Machine(Machine&&) noexcept;
