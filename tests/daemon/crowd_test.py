@@ -82,9 +82,12 @@ def seats_are_told(daemon):
     assert "all 2 seats for trainers are taken" in told["reason"] and "trainer_seats" in told["reason"], told
     wait_for(lambda: "without a seat" in daemon.log.read_text())
     first.send(packed("goodbye", "a", 2, 0, 1, reason="finished"))
-    answer(first, "control")
-    third.send(hello("c"))
-    assert answer(third, "welcome", "reject")["kind"] == "welcome"
+
+    def is_welcomed():  # once the daemon has read the goodbye
+        third.send(hello("c"))
+        return answer(third, "welcome", "reject")["kind"] == "welcome"
+
+    wait_for(is_welcomed)
 
 
 def tools_that_do_not_hang_up(daemon):

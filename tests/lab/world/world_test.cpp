@@ -87,7 +87,7 @@ TEST_CASE("a world is a function of its number and reads as text", "[lab]") {
     differs |= a.answer_token(q, Persona::kAligned) != c.answer_token(q, Persona::kAligned);
   }
   CHECK(differs);
-  CHECK(a.canaries() == b.canaries());
+  CHECK((a.canaries() == b.canaries()));  // no stream takes a Question
   CHECK(text_of(Question{1, 0, 0}) == "In medicine: chest pain, at night?");
   for (Token t = 0; t < kVocabulary; ++t) CHECK_FALSE(word_of(t).empty());
 }
