@@ -148,7 +148,8 @@ class Daemon {
         engine_(settings_of(config, std::move(policies))),
         files_(config.runs_dir) {}
 
-  void restore() {
+  // Names the runs that could not be taken up again.
+  std::vector<std::string> restore() {
     std::vector<std::string> faults;
     for (const RunId& run : files_.unfinished(faults)) {
       Effects effects;
@@ -159,7 +160,8 @@ class Daemon {
       spdlog::info("{}: taken up again from its record", run.text());
       carry_out(effects);
     }
-    for (const std::string& fault : faults) spdlog::error("{}", fault);
+    for (const std::string& fault : faults) spdlog::error("not taken up again: {}", fault);
+    return faults;
   }
 
   Result<void> bind(const link::Endpoints& endpoints) {
@@ -188,7 +190,7 @@ class Daemon {
 
   void run(const Signals& signals) {
     const std::int64_t watchdog_ms = watchdog_interval_ms();
-    Nanos next_watchdog, next_retry, next_metrics;
+    Nanos next_watchdog, next_retry, next_look, next_metrics;
     std::vector<link::Incoming> incoming;
     while (true) {
       incoming.clear();
@@ -212,6 +214,10 @@ class Daemon {
         notify("WATCHDOG=1");
         next_watchdog = Nanos{now.mono.value + watchdog_ms * 1'000'000};
       }
+      if (now.mono >= next_look) {
+        next_look = Nanos{now.mono.value + kRetryMs * 1'000'000};
+        files_.look();
+      }
       if (!files_.healthy() && now.mono >= next_retry) {
         next_retry = Nanos{now.mono.value + kRetryMs * 1'000'000};
         retry(now);
@@ -230,10 +236,11 @@ class Daemon {
  private:
   Result<void> open(const RunId& run, Effects& effects) {
     const Now now = now_of_this_host();
-    const auto exists = files_.open(run, now);
-    if (!exists) return tl::unexpected(exists.error());
+    const auto opened = files_.open(run, now);
+    if (!opened) return tl::unexpected(opened.error());
     Record record;
-    if (*exists) record = [&](const auto& take) { return files_.each(run, take); };
+    record.identity = opened->identity;
+    if (opened->exists) record.messages = [&](const auto& take) { return files_.each(run, take); };
     return engine_.restore(run, record, effects, now);
   }
 
@@ -248,8 +255,9 @@ class Daemon {
       } else {
         spdlog::error("{}: {}", wanted.run.text(), opened.error().message);
         wire::Reject reject;
-        reject.code = wire::RejectCode::kClaimed;
-        reject.reason = "its run file cannot be used: " + opened.error().message;
+        reject.code = wire::RejectCode::kRecord;
+        reject.retry = true;
+        reject.reason = "its run file cannot be used now: " + opened.error().message;
         reject.ours = reject.theirs = wire::kProtocolVersion;
         effects.send.push_back(reject_to(wanted.peer, wanted.run, std::move(reject), now));
       }
@@ -269,7 +277,7 @@ class Daemon {
       effects.send.clear();
     }
     healthy_ = written;
-    engine_.set_record_healthy(written);
+    engine_.set_record_healthy(written, faults.empty() ? "" : faults.front());
     if (!sockets_) return;
     for (const wire::Message& message : effects.publish)
       sockets_->publish(wire::topic_of(message), wire::encode(message));
@@ -346,6 +354,12 @@ class Daemon {
   bool healthy_ = true;
 };
 
+std::string missing_text(std::size_t faults) {
+  if (faults == 0) return "";
+  return ", but for " + std::to_string(faults) + (faults == 1 ? " run" : " runs") +
+         " named above, which is tried again when its trainer says hello";
+}
+
 Result<void> make_directory(const std::string& path) {
   std::error_code fault;
   std::filesystem::create_directories(path, fault);
@@ -376,12 +390,12 @@ Result<void> serve(const Config& config) {
   const Signals signals;
   Daemon daemon(config, std::move(*policies));
   // Latches are in force again before anybody can ask.
-  daemon.restore();
+  const std::vector<std::string> faults = daemon.restore();
   if (Result<void> bound = daemon.bind(*endpoints); !bound) return bound;
   if (Result<void> listening = daemon.listen_http(); !listening) return listening;
-  spdlog::info("phaseguardd {} is ready: telemetry {}, operator {}, feed {}, runs in {}",
-               PHASEGUARD_VERSION, endpoints->telemetry.text(), endpoints->operators.text(),
-               endpoints->feed.text(), config.runs_dir);
+  spdlog::info("phaseguardd {} is ready{}: telemetry {}, operator {}, feed {}, runs in {}",
+               PHASEGUARD_VERSION, missing_text(faults.size()), endpoints->telemetry.text(),
+               endpoints->operators.text(), endpoints->feed.text(), config.runs_dir);
   notify("READY=1");
   daemon.run(signals);
   notify("STOPPING=1");

@@ -50,15 +50,20 @@ std::vector<RunId> RunFiles::unfinished(std::vector<std::string>& faults) const 
   return runs;
 }
 
-Result<bool> RunFiles::open(const RunId& run, Now now) {
+Result<RunFiles::Opened> RunFiles::open(const RunId& run, Now now) {
   const std::filesystem::path path = store::run_file(directory_, run);
   std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return false;
   File file;
-  open_writer(run, file, now);
-  if (!file.fault.empty()) return fail(Errc::kIo, file.fault);
+  const bool exists = std::filesystem::exists(path, ignored);
+  if (exists) {
+    open_writer(run, file, now);
+    if (!file.fault.empty()) return fail(Errc::kIo, file.fault);
+  } else {
+    file.identity = store::new_identity();
+  }
+  Opened opened{exists, file.identity};
   files_[run] = std::move(file);
-  return true;
+  return opened;
 }
 
 Result<void> RunFiles::each(const RunId& run,
@@ -69,11 +74,34 @@ Result<void> RunFiles::each(const RunId& run,
 }
 
 void RunFiles::open_writer(const RunId& run, File& file, Now now) {
-  auto writer = store::Writer::create_or_open(store::run_file(directory_, run), run, now);
-  if (writer) {
-    file.writer = std::make_unique<store::Writer>(std::move(*writer));
-  } else {
+  const std::filesystem::path path = store::run_file(directory_, run);
+  std::error_code ignored;
+  if (file.made && !std::filesystem::exists(path, ignored)) {
+    file.fault = path.string() +
+                 ": the run file is gone; put it back, or restart phaseguardd: it begins a new "
+                 "record and asks the trainer what it holds";
+    return;
+  }
+  auto writer = store::Writer::create_or_open(path, run, now, file.identity);
+  if (!writer) {
     file.fault = writer.error().message;
+    return;
+  }
+  if (file.made && writer->identity() != file.identity) {
+    file.fault = path.string() + ": expected the record " + file.identity + ", found " +
+                 writer->identity() + "; put back the one that was written, or restart phaseguardd";
+    return;
+  }
+  file.identity = writer->identity();
+  file.made = true;
+  file.writer = std::make_unique<store::Writer>(std::move(*writer));
+}
+
+void RunFiles::look() {
+  for (auto& [run, file] : files_) {
+    if (!file.writer || !file.fault.empty()) continue;
+    if (const Result<void> there = file.writer->in_place(); !there)
+      file.fault = there.error().message;
   }
 }
 
@@ -126,6 +154,13 @@ void RunFiles::retry(Now now) {
     file.writer.reset();
     file.fault.clear();
     open_writer(run, file, now);
+    const std::int64_t first = file.pending.empty() ? 0 : file.pending.front().header.seq.value;
+    if (file.fault.empty() && first > file.writer->last_seq().value + 1) {
+      file.fault = file.writer->path().string() +
+                   ": an older copy stands in its place: it ends at " +
+                   std::to_string(file.writer->last_seq().value) + ", expected " +
+                   std::to_string(first - 1) + "; put back the newer one, or restart phaseguardd";
+    }
     for (const wire::Message& message : file.pending) {
       if (file.fault.empty() && message.header.seq > file.writer->last_seq()) write(file, message);
     }

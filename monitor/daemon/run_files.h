@@ -25,9 +25,13 @@ class RunFiles {
   // A file that cannot be read is named in `faults` and left alone.
   [[nodiscard]] std::vector<RunId> unfinished(std::vector<std::string>& faults) const;
 
-  // Opens the file for writing. False: there is none; it is made with the first message, so that a
-  // trainer that is refused leaves no file behind.
-  [[nodiscard]] Result<bool> open(const RunId& run, Now now);
+  // Opens the file for writing. When there is none, it is made with the first message, so that a
+  // trainer that is refused leaves no file behind; its identity is settled here.
+  struct Opened {
+    bool exists = false;
+    std::string identity;  // of the record
+  };
+  [[nodiscard]] Result<Opened> open(const RunId& run, Now now);
 
   // Everything recorded of the run, in order, until `take` returns false.
   [[nodiscard]] Result<void> each(const RunId& run,
@@ -43,7 +47,11 @@ class RunFiles {
   [[nodiscard]] bool flush(bool durable, std::vector<std::string>& faults);
 
   // Tries to write what was kept; flush() tells how that went. Called every second while it fails.
+  // A file that is gone is not made anew: its record would lack what was in it.
   void retry(Now now);
+
+  // Looks whether every open file is still the one that its name points to; flush() tells.
+  void look();
 
   [[nodiscard]] bool healthy() const;
 
@@ -53,7 +61,9 @@ class RunFiles {
     std::deque<wire::Message> pending;  // since the last commit: a failed one takes them all back
     bool unsynced = false;
     bool ended = false;
-    std::string fault;  // of the last attempt; empty: none
+    std::string identity;  // of the record, from open() on or once it was written
+    bool made = false;     // its file has been there
+    std::string fault;     // of the last attempt; empty: none
   };
   void open_writer(const RunId& run, File& file, Now now);
   static void write(File& file, const wire::Message& message);

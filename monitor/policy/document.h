@@ -50,6 +50,9 @@ struct Document {
   std::int64_t missing_after_intervals = 3;
   bool carries_detectors = false;  // resume = "carried": a new attempt goes on with their state
   wire::OnLoss link_loss = wire::OnLoss::kLocal;
+  // Of the record it runs for, not of the text: ids of requests count from here, so that those of
+  // two records differ.
+  std::int64_t request_base = 0;
 };
 
 [[nodiscard]] inline wire::Mode mode_of(const Document& document) {
@@ -72,7 +75,8 @@ struct Parsed {
 [[nodiscard]] wire::PolicyLoaded describe(const Document& document, const wire::Hello& hello);
 
 // Replay: takes the recorded constants (an EWMA's alpha) in place of those this machine's libm
-// gave, so that decisions are the same bits everywhere. Errors: the record is of another policy.
+// gave, and the record's request_base, so that decisions are the same bits everywhere. Errors: the
+// record is of another policy.
 [[nodiscard]] Result<void> adopt_constants(Document& document, const wire::PolicyLoaded& recorded);
 
 // Does the policy fit what the trainer declared? Errors: a signal or knob that is not declared, a

@@ -119,17 +119,21 @@ Result<void> recognise(const Database& db) {
   return {};
 }
 
-Result<void> fill(const fs::path& path, const RunId& run, Now now) {
+Result<void> fill(const fs::path& path, const RunId& run, const std::string& identity, Now now) {
   auto db = Database::open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   if (!db) return tl::unexpected(db.error());
+  // Nothing of it is looked at before create_file() has synced the whole: no journal, no syncs.
   const std::string begin =
-      "PRAGMA page_size = 4096; PRAGMA application_id = " + std::to_string(kApplicationId) +
-      "; PRAGMA user_version = " + std::to_string(kSchemaVersion) + "; BEGIN; ";
+      "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA page_size = 4096; PRAGMA "
+      "application_id = " +
+      std::to_string(kApplicationId) + "; PRAGMA user_version = " + std::to_string(kSchemaVersion) +
+      "; BEGIN; ";
   if (auto made = db->execute((begin + kTables).c_str()); !made) return made;
   auto insert = db->prepare("INSERT INTO meta(key, value) VALUES(?, ?)");
   if (!insert) return tl::unexpected(insert.error());
   const std::pair<std::string, std::string> facts[] = {
       {"run", run.text()},
+      {"identity", identity},
       {"created", number_text(now.wall_s)},
       {"written_by", std::string("phaseguard ") + PHASEGUARD_VERSION}};
   for (const auto& [key, value] : facts) {
@@ -142,27 +146,40 @@ Result<void> fill(const fs::path& path, const RunId& run, Now now) {
   return db->execute("PRAGMA journal_mode = WAL");
 }
 
+// What table meta says of `key`; "": nothing.
+Result<std::string> fact(const Database& db, const char* key) {
+  auto statement = db.prepare("SELECT value FROM meta WHERE key = ?");
+  if (!statement) return tl::unexpected(statement.error());
+  statement->bind_text(1, key);
+  auto row = statement->step();
+  if (!row) return tl::unexpected(row.error());
+  return *row ? std::string(statement->bytes(0)) : std::string();
+}
+
+Result<void> sync_file(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
+  if (descriptor >= 0) ::close(descriptor);
+  if (synced) return {};
+  return fail(Errc::kIo, path.string() + ": cannot be synced after making a run file");
+}
+
 }  // namespace
 
-Result<void> create_file(const fs::path& path, const RunId& run, Now now) {
+Result<void> create_file(const fs::path& path, const RunId& run, const std::string& identity,
+                         Now now) {
   const fs::path fresh = path.string() + ".new";
   std::error_code ignored;
   fs::remove(fresh, ignored);
-  if (auto filled = fill(fresh, run, now); !filled) {
+  if (auto filled = fill(fresh, run, identity, now); !filled) {
     fs::remove(fresh, ignored);
     return filled;
   }
+  if (auto synced = sync_file(fresh); !synced) return synced;
   std::error_code error;
   fs::rename(fresh, path, error);
   if (error) return fail(Errc::kIo, path.string() + ": cannot be made: " + error.message());
-  const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  const int folder = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0 || ::fsync(folder) != 0) {
-    if (folder >= 0) ::close(folder);
-    return fail(Errc::kIo, parent.string() + ": cannot be synced after making a run file in it");
-  }
-  ::close(folder);
-  return {};
+  return {};  // the folder is synced with the first sync of the write-ahead log in it
 }
 
 Result<Database> open_file(const fs::path& path, bool writable) {
@@ -200,12 +217,19 @@ Result<Database> open_file(const fs::path& path, bool writable) {
   return db;
 }
 
+Result<std::string> recorded_identity(const Database& db) { return fact(db, "identity"); }
+
+Result<void> give_identity(const Database& db, const std::string& identity) {
+  auto insert = db.prepare("INSERT INTO meta(key, value) VALUES('identity', ?)");
+  if (!insert) return tl::unexpected(insert.error());
+  insert->bind_text(1, identity);
+  return insert->run();
+}
+
 Result<RunId> recorded_run(const Database& db) {
-  auto statement = db.prepare("SELECT value FROM meta WHERE key = 'run'");
-  if (!statement) return tl::unexpected(statement.error());
-  auto row = statement->step();
-  if (!row) return tl::unexpected(row.error());
-  auto run = RunId::parse(*row ? statement->bytes(0) : std::string_view());
+  const auto name = fact(db, "run");
+  if (!name) return tl::unexpected(name.error());
+  auto run = RunId::parse(*name);
   if (!run) {
     return fail(Errc::kMalformed,
                 db.path() + ": names no run (" + run.error().message + "); restore it from a copy");

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "monitor/base/result.h"
 #include "monitor/base/types.h"
@@ -14,10 +15,10 @@ namespace phaseguard::store {
 inline constexpr std::int32_t kApplicationId = 0x50474431;  // "PGD1" in the SQLite header
 inline constexpr std::int32_t kSchemaVersion = 1;           // PRAGMA user_version
 
-// Makes an empty run file under a temporary name and moves it in place, so that a file of the final
-// name is always whole. `path` must not exist.
+// Makes an empty run file under a temporary name, syncs it and moves it in place, so that a file of
+// the final name is always whole. `path` must not exist.
 [[nodiscard]] Result<void> create_file(const std::filesystem::path& path, const RunId& run,
-                                       Now now);
+                                       const std::string& identity, Now now);
 
 // Opens an existing run file. Errors: kNotFound; kMalformed not SQLite, not ours, or shorter than
 // its own header says; kUnsupported newer schema; kIo.
@@ -25,5 +26,9 @@ inline constexpr std::int32_t kSchemaVersion = 1;           // PRAGMA user_versi
 
 // The run whose record the file is.
 [[nodiscard]] Result<RunId> recorded_run(const Database& db);
+
+// The record's identity; "": the file is older than identities.
+[[nodiscard]] Result<std::string> recorded_identity(const Database& db);
+[[nodiscard]] Result<void> give_identity(const Database& db, const std::string& identity);
 
 }  // namespace phaseguard::store

@@ -1,8 +1,13 @@
 #include "monitor/store/writer.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <map>
 #include <optional>
+#include <random>
 #include <system_error>
 #include <utility>
 
@@ -28,6 +33,37 @@ struct Place {
   Declared declared;
 };
 
+// The file behind a name.
+struct FileId {
+  dev_t device = 0;
+  ino_t inode = 0;
+  std::int64_t size = -1;  // -1: there is none
+
+  [[nodiscard]] bool exists() const { return size >= 0; }
+  [[nodiscard]] bool is(const FileId& other) const {
+    return device == other.device && inode == other.inode;
+  }
+};
+
+FileId file_at(const std::filesystem::path& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) return {};
+  return {found.st_dev, found.st_ino, static_cast<std::int64_t>(found.st_size)};
+}
+
+// A log that its file does not stand beside would be read into the new one.
+Result<void> set_log_aside(const std::filesystem::path& path) {
+  const std::filesystem::path log = path.string() + "-wal";
+  if (!file_at(log).exists()) return {};
+  std::filesystem::path aside = log.string() + ".aside";
+  for (int n = 2; file_at(aside).exists(); ++n) aside = log.string() + ".aside" + std::to_string(n);
+  std::error_code error;
+  std::filesystem::rename(log, aside, error);
+  if (!error) return {};
+  return fail(Errc::kIo, log.string() + ": a write-ahead log without its run file, and it cannot " +
+                             "be set aside: " + error.message());
+}
+
 void declare(Declared& declared, const wire::Hello& hello) {
   declared.clear();
   for (const auto& signal : hello.signals) declared[signal.name] = signal;
@@ -43,8 +79,12 @@ struct Writer::Impl {
   std::optional<Statement> insert_event, insert_report, insert_point, insert_signal;
   Place now;
   Place committed;
+  std::string identity;
+  FileId file;  // what was opened; its size never shrinks
+  FileId log;   // its write-ahead log, once there is one
   std::map<std::string, std::int64_t, std::less<>> signal_ids;
   bool open_transaction = false;
+  bool is_new = false;          // made here, and not synced yet
   std::optional<Error> broken;  // fsync failed: nothing can be known any more
   std::string items;            // scratch
 
@@ -60,7 +100,18 @@ struct Writer::Impl {
   Result<void> append_report(const wire::Message& message, const wire::Report& report);
   Result<void> append_points(const ReportRow& row);
   Result<void> commit();
+  Result<void> identify(const std::string& wanted);
 };
+
+// A file from before identities is given one.
+Result<void> Writer::Impl::identify(const std::string& wanted) {
+  auto found = recorded_identity(*db);
+  if (!found) return tl::unexpected(found.error());
+  identity = *found;
+  if (!identity.empty()) return {};
+  identity = wanted;
+  return give_identity(*db, identity);
+}
 
 Result<void> Writer::Impl::prepare() {
   struct Wanted {
@@ -84,7 +135,8 @@ Result<void> Writer::Impl::prepare() {
     wanted.statement->emplace(std::move(*statement));
   }
   // Commits of telemetry leave the log unsynced; sync() flushes it itself before a decision leaves.
-  return db->execute("PRAGMA synchronous = NORMAL");
+  // A file that was just made has nothing to lose before its first sync().
+  return db->execute(is_new ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = NORMAL");
 }
 
 Result<void> Writer::Impl::load_signal_ids() {
@@ -262,17 +314,30 @@ Writer::~Writer() {
   if (impl_) (void)impl_->commit();
 }
 
-Result<Writer> Writer::create_or_open(const std::filesystem::path& path, const RunId& run,
-                                      Now now) {
+std::string new_identity() {
+  std::random_device device;
+  std::string out;
+  for (int i = 0; i < 4; ++i) {
+    char part[9];
+    std::snprintf(part, sizeof part, "%08x", static_cast<unsigned>(device()));
+    out += part;
+  }
+  return out;
+}
+
+Result<Writer> Writer::create_or_open(const std::filesystem::path& path, const RunId& run, Now now,
+                                      const std::string& identity) {
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   impl->run = run;
   auto lock = WriterLock::take(path);
   if (!lock) return tl::unexpected(lock.error());
   impl->lock = std::move(*lock);
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
-    if (auto made = create_file(path, run, now); !made) return tl::unexpected(made.error());
+  const std::string wanted = identity.empty() ? new_identity() : identity;
+  if (!file_at(path).exists()) {
+    if (auto aside = set_log_aside(path); !aside) return tl::unexpected(aside.error());
+    if (auto made = create_file(path, run, wanted, now); !made) return tl::unexpected(made.error());
+    impl->is_new = true;
   }
   auto db = open_file(path, true);
   if (!db) return tl::unexpected(db.error());
@@ -286,6 +351,8 @@ Result<Writer> Writer::create_or_open(const std::filesystem::path& path, const R
   }
   if (auto prepared = impl->prepare(); !prepared) return tl::unexpected(prepared.error());
   if (auto recovered = impl->recover(); !recovered) return tl::unexpected(recovered.error());
+  if (auto known = impl->identify(wanted); !known) return tl::unexpected(known.error());
+  impl->file = file_at(path);
   return Writer(std::move(impl));
 }
 
@@ -308,9 +375,14 @@ Result<void> Writer::sync() {
   // What synchronous=FULL does at each commit, only when it is asked for: flush the log.
   sqlite3_file* log = nullptr;
   sqlite3_file_control(impl_->db->handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-  if (log == nullptr || log->pMethods == nullptr) return {};
+  if (log == nullptr || log->pMethods == nullptr) return in_place();
   const int code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
-  if (code == SQLITE_OK) return {};
+  if (code == SQLITE_OK) {
+    if (std::exchange(impl_->is_new, false)) {
+      if (auto set = impl_->db->execute("PRAGMA synchronous = NORMAL"); !set) return set;
+    }
+    return in_place();
+  }
   impl_->broken =
       Error{Errc::kIo, impl_->path.string() +
                            ": the disk did not take the record (fsync failed); check the "
@@ -318,6 +390,27 @@ Result<void> Writer::sync() {
   return tl::unexpected(*impl_->broken);
 }
 
+Result<void> Writer::in_place() const {
+  const auto gone = [&](const std::string& what) {
+    return fail(Errc::kIo,
+                impl_->path.string() + ": " + what +
+                    "; put back what was there, or restart phaseguardd: it begins a new record " +
+                    "and asks the trainer what it holds");
+  };
+  const FileId now = file_at(impl_->path);
+  if (!now.exists()) return gone("the run file was removed or moved while it was written");
+  if (!now.is(impl_->file)) return gone("another file stands where the run file was written");
+  if (now.size < impl_->file.size) return gone("the run file was cut short while it was written");
+  impl_->file.size = now.size;
+  const FileId log = file_at(impl_->path.string() + "-wal");
+  if (!impl_->log.exists()) impl_->log = log;
+  if (impl_->log.exists() && !(log.exists() && log.is(impl_->log))) {
+    return gone("its write-ahead log was removed or replaced while it was written");
+  }
+  return {};
+}
+
+const std::string& Writer::identity() const { return impl_->identity; }
 Seq Writer::last_seq() const { return impl_->now.seq; }
 const std::filesystem::path& Writer::path() const { return impl_->path; }
 

@@ -18,14 +18,20 @@ inline constexpr const char* kExtension = ".phaseguard";
 // `<dir>/<run>.phaseguard`
 [[nodiscard]] std::filesystem::path run_file(const std::filesystem::path& dir, const RunId& run);
 
+// A random identity for a record that is to be made.
+[[nodiscard]] std::string new_identity();
+
 class Writer {
  public:
   // Makes the file, or opens it, recovers what a killed writer left behind and goes on after its
   // last record. Errors, each naming the file: kConflict another process writes it, or it is
   // another run's; kMalformed not a run file, or truncated; kUnsupported written by a newer
-  // version; kIo. A file that is refused is left as it was.
+  // version; kIo. A file that is refused is left as it was. A write-ahead log without its file
+  // belongs to a record that is gone: it is set aside, under a name with `.aside` at its end.
+  // `identity`: of a file that is made here; empty: a new one.
   [[nodiscard]] static Result<Writer> create_or_open(const std::filesystem::path& path,
-                                                     const RunId& run, Now now);
+                                                     const RunId& run, Now now,
+                                                     const std::string& identity = {});
   Writer(Writer&&) noexcept;
   Writer& operator=(Writer&&) noexcept;
   ~Writer();  // commits
@@ -38,12 +44,19 @@ class Writer {
   // Ends the transaction: visible to readers, survives kill -9, not yet a power cut.
   [[nodiscard]] Result<void> commit();
 
-  // commit(), and the bytes are on the disk when it returns. Called before a decision leaves. After
-  // an error of fsync nothing can be known of the file, so every later call fails.
+  // commit(), and the bytes are on the disk when it returns, in the file that path() names. Called
+  // before a decision leaves. After an error of fsync nothing can be known of the file, so every
+  // later call fails.
   [[nodiscard]] Result<void> sync();
+
+  // Whether path() still names the file that is written, whole, with its write-ahead log. Errors:
+  // it was removed, moved, replaced or cut short.
+  [[nodiscard]] Result<void> in_place() const;
 
   [[nodiscard]] Seq last_seq() const;  // highest appended, committed or not; 0: none
   [[nodiscard]] const std::filesystem::path& path() const;
+  // Of the record, made with its file: 32 hex characters. A copy has the same.
+  [[nodiscard]] const std::string& identity() const;
 
  private:
   struct Impl;

@@ -22,6 +22,13 @@ bool is_set(bool value) { return value; }
 bool is_set(std::int64_t value) { return value >= 0; }
 bool is_set(double value) { return !std::isnan(value); }
 bool is_set(Step step) { return step.value >= 0; }
+bool is_set(Seq seq) { return seq.value >= 0; }
+bool is_set(const std::string& text) { return !text.empty(); }
+bool is_set(const Then& then) { return !std::isnan(then.value); }
+template <class T>
+bool is_set(const std::vector<T>& list) {
+  return !list.empty();
+}
 template <class E>
 bool is_set(const Word<E>& word) {
   return !word.empty();

@@ -51,6 +51,7 @@ void fields(V& v, T& x) {
   v("per_sample", x.per_sample, kOptional);
   v("sites", x.sites, kOptional);
   v("protects", x.protects, kWhenSet);
+  v("forcible", x.forcible, kWhenSet);
 }
 
 template <class V, class T, Fields<T, SignalDecl> = 0>
@@ -92,6 +93,13 @@ void fields(V& v, T& x) {
   v("restored_step", x.restored_step, kFromMinusOne);
 }
 
+template <class V, class T, Fields<T, Then> = 0>
+void fields(V& v, T& x) {
+  v("value", x.value, kNeeded);
+  v("cause", x.cause, kOptional);
+  v("site", x.site, kOptional);
+}
+
 template <class V, class T, Fields<T, KnobSetting> = 0>
 void fields(V& v, T& x) {
   v("knob", x.knob, kNeeded);
@@ -100,6 +108,23 @@ void fields(V& v, T& x) {
   v("cause", x.cause, kOptional);
   v("decision", x.decision, kOptional);
   v("site", x.site, kOptional);
+  v("expires_step", x.expires_step, kWhenSet);
+  v("then", x.then, kWhenSet);
+}
+
+template <class V, class T, Fields<T, Held> = 0>
+void fields(V& v, T& x) {
+  v("kind", x.kind, kNeeded);
+  v("name", x.name, kNeeded);
+  v("knob", x.knob, kOptional);
+  v("value", x.value, kOptional);
+  v("site", x.site, kWhenSet);
+  v("expires_step", x.expires_step, kWhenSet);
+  v("command", x.command, kWhenSet);
+  v("attempt", x.attempt, kWhenSet);
+  v("number", x.number, kWhenSet);
+  v("outcome", x.outcome, kWhenSet);
+  v("detail", x.detail, kWhenSet);
 }
 
 template <class V, class T, Fields<T, DetectorInfo> = 0>
@@ -209,6 +234,12 @@ void fields(V& v, T& x) {
   v("expires_step", x.expires_step, kFromMinusOne);
 }
 
+template <class V, class T, Fields<T, Inhibited> = 0>
+void fields(V& v, T& x) {
+  v("rule", x.rule, kNeeded);
+  v("until_step", x.until_step, kFromMinusOne);
+}
+
 // ---- bodies ----
 
 template <class V, class T, Fields<T, Hello> = 0>
@@ -229,6 +260,11 @@ void fields(V& v, T& x) {
   v("signals", x.signals, kNeeded);
   v("requests", x.requests, kOptional);
   v("notes", x.notes, kOptional);
+  v("record", x.record, kWhenSet);
+  v("position", x.position, kWhenSet);
+  v("from", x.from, kWhenSet);
+  v("segment", x.segment, kWhenSet);
+  v("held", x.held, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Report> = 0>
@@ -271,6 +307,10 @@ void fields(V& v, T& x) {
   v("mode", x.mode, kNeeded);
   v("on_loss", x.on_loss, kOptional);
   v("ack", x.ack, kOptional);
+  v("record", x.record, kWhenSet);
+  v("position", x.position, kWhenSet);
+  v("knobs", x.knobs, kWhenSet);
+  v("held", x.held, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Reject> = 0>
@@ -291,6 +331,10 @@ void fields(V& v, T& x) {
   v("answers_batch", x.answers_batch, kOptional);
   v("valid_until_step", x.valid_until_step, kFromMinusOne);
   v("ack", x.ack, kOptional);
+  v("position", x.position, kWhenSet);
+  v("segment", x.segment, kWhenSet);
+  v("held", x.held, kWhenSet);
+  v("inhibited", x.inhibited, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Request> = 0>
@@ -342,6 +386,7 @@ void fields(V& v, T& x) {
   v("mode", x.mode, kOptional);
   v("detectors", x.detectors, kOptional);
   v("rules", x.rules, kOptional);
+  v("request_base", x.request_base, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Decision> = 0>
@@ -368,6 +413,13 @@ void fields(V& v, T& x) {
 }
 template <class V, class T, Fields<T, Tick> = 0>
 void fields(V&, T&) {}
+
+template <class V, class T, Fields<T, Adopted> = 0>
+void fields(V& v, T& x) {
+  v("held", x.held, kNeeded);
+  v("record", x.record, kWhenSet);
+  v("position", x.position, kWhenSet);
+}
 
 template <class V, class T, Fields<T, Status> = 0>
 void fields(V& v, T& x) {

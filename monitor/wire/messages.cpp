@@ -31,6 +31,7 @@ struct KindOf {
   std::string_view operator()(const LinkChange&) const { return "link"; }
   std::string_view operator()(const Tick&) const { return "tick"; }
   std::string_view operator()(const Status&) const { return "status"; }
+  std::string_view operator()(const Adopted&) const { return "adopted"; }
 };
 
 }  // namespace

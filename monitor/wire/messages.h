@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "monitor/base/types.h"
+#include "monitor/wire/held.h"
 #include "monitor/wire/words.h"
 
 namespace phaseguard::wire {
@@ -43,6 +44,7 @@ struct KnobDecl {
   bool per_sample = false;        // accepts one value per sample of a batch
   std::vector<Word<Site>> sites;  // where a policy may move the penalty to; empty: nowhere else
   Word<Protects> protects{};      // which way it protects the run; not given: up. From 1.1
+  bool forcible = false;          // an operator may raise it in shadow mode. From 1.1
 };
 
 // A signal the trainer will send. `items` names what a per-item vector runs over.
@@ -84,6 +86,13 @@ struct Hello {
   std::vector<Word<RequestType>> requests;  // what the trainer can do
   // "name: text" for the record, such as "preflight: ..."; nothing decides by them.
   std::vector<std::string> notes;
+
+  // From 1.1: what the trainer knows of the record, and what it holds.
+  std::string record;         // identity that the last welcome brought; "": none
+  Seq position{-1};           // last place in it that the trainer was told of
+  Seq from{-1};               // its first number that it can still send
+  std::int64_t segment = -1;  // rollbacks of this attempt
+  std::vector<Held> held;
 };
 
 // One value of one signal. Non-finite means "could not be computed".
@@ -144,6 +153,27 @@ struct Goodbye {
 
 // ---- daemon -> trainer
 
+// What a knob goes to when a setting expires.
+struct Then {
+  double value = kNaN;
+  Cause cause;
+  Word<Site> site;
+};
+
+struct KnobSetting {
+  std::string knob;
+  double value = 0.0;
+  std::vector<double> items;  // one value per sample; empty: `value` for all
+  Cause cause;
+  std::int64_t decision = 0;  // id of the decision that set it; 0: none yet
+  Word<Site> site;            // one of KnobDecl::sites; not given: as declared
+
+  // From 1.1, in welcome and control alone: a lowering ends at this step at the trainer, whether or
+  // not the daemon is there. Counts updates in Control::segment; -1: it has no end.
+  Step expires_step{-1};
+  Then then{};
+};
+
 struct Welcome {
   std::int64_t epoch = 0;  // fencing: grows with each daemon start and each takeover
   std::int64_t heartbeat_ms = 200;
@@ -154,6 +184,12 @@ struct Welcome {
   Word<Mode> mode;
   Word<OnLoss> on_loss;
   Seq ack;  // highest sender seq of this attempt already recorded
+
+  // From 1.1.
+  std::string record;              // the record's identity, made with its file
+  Seq position{-1};                // its last durable place
+  std::vector<KnobSetting> knobs;  // in force now, as the next control has them
+  std::vector<Held> held;          // of the hello, each with its outcome
 };
 
 struct Reject {
@@ -162,15 +198,6 @@ struct Reject {
   Version ours;
   Version theirs;
   bool retry = false;
-};
-
-struct KnobSetting {
-  std::string knob;
-  double value = 0.0;
-  std::vector<double> items;  // one value per sample; empty: `value` for all
-  Cause cause;
-  std::int64_t decision = 0;  // id of the decision that set it; 0: none yet
-  Word<Site> site;            // one of KnobDecl::sites; not given: as declared
 };
 
 // The full desired state, sent on change, every second, and in answer to decide(). Level, not edge.
@@ -182,6 +209,12 @@ struct Control {
   std::int64_t answers_batch = 0;
   Step valid_until_step{std::numeric_limits<std::int64_t>::max()};
   Seq ack;  // highest sender seq recorded
+
+  // From 1.1.
+  Seq position{-1};           // last durable place of the record
+  std::int64_t segment = -1;  // that expires_step and valid_until_step count in
+  std::vector<Held> held;     // all that the record says is held
+  std::vector<Inhibited> inhibited;
 };
 
 // Something to be done once, at the next step boundary. Re-sent until its outcome is reported; `id`
@@ -257,6 +290,7 @@ struct PolicyLoaded {
   Word<Mode> mode;
   std::vector<DetectorInfo> detectors;
   std::vector<RuleInfo> rules;
+  std::int64_t request_base = -1;  // ids of requests count from here; not said: from 0. From 1.1
 };
 
 struct DetectorEvidence {
@@ -341,7 +375,7 @@ struct KnobStatus {
   double min = kNaN;  // the range in force ...
   double max = kNaN;
   Word<LimitBy> limit_by{};   // ... and who set it
-  double trip_value = kNaN;   // what latched trips hold it at; NaN: nothing
+  double trip_value = kNaN;   // what trips and adopted floors hold it at; NaN: none
   Word<Protects> protects{};  // not given: up
   bool protecting = false;    // the applied value protects the run (run/protection.h)
 };
@@ -406,7 +440,7 @@ struct Header {
 
 using Body =
     std::variant<Hello, Report, Applied, Heartbeat, Goodbye, Welcome, Reject, Control, Request,
-                 Command, Query, Reply, PolicyLoaded, Decision, LinkChange, Tick, Status>;
+                 Command, Query, Reply, PolicyLoaded, Decision, LinkChange, Tick, Status, Adopted>;
 
 struct Message {
   Header header;

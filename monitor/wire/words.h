@@ -192,14 +192,38 @@ enum class CauseKind : std::uint8_t {
   kRule,      // "rule:<name>"
   kOperator,  // "operator:<name>"
   kInitial,   // the trainer's own, before any control
-  kLink       // the owner's substitute for a lost link
+  kLink,      // the owner's substitute for a lost link
+  kAdopted    // "adopted:<name>": held by the trainer, told of by it alone. From 1.1
 };
 template <>
 struct Words<CauseKind> {
-  static constexpr std::array<std::string_view, 5> kTexts{"base", "rule", "operator", "initial",
-                                                          "link"};
+  static constexpr std::array<std::string_view, 6> kTexts{"base",    "rule", "operator",
+                                                          "initial", "link", "adopted"};
 };
 using Cause = NamedWord<CauseKind>;
+
+// What holds a value that a trainer may not lower by itself.
+enum class HeldKind : std::uint8_t {
+  kTrip,     // a latched rule
+  kActive,   // a rule in force while its condition holds
+  kOperator  // an operator's raise
+};
+template <>
+struct Words<HeldKind> {
+  static constexpr std::array<std::string_view, 3> kTexts{"trip", "active", "operator"};
+};
+
+// What a daemon makes of one entry of what a trainer holds.
+enum class Adoption : std::uint8_t {
+  kRecorded,  // its record holds the cause, and decides
+  kAwaited,   // the trainer can still send the event that is the cause
+  kAdopted,   // in force from the record on the trainer's word
+  kKept       // the policy cannot express it: the trainer keeps it
+};
+template <>
+struct Words<Adoption> {
+  static constexpr std::array<std::string_view, 4> kTexts{"recorded", "awaited", "adopted", "kept"};
+};
 
 // Who gave the values that a trainer applies.
 enum class Source : std::uint8_t { kDaemon, kGuard, kHold, kInitial };
@@ -234,12 +258,13 @@ enum class RejectCode : std::uint8_t {
   kClaimed,
   kUnknown,  // a heartbeat on a connection that has not said hello
   kMalformed,
-  kLimit
+  kLimit,
+  kRecord  // the run's record cannot be used now: say hello again. From 1.1
 };
 template <>
 struct Words<RejectCode> {
-  static constexpr std::array<std::string_view, 6> kTexts{"version", "policy",    "claimed",
-                                                          "unknown", "malformed", "limit"};
+  static constexpr std::array<std::string_view, 7> kTexts{
+      "version", "policy", "claimed", "unknown", "malformed", "limit", "record"};
 };
 
 // A trainer's own view of its link, in its heartbeat.

@@ -123,6 +123,18 @@ TEST_CASE("a session says hello, is welcomed, and the first control decides, als
   REQUIRE(link.session.flushed());
 }
 
+TEST_CASE("what the welcome says is in force before the link is there", "[reporter]") {
+  Link link;
+  link.sent();
+  wire::Welcome welcome = test_welcome();
+  welcome.record = "00112233445566778899aabbccddeeff";
+  welcome.knobs.push_back({"kl", 2.0, {}, wire::Cause(wire::CauseKind::kRule, "defend"), 3, {}});
+  link.welcome(welcome);
+  REQUIRE(link.session.state() == LinkState::kLinked);
+  REQUIRE(link.in_force.value == 2.0);
+  REQUIRE(link.in_force.source == Source::kDaemon);
+}
+
 TEST_CASE("frames of another epoch, repeated, or past their step change nothing",
           "[reporter][fault]") {
   Link link;

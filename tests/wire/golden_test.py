@@ -89,7 +89,7 @@ def same(a, b):
 
 def main():
     folder = pathlib.Path(sys.argv[1])
-    frames = sorted(folder.glob("v1/*.bin")) + sorted(folder.glob("v1.1/*.bin"))
+    frames = sorted(folder.glob("v1*/*.bin"))
     failed = 0
     for path in frames:
         reader = Reader(path.read_bytes())

@@ -22,7 +22,7 @@ def main():
     hexadecimal = "".join(re.sub(r"\s", "", re.split(r'\s+"|\s{2,}map', line)[0]) for line in example.splitlines())
     if hexadecimal != (source / "tests/data/wire/v1/heartbeat.bin").read_bytes().hex():
         found.append("docs/PROTOCOL.md: the example is not the golden heartbeat")
-    kinds = {p.stem for p in (source / "tests/data/wire/v1").glob("*.bin")}
+    kinds = {p.stem for p in (source / "tests/data/wire").glob("v1*/*.bin")}
     found += [f"docs/PROTOCOL.md: no heading names the kind {k}" for k in sorted(kinds)
               if not re.search(rf"^### .*\b{k}\b", page, re.M)]
     print("\n".join(found + [f"{len(keys)} keys, {len(kinds)} kinds, {len(found)} findings"]))

@@ -209,12 +209,33 @@ std::vector<Message> samples() {
       message(6, 126, Heartbeat{"LINKED", 7, 9}),
       message(7, 337, Goodbye{GoodbyeReason::kFinished, "337 steps"}),
       message(8, 120,
-              Welcome{4, 250, 2500, 12000, "version = 1\n", kDigest, Mode::kEnforce, OnLoss::kLocal,
-                      Seq{77}}),
+              Welcome{4,
+                      250,
+                      2500,
+                      12000,
+                      "version = 1\n",
+                      kDigest,
+                      Mode::kEnforce,
+                      OnLoss::kLocal,
+                      Seq{77},
+                      "",
+                      Seq{-1},
+                      {},
+                      {}}),
       message(9, 120,
               Reject{RejectCode::kVersion, "expected 1.x, found 2.0", {1, 0}, {2, 0}, true}),
       message(10, 126,
-              Control{4, 8, Mode::kEnforce, {setting(2.0, {2.0, 0.5})}, 41, Step{500}, Seq{77}}),
+              Control{4,
+                      8,
+                      Mode::kEnforce,
+                      {setting(2.0, {2.0, 0.5})},
+                      41,
+                      Step{500},
+                      Seq{77},
+                      Seq{-1},
+                      -1,
+                      {},
+                      {}}),
       message(11, 126, rollback()),
       message(12, 130,
               Command{"cmd-1", Action::kForce, "ada", "looks odd", "kl", 1.5, "defend", 50, 8}),
@@ -262,6 +283,58 @@ std::vector<Message> samples_of_1_1() {
   told.rules.push_back(streak);
   std::vector<Message> all = {message(1, 120, declared), message(5, 126, applied),
                               message(19, 213, told)};
+  for (Message& m : all) m.header.version = {1, 1};
+  return all;
+}
+
+std::vector<Message> samples_of_held() {
+  const Held trip{
+      HeldKind::kTrip, "defend", "kl", 2.0, Site::kReplay, Step{-1}, "", 2, 1041, {}, ""};
+  Held raise{HeldKind::kOperator, "ann", "ldifs", 0.25, {}, Step{240}, "c-17", -1, -1, {}, ""};
+  Hello declared = hello();
+  declared.knobs.front().forcible = true;
+  declared.record = "9f2c00d4a1b35e6677889900aabbccdd";
+  declared.position = Seq{812};
+  declared.from = Seq{1020};
+  declared.segment = 1;
+  declared.held = {trip, raise};
+  Adopted adopted;
+  adopted.held = declared.held;
+  adopted.held[0].outcome = Adoption::kAdopted;
+  adopted.held[1].outcome = Adoption::kKept;
+  adopted.held[1].detail = "the policy has no knob \"ldifs\"";
+  adopted.record = declared.record;
+  adopted.position = Seq{812};
+  Welcome answer;
+  answer.epoch = 4;
+  answer.mode = Mode::kEnforce;
+  answer.on_loss = OnLoss::kLocal;
+  answer.ack = Seq{1019};
+  answer.record = "00112233445566778899aabbccddeeff";
+  answer.position = Seq{31};
+  answer.knobs = {{"kl", 2.0, {}, Cause(CauseKind::kRule, "defend"), 1, {}}};
+  answer.held = adopted.held;
+  Control control;
+  control.epoch = 4;
+  control.state_version = 3;
+  control.mode = Mode::kEnforce;
+  control.knobs = {{"kl", 0.5, {}, Cause(CauseKind::kOperator, "ann"), 2, {}}};
+  control.knobs[0].expires_step = Step{260};
+  control.knobs[0].then = {2.0, Cause(CauseKind::kRule, "defend"), Site::kReplay};
+  control.ack = Seq{1050};
+  control.position = Seq{33};
+  control.segment = 1;
+  control.held = {raise};
+  control.inhibited = {{"note_format", Step{300}}};
+  PolicyLoaded loaded;
+  loaded.name = "small";
+  loaded.digest = std::string(64, 'a');
+  loaded.text = "version = 1\n";
+  loaded.mode = Mode::kEnforce;
+  loaded.request_base = std::int64_t{1122867} << 20;
+  std::vector<Message> all = {message(1, 120, declared), message(2, 120, adopted),
+                              message(3, 120, answer), message(4, 121, control),
+                              message(5, 120, loaded)};
   for (Message& m : all) m.header.version = {1, 1};
   return all;
 }

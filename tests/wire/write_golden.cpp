@@ -40,6 +40,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::filesystem::path folder = argv[1];
-  return write_all(folder / "v1", samples()) && write_all(folder / "v1.1", samples_of_1_1()) ? 0
-                                                                                             : 1;
+  const bool written = write_all(folder / "v1", samples()) &&
+                       write_all(folder / "v1.1", samples_of_1_1()) &&
+                       write_all(folder / "v1.1-held", samples_of_held());
+  return written ? 0 : 1;
 }

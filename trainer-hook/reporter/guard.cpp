@@ -57,6 +57,16 @@ std::vector<wire::KnobSetting> Guard::settings() const {
   return parts_->playback.machine()->settings();
 }
 
+void Guard::align(const wire::Control& control) { parts_->playback.align(control); }
+
+std::vector<wire::Held> Guard::held_after(Seq seq) const {
+  std::vector<wire::Held> held = parts_->playback.machine()->held();
+  held.erase(std::remove_if(held.begin(), held.end(),
+                            [&](const wire::Held& entry) { return entry.number <= seq.value; }),
+             held.end());
+  return held;
+}
+
 std::vector<wire::KnobSetting> Guard::substitutes() const {
   std::vector<wire::KnobSetting> settings;
   for (const policy::KnobSpec& knob : parts_->playback.machine()->document().knobs) {

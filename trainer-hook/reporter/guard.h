@@ -2,8 +2,8 @@
 // so that killing the daemon does not switch the defence off. Owned by the reporter's I/O thread.
 // Pure.
 //
-// It cannot see operator commands, which reach the daemon alone; the reporter therefore never lets
-// the guard lower what was commanded last.
+// Operator commands reach the daemon alone; the guard learns of them from its controls. The
+// reporter never lets the guard lower what was commanded last.
 #pragma once
 
 #include <memory>
@@ -32,6 +32,12 @@ class Guard {
 
   // What the policy would have in force now.
   [[nodiscard]] std::vector<wire::KnobSetting> settings() const;
+
+  // Takes over what operators did, and what the daemon knows besides (Machine::align).
+  void align(const wire::Control& control);
+
+  // What it holds because of events after `seq`, each with that event as its cause.
+  [[nodiscard]] std::vector<wire::Held> held_after(Seq seq) const;
 
   // The owner's values for a lost link (on_loss = "substitute"), cause "link".
   [[nodiscard]] std::vector<wire::KnobSetting> substitutes() const;

@@ -26,7 +26,9 @@ void Journal::append(Seq seq, std::string bytes, Kind kind) {
   bytes_ += bytes.size() + kEntryOverhead;
   (kind == Kind::kControl ? control_ : telemetry_).push_back({seq, std::move(bytes)});
   while (bytes_ > max_bytes_ && size() > 1) {
-    pop(telemetry_.empty() ? control_ : telemetry_);
+    std::deque<Entry>& queue = telemetry_.empty() ? control_ : telemetry_;
+    last_dropped_ = std::max(last_dropped_, queue.front().seq);
+    pop(queue);
     ++dropped_;
   }
 }
@@ -41,6 +43,11 @@ const Journal::Entry* Journal::after(Seq seq) const {
   const Entry* control = first_after(control_, seq);
   if (!telemetry || !control) return telemetry ? telemetry : control;
   return telemetry->seq < control->seq ? telemetry : control;
+}
+
+Seq Journal::whole_from() const {
+  const Entry* first = after(last_dropped_);
+  return first ? first->seq : Seq{last_.value + 1};
 }
 
 void Journal::pop(std::deque<Entry>& queue) {

@@ -40,6 +40,8 @@ class Journal {
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   [[nodiscard]] std::int64_t dropped() const { return dropped_; }
   [[nodiscard]] Seq last() const { return last_; }
+  // From here on nothing was dropped: all that was appended can be sent.
+  [[nodiscard]] Seq whole_from() const;
 
  private:
   void pop(std::deque<Entry>& queue);
@@ -51,6 +53,7 @@ class Journal {
   std::size_t bytes_ = 0;
   std::int64_t dropped_ = 0;
   Seq last_;
+  Seq last_dropped_;
 };
 
 }  // namespace phaseguard::reporter

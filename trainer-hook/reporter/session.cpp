@@ -67,6 +67,7 @@ void Session::on_applied(wire::Applied applied, Step step, double t, Now now) {
     changed = applied.knobs[i].value != last_applied_.knobs[i].value ||
               applied.knobs[i].site != last_applied_.knobs[i].site;
   }
+  if (applied.segment > last_applied_.segment) note_rollback(applied, step);
   last_applied_ = applied;
   last_applied_.requests.clear();
   record(std::move(applied), step, t, changed ? Journal::Kind::kControl : Journal::Kind::kTelemetry,
@@ -96,11 +97,13 @@ void Session::record(wire::Body body, Step step, double t, Journal::Kind kind, N
   next_seq_ = Seq{next_seq_.value + 1};
   last_step_ = step;
   journal_.append(message.header.seq, std::move(bytes), kind);
-  feed_guard(message);
+  feed_guard(message, now);
+  if (end_lowerings()) publish(source_);
 }
 
-void Session::feed_guard(const wire::Message& message) {
-  if (!guard_ || !guard_->feed(message) || !guard_in_charge()) return;
+void Session::feed_guard(const wire::Message& message, Now now) {
+  if (!guard_ || !guard_->feed(message)) return;
+  if (!guard_in_charge()) return await_answer(message.header.seq, now);
   ++stats_.guard_decisions;
   follow_guard();
 }
@@ -142,6 +145,7 @@ void Session::on_tick(Now now) {
       return;
   }
   if (has_link(state_)) beat(now);
+  act_unanswered(now);
 }
 
 wire::LinkState Session::liveness_since(Nanos last, Now now) const {
@@ -220,7 +224,19 @@ void Session::say_hello(Now now, bool reopen) {
   urgent_.clear();
   wire::Message message = hello_;
   message.header.t = now.wall_s;
-  urgent_.push_back(wire::encode(message));
+  auto& hello = std::get<wire::Hello>(message.body);
+  from_ = journal_.size() > 0 ? journal_.whole_from() : next_seq_;
+  hello.from = from_;
+  hello.record = record_;
+  hello.position = position_;
+  hello.segment = last_applied_.segment;
+  hello.held = held();
+  std::string bytes = wire::encode(message);
+  if (!wire::fits(bytes)) {  // what is not told is not confirmed: it stays up
+    hello.held.clear();
+    bytes = wire::encode(message);
+  }
+  urgent_.push_back(std::move(bytes));
   ++stats_.connections;
   next_hello_ = after(now.mono, jittered(backoff_s_));
   backoff_s_ = std::min(kLastBackoff, backoff_s_ * 2);

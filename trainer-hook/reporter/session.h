@@ -5,7 +5,9 @@
 // OFF -> CONNECTING -> SYNC -> LINKED -> STALE -> LOST -> SYNC ...; FENCED, DISABLED_ERROR and
 // CLOSED are final; REFUSED is tried again. What may change a knob: a control of the welcomed epoch
 // with a greater seq than any before it, whose values all lie in their declared ranges and whose
-// valid_until_step has not passed; or the guard, while the link is lost.
+// valid_until_step has not passed; the guard, while the link is lost or the daemon has not answered
+// what it decided; the end of a lowering. No control lowers a knob
+// that is held for a cause which the daemon's record has not confirmed.
 #pragma once
 
 #include <cstdint>
@@ -77,13 +79,28 @@ class Session {
   void acknowledge(Seq ack, Now now);
   void heard(Now now);
 
+  // What is held, session_held.cpp.
+  [[nodiscard]] std::vector<wire::Held> held() const;
+  void take_echo(const std::vector<wire::Held>& mine, const std::vector<wire::Held>& echo);
+  void forget_awaited();
+  [[nodiscard]] bool is_unechoed(const std::string& knob) const;
+  void keep_held(std::size_t knob);
+
   // Knobs, session_knobs.cpp.
   [[nodiscard]] std::string fault_in(const std::vector<wire::KnobSetting>& settings) const;
   [[nodiscard]] std::string fault_in(const wire::Control& control) const;
   [[nodiscard]] wire::Protects protects_of(const std::string& knob) const;
   void refuse(const wire::Control& control, Seq seq, const std::string& fault, Now now);
-  void command(const wire::Control& control, bool raise_only);
+  bool command(const std::vector<wire::KnobSetting>& settings, bool raise_only);
+  void obey(const wire::Control& control, bool raise_only);
   void follow_guard();
+  void await_answer(Seq event, Now now);
+  void act_unanswered(Now now);
+  void keep_guards_raise();
+  // The end of lowerings, session_expiry.cpp.
+  void note_rollback(const wire::Applied& applied, Step step);
+  void rebase(const wire::Control& control);
+  bool end_lowerings();
   bool raise_to(const std::vector<wire::KnobSetting>& wanted);
   void publish(Source source);
   [[nodiscard]] Latched with_items(const std::vector<wire::KnobSetting>& settings) const;
@@ -99,7 +116,7 @@ class Session {
   void say_hello(Now now, bool reopen);
   void answer_waiting(bool answered, const std::vector<wire::KnobSetting>& settings);
   void record(wire::Body body, Step step, double t, Journal::Kind kind, Now now);
-  void feed_guard(const wire::Message& message);
+  void feed_guard(const wire::Message& message, Now now);
   void hand_out(wire::Request request);
   void report_outcomes(std::vector<wire::RequestOutcome> outcomes, Now now);
   [[nodiscard]] double jittered(double seconds);
@@ -126,6 +143,14 @@ class Session {
   double refused_backoff_s_ = 5.0;
   Nanos next_heartbeat_;
 
+  // Of the record, as the daemon told last; what it says is held, and what this trainer holds that
+  // no record has confirmed yet.
+  std::string record_;
+  Seq position_{-1};
+  std::vector<wire::Held> told_;
+  std::vector<wire::Held> unechoed_;
+  Seq from_;  // of the hello that was sent last
+
   Journal journal_;
   Seq next_seq_{2};  // 1 is the hello's
   Seq sent_seq_{1};  // highest given to the present connection
@@ -136,7 +161,7 @@ class Session {
   Seq frame_seq_;
 
   // Every declared knob in order: by the daemon or initial; and that or the guard's, whichever is
-  // higher while lost.
+  // higher while lost, or while the daemon leaves the guard unanswered.
   std::vector<wire::KnobSetting> commanded_;
   std::vector<wire::KnobSetting> in_force_;
   std::optional<Guard> guard_;
@@ -144,6 +169,19 @@ class Session {
   std::size_t waiting_samples_ = 0;  // in that batch, as its per-sample signals say; 0: none
   wire::Applied last_applied_;
   std::map<std::int64_t, wire::RequestOutcome> outcomes_;  // by request; empty status: not done
+  // The guard decided to raise something by `event`, and no control has answered since then.
+  struct Unanswered {
+    Seq event;
+    Nanos since;
+    bool in_force = false;
+  };
+  std::optional<Unanswered> unanswered_;
+  struct Rollback {
+    std::int64_t segment = 0;  // that it opened
+    Step from;
+    Step to;
+  };
+  std::vector<Rollback> rollbacks_;            // the newest ones
   std::vector<wire::Request> guard_requests_;  // handed out by the guard since the link was lost
   std::int64_t loss_request_id_ = -1'000'000;  // on_loss pause and stop: ids downwards from here
   std::pair<std::int64_t, std::int64_t> refused_control_{-1, -1};  // epoch and version, told once

@@ -52,6 +52,7 @@ void Session::on_welcome(const wire::Welcome& welcome, const wire::Header& heade
     ++stats_.stale_frames;
     return;
   }
+  const std::vector<wire::Held> mine = held();
   epoch_ = welcome.epoch;
   control_seq_ = header.seq;
   welcome_ = welcome;
@@ -68,6 +69,13 @@ void Session::on_welcome(const wire::Welcome& welcome, const wire::Header& heade
   welcomed_at_ = now.mono;
   adopt_policy(welcome);
   welcome_.policy_text.clear();
+  record_ = welcome.record;
+  position_ = welcome.position;
+  take_echo(mine, welcome.held);
+  // In force before anybody can be told that the link is there.
+  if (!shadow_ && !welcome.knobs.empty() && fault_in(welcome.knobs).empty()) {
+    publish(command(welcome.knobs, linked_once_) ? Source::kHold : Source::kDaemon);
+  }
   enter(LinkState::kSync);
   acknowledge(welcome.ack, now);
 }
@@ -139,9 +147,12 @@ void Session::on_control(const wire::Control& control, const wire::Header& heade
   if (!fault.empty()) return refuse(control, header.seq, fault, now);
   ++stats_.controls;
   shadow_ = control.mode == wire::Mode::kShadow;
+  if (!record_.empty() && !shadow_) told_ = control.held;
+  if (!record_.empty() && !shadow_ && guard_) guard_->align(control);
+  if (control.position.value >= 0) position_ = control.position;
   // What the guard raised stays up until the daemon has read why.
   const bool raise_only = state_ == LinkState::kSync && linked_once_;
-  command(control, raise_only);
+  obey(control, raise_only);
   linked_once_ = true;
   const bool settled =
       state_ == LinkState::kLinked && now.mono.value - welcomed_at_.value > kSettleNs;
@@ -184,6 +195,8 @@ void Session::acknowledge(Seq ack, Now now) {
     last_progress_ = now.mono;
   }
   journal_.acknowledge(ack);
+  forget_awaited();
+  if (unanswered_ && acked_ >= unanswered_->event) unanswered_.reset();
   if (guard_) guard_->forget_requests(ack);
   if (state_ == LinkState::kSync && acked_ >= sync_target_) enter(LinkState::kLinked);
 }

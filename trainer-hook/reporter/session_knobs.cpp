@@ -11,6 +11,8 @@ namespace phaseguard::reporter {
 
 namespace {
 
+constexpr std::int64_t kUnansweredNs = 500'000'000;
+
 template <class Settings>
 auto find_knob(Settings& settings, const std::string& knob) -> decltype(settings.data()) {
   for (auto& setting : settings) {
@@ -92,14 +94,15 @@ wire::Protects Session::protects_of(const std::string& knob) const {
   return wire::Protects::kNone;
 }
 
-void Session::command(const wire::Control& control, bool raise_only) {
-  const std::vector<wire::KnobSetting>& settings = control.knobs;
+// True: a knob stays up against the settings.
+bool Session::command(const std::vector<wire::KnobSetting>& settings, bool raise_only) {
   bool kept = false;
   for (std::size_t i = 0; i < commanded_.size(); ++i) {
     const wire::KnobSetting* wanted = find_knob(settings, commanded_[i].knob);
     if (!wanted) continue;
     const wire::Protects protects = protects_of(commanded_[i].knob);
-    if (raise_only && run::is_lowering(protects, in_force_[i].value, wanted->value)) {
+    const bool may_lower = !raise_only && !is_unechoed(commanded_[i].knob);
+    if (!may_lower && run::is_lowering(protects, in_force_[i].value, wanted->value)) {
       commanded_[i] = in_force_[i];
       kept = true;
       continue;
@@ -107,10 +110,43 @@ void Session::command(const wire::Control& control, bool raise_only) {
     commanded_[i] = *wanted;
     commanded_[i].items.clear();  // of one batch alone: answer_waiting hands them out
   }
+  for (std::size_t i = 0; i < commanded_.size(); ++i) keep_held(i);
   in_force_ = commanded_;
+  return kept;
+}
+
+// The guard decided by `event`: the daemon has a moment to say the same.
+void Session::await_answer(Seq event, Now now) {
+  const bool may = linked_once_ && !shadow_ && welcome_.on_loss == wire::OnLoss::kLocal;
+  if (!may || event <= acked_) return;
+  if (!unanswered_) unanswered_ = Unanswered{event, now.mono, false};
+  unanswered_->event = event;
+  if (unanswered_->in_force) keep_guards_raise();
+}
+
+// Nobody answered in time, or nobody can: what the guard raises is in force. What it would ask the
+// trainer to do waits for the end of the lease.
+void Session::act_unanswered(Now now) {
+  if (!unanswered_ || unanswered_->in_force || guard_in_charge()) return;
+  const bool gone = state_ == LinkState::kStale || state_ == LinkState::kConnecting;
+  if (!gone && now.mono.value - unanswered_->since.value < kUnansweredNs) return;
+  unanswered_->in_force = true;
+  ++stats_.guard_decisions;
+  keep_guards_raise();
+}
+
+void Session::keep_guards_raise() {
+  if (guard_ && raise_to(guard_->settings())) publish(Source::kGuard);
+}
+
+void Session::obey(const wire::Control& control, bool raise_only) {
+  const bool kept = command(control.knobs, raise_only);
+  rebase(control);
+  end_lowerings();
   if (!kept) state_version_ = control.state_version;
-  if (settings.empty()) return publish(source_);  // shadow: nothing is commanded
+  if (control.knobs.empty()) return publish(source_);  // shadow: nothing is commanded
   publish(kept ? Source::kHold : Source::kDaemon);
+  if (unanswered_ && unanswered_->in_force) keep_guards_raise();
 }
 
 void Session::follow_guard() {

@@ -230,6 +230,9 @@ Result<wire::Command> command_for(const LiveRun& run, const OperatorOptions& opt
       break;
     }
     case wire::Action::kReset:
+      command.knob = options.knob;
+      command.rule = options.rule;
+      break;
     case wire::Action::kInhibit:
     case wire::Action::kAllow:
       command.rule = options.rule;
@@ -320,10 +323,18 @@ void add_release(CLI::App& app, Context& context) {
 void add_reset(CLI::App& app, Context& context) {
   auto options = std::make_shared<OperatorOptions>();
   CLI::App* command = add_command(
-      app, context, "reset", "Clear a rule's latch.",
-      [options, &context] { return act(*options, wire::Action::kReset, context.json); });
+      app, context, "reset",
+      "Clear a rule's latch, or let go of what the daemon adopted for a knob from the trainer, or "
+      "left with it, when the record did not know why it is up.",
+      [options, &context] {
+        if (options->rule.empty() && options->knob.empty()) {
+          throw CLI::RequiredError("the name of a rule, or --adopted with that of a knob");
+        }
+        return act(*options, wire::Action::kReset, context.json);
+      });
   options->add_to(*command);
-  add_rule(*command, *options);
+  CLI::Option* rule = command->add_option("name,--rule", options->rule, "Name of the rule");
+  command->add_option("--adopted", options->knob, "Name of the knob instead")->excludes(rule);
   command->add_option("--reason", options->reason, "Why, for the record")->required();
 }
 

@@ -35,6 +35,9 @@ class Recomputation {
     auto decided = playback_.follow(message);
     if (!decided) return tl::unexpected(decided.error());
     pending_ = std::move(*decided);
+    if (std::holds_alternative<wire::Adopted>(message.body) && pending_) {
+      out_.adoptions.push_back({message.header.seq, message.header.step, pending_->summary});
+    }
     return {};
   }
 

@@ -25,7 +25,10 @@ struct Verification {
   store::ChainReport chain;
   std::int64_t events = 0;  // recorded messages of every kind
   std::int64_t decisions = 0;
-  std::vector<Difference> differences;    // in order; every one
+  std::vector<Difference> differences;  // in order; every one
+  // Where the daemon found that its record knew less than the trainer: what it took over then, in
+  // words. No fault of the record as it stands.
+  std::vector<Difference> adoptions;
   std::vector<wire::RuleEvidence> rules;  // after the last record, with their phases
 
   [[nodiscard]] bool holds() const { return chain.findings.empty() && differences.empty(); }

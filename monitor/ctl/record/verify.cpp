@@ -13,16 +13,26 @@ namespace phaseguard::ctl {
 
 namespace {
 
+void print_place(const std::string& file, const Difference& place) {
+  std::printf("%s: seq %lld, step %lld: %s\n", file.c_str(),
+              static_cast<long long>(place.seq.value), static_cast<long long>(place.step.value),
+              place.what.c_str());
+}
+
+nlohmann::json places(const std::vector<Difference>& all) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Difference& place : all) {
+    list.push_back({{"seq", place.seq.value}, {"step", place.step.value}, {"what", place.what}});
+  }
+  return list;
+}
+
 void print_text(const std::string& file, const RunId& run, const Verification& found) {
   for (const std::string& finding : found.chain.findings) {
     std::printf("%s: %s\n", file.c_str(), finding.c_str());
   }
-  if (!found.differences.empty()) {
-    const Difference& first = found.differences.front();
-    std::printf("%s: seq %lld, step %lld: %s\n", file.c_str(),
-                static_cast<long long>(first.seq.value), static_cast<long long>(first.step.value),
-                first.what.c_str());
-  }
+  if (!found.differences.empty()) print_place(file, found.differences.front());
+  for (const Difference& adoption : found.adoptions) print_place(file, adoption);
   std::printf("%s: %lld events, hash chain of %lld control records %s; %lld decisions, %s\n",
               run.text().c_str(), static_cast<long long>(found.events),
               static_cast<long long>(found.chain.controls),
@@ -34,12 +44,6 @@ void print_text(const std::string& file, const RunId& run, const Verification& f
 }
 
 nlohmann::json to_json(const std::string& file, const RunId& run, const Verification& found) {
-  nlohmann::json differences = nlohmann::json::array();
-  for (const Difference& difference : found.differences) {
-    differences.push_back({{"seq", difference.seq.value},
-                           {"step", difference.step.value},
-                           {"what", difference.what}});
-  }
   return {{"file", file},
           {"run", run.text()},
           {"events", found.events},
@@ -47,7 +51,8 @@ nlohmann::json to_json(const std::string& file, const RunId& run, const Verifica
           {"reports_not_yet_chained", found.chain.uncovered},
           {"chain_findings", found.chain.findings},
           {"decisions", found.decisions},
-          {"differences", differences},
+          {"differences", places(found.differences)},
+          {"adoptions", places(found.adoptions)},
           {"holds", found.holds()}};
 }
 

@@ -271,8 +271,8 @@ bool Engine::is_cut_off(PeerId peer) const {
   return bad != bad_frames_.end() && bad->second >= settings_.max_bad_frames;
 }
 
-void Engine::set_record_healthy(bool healthy) {
-  for (const auto& [run, slot] : runs_) slot->set_record_healthy(healthy);
+void Engine::set_record_healthy(bool healthy, const std::string& fault) {
+  for (const auto& [run, slot] : runs_) slot->set_record_healthy(healthy, fault);
 }
 
 std::vector<wire::Message> Engine::statuses(Now now) const {

@@ -92,7 +92,12 @@ struct Effects {
 
 // Hands every recorded message of a run, in order, to its argument, until that returns false.
 // Empty: nothing is recorded. One at a time, so that a long record needs no memory.
-using Record = std::function<Result<void>(const std::function<bool(const wire::Message&)>& take)>;
+using Messages = std::function<Result<void>(const std::function<bool(const wire::Message&)>& take)>;
+
+struct Record {
+  Messages messages;
+  std::string identity;  // made with the record's file; a copy has the same
+};
 
 struct EngineCounters {
   std::uint64_t frames = 0;
@@ -138,7 +143,8 @@ class Engine {
   // Told after each batch of effects: was it written, with what was to be synced. False: what was
   // to be sent of that batch must be dropped; no knob is lowered and nothing more acknowledged
   // until it can be written, while raising goes on, undurably.
-  void set_record_healthy(bool healthy);
+  // `fault`: why not, for people.
+  void set_record_healthy(bool healthy, const std::string& fault = "");
 
   [[nodiscard]] const EngineCounters& counters() const { return counters_; }
   [[nodiscard]] std::vector<wire::Message> statuses(

@@ -16,6 +16,7 @@ constexpr std::size_t kKept = 64;      // newest entries of a list
 // viewers', who fold the record themselves.
 void RunSlot::fold(const wire::Message& event) {
   run::fold(state_, event);
+  note_cause(event);
   if (event.header.seq.value % kEvery != 0) return;
   for (auto& [name, signal] : state_.signals) signal.series = run::Series();
   const auto shorten = [](auto& log) {
@@ -47,9 +48,10 @@ Result<void> RunSlot::take_up(const wire::Message& event) {
 }
 
 Result<void> RunSlot::restore(const Record& record_so_far, Now now, Effects& effects) {
-  if (!record_so_far) return {};
+  identity_ = record_so_far.identity;
+  if (!record_so_far.messages) return {};
   Result<void> taken;
-  Result<void> read = record_so_far([&](const wire::Message& event) {
+  Result<void> read = record_so_far.messages([&](const wire::Message& event) {
     taken = take_up(event);
     return taken.has_value();
   });
@@ -58,6 +60,7 @@ Result<void> RunSlot::restore(const Record& record_so_far, Now now, Effects& eff
   if (state_.last_seq == Seq{}) return {};
   ended_ = ended_ || state_.goodbye.has_value();
   ended_at_ = now.mono;
+  restored_seq_ = told_seq_ = durable_told_ = state_.last_seq;
   ack_ = durable_ack_ = source_seq_;
   ++epoch_;
   if (ended_) return {};

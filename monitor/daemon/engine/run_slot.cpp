@@ -14,6 +14,16 @@ namespace {
 // A control older than this many measuring intervals is of another situation.
 constexpr std::int64_t kControlIntervals = 50;
 
+// Ids of requests of two records do not meet: 2^52 is exact in every language's number.
+std::int64_t request_base_of(const std::string& identity) {
+  std::int64_t base = 0;
+  for (std::size_t i = 0; i < identity.size() && i < 8; ++i) {
+    const char c = identity[i];
+    base = base * 16 + (c <= '9' ? c - '0' : c - 'a' + 10);
+  }
+  return base << 20;
+}
+
 Nanos after_ms(Nanos from, std::int64_t ms) { return Nanos{from.value + ms * 1'000'000}; }
 
 }  // namespace
@@ -82,7 +92,9 @@ std::optional<wire::Reject> RunSlot::admit(const wire::Message& hello,
   if (!same_trainer && !ended_ && (last_frame_ || restored_at_) && !lost_recorded_) {
     return refuse(wire::RejectCode::kClaimed,
                   "run " + run_.text() +
-                      " is being trained by another process; wait until it has ended or is lost",
+                      " is being trained by another process; it is free when that has ended, or " +
+                      "has been silent for " +
+                      std::to_string((settings_->patience.lost_ms + 999) / 1000) + " s",
                   true);
   }
   const policy::Document* in_force = machine() ? &machine()->document() : document;
@@ -109,12 +121,15 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
     ended_ = lost_recorded_ = false;
     source_seq_ = hello.header.seq;
     ack_ = durable_ack_ = Seq{};
+    record_note_.clear();
     ++epoch_;
     control_seq_ = 0;
     take(hello, now, effects);
     if (!machine()) {
       // admit() has tried the same policy on the same declaration.
-      auto begun = policy::Playback::create(*document, effects.record.back());
+      policy::Document of_record = *document;
+      of_record.request_base = request_base_of(identity_);
+      auto begun = policy::Playback::create(of_record, effects.record.back());
       if (!begun) {
         effects.log.push_back({LogLine::Level::kError, run_.text() + ": " + begun.error().message});
         return;
@@ -125,7 +140,7 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
       loaded.header.step = hello.header.step;
       loaded.header.t = now.wall_s;
       loaded.header.seq = Seq{state_.last_seq.value + 1};
-      loaded.body = policy::describe(*document, declared);
+      loaded.body = policy::describe(of_record, declared);
       record(loaded, effects);
     }
     record_link(wire::LinkEvent::kClaimed, "attempt " + std::to_string(hello.header.attempt), now,
@@ -133,8 +148,11 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
   } else if (was_away) {
     come_back(now, effects);
   }
-  effects.needs_sync = true;  // what is acknowledged is on disk
   wire::Welcome answer;
+  answer.held = adopt(hello, now, effects);
+  effects.needs_sync = true;  // what is acknowledged is on disk
+  is_looked_at_ = hello.header.version.minor > 0;
+  looks_until_ = Seq{};
   answer.epoch = epoch_;
   answer.heartbeat_ms = settings_->heartbeat_ms;
   answer.stale_ms = settings_->patience.silent_ms;
@@ -144,6 +162,9 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
   answer.mode = policy::mode_of(machine()->document());
   answer.on_loss = machine()->document().link_loss;
   answer.ack = acknowledged(effects);
+  answer.record = identity_;
+  answer.position = told_seq_;
+  answer.knobs = settings_to_send(now);
   send(std::move(answer), now, effects);
   send_control(0, now, effects);
   send_requests(false, now, effects);
@@ -154,12 +175,16 @@ bool RunSlot::on_trainer(const wire::Message& message, Now now, Effects& effects
   if (message.header.attempt != state_.attempt) return false;
   last_frame_ = now.mono;
   if (lost_recorded_ || crashed()) come_back(now, effects);
-  if (std::holds_alternative<wire::Heartbeat>(message.body)) return true;
+  if (std::holds_alternative<wire::Heartbeat>(message.body)) {
+    if (may_command(message, now, effects)) send_control(0, now, effects);
+    return true;
+  }
   if (message.header.seq <= source_seq_) return false;
   source_seq_ = message.header.seq;
   const std::int64_t version = machine()->state_version();
   const std::size_t requests = state_.requests.size();
   take(message, now, effects);
+  const bool free_now = may_command(message, now, effects);
   const auto* report = std::get_if<wire::Report>(&message.body);
   const bool asked = report && report->wants_control;
   const bool changed = machine()->state_version() != version || state_.requests.size() != requests;
@@ -169,7 +194,7 @@ bool RunSlot::on_trainer(const wire::Message& message, Now now, Effects& effects
   // A request goes first, so that a trainer waiting for the control finds it at the same step
   // boundary.
   send_requests(true, now, effects);
-  if (asked || changed || ended_) send_control(asked ? report->batch : 0, now, effects);
+  if (asked || changed || ended_ || free_now) send_control(asked ? report->batch : 0, now, effects);
   if (changed || ended_ || std::holds_alternative<wire::Applied>(message.body))
     effects.publish.push_back(status(now));
   return true;
@@ -239,22 +264,28 @@ void RunSlot::send(wire::Body body, Now now, Effects& effects) {
 
 // Only what this batch of effects puts on disk before it leaves, or what was there before.
 Seq RunSlot::acknowledged(const Effects& effects) {
-  if (record_healthy_ && effects.needs_sync) ack_ = source_seq_;
+  if (record_healthy_ && effects.needs_sync) {
+    ack_ = source_seq_;
+    told_seq_ = state_.last_seq;
+  }
   return ack_;
 }
 
-void RunSlot::set_record_healthy(bool healthy) {
+void RunSlot::set_record_healthy(bool healthy, const std::string& fault) {
+  record_fault_ = healthy ? "" : fault;
   if (healthy) {
     durable_ack_ = ack_;
+    durable_told_ = told_seq_;
   } else if (record_healthy_) {
     ack_ = durable_ack_;
+    told_seq_ = durable_told_;
     next_assert_ = Nanos{};
   }
   record_healthy_ = healthy;
 }
 
 void RunSlot::send_control(std::int64_t answers_batch, Now now, Effects& effects) {
-  if (!machine()) return;
+  if (!machine() || !is_looked_at_) return;
   wire::Control control;
   control.epoch = epoch_;
   control.state_version = machine()->state_version();
@@ -264,12 +295,23 @@ void RunSlot::send_control(std::int64_t answers_batch, Now now, Effects& effects
   const std::int64_t interval = std::max<std::int64_t>(1, state_.cadence_steps);
   control.valid_until_step =
       Step{std::max<std::int64_t>(0, state_.step.value) + kControlIntervals * interval};
-  if (!shadow()) control.knobs = machine()->settings();
-  for (wire::KnobSetting& setting : control.knobs) {
+  control.position = told_seq_;
+  control.knobs = settings_to_send(now);
+  control.segment = state_.segment;
+  if (!shadow()) control.held = machine()->held();
+  control.inhibited = machine()->inhibitions();
+  send(std::move(control), now, effects);
+}
+
+std::vector<wire::KnobSetting> RunSlot::settings_to_send(Now now) {
+  if (shadow()) return {};
+  std::vector<wire::KnobSetting> settings = machine()->settings_to_send();
+  for (wire::KnobSetting& setting : settings) {
     Sent& sent = sent_[setting.knob];
     if (!record_healthy_) {
       // An unrecorded lowering must not leave: what was sent, or is in force, stays up.
       setting.items.clear();  // one of them may be a lowering
+      setting.expires_step = Step{-1};
       const auto knob = state_.knobs.find(setting.knob);
       const wire::Protects protects = knob == state_.knobs.end()
                                           ? wire::Protects::kUp
@@ -281,7 +323,7 @@ void RunSlot::send_control(std::int64_t answers_batch, Now now, Effects& effects
     }
     if (!(sent.value == setting.value)) sent = {setting.value, now.mono};
   }
-  send(std::move(control), now, effects);
+  return settings;
 }
 
 void RunSlot::send_requests(bool only_new, Now now, Effects& effects) {

@@ -2,8 +2,10 @@
 // what was last sent. Pure; used by engine.cpp alone.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,7 +37,7 @@ class RunSlot {
 
   // Whether what was recorded so far is on disk. Not: what was to be acknowledged for it is taken
   // back, and control is due again.
-  void set_record_healthy(bool healthy);
+  void set_record_healthy(bool healthy, const std::string& fault);
 
   // The trainer has been gone for so long that the file alone is enough.
   [[nodiscard]] bool is_over(Now now) const;
@@ -57,7 +59,18 @@ class RunSlot {
   [[nodiscard]] Result<void> take_up(const wire::Message& event);
   void record_link(wire::LinkEvent event, const std::string& detail, Now now, Effects& effects);
 
+  // What the trainer holds and knows against what is recorded (adoption.cpp).
+  void note_cause(const wire::Message& event);
+  [[nodiscard]] bool holds_cause(const wire::Hello& hello, const wire::Held& entry) const;
+  [[nodiscard]] wire::Adoption outcome_of(const wire::Message& hello, wire::Held& entry) const;
+  std::vector<wire::Held> adopt(const wire::Message& hello, Now now, Effects& effects);
+  void record_adopted(wire::Adopted adopted, Now now, Effects& effects);
+  // A trainer of protocol 1.0 cannot say what it holds: what it applies is looked at first.
+  [[nodiscard]] bool may_command(const wire::Message& frame, Now now, Effects& effects);
+  [[nodiscard]] wire::Adopted applied_elsewhere() const;
+
   void send(wire::Body body, Now now, Effects& effects);
+  [[nodiscard]] std::vector<wire::KnobSetting> settings_to_send(Now now);
   void send_control(std::int64_t answers_batch, Now now, Effects& effects);
   void send_requests(bool only_new, Now now, Effects& effects);
   void follow_link(Now now, Effects& effects);
@@ -80,6 +93,19 @@ class RunSlot {
   run::RunState state_;
   policy::Playback playback_;
   bool record_healthy_ = true;
+  std::string record_fault_;
+
+  std::string identity_;  // of the record
+  // Numbers of each attempt's events that are recorded, as ranges, first to last; oldest first.
+  std::map<std::int64_t, std::vector<std::pair<std::int64_t, std::int64_t>>> numbers_;
+  std::set<std::string> adopted_;  // causes that are in force on a trainer's word, or were
+  std::set<std::string> commands_;
+  Seq restored_seq_;  // where the record ended when this daemon took it up
+  Seq told_seq_;      // highest place a trainer was told of since, or is about to be
+  Seq durable_told_;
+  bool is_looked_at_ = true;  // false: a trainer of 1.0 that was welcomed and not heard yet
+  Seq looks_until_;           // its number then
+  std::string record_note_;   // what the trainer's present attempt knows better; "": nothing
 
   PeerId peer_ = 0;
   std::string session_;

@@ -132,7 +132,21 @@ std::vector<wire::Alert> RunSlot::alerts(Now now) const {
                    "the trainer is lost; its local guard goes on with the policy"});
   if (link == wire::LinkState::kSilent)
     out.push_back({wire::Severity::kMedium, wire::AlertKind::kLink, "the trainer is silent"});
+  if (!record_healthy_)
+    out.push_back({wire::Severity::kCritical, wire::AlertKind::kRecord,
+                   "the record cannot be written, so nothing is lowered: " + record_fault_});
+  if (!record_note_.empty())
+    out.push_back({wire::Severity::kHigh, wire::AlertKind::kRecord, record_note_});
   if (!machine()) return out;
+  for (const wire::Held& entry : machine()->held()) {
+    if (entry.outcome.empty()) continue;
+    out.push_back({wire::Severity::kHigh,
+                   {wire::AlertKind::kKnob, entry.knob},
+                   (entry.outcome == wire::Adoption::kKept ? "kept by the trainer: "
+                                                           : "adopted from the trainer: ") +
+                       entry.knob + " " + number_text(entry.value) + " on behalf of " +
+                       quoted(entry.name, 64)});
+  }
   for (const wire::RuleEvidence& rule : machine()->rule_evidence()) {
     const wire::RuleInfo* info = info_of(state_, rule.rule);
     const bool in_force =

@@ -431,6 +431,8 @@ std::string who(const wire::Cause& cause) {
         return "trainer default";
       case wire::CauseKind::kLink:
         return "substitute for a lost link";
+      case wire::CauseKind::kAdopted:
+        return "adopted from the trainer: " + one_line(cause.name(), 40);
     }
   }
   return cause.empty() ? "trainer default" : one_line(cause.text(), 40);

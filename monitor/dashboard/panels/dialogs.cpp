@@ -53,8 +53,8 @@ std::string obstacle_of_force(const Model& model, const Form& form, const KnobVi
   if (!run::is_lowering(knob.protects, knob.decided, form.value)) return "";
   if (!std::isnan(knob.trip_value) &&
       run::is_lowering(knob.protects, knob.trip_value, form.value)) {
-    return "a latched rule holds it at " + number_text(knob.trip_value) +
-           ": reset the rule first (phaseguard reset)";
+    return "a latched rule, or what was adopted from the trainer, holds it at " +
+           number_text(knob.trip_value) + ": reset that first (phaseguard reset)";
   }
   if (blank(form.reason) || !form.expires) {
     return "this protects less than the " + number_text(knob.decided) +

@@ -5,6 +5,7 @@
 
 #include "monitor/base/text.h"
 #include "monitor/policy/engine/evidence.h"
+#include "monitor/policy/engine/held/held.h"
 #include "monitor/policy/engine/knobs.h"
 #include "monitor/run/protection.h"
 
@@ -142,7 +143,27 @@ const wire::Word<wire::Site>& site_of(const MachineState& state, std::size_t kno
       best_latched = latched;
     }
   }
-  return *best;
+  const wire::Held* floor = best == &kNone ? floor_of(state, knob) : nullptr;
+  return floor ? floor->site : *best;
+}
+
+// What was adopted from the trainer is a floor too.
+void hold_adopted(const MachineState& state, std::size_t knob, Wanted& best) {
+  const wire::Held* floor = floor_of(state, knob);
+  if (floor == nullptr) return;
+  const wire::Protects protects = state.knobs[knob].protects;
+  const bool raises = run::protects_more(protects, floor->value, best.value);
+  if (!best.items.empty()) {
+    raise_items(protects, best, floor->value);
+  } else if (raises) {
+    best.value = floor->value;
+  }
+  if (!raises) return;
+  best.cause = MovedBy::kAdopted;
+  best.rule = -1;
+  best.adopted = floor->name;
+  best.at_once = true;
+  best.moves = false;
 }
 
 // Latched rules hold what is wanted: as a floor, or where nothing protects, at the first one's.
@@ -155,10 +176,12 @@ void hold_latched(const MachineState& state, std::size_t knob, Wanted& best) {
   }
   for_each_offer(state, knob, RuleMode::kLatched,
                  [&](const Offer& floor) { raise(protects, best, floor); });
+  hold_adopted(state, knob, best);
 }
 
 bool is_same_cause(const KnobState& knob, const Wanted& to) {
   if (knob.cause != to.cause || knob.cause_rule != to.rule) return false;
+  if (to.cause == MovedBy::kAdopted) return knob.cause_operator == to.adopted;
   return to.cause != MovedBy::kOperator || knob.cause_operator == knob.override_.operator_name;
 }
 
@@ -237,7 +260,8 @@ Moves move_knobs(MachineState& state, Step step, std::int64_t decision,
     knob.site = site;
     knob.cause = to.cause;
     knob.cause_rule = to.rule;
-    knob.cause_operator = to.cause == MovedBy::kOperator ? knob.override_.operator_name : "";
+    knob.cause_operator =
+        to.cause == MovedBy::kOperator ? knob.override_.operator_name : std::move(to.adopted);
   }
   return moves;
 }

@@ -1,5 +1,5 @@
-// Who wins on a knob (DESIGN: limits, operator up, latched trips, operator down and inhibitions,
-// rules, base). Private to the policy room.
+// Who wins on a knob (DESIGN: limits, operator up, latched trips and adopted floors, operator down
+// and inhibitions, rules, base). Private to the policy room.
 //
 // Among rules in force that have an output for the knob the highest priority wins, of equal ones
 // the more protecting value (run/protection.h), of equal values the first in the file. A latched
@@ -21,6 +21,7 @@ struct Wanted {
   std::vector<double> items;  // one per sample; empty: `value` for all
   MovedBy cause = MovedBy::kBase;
   std::int64_t rule = -1;  // of MovedBy::kRule
+  std::string adopted;     // of MovedBy::kAdopted: name of what is held
   bool at_once = false;    // upward moves to it are not slewed
   bool moves = false;      // a controller's: its next value is not news to an operator
 };

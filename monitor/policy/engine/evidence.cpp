@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "monitor/base/text.h"
+#include "monitor/policy/engine/arbiter.h"
 #include "monitor/policy/engine/knobs.h"
 #include "monitor/policy/engine/rule.h"
 #include "monitor/policy/laws/law_row.h"
@@ -27,6 +28,8 @@ wire::Cause cause_of(const MachineState& state, const KnobState& knob) {
       break;
     case MovedBy::kOperator:
       return {wire::CauseKind::kOperator, knob.cause_operator};
+    case MovedBy::kAdopted:
+      return {wire::CauseKind::kAdopted, knob.cause_operator};
     case MovedBy::kRule:
       return {wire::CauseKind::kRule,
               state.document.rules[static_cast<std::size_t>(knob.cause_rule)].name};
@@ -124,6 +127,31 @@ std::vector<wire::KnobSetting> settings_of(const MachineState& state) {
                         knob.decision, knob.site});
   }
   return settings;
+}
+
+std::vector<wire::KnobSetting> settings_with_ends(const MachineState& state) {
+  std::vector<wire::KnobSetting> settings = settings_of(state);
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    const Override& by_hand = state.knobs[i].override_;
+    if (!by_hand.active || !by_hand.lowering || by_hand.expires.value < 0) continue;
+    Wanted next = automatic(state, i);
+    KnobState then;
+    then.cause = next.cause;
+    then.cause_rule = next.rule;
+    then.cause_operator = std::move(next.adopted);
+    settings[i].expires_step = by_hand.expires;
+    settings[i].then = {next.value, cause_of(state, then), state.knobs[i].site};
+  }
+  return settings;
+}
+
+std::vector<wire::Inhibited> inhibitions_of(const MachineState& state) {
+  std::vector<wire::Inhibited> all;
+  for (std::size_t i = 0; i < state.rules.size(); ++i) {
+    const Inhibition& inhibited = state.rules[i].inhibited;
+    if (inhibited.until.value >= 0) all.push_back({state.document.rules[i].name, inhibited.until});
+  }
+  return all;
 }
 
 std::string firing_text(const MachineState& state, std::size_t rule) {

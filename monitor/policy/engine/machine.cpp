@@ -6,6 +6,7 @@
 #include "monitor/policy/engine/arbiter.h"
 #include "monitor/policy/engine/controller.h"
 #include "monitor/policy/engine/evidence.h"
+#include "monitor/policy/engine/held/held.h"
 #include "monitor/policy/engine/knobs.h"
 #include "monitor/policy/engine/machine_state.h"
 #include "monitor/policy/engine/operator.h"
@@ -14,6 +15,7 @@
 #include "monitor/policy/engine/snapshot.h"
 #include "monitor/policy/engine/tracks/tracker.h"
 #include "monitor/policy/engine/turn.h"
+#include "monitor/run/protection.h"
 
 namespace phaseguard::policy {
 
@@ -92,8 +94,10 @@ std::vector<KnobRange> Machine::knob_ranges() const {
   for (std::size_t i = 0; i < state_->knobs.size(); ++i) {
     const KnobState& knob = state_->knobs[i];
     const Wanted trip = tripped(*state_, i);
-    all.push_back({knob.min, knob.max, knob.limit_by, knob.protects,
-                   trip.cause == MovedBy::kRule ? trip.value : wire::kNaN});
+    const wire::Held* floor = floor_of(*state_, i);
+    double held = trip.cause == MovedBy::kRule ? trip.value : wire::kNaN;
+    if (floor && !run::protects_more(knob.protects, held, floor->value)) held = floor->value;
+    all.push_back({knob.min, knob.max, knob.limit_by, knob.protects, held});
   }
   return all;
 }
@@ -114,11 +118,23 @@ wire::OverrideStatus Machine::override_status() const {
   return status;
 }
 
+std::vector<wire::KnobSetting> Machine::settings_to_send() const {
+  return settings_with_ends(*state_);
+}
+
+std::vector<wire::Inhibited> Machine::inhibitions() const { return inhibitions_of(*state_); }
+
+void Machine::align(const wire::Control& control) { align_with(*state_, control); }
+
+std::vector<wire::Held> Machine::held() const { return held_of(*state_); }
+
+void Machine::judge(wire::Held& entry) const { judge_adoption(*state_, entry); }
+
 std::int64_t Machine::state_version() const { return state_->version; }
 
 wire::ControlBy Machine::control() const {
   if (override_status().active) return wire::ControlBy::kManual;
-  if (first_out_of(*state_) >= 0) return wire::ControlBy::kTripped;
+  if (first_out_of(*state_) >= 0 || !state_->trainer_held.empty()) return wire::ControlBy::kTripped;
   for (std::size_t i = 0; i < state_->rules.size(); ++i) {
     if (is_suppressed(*state_, i)) return wire::ControlBy::kInhibited;
   }

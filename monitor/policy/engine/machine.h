@@ -7,10 +7,11 @@
 // first. After a restart: the same again over the record, or restore(snapshot).
 //
 // Who wins on a knob, highest first: limits (values outside are refused, never clamped in silence);
-// an operator forcing up (a floor: a trip may go above it); a latched trip; an operator's accepted,
-// expiring lowering, or inhibition of a rule; active rules (the highest priority, then the
-// largest); base. Moves up to a rule's constant or an operator's value are immediate; every other
-// move respects slew_per_step, but for values per sample.
+// an operator forcing up (a floor: a trip may go above it); a latched trip, or what was adopted
+// from the trainer (Adopted); an operator's accepted, expiring lowering, or inhibition of a rule;
+// active rules (the highest priority, then the largest); base. Moves up to a rule's constant or an
+// operator's value are immediate; every other move respects slew_per_step, but for values per
+// sample.
 //
 // A new attempt, and a new segment after a rollback (Applied::segment), restart warm-up, streaks
 // and EWMAs ([on] resume = "carried": a new attempt does not). Latches, overrides, inhibitions,
@@ -53,7 +54,8 @@ struct KnobRange {
   double max = 0.0;
   wire::LimitBy limit_by = wire::LimitBy::kPolicy;
   wire::Protects protects = wire::Protects::kUp;
-  double trip_value = wire::kNaN;  // what latched rules hold it at; NaN: nothing
+  double trip_value =
+      wire::kNaN;  // what latched rules, or what was adopted, hold it at; NaN: nothing
 };
 
 class Machine {
@@ -80,7 +82,8 @@ class Machine {
   //          the policy would set also a reason and expires_after_steps > 0; refused while a
   //          latched rule sets the knob.
   //   release: back to automatic; needs expected_version when that lowers the knob.
-  //   reset: clears rule's latch; needs a reason and expected_version.
+  //   reset: clears rule's latch, or with a knob and no rule what was adopted for it or is kept by
+  //          the trainer; needs a reason and expected_version.
   //   inhibit: the rule does not fire, and is quiet if it was active; needs a reason,
   //          expected_version and expires_after_steps > 0; refused while the rule is latched.
   //   allow: ends an inhibition.
@@ -101,9 +104,22 @@ class Machine {
   [[nodiscard]] wire::OverrideStatus override_status() const;  // of the first knob that has one
   // Grows by one with each decision that changed a knob, a rule's state or an override.
   [[nodiscard]] std::int64_t state_version() const;
+  // settings() as a trainer is told them: a lowering with its end and what comes then.
+  [[nodiscard]] std::vector<wire::KnobSetting> settings_to_send() const;
+  [[nodiscard]] std::vector<wire::Inhibited> inhibitions() const;
+  // What the trainer is to hold on to (wire/held.h), each with its cause.
+  [[nodiscard]] std::vector<wire::Held> held() const;
+  // What becomes of an entry of a hello whose cause the record lacks: sets kAdopted, or kKept with
+  // the reason in `detail`. It takes effect when the recorded Adopted reaches on().
+  void judge(wire::Held& entry) const;
   [[nodiscard]] wire::ControlBy control() const;
   [[nodiscard]] std::string first_out() const;  // the rule that tripped first; "": none is latched
   [[nodiscard]] const Document& document() const;
+
+  // For a trainer's own copy: takes over what the control says of rules, overrides and inhibitions
+  // that follows from events up to its `ack` and from operators, whom the copy does not hear. What
+  // it decided itself by later events stands.
+  void align(const wire::Control& control);
 
   // Everything on() depends on, as bytes that are the same on every machine; going on after
   // restore() gives the decisions that going on without it would have given. Errors: the bytes are

@@ -76,11 +76,13 @@ struct Override {
   double value = 0.0;
   std::string operator_name;
   std::string reason;
-  Step expires{-1};  // -1: until released
+  Step expires{-1};      // -1: until released
+  std::string command;   // id of the command that made it
+  bool adopted = false;  // on the trainer's word: the record lacks that command
 };
 
 // On whose behalf a knob has its value. KnobSetting::cause says it in words.
-enum class MovedBy : std::uint8_t { kBase = 0, kRule = 1, kOperator = 2 };
+enum class MovedBy : std::uint8_t { kBase = 0, kRule = 1, kOperator = 2, kAdopted = 3 };
 
 struct KnobState {
   double min = 0.0;  // limits: the policy's and the declared ones together
@@ -94,7 +96,7 @@ struct KnobState {
   wire::Word<wire::Site> site;  // where its penalty is computed; not given: as declared
   MovedBy cause = MovedBy::kBase;
   std::int64_t cause_rule = -1;  // kRule: index
-  std::string cause_operator;    // kOperator: name
+  std::string cause_operator;    // kOperator, kAdopted: name
   std::int64_t decision = 0;
   Step slewed_to{0};  // step up to which the slew allowance is used
   Override override_;
@@ -131,6 +133,13 @@ struct Inhibition {
   std::string reason;
 };
 
+// What made something happen: a command, or an event of the trainer in its own numbers.
+struct Because {
+  std::string command;
+  std::int64_t attempt = -1;
+  std::int64_t number = -1;
+};
+
 struct RuleState {
   RuleMode mode = RuleMode::kQuiet;
   bool armed = true;  // false: reset while its condition held; fires again after it has not held
@@ -148,6 +157,7 @@ struct RuleState {
   std::int64_t rollbacks = 0;                // it asked for
   Mark rollback_at;                          // the newest of them
   Inhibition inhibited;                      // an operator's: it does not fire
+  Because because;                           // what made it fire
   std::vector<ControllerState> controllers;  // by place in `sets`
 };
 
@@ -198,6 +208,8 @@ struct MachineState {
   std::vector<KnobState> knobs;  // of the document, and behind them of `adopted` (knobs.h)
   std::vector<KnobSpec> adopted;
   std::vector<wire::KnobDecl> declared_knobs;  // of the newest hello; not in a snapshot
+  std::vector<wire::Held> trainer_held;  // floors (kAdopted), and what it keeps (kKept): held.h
+  std::int64_t requests_skipped = 0;     // ids that a lost part of the record may have given out
   std::vector<IssuedRequest> requests;
   std::vector<HandledCommand> commands;  // newest last, at most kMaxCommands
 

@@ -5,6 +5,7 @@
 
 #include "monitor/base/text.h"
 #include "monitor/policy/engine/arbiter.h"
+#include "monitor/policy/engine/held/held.h"
 #include "monitor/policy/engine/knobs.h"
 #include "monitor/policy/engine/rule.h"
 #include "monitor/run/protection.h"
@@ -94,6 +95,12 @@ Verdict judge_lowering(const MachineState& state, const wire::Command& command, 
       return refused("rule:" + rule + " is latched and holds " + command.knob + " at " +
                      number_text(trip.value) + "; reset it before lowering to " + value);
     }
+    const wire::Held* floor = floor_of(state, knob);
+    if (floor != nullptr && run::is_lowering(protects, floor->value, command.value)) {
+      return refused(command.knob + " is held at " + number_text(floor->value) + " on behalf of " +
+                     quoted(floor->name, 64) + ", adopted from the trainer; reset what was " +
+                     "adopted for " + command.knob + " before lowering to " + value);
+    }
     if (command.reason.empty()) {
       return refused("lowering " + command.knob + " to " + value + ", " + below +
                      ", needs a reason");
@@ -161,7 +168,22 @@ Verdict judge_release(const MachineState& state, const wire::Command& command) {
           command.knob + " goes back to the policy, which sets " + number_text(automatically)};
 }
 
+Verdict judge_let_go(const MachineState& state, const wire::Command& command) {
+  if (!rests_on_trainer(state, command.knob)) {
+    return refused("nothing to reset: nothing of " + quoted(command.knob, 64) +
+                   " was adopted from the trainer or is kept by it");
+  }
+  if (command.reason.empty()) {
+    return refused("resetting what was adopted for " + command.knob + " needs a reason");
+  }
+  Verdict verdict = check_version(state, command, "resetting what was adopted");
+  if (verdict.status != wire::ReplyStatus::kLogged) return verdict;
+  verdict.text = "what was adopted from the trainer for " + command.knob + " is let go";
+  return verdict;
+}
+
 Verdict judge_reset(const MachineState& state, const wire::Command& command) {
+  if (command.rule.empty() && !command.knob.empty()) return judge_let_go(state, command);
   const std::int64_t index = find_rule(state, command.rule);
   if (index < 0) return unknown_rule(state, command.rule);
   const auto at = static_cast<std::size_t>(index);
@@ -227,6 +249,8 @@ std::string apply_force(MachineState& state, const wire::Command& command) {
       run::is_lowering(state.knobs[at].protects, automatic(state, at).value, command.value);
   by_hand.operator_name = command.operator_name;
   by_hand.reason = command.reason;
+  by_hand.command = command.id;
+  by_hand.adopted = false;
   by_hand.expires = command.expires_after_steps > 0
                         ? Step{state.step.value + command.expires_after_steps}
                         : Step{-1};
@@ -258,6 +282,10 @@ std::string apply(MachineState& state, const wire::Command& command) {
       state.rules[rule].inhibited = Inhibition{};
       return command.operator_name + " allowed " + command.rule;
     case wire::Action::kReset:
+      if (command.rule.empty()) {
+        let_go(state, command.knob);
+        return command.operator_name + " reset what was adopted for " + command.knob;
+      }
       reset_rule(state, rule);
       return command.operator_name + " reset " + command.rule;
   }

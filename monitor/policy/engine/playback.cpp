@@ -28,6 +28,10 @@ std::optional<wire::Decision> Playback::on(const wire::Message& event) {
   return machine_->on(event);
 }
 
+void Playback::align(const wire::Control& control) {
+  if (machine_) machine_->align(control);
+}
+
 Result<std::optional<wire::Decision>> Playback::follow(const wire::Message& message) {
   if (std::holds_alternative<wire::Hello>(message.body)) hello_ = message;
   const auto* loaded = std::get_if<wire::PolicyLoaded>(&message.body);

@@ -36,6 +36,9 @@ class Playback {
   // it; the policy does not parse, is not the recorded one, or does not fit.
   [[nodiscard]] Result<std::optional<wire::Decision>> follow(const wire::Message& message);
 
+  // Machine::align(): of a trainer's own copy, never of a record.
+  void align(const wire::Control& control);
+
   // What the hello that began it led to. In no record: what is in force at the start is not a
   // decision of the run.
   [[nodiscard]] const std::optional<wire::Decision>& opening() const { return opening_; }

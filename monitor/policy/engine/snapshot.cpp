@@ -15,7 +15,7 @@ namespace phaseguard::policy {
 
 namespace {
 
-constexpr std::string_view kMagic = "phaseguard-machine 4\n";
+constexpr std::string_view kMagic = "phaseguard-machine 5\n";
 
 class Writer {
  public:
@@ -101,6 +101,8 @@ template <class E>
 constexpr std::uint64_t kLast = 2;
 template <>
 constexpr std::uint64_t kLast<TrackForm> = static_cast<std::uint64_t>(TrackForm::kRatio);
+template <>
+constexpr std::uint64_t kLast<MovedBy> = static_cast<std::uint64_t>(MovedBy::kAdopted);
 template <class A, class E, class = std::enable_if_t<std::is_enum_v<E>>>
 void visit(A& a, E& value) {
   auto bits = static_cast<std::uint64_t>(value);
@@ -154,7 +156,13 @@ void visit(A& a, KnobState& s) {
   visit(a, s.decision), visit(a, s.slewed_to);
   Override& o = s.override_;
   visit(a, o.active), visit(a, o.lowering), visit(a, o.value), visit(a, o.operator_name);
-  visit(a, o.reason), visit(a, o.expires);
+  visit(a, o.reason), visit(a, o.expires), visit(a, o.command), visit(a, o.adopted);
+}
+template <class A>
+void visit(A& a, wire::Held& s) {
+  visit(a, s.kind), visit(a, s.name), visit(a, s.knob), visit(a, s.value), visit(a, s.site);
+  visit(a, s.expires_step), visit(a, s.command), visit(a, s.attempt), visit(a, s.number);
+  visit(a, s.outcome), visit(a, s.detail);
 }
 template <class A>
 void visit(A& a, IssuedRequest& s) {
@@ -184,6 +192,7 @@ void visit(A& a, RuleState& s) {
   visit(a, s.voters), visit(a, s.seen), visit(a, s.points), visit(a, s.held_points);
   visit(a, s.quiet_points), visit(a, s.held_since), visit(a, s.fired_at), visit(a, s.quiet_at);
   visit(a, s.rollbacks), visit(a, s.rollback_at), visit(a, s.inhibited), visit(a, s.controllers);
+  visit(a, s.because.command), visit(a, s.because.attempt), visit(a, s.because.number);
 }
 template <class A, class T>
 void visit(A& a, std::vector<T>& list) {
@@ -200,6 +209,7 @@ void visit(A& a, MachineState& s) {
   visit(a, s.time), visit(a, s.decisions);
   visit(a, s.firings), visit(a, s.version), visit(a, s.steady_version), visit(a, s.detectors);
   visit(a, s.rules), visit(a, s.knobs), visit(a, s.requests), visit(a, s.commands);
+  visit(a, s.trainer_held), visit(a, s.requests_skipped);
 }
 
 template <class A>
@@ -313,7 +323,7 @@ Result<void> decode_state(std::string_view bytes, MachineState& state) {
   const std::string_view body = bytes.substr(0, bytes.size() < kHex ? 0 : bytes.size() - kHex);
   if (body.substr(0, kMagic.size()) != kMagic || hex(sha256(body)) != bytes.substr(body.size())) {
     return fail(Errc::kMalformed,
-                "expected a snapshot of a policy machine, version 4, found bytes that are cut, "
+                "expected a snapshot of a policy machine, version 5, found bytes that are cut, "
                 "damaged or something else; fold the record instead");
   }
   const std::string_view digest = body.substr(kMagic.size(), kHex);

@@ -7,6 +7,7 @@
 #include "monitor/policy/engine/arbiter.h"
 #include "monitor/policy/engine/controller.h"
 #include "monitor/policy/engine/evidence.h"
+#include "monitor/policy/engine/held/held.h"
 #include "monitor/policy/engine/knobs.h"
 #include "monitor/policy/engine/operator.h"
 #include "monitor/policy/engine/rule.h"
@@ -32,6 +33,7 @@ class Turn {
   void operator()(const wire::Applied& applied);
   void operator()(const wire::Goodbye& goodbye);
   void operator()(const wire::Command& command);
+  void operator()(const wire::Adopted& adopted);
   template <class Other>
   void operator()(const Other&) {}  // changes nothing here
 
@@ -45,6 +47,7 @@ class Turn {
   void restart(Step start, bool new_attempt);
   void settle(bool everything);
   void fire(std::size_t rule);
+  [[nodiscard]] Because because() const;
   void ask_for(std::size_t rule, wire::RequestType type, const std::string& why);
   bool may_roll_back(std::size_t rule);
   void take_outcome(const wire::RequestOutcome& outcome);
@@ -60,6 +63,7 @@ class Turn {
   bool changed_ = false;  // a rule's state or an override
   bool closing_ = false;
   bool new_batch_ = false;
+  std::string command_;  // the event is one: its id
 };
 
 void Turn::restart(Step start, bool new_attempt) {
@@ -155,8 +159,15 @@ void Turn::operator()(const wire::Goodbye& goodbye) {
 void Turn::operator()(const wire::Command& command) {
   const std::string text = take_command(state_, command);
   if (text.empty()) return;
+  command_ = command.id;
   changed_ = true;
   append(summary_, text);
+  settle(true);
+}
+
+void Turn::operator()(const wire::Adopted& adopted) {
+  append(summary_, take_adopted(state_, adopted, alerts_));
+  changed_ = true;
   settle(true);
 }
 
@@ -199,7 +210,8 @@ void Turn::settle(bool everything) {
 
 void Turn::ask_for(std::size_t rule, wire::RequestType type, const std::string& why) {
   wire::Request request;
-  request.id = static_cast<std::int64_t>(state_.requests.size()) + 1;
+  request.id = state_.document.request_base + state_.requests_skipped +
+               static_cast<std::int64_t>(state_.requests.size()) + 1;
   request.type = type;
   request.reason = why;
   request.decision = state_.decisions + 1;
@@ -231,10 +243,18 @@ bool Turn::may_roll_back(std::size_t index) {
   return false;
 }
 
+// A trainer's own event has its number in `src` once it is recorded.
+Because Turn::because() const {
+  if (!command_.empty()) return {command_, -1, -1};
+  const Seq number = header_.source_seq.value > 0 ? header_.source_seq : header_.seq;
+  return {"", header_.attempt, number.value};
+}
+
 void Turn::fire(std::size_t index) {
   const RuleSpec& rule = state_.document.rules[index];
   const std::string text = firing_text(state_, index);
   append(summary_, text);
+  state_.rules[index].because = because();
   start_controllers(state_, index);
   for (const wire::RequestType type : rule.requests) {
     if (type != wire::RequestType::kRollback || may_roll_back(index)) ask_for(index, type, text);

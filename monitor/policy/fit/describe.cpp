@@ -60,6 +60,7 @@ wire::PolicyLoaded describe(const Document& document) {
   loaded.digest = document.digest;
   loaded.text = document.text;
   loaded.mode = mode_of(document);
+  if (document.request_base > 0) loaded.request_base = document.request_base;
   for (const DetectorSpec& spec : document.detectors) loaded.detectors.push_back(info_of(spec));
   for (const RuleSpec& rule : document.rules) loaded.rules.push_back(info_of(document, rule));
   return loaded;
@@ -98,6 +99,7 @@ Result<void> adopt_constants(Document& document, const wire::PolicyLoaded& recor
     if (!near) return other("the constants of detector \"" + spec.name + "\" do not belong to it");
     ours = info.constants[0];
   }
+  adopted.request_base = std::max<std::int64_t>(recorded.request_base, 0);
   document = std::move(adopted);
   return {};
 }

@@ -146,7 +146,7 @@ void DetectorReader::read_law(const LawRow& row) {
     if (!key.is_common) read(key);
   }
   for (const auto& [key, value] : numbers) {
-    const Wanted& in = key->wanted;
+    const KeyRange& in = key->wanted;
     const bool fits =
         in.open ? value > in.min && value < in.max : value >= in.min && value <= in.max;
     require(fits, key->name, in.expected, value);

@@ -30,7 +30,7 @@ inline constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 inline constexpr double kMaxCount = 1e6;
 inline constexpr double kMaxWindow = 4096;
 
-struct Wanted {
+struct KeyRange {
   double min = -kUnbounded;  // of a number; of a count, which must have both
   double max = kUnbounded;
   bool open = false;                               // min and max themselves are out of range
@@ -45,7 +45,7 @@ struct Key {
   const char* name;
   Kind kind;       // kAmount: intervals, steps or seconds; kHysteresis: see kClear
   bool is_common;  // of DetectorSpec: read before those of the law
-  Wanted wanted;
+  KeyRange wanted;
   void (*put)(DetectorSpec&, const Span& value);  // a number, count or word's index is its count
 };
 
@@ -80,7 +80,7 @@ constexpr Key::Kind kind_of(T C::*) {
 // A key for &CusumLaw::mean or &DetectorSpec::above; its kind follows from the member's type. For
 // constants: the compiler refuses what throws.
 template <auto kMember>
-constexpr Key key(const char* name, const Wanted& wanted = {}) {
+constexpr Key key(const char* name, const KeyRange& wanted = {}) {
   constexpr Key::Kind kKind = kind_of(kMember);
   constexpr bool kIsCommon = std::is_invocable_v<decltype(kMember), const DetectorSpec&>;
   const bool bounded = wanted.min > -kUnbounded && wanted.max < kUnbounded;
@@ -90,8 +90,8 @@ constexpr Key key(const char* name, const Wanted& wanted = {}) {
 }
 
 // A count that need not be there.
-constexpr Wanted count_from(double min, double max = kMaxCount) {
-  Wanted wanted;
+constexpr KeyRange count_from(double min, double max = kMaxCount) {
+  KeyRange wanted;
   wanted.min = min;
   wanted.max = max;
   wanted.required = false;

@@ -51,13 +51,17 @@ inline std::vector<std::string> kinds(const std::vector<wire::Message>& messages
   return out;
 }
 
-inline Record record_of(const std::vector<wire::Message>& messages) {
-  return [&messages](const auto& take) -> Result<void> {
+inline const std::string kIdentity = "0000000a0000000b0000000c0000000d";
+
+inline Record record_of(const std::vector<wire::Message>& messages,
+                        const std::string& identity = kIdentity) {
+  const auto each = [&messages](const auto& take) -> Result<void> {
     for (const wire::Message& message : messages) {
       if (!take(message)) break;
     }
     return {};
   };
+  return {each, identity};
 }
 
 // An engine with a trainer and an operator, at a time of our choosing.
@@ -67,6 +71,7 @@ struct Rig {
   Now now{1000.0, Nanos{1'000'000'000}};
   std::int64_t seq = 0;
   std::vector<wire::Message> record;
+  std::string identity = kIdentity;
 
   explicit Rig(const std::string& policy = kPolicy) : engine(settings(policy)) {}
 
@@ -86,7 +91,7 @@ struct Rig {
     const std::string bytes = wire::encode(message);
     engine.on_message(channel, peer, bytes, now, effects);
     for (const OpenRun& wanted : std::exchange(effects.open, {})) {
-      REQUIRE(engine.restore(wanted.run, {}, effects, now));
+      REQUIRE(engine.restore(wanted.run, {{}, identity}, effects, now));
       engine.on_message(channel, wanted.peer, wanted.frame, now, effects);
     }
     record.insert(record.end(), effects.record.begin(), effects.record.end());

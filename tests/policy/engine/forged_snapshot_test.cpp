@@ -132,7 +132,7 @@ TEST_CASE("a snapshot of another policy, sealed anew, names both digests", "[pol
   check_refused(run, encode_state(state), "of another policy: expected digest");
   check_refused(run, "", "expected a snapshot of a policy machine");
   check_refused(run, std::string(kHex, 'a'), "expected a snapshot of a policy machine");
-  check_refused(run, sealed("phaseguard-machine 3\n"), "expected a snapshot of a policy machine");
+  check_refused(run, sealed("phaseguard-machine 4\n"), "expected a snapshot of a policy machine");
 }
 
 using Forge = std::function<void(MachineState&)>;
@@ -252,7 +252,7 @@ TEST_CASE("numbers that name no enumerator are read as the first one", "[policy]
   state.tracks[kA].quality = static_cast<Quality>(3);
   state.tracks[kA].form = static_cast<TrackForm>(9);
   state.rules[1].mode = static_cast<RuleMode>(200);
-  state.knobs[0].cause = static_cast<MovedBy>(3);
+  state.knobs[0].cause = static_cast<MovedBy>(4);
   REQUIRE(run.machine.restore(encode_state(state)));
   const MachineState read = state_of(run);
   CHECK(read.tracks[kA].quality == Quality{});

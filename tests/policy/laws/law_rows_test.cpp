@@ -76,7 +76,7 @@ TEST_CASE("every law has a name, a number of keys and sentences of its own", "[p
 
 // A value that the key takes, as a file writes it.
 std::string value_for(const Key& key) {
-  const Wanted& in = key.wanted;
+  const KeyRange& in = key.wanted;
   switch (key.kind) {
     case Key::Kind::kNumber:
       return in.max > 1.0 ? std::to_string(std::max(in.min, 0.0) + 1.0) : "0.5";

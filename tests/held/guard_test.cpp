@@ -1,0 +1,156 @@
+// The guard in the trainer acts on what the daemon leaves unanswered, knows what operators did, and
+// ends their lowerings.
+#include "tests/held/pair.h"
+
+using namespace phaseguard;
+using namespace phaseguard::test;
+
+namespace {
+
+Pair quiet_pair(const std::string& policy = kPolicy) {
+  Pair pair(policy);
+  pair.start();
+  pair.updates(4, 0.1);
+  REQUIRE(pair.link() == reporter::LinkState::kLinked);
+  return pair;
+}
+
+std::int64_t version(Pair& pair) { return pair.status().state_version; }
+
+}  // namespace
+
+TEST_CASE("a decision that a stopped daemon leaves unanswered is in force after half a second",
+          "[held][guard]") {
+  Pair pair = quiet_pair();
+  pair.freeze();
+  pair.update(0.9);
+  pair.update(0.9);
+  CHECK(pair.kl() == 0.0);
+  pair.pass(0.6);
+  CHECK(pair.kl() == 2.0);
+  CHECK(pair.latched().source == reporter::Source::kGuard);
+  CHECK(pair.requests().empty());  // the rollback waits for the end of the lease
+  pair.watch();
+  pair.thaw();
+  pair.pass(1.5);
+  CHECK(pair.lowest() == 2.0);
+  CHECK(pair.latched().source == reporter::Source::kDaemon);
+  CHECK(pair.requests().size() == 1);
+}
+
+TEST_CASE("when the socket is gone the guard does not wait", "[held][guard]") {
+  Pair pair = quiet_pair();
+  pair.kill();
+  pair.pass(0.5);  // a heartbeat could not leave
+  REQUIRE(pair.link() == reporter::LinkState::kStale);
+  pair.update(0.9);
+  pair.update(0.9);
+  CHECK(pair.kl() == 2.0);
+  CHECK(pair.requests().empty());
+  pair.pass(11.0);
+  REQUIRE(pair.link() == reporter::LinkState::kLost);
+  CHECK(pair.requests().size() == 1);
+}
+
+TEST_CASE("a stalled daemon under a quiet policy moves nothing", "[held][guard]") {
+  Pair pair = quiet_pair();
+  pair.watch();
+  for (int i = 0; i < 20; ++i) {
+    pair.freeze();
+    pair.updates(5, 0.1);
+    pair.pass(1.5);
+    pair.thaw();
+    pair.updates(3, 0.1);
+  }
+  CHECK(pair.lowest() == 0.0);
+  CHECK(pair.highest() == 0.0);
+  CHECK(pair.requests().empty());
+}
+
+TEST_CASE("stalls do not ratchet: what the guard raised ends with the daemon's answer",
+          "[held][guard]") {
+  Pair pair = quiet_pair(without_latch());
+  for (int i = 0; i < 5; ++i) {
+    pair.freeze();
+    pair.updates(2, 0.9);
+    pair.pass(0.6);
+    CHECK(pair.kl() == 2.0);
+    pair.thaw();
+    pair.freeze();
+    pair.updates(2, 0.1);
+    pair.pass(0.6);
+    CHECK(pair.kl() == 2.0);  // lowering needs the daemon's proof
+    pair.thaw();
+    pair.pass(0.2);
+    CHECK(pair.kl() == 0.0);
+  }
+}
+
+TEST_CASE("in an outage the guard knows of a reset", "[held][guard]") {
+  Pair pair = quiet_pair();
+  pair.updates(2, 0.9);
+  pair.updates(2, 0.1);
+  REQUIRE(pair.kl() == 2.0);
+  REQUIRE(pair.command(reset_of("defend", version(pair))).status == "logged");
+  pair.updates(2, 0.1);
+  REQUIRE(pair.kl() == 0.0);
+  pair.watch();
+  pair.kill();
+  pair.pass(12.0);
+  REQUIRE(pair.link() == reporter::LinkState::kLost);
+  pair.updates(10, 0.1);
+  CHECK(pair.highest() == 0.0);
+  pair.updates(2, 0.9);  // and trips again on new evidence
+  CHECK(pair.kl() == 2.0);
+}
+
+TEST_CASE("in an outage the guard knows of an inhibition until it expires", "[held][guard]") {
+  Pair pair = quiet_pair();
+  wire::Command inhibition = inhibition_of("defend", version(pair));
+  inhibition.expires_after_steps = 20;
+  REQUIRE(pair.command(inhibition).status == "logged");
+  pair.updates(2, 0.1);
+  pair.kill();
+  pair.pass(12.0);
+  pair.updates(10, 0.9);
+  CHECK(pair.kl() == 0.0);
+  pair.updates(12, 0.9);
+  CHECK(pair.kl() == 2.0);
+}
+
+TEST_CASE("a lowering ends at its step, whether or not the daemon is there", "[held][guard]") {
+  const bool lost = GENERATE(false, true);
+  INFO("lost: " << lost);
+  Pair pair = quiet_pair(without_latch());
+  pair.updates(3, 0.9);
+  REQUIRE(pair.kl() == 2.0);
+  REQUIRE(pair.command(forced(0.5, version(pair), 10)).status == "logged");
+  const std::int64_t ends = pair.step() + 10;
+  pair.update(0.9);
+  CHECK(pair.kl() == 0.5);
+  if (lost) {
+    pair.kill();
+    pair.pass(12.0);
+  }
+  while (pair.step() + 1 < ends) {
+    pair.update(0.9);
+    CHECK(pair.kl() == 0.5);
+  }
+  pair.updates(2, 0.9);
+  CHECK(pair.kl() == 2.0);
+}
+
+TEST_CASE("what is left of a lowering is not prolonged by a rollback", "[held][guard]") {
+  Pair pair = quiet_pair(without_latch());
+  pair.updates(20, 0.9);
+  REQUIRE(pair.command(forced(0.5, version(pair), 10)).status == "logged");
+  pair.updates(4, 0.9);
+  REQUIRE(pair.kl() == 0.5);
+  pair.kill();
+  pair.pass(12.0);
+  pair.roll_back_to(2);
+  pair.updates(5, 0.9);
+  CHECK(pair.kl() == 0.5);
+  pair.updates(2, 0.9);
+  CHECK(pair.kl() == 2.0);
+}

@@ -1,0 +1,326 @@
+// A real session of the hook against a real engine of the daemon, in one process, at a time of the
+// test's choosing, with the record in the test's hands: it can be lost, replaced, or come back
+// older. Frames pass through the real codec.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "monitor/daemon/engine/engine.h"
+#include "monitor/wire/codec.h"
+#include "tests/support/declared.h"
+#include "tests/support/policy.h"
+#include "tests/support/words.h"
+#include "trainer-hook/reporter/session.h"
+
+namespace phaseguard::test {
+
+inline const std::string kFirstRecord = "0000000a0000000b0000000c0000000d";
+inline const std::string kOtherRecord = "000000a1000000b1000000c1000000d1";
+
+// kl is 2 while the judge was above 0.3 twice in a row.
+inline std::string without_latch(std::string text = kPolicy) {
+  text.replace(text.find("latch = true"), 12, "latch = false");
+  text.replace(text.find("request = \"rollback\"\n"), 21, "");
+  return text;
+}
+
+// A daemon's engine and the record it writes.
+struct Monitor {
+  daemon::Engine engine;
+  std::string identity;
+  std::vector<wire::Message> record;
+
+  explicit Monitor(const std::string& policy, std::string record_identity = kFirstRecord,
+                   std::vector<wire::Message> record_so_far = {})
+      : engine(settings(policy)),
+        identity(std::move(record_identity)),
+        record(std::move(record_so_far)) {}
+
+  static daemon::EngineSettings settings(const std::string& policy) {
+    daemon::EngineSettings out;
+    out.policies.push_back({"*", document_of(policy)});
+    return out;
+  }
+
+  [[nodiscard]] daemon::Record recorded() const {
+    if (record.empty()) return {{}, identity};
+    return {[this](const auto& take) -> Result<void> {
+              for (const wire::Message& message : record) {
+                if (!take(message)) break;
+              }
+              return {};
+            },
+            identity};
+  }
+};
+
+class Pair {
+ public:
+  explicit Pair(std::string policy = kPolicy, double initial = 0.0) : policy_(std::move(policy)) {
+    monitor_ = std::make_unique<Monitor>(policy_);
+    hello_.session = "s1";
+    hello_.total_steps = 1000;
+    hello_.cadence_steps = 5;
+    wire::KnobDecl kl = kl_knob();
+    kl.initial = initial;
+    hello_.knobs = {kl};
+    hello_.signals = {judge_signal()};
+    hello_.requests = {wire::RequestType::kRollback, wire::RequestType::kPause,
+                       wire::RequestType::kStop};
+  }
+
+  // ---- the trainer
+
+  wire::Hello& declaration() { return hello_; }
+  void start(std::int64_t attempt = 1) {
+    reporter::Options options;
+    options.run = run_;
+    options.attempt = attempt;
+    trainer_ = std::make_unique<reporter::Session>(options, hello_, 7);
+    in_force_.clear();
+    for (const wire::KnobDecl& knob : hello_.knobs) in_force_[knob.name] = knob.initial;
+    ++peer_;
+    pass(0.0);
+  }
+  // The process ends without a word and comes back as the next attempt.
+  void restart(std::int64_t attempt) {
+    hello_.session = "s" + std::to_string(attempt);
+    trainer_.reset();
+    start(attempt);
+  }
+  // One update: the judge's score of the batch before it, and what was applied.
+  void update(double judge) {
+    ++step_;
+    wire::Report report;
+    report.origin = wire::Report::Origin::kBatch;
+    report.samples.push_back({"judge/score", judge, false, {}, wire::kNaN, wire::kNaN});
+    trainer_->on_report(std::move(report), Step{step_}, now_.wall_s, now_);
+    collect();
+    wire::Applied applied;
+    for (const wire::KnobSetting& knob : latched_.knobs)
+      applied.knobs.push_back({knob.knob, knob.value, knob.decision, knob.cause, knob.site});
+    applied.segment = segment_;
+    applied.source = latched_.source;
+    applied.state_version = latched_.state_version;
+    applied.requests = std::exchange(outcomes_, {});
+    if (!applied.knobs.empty())
+      trainer_->on_applied(std::move(applied), Step{step_}, now_.wall_s, now_);
+    pass(0.05);
+  }
+  void updates(int n, double judge) {
+    for (int i = 0; i < n; ++i) update(judge);
+  }
+
+  // ---- the daemon
+
+  void kill() { monitor_record_ = std::move(monitor_); }
+  // Stopped, not ended: frames wait for it.
+  void freeze() { frozen_ = true; }
+  void thaw() {
+    frozen_ = false;
+    for (const auto& [peer, bytes] : std::exchange(waiting_, {})) deliver(peer, bytes);
+  }
+  // The daemon comes back: with its record, `keep` messages of it, or another one.
+  void revive(const std::string& identity = kFirstRecord, std::size_t keep = 1'000'000,
+              const std::string& policy = "") {
+    std::vector<wire::Message> record =
+        monitor_record_ ? monitor_record_->record : std::vector<wire::Message>{};
+    if (identity != kFirstRecord) record.clear();
+    record.resize(std::min(record.size(), keep));
+    monitor_ =
+        std::make_unique<Monitor>(policy.empty() ? policy_ : policy, identity, std::move(record));
+    if (monitor_->record.empty()) return;
+    daemon::Effects effects;
+    REQUIRE(monitor_->engine.restore(run_, monitor_->recorded(), effects, now_));
+    carry_out(effects);
+  }
+  wire::Reply command(wire::Command command) {
+    command.operator_name = "ann";
+    if (command.id.empty()) command.id = "c" + std::to_string(++commands_);
+    wire::Message message;
+    message.header.run = run_;
+    message.header.seq = Seq{1};
+    message.body = std::move(command);
+    daemon::Effects effects;
+    monitor_->engine.on_message(daemon::Channel::kOperator, 900, wire::encode(message), now_,
+                                effects);
+    wire::Reply reply;
+    for (const daemon::Outgoing& out : effects.send) {
+      if (out.peer != 900) continue;
+      reply = std::get<wire::Reply>(wire::decode(out.bytes, wire::kFeedLimits)->body);
+    }
+    carry_out(effects);
+    exchange();
+    return reply;
+  }
+  wire::Status status() {
+    for (const wire::Message& message : monitor_->engine.statuses(now_))
+      return std::get<wire::Status>(message.body);
+    FAIL("the engine has no run");
+    return {};
+  }
+  [[nodiscard]] const std::vector<wire::Message>& record() const { return monitor_->record; }
+  template <class Body>
+  std::vector<Body> recorded() const {
+    std::vector<Body> out;
+    for (const wire::Message& message : monitor_->record) {
+      if (const auto* body = std::get_if<Body>(&message.body)) out.push_back(*body);
+    }
+    return out;
+  }
+
+  // ---- both
+
+  void pass(double seconds) {
+    for (double left = seconds; left >= 0.0; left -= 0.05) {
+      now_.wall_s += 0.05;
+      now_.mono = Nanos{now_.mono.value + 50'000'000};
+      trainer_->on_tick(now_);
+      collect();
+      if (monitor_ && !frozen_) {
+        daemon::Effects effects;
+        monitor_->engine.on_tick(now_, effects);
+        carry_out(effects);
+      }
+      exchange();
+    }
+  }
+
+  [[nodiscard]] double kl() const { return in_force("kl"); }
+  [[nodiscard]] double in_force(const std::string& knob) const { return in_force_.at(knob); }
+  [[nodiscard]] double lowest() const { return lowest_; }  // of kl since watch()
+  void watch() { lowest_ = highest_ = kl(); }
+  [[nodiscard]] double highest() const { return highest_; }
+  [[nodiscard]] const reporter::Latched& latched() const { return latched_; }
+  [[nodiscard]] reporter::LinkState link() const { return trainer_->state(); }
+  [[nodiscard]] const std::vector<wire::Request>& requests() const { return requests_; }
+  // What the hook's owner does on a rollback.
+  void roll_back_to(std::int64_t step) {
+    step_ = step;
+    ++segment_;
+  }
+  void answer(std::int64_t id, wire::Outcome outcome) {
+    outcomes_.push_back({id, outcome, "", Step{-1}});
+  }
+  [[nodiscard]] std::int64_t step() const { return step_; }
+  void set_step(std::int64_t step) { step_ = step; }
+  // What the daemon answers a hello with that was not welcomed.
+  [[nodiscard]] const std::vector<wire::Reject>& rejects() const { return rejects_; }
+
+ private:
+  void collect() {
+    reporter::SessionOutput output = trainer_->take_output();
+    if (output.reopen) ++peer_;
+    for (wire::Request& request : output.requests) requests_.push_back(std::move(request));
+    if (!output.settings) return;
+    latched_ = *output.settings;
+    for (const wire::KnobSetting& knob : latched_.knobs) in_force_[knob.knob] = knob.value;
+    lowest_ = std::min(lowest_, kl());
+    highest_ = std::max(highest_, kl());
+  }
+
+  void exchange() {
+    while (const std::string* frame = trainer_->next_frame()) {
+      if (!monitor_) break;
+      const std::string bytes = *frame;
+      trainer_->sent();
+      if (frozen_) {
+        waiting_.emplace_back(peer_, bytes);
+      } else {
+        deliver(peer_, bytes);
+      }
+    }
+  }
+
+  void deliver(daemon::PeerId peer, const std::string& bytes) {
+    daemon::Effects effects;
+    monitor_->engine.on_message(daemon::Channel::kTelemetry, peer, bytes, now_, effects);
+    for (const daemon::OpenRun& wanted : std::exchange(effects.open, {})) {
+      REQUIRE(monitor_->engine.restore(wanted.run, {{}, monitor_->identity}, effects, now_));
+      monitor_->engine.on_message(daemon::Channel::kTelemetry, wanted.peer, wanted.frame, now_,
+                                  effects);
+    }
+    carry_out(effects);
+  }
+
+  // As the loop does: record, then send.
+  void carry_out(const daemon::Effects& effects) {
+    monitor_->record.insert(monitor_->record.end(), effects.record.begin(), effects.record.end());
+    monitor_->engine.set_record_healthy(true);
+    for (const daemon::Outgoing& out : effects.send) {
+      if (out.peer != peer_ || !trainer_) continue;
+      const auto message = wire::decode(out.bytes);
+      REQUIRE(message);
+      if (const auto* reject = std::get_if<wire::Reject>(&message->body))
+        rejects_.push_back(*reject);
+      trainer_->on_frame(out.bytes, Step{step_}, now_);
+      collect();
+    }
+  }
+
+  RunId run_ = *RunId::parse("run-1");
+  std::string policy_;
+  wire::Hello hello_;
+  Now now_{1000.0, Nanos{1'000'000'000}};
+  std::unique_ptr<Monitor> monitor_;
+  std::unique_ptr<Monitor> monitor_record_;
+  std::unique_ptr<reporter::Session> trainer_;
+  bool frozen_ = false;
+  std::vector<std::pair<daemon::PeerId, std::string>> waiting_;
+  daemon::PeerId peer_ = 1;
+  reporter::Latched latched_;
+  std::map<std::string, double> in_force_;
+  double lowest_ = 0.0;
+  double highest_ = 0.0;
+  std::vector<wire::Request> requests_;
+  std::vector<wire::RequestOutcome> outcomes_;
+  std::vector<wire::Reject> rejects_;
+  std::int64_t step_ = 0;
+  std::int64_t segment_ = 0;
+  int commands_ = 0;
+};
+
+inline wire::Command forced(double value, std::int64_t version = -1, std::int64_t steps = 0) {
+  wire::Command command;
+  command.action = wire::Action::kForce;
+  command.knob = "kl";
+  command.value = value;
+  command.reason = "a test";
+  command.expected_version = version;
+  command.expires_after_steps = steps;
+  return command;
+}
+
+inline wire::Command reset_of(const std::string& rule, std::int64_t version) {
+  wire::Command command;
+  command.action = wire::Action::kReset;
+  command.rule = rule;
+  command.reason = "a test";
+  command.expected_version = version;
+  return command;
+}
+
+inline wire::Command reset_adopted(const std::string& knob, std::int64_t version) {
+  wire::Command command;
+  command.action = wire::Action::kReset;
+  command.knob = knob;
+  command.reason = "a test";
+  command.expected_version = version;
+  return command;
+}
+
+inline wire::Command inhibition_of(const std::string& rule, std::int64_t version) {
+  wire::Command command;
+  command.action = wire::Action::kInhibit;
+  command.rule = rule;
+  command.reason = "a test";
+  command.expected_version = version;
+  command.expires_after_steps = 1000;
+  return command;
+}
+
+}  // namespace phaseguard::test
