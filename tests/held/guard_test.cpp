@@ -52,6 +52,29 @@ TEST_CASE("when the socket is gone the guard does not wait", "[held][guard]") {
   CHECK(pair.requests().size() == 1);
 }
 
+TEST_CASE("wherever the daemon is killed or stopped, a trip is at most one update late",
+          "[held][guard]") {
+  const bool stopped = GENERATE(false, true);
+  for (int at = 0; at < 100; ++at) {
+    Pair pair = quiet_pair();
+    pair.set_step_time(0.3);
+    const int before = at % 10;
+    pair.updates(before, 0.1);
+    pair.pass(0.003 * at);
+    if (stopped) {
+      pair.freeze();
+    } else {
+      pair.kill();
+    }
+    pair.updates(10 - before, 0.1);
+    pair.update(0.9);
+    pair.update(0.9);  // by this one the rule fires: the next update should have 2
+    pair.update(0.9);
+    INFO("stopped: " << stopped << ", at " << at);
+    CHECK(pair.kl() == 2.0);
+  }
+}
+
 TEST_CASE("a stalled daemon under a quiet policy moves nothing", "[held][guard]") {
   Pair pair = quiet_pair();
   pair.watch();

@@ -109,8 +109,9 @@ class Pair {
     applied.requests = std::exchange(outcomes_, {});
     if (!applied.knobs.empty())
       trainer_->on_applied(std::move(applied), Step{step_}, now_.wall_s, now_);
-    pass(0.05);
+    pass(step_s_);
   }
+  void set_step_time(double seconds) { step_s_ = seconds; }
   void updates(int n, double judge) {
     for (int i = 0; i < n; ++i) update(judge);
   }
@@ -280,6 +281,7 @@ class Pair {
   std::vector<wire::RequestOutcome> outcomes_;
   std::vector<wire::Reject> rejects_;
   std::int64_t step_ = 0;
+  double step_s_ = 0.05;
   std::int64_t segment_ = 0;
   int commands_ = 0;
 };

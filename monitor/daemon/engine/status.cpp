@@ -154,7 +154,10 @@ std::vector<wire::Alert> RunSlot::alerts(Now now) const {
     if (!in_force || !info || info->alert.empty()) continue;
     out.push_back({info->alert,
                    {wire::AlertKind::kRule, rule.rule},
-                   rule.rule + " fired at step " + std::to_string(rule.fired_step.value) +
+                   rule.rule +
+                       (rule.fired_step.value < 0
+                            ? " is adopted from the trainer"
+                            : " fired at step " + std::to_string(rule.fired_step.value)) +
                        (rule.state == wire::RuleState::kLatched ? ", latched" : "")});
   }
   for (const wire::DetectorEvidence& detector : machine()->detector_evidence()) {

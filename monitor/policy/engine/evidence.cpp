@@ -190,8 +190,10 @@ std::string closing_text(const MachineState& state) {
   for (std::size_t i = 0; i < state.rules.size(); ++i) {
     const RuleState& run = state.rules[i];
     if (run.order == 0) continue;
-    text += (text.empty() ? "" : ", ") + state.document.rules[i].name + " fired at step " +
-            std::to_string(run.fired.value) + " and is " + state_text(run);
+    text += (text.empty() ? "" : ", ") + state.document.rules[i].name +
+            (run.fired.value < 0 ? " was adopted from the trainer"
+                                 : " fired at step " + std::to_string(run.fired.value)) +
+            " and is " + state_text(run);
   }
   return text.empty() ? "no rule fired" : text;
 }

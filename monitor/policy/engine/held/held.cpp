@@ -90,7 +90,7 @@ void take_rule(MachineState& state, std::size_t index, const wire::Held& entry) 
   const RuleMode mode = latches ? RuleMode::kLatched : RuleMode::kActive;
   if (run.mode < mode) {
     if (run.mode == RuleMode::kQuiet) {
-      run.fired = state.step;
+      run.fired = Step{-1};  // where is not known here
       run.fired_at = mark_now(state, run);
       run.at_floor = false;
       run.order = ++state.firings;
