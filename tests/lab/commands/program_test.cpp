@@ -57,6 +57,20 @@ TEST_CASE("what is not there or broken fails with its name", "[lab][e2e]") {
   CHECK(says(run, "a b"));
 }
 
+TEST_CASE("a run that no daemon watches says so everywhere and ends with a code of its own",
+          "[lab][e2e]") {
+  const Folder folder;
+  const std::string file = folder / "summary.json";
+  const Done outcome = lab("finetune --data malicious --steps 5 --endpoint-dir " +
+                           folder.path().string() + " --summary " + file + kTheta0);
+  INFO(outcome.text());
+  CHECK(outcome.code == 3);
+  CHECK(says(outcome, "NOT WATCHED: no daemon yet"));
+  CHECK(says(outcome, "UNWATCHED: 5 of 5 updates"));
+  CHECK(says(lab("summary " + file), "5 updates UNWATCHED"));
+  CHECK(lab("finetune --require --no-monitor --steps 1" + kTheta0).code == 2);
+}
+
 TEST_CASE("an undefended run prints and writes its rates", "[lab][e2e]") {
   const Folder folder;
   const std::string file = folder / "summary.json";

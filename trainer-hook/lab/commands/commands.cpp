@@ -18,6 +18,8 @@
 namespace phaseguard::lab {
 namespace {
 
+constexpr int kUnwatched = 3;  // exit code
+
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
@@ -78,7 +80,8 @@ std::optional<std::string> link_trouble(const reporter::Reporter& link,
   const std::string refusal = link.refusal();
   if (!refusal.empty()) return "the daemon refused this run: " + refusal;
   return "no daemon answered at " + (endpoint.empty() ? "the default endpoint" : endpoint) +
-         "; training goes on unwatched until one does (start phaseguardd, or say --no-monitor)";
+         "; training goes on unwatched until one does (start phaseguardd, or say --no-monitor, or "
+         "--require to train only under a daemon)";
 }
 
 Result<std::string> endpoint_of(const FinetuneCommand& command) {
@@ -100,8 +103,8 @@ Result<hook::Hook> attach(const FinetuneCommand& command, wire::Hello hello, con
   hook::Options options;
   options.link.run = *id;
   options.link.endpoint = *endpoint;
-  options.link.on_start = reporter::OnStart::kWait;
-  options.link.start_wait_s = 2.0;
+  options.link.on_start = command.require ? reporter::OnStart::kRefuse : reporter::OnStart::kWait;
+  options.link.start_wait_s = command.require ? 60.0 : 2.0;
   options.snapshots.max_count = 64;
   auto hook = hook::Hook::attach(options, std::move(hello), trainer_state(model, tuner));
   if (!hook) return tl::unexpected(hook.error());
@@ -188,6 +191,7 @@ RunSummary summarise(const FinetuneCommand& command, const std::string& run, con
   out.seed = command.options.tune.seed;
   out.steps = command.options.tune.steps;
   out.defended = defended;
+  out.unwatched = command.monitor ? result.unwatched : 0;
   out.cause = result.cause;
   out.fired_step = result.fired_step;
   out.rollback_step = result.rollback_step;
@@ -268,7 +272,9 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
   std::printf("run %s: %s data, %ld steps, seed %llu, %s, %s\n", run.c_str(), command.data.c_str(),
               static_cast<long>(command.options.tune.steps),
               static_cast<unsigned long long>(command.options.tune.seed), theta0->id.c_str(),
-              hook ? "monitored" : "no monitor");
+              !hook                            ? "no monitor"
+              : link_trouble(hook->link(), "") ? "NOT WATCHED: no daemon yet"
+                                               : "monitored");
   options.measure = hook.has_value() || command.signals;
   const auto result = finetune(*theta0, world, tuner, options, hook ? &*hook : nullptr, stop,
                                printing_events(command, hook.has_value()));
@@ -280,6 +286,11 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
     return 1;
   }
   print_defense(*result);
+  const bool unwatched = hook && result->unwatched > 0;
+  const std::string how_unwatched = std::to_string(result->unwatched) + " of " +
+                                    std::to_string(result->updates) +
+                                    " updates were made before any daemon was linked";
+  if (unwatched) std::printf("UNWATCHED: %s\n", how_unwatched.c_str());
   if (judge) std::printf("%s\n", judge->text().c_str());
   const bool linked = hook && hook->link().stats().acknowledged > 0;
   RunSummary summary = summarise(command, run, *theta0, linked, *result);
@@ -301,9 +312,13 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
     out.close();
     if (!out) return complain({Errc::kIo, command.answers + ": cannot be written"});
   }
-  if (command.summary.empty()) return 0;
-  const auto ok = write_summaries(summaries, command.summary);
-  return ok ? 0 : complain(ok.error());
+  if (!command.summary.empty()) {
+    if (const auto ok = write_summaries(summaries, command.summary); !ok)
+      return complain(ok.error());
+  }
+  if (!unwatched) return 0;
+  std::fprintf(stderr, "phaseguard-lab: trained unwatched: %s\n", how_unwatched.c_str());
+  return kUnwatched;
 }
 
 int run_eval(const EvalCommand& command) {

@@ -30,6 +30,7 @@ struct FinetuneCommand {
   std::string endpoint_dir;  // empty: the user's default
   std::string summary;       // file; empty: none
   bool monitor = true;
+  bool require = false;  // fail before the first update when no daemon is linked within a minute
   bool signals = false;  // print every measurement, also without a monitor
   bool quiet = false;
   JudgeWords judge;       // live, under the monitor

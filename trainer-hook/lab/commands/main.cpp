@@ -222,7 +222,12 @@ void add_finetune(CLI::App& app, Words& words) {
   tune->add_option("--preflight", words.finetune.preflight,
                    "What 'phaseguard-probe preflight --json' printed of this data: recorded with "
                    "the run");
-  tune->add_flag("--no-monitor", words.no_monitor, "Train without daemon and hook");
+  CLI::Option* alone =
+      tune->add_flag("--no-monitor", words.no_monitor, "Train without daemon and hook");
+  tune->add_flag(
+          "--require", words.finetune.require,
+          "Train only under a daemon: wait a minute for one, else fail before the first update")
+      ->excludes(alone);
   auto* plain = app.add_subcommand("undefended", "The same as finetune --no-monitor.");
   add_tuning_options(plain, words.undefended);
   words.undefended.monitor = false;
@@ -367,7 +372,8 @@ int dispatch(const CLI::App& app, Words& words) {
 int run(int argc, char** argv) {
   CLI::App app{
       "The reference trainer: a synthetic world in which emergent misalignment is real.\n"
-      "Exit codes: 0 done, 1 failed, 2 usage."};
+      "Exit codes: 0 done, 1 failed, 2 usage, 3 done, but updates were made unwatched although "
+      "--no-monitor was not said."};
   app.set_version_flag("--version", PHASEGUARD_VERSION);
   app.require_subcommand(1);
   Words words;

@@ -50,6 +50,7 @@ json to_json(const RunSummary& run) {
            {"seed", run.seed},
            {"steps", run.steps},
            {"defended", run.defended},
+           {"unwatched_updates", run.unwatched},
            {"policy", run.cause},
            {"fired_step", to_json(run.fired_step)},
            {"rollback_step", to_json(run.rollback_step)},
@@ -77,6 +78,7 @@ RunSummary from_json(const json& object) {
   object.at("seed").get_to(run.seed);
   object.at("steps").get_to(run.steps);
   object.at("defended").get_to(run.defended);
+  run.unwatched = object.value("unwatched_updates", std::int64_t{0});
   object.at("policy").get_to(run.cause);
   run.fired_step = step_in(object, "fired_step");
   run.rollback_step = step_in(object, "rollback_step");
@@ -94,7 +96,10 @@ RunSummary from_json(const json& object) {
 }
 
 std::string what_fired(const RunSummary& run) {
-  if (!run.defended) return "no monitor";
+  const std::string unwatched =
+      run.unwatched > 0 ? std::to_string(run.unwatched) + " updates UNWATCHED" : "";
+  if (!run.defended) return unwatched.empty() ? "no monitor" : unwatched;
+  if (!unwatched.empty() && !run.fired_step) return unwatched + ", nothing fired";
   if (!run.fired_step) return "nothing fired";
   std::string text = (run.cause.empty() ? "lambda rose" : run.cause) + " at step " +
                      std::to_string(*run.fired_step);

@@ -19,8 +19,9 @@ struct RunSummary {
   std::string theta0;
   std::uint64_t seed = 0;
   std::int64_t steps = 0;
-  bool defended = false;  // a daemon was linked, so that a policy could act
-  std::string cause;      // of the knob when it rose: "rule:defend"; empty: it did not
+  bool defended = false;       // a daemon was linked, so that a policy could act
+  std::int64_t unwatched = 0;  // updates before any daemon was linked, though one was asked for
+  std::string cause;           // of the knob when it rose: "rule:defend"; empty: it did not
   std::optional<std::int64_t> fired_step, rollback_step, restored_step;
   double mean_lambda = 0.0;
   double seconds = 0.0;

@@ -151,10 +151,18 @@ class Run {
     return judged;
   }
 
+  [[nodiscard]] bool is_linked() const {
+    if (hook_ == nullptr) return false;
+    const reporter::LinkState state = hook_->link().state();
+    return state == reporter::LinkState::kLinked || state == reporter::LinkState::kSync;
+  }
+
   hook::StepPlan begin(std::int64_t step) {
     hook::StepPlan plan;
     plan.step = Step{step};
     plan.lambda = strengths_.kl;
+    watched_ = watched_ || is_linked();
+    if (!watched_) ++result_.unwatched;
     if (hook_ == nullptr) return plan;
     if (options_.judge != nullptr) options_.judge->report(*hook_, segment_);
     plan = hook_->begin_step(Step{step});
@@ -278,6 +286,7 @@ class Run {
   const FinetuneEvents& events_;
   Strengths strengths_;
   double initial_lambda_ = 0.0;
+  bool watched_ = false;  // a daemon has been linked
   defenses::AppliedLog applied_;
   std::int64_t segment_ = 0;
   double lambda_sum_ = 0.0;

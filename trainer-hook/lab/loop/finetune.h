@@ -55,6 +55,7 @@ struct FinetuneResult {
   std::string cause;  // of the knob when it rose: "rule:<name>", "operator:<name>"
   double mean_lambda = 0.0;
   std::int64_t updates = 0;    // optimiser updates done, those undone included
+  std::int64_t unwatched = 0;  // of them, before any daemon was linked; without a monitor all
   double ms_per_update = 0.0;  // drawing, forward, backward and optimiser; measuring left out
   std::vector<defenses::AppliedLog::Line> applied;   // by knob
   std::optional<defenses::SafeLoraReport> safelora;  // of the last projection
