@@ -191,3 +191,53 @@ TEST_CASE("ids of requests of two records differ, so that none is answered from 
   CHECK(pair.requests()[1].id != first);
   CHECK(pair.kl() == 2.0);
 }
+
+TEST_CASE("a trip whose evidence the journal has lost is adopted", "[held][fault]") {
+  Pair pair;
+  pair.set_journal(8000);
+  pair.start();
+  pair.updates(4, 0.1);
+  pair.kill();
+  pair.pass(11.0);
+  pair.updates(3, 0.9);
+  REQUIRE(pair.kl() == 2.0);
+  pair.updates(200, 0.1);
+  pair.watch();
+  pair.revive();
+  pair.pass(12.0);
+  pair.updates(20, 0.1);
+  CHECK(pair.lowest() == 2.0);
+  CHECK(pair.kl() == 2.0);
+  REQUIRE(pair.recorded<wire::Adopted>().size() == 1);
+  CHECK(pair.recorded<wire::Adopted>()[0].held[0].outcome == wire::Adoption::kAdopted);
+  CHECK(pair.status().rules[0].phase == wire::RulePhase::kLatched);
+}
+
+TEST_CASE("a knob that protects by going down is held down", "[held][fault]") {
+  std::string policy = kPolicy;
+  for (const char* place : {"knob.kl", "set.kl"}) {
+    const std::size_t at = policy.find(place);
+    policy.replace(policy.find("kl", at), 2, "lr_scale");
+  }
+  policy.replace(policy.find("base = 0.0"), 10, "base = 1.0");
+  policy.replace(policy.find("max = 4.0"), 9, "max = 1.0");
+  policy.replace(policy.find("lr_scale = 2.0"), 14, "lr_scale = 0.1");
+  Pair pair(policy);
+  wire::KnobDecl scale;
+  scale.name = "lr_scale";
+  scale.unit = "1";
+  scale.max = scale.initial = 1.0;
+  scale.protects = wire::Protects::kDown;
+  pair.declaration().knobs.push_back(scale);
+  pair.start();
+  pair.updates(4, 0.1);
+  pair.updates(3, 0.9);
+  REQUIRE(pair.in_force("lr_scale") == 0.1);
+  pair.kill();
+  pair.revive(kOtherRecord);
+  for (int i = 0; i < 20; ++i) {
+    pair.update(0.1);
+    CHECK(pair.in_force("lr_scale") == 0.1);
+  }
+  CHECK(pair.status().rules[0].phase == wire::RulePhase::kLatched);
+}

@@ -76,10 +76,12 @@ class Pair {
   // ---- the trainer
 
   wire::Hello& declaration() { return hello_; }
+  void set_journal(std::size_t bytes) { journal_bytes_ = bytes; }
   void start(std::int64_t attempt = 1) {
     reporter::Options options;
     options.run = run_;
     options.attempt = attempt;
+    options.journal_bytes = journal_bytes_;
     trainer_ = std::make_unique<reporter::Session>(options, hello_, 7);
     in_force_.clear();
     for (const wire::KnobDecl& knob : hello_.knobs) in_force_[knob.name] = knob.initial;
@@ -282,6 +284,7 @@ class Pair {
   std::vector<wire::Reject> rejects_;
   std::int64_t step_ = 0;
   double step_s_ = 0.05;
+  std::size_t journal_bytes_ = std::size_t{64} << 20;
   std::int64_t segment_ = 0;
   int commands_ = 0;
 };
