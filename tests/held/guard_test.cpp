@@ -143,8 +143,9 @@ TEST_CASE("in an outage the guard knows of an inhibition until it expires", "[he
 
 TEST_CASE("a lowering ends at its step, whether or not the daemon is there", "[held][guard]") {
   const bool lost = GENERATE(false, true);
-  INFO("lost: " << lost);
-  Pair pair = quiet_pair(without_latch());
+  const bool guarded = GENERATE(false, true);
+  INFO("lost: " << lost << ", with a guard: " << guarded);
+  Pair pair = quiet_pair(without_latch() + (guarded ? "" : "[on]\nlink_loss = \"hold\"\n"));
   pair.updates(3, 0.9);
   REQUIRE(pair.kl() == 2.0);
   REQUIRE(pair.command(forced(0.5, version(pair), 10)).status == "logged");
@@ -164,7 +165,9 @@ TEST_CASE("a lowering ends at its step, whether or not the daemon is there", "[h
 }
 
 TEST_CASE("what is left of a lowering is not prolonged by a rollback", "[held][guard]") {
-  Pair pair = quiet_pair(without_latch());
+  const bool guarded = GENERATE(false, true);
+  INFO("with a guard: " << guarded);
+  Pair pair = quiet_pair(without_latch() + (guarded ? "" : "[on]\nlink_loss = \"hold\"\n"));
   pair.updates(20, 0.9);
   REQUIRE(pair.command(forced(0.5, version(pair), 10)).status == "logged");
   pair.updates(4, 0.9);

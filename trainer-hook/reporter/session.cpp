@@ -96,6 +96,7 @@ void Session::record(wire::Body body, Step step, double t, Journal::Kind kind, N
   }
   next_seq_ = Seq{next_seq_.value + 1};
   last_step_ = step;
+  furthest_ = std::max(furthest_, step);
   journal_.append(message.header.seq, std::move(bytes), kind);
   feed_guard(message, now);
   if (end_lowerings()) publish(source_);

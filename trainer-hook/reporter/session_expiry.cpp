@@ -19,11 +19,13 @@ Step moved_back(Step expires, Step from, Step to) {
 }  // namespace
 
 void Session::note_rollback(const wire::Applied& applied, Step step) {
-  rollbacks_.push_back({applied.segment, last_step_, step});
+  // Reports of the new segment may come before what says that it began.
+  const Step from = std::exchange(furthest_, step);
+  rollbacks_.push_back({applied.segment, from, step});
   if (rollbacks_.size() > kRollbacksKept) rollbacks_.erase(rollbacks_.begin());
   for (wire::KnobSetting& setting : commanded_) {
     if (setting.expires_step.value >= 0)
-      setting.expires_step = moved_back(setting.expires_step, last_step_, step);
+      setting.expires_step = moved_back(setting.expires_step, from, step);
   }
 }
 
