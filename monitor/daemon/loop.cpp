@@ -216,7 +216,7 @@ class Daemon {
       }
       if (now.mono >= next_look) {
         next_look = Nanos{now.mono.value + kRetryMs * 1'000'000};
-        files_.look();
+        look();
       }
       if (!files_.healthy() && now.mono >= next_retry) {
         next_retry = Nanos{now.mono.value + kRetryMs * 1'000'000};
@@ -318,6 +318,14 @@ class Daemon {
     }
     const Outgoing out = reply_to(wanted.peer, wanted.run, std::move(reply), now_of_this_host());
     sockets_->send(out.peer, out.bytes);
+  }
+
+  // Found out here, a fault may be mended before anybody asks: so it is told at once.
+  void look() {
+    files_.look();
+    std::vector<std::string> faults;
+    if (!healthy_ || files_.flush(false, faults)) return;
+    for (const std::string& fault : faults) spdlog::error("{}", fault);
   }
 
   void retry(Now now) {

@@ -4,6 +4,9 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 
 #include "monitor/daemon/config.h"
 #include "monitor/run/liveness.h"
@@ -134,4 +137,71 @@ TEST_CASE("an ended run's file is closed, and opened again when more comes", "[d
   CHECK(recorded(files).size() == 4);
   CHECK(files.unfinished(faults) == std::vector<RunId>{kRun});
   CHECK(faults.empty());
+}
+
+TEST_CASE("a file that is not the one that is written is found out, and not made anew",
+          "[daemon][fault]") {
+  const test::Folder folder;
+  const std::string path = store::run_file(folder.path(), kRun).string();
+  RunFiles files(folder.path());
+  std::vector<std::string> faults;
+  files.append(reports(1, 50), kNow);
+  REQUIRE(files.flush(true, faults));
+  files.look();
+  REQUIRE(files.healthy());
+
+  struct Way {
+    const char* told;
+    std::function<void()> done;
+  };
+  const Way ways[] = {
+      {"removed or moved", [&] { std::filesystem::rename(path, path + ".away"); }},
+      {"another file",
+       [&] {
+         std::filesystem::copy_file(path, path + ".copy");
+         std::filesystem::rename(path + ".copy", path);
+       }},
+      {"cut short", [&] { std::filesystem::resize_file(path, 4096); }},
+      {"write-ahead log was removed", [&] { std::filesystem::remove(path + "-wal"); }},
+  };
+  const Way& way = GENERATE_REF(from_range(std::begin(ways), std::end(ways)));
+  INFO(way.told);
+  way.done();
+  files.look();
+  CHECK_FALSE(files.healthy());
+  CHECK_FALSE(files.flush(true, faults));
+  REQUIRE_FALSE(faults.empty());
+  CHECK(faults[0].find(way.told) != std::string::npos);
+  CHECK(faults[0].find("restart phaseguardd") != std::string::npos);
+}
+
+TEST_CASE("a run file that was moved away and put back goes on", "[daemon][fault]") {
+  const test::Folder folder;
+  const std::string path = store::run_file(folder.path(), kRun).string();
+  RunFiles files(folder.path());
+  std::vector<std::string> faults;
+  files.append(reports(1, 50), kNow);
+  REQUIRE(files.flush(true, faults));
+  std::filesystem::rename(path, path + ".away");
+  files.append(reports(51, 60), kNow);
+  CHECK_FALSE(files.flush(true, faults));
+  files.retry(kNow);
+  CHECK_FALSE(files.flush(true, faults));
+  CHECK_FALSE(std::filesystem::exists(path));
+  std::filesystem::rename(path + ".away", path);
+  files.retry(kNow);
+  CHECK(files.flush(true, faults));
+  CHECK(recorded(files).size() == 60);
+}
+
+TEST_CASE("a write-ahead log without its run file is set aside", "[daemon][fault]") {
+  const test::Folder folder;
+  const std::string path = store::run_file(folder.path(), kRun).string();
+  std::ofstream(path + "-wal") << "of a record that is gone";
+  RunFiles files(folder.path());
+  std::vector<std::string> faults;
+  files.append(reports(1, 5), kNow);
+  REQUIRE(files.flush(true, faults));
+  CHECK(recorded(files).size() == 5);
+  CHECK(std::filesystem::exists(path + "-wal.aside"));
 }
