@@ -157,7 +157,7 @@ class Session {
   Seq sync_target_;  // linked again once this much is acknowledged
   Seq acked_;
   Step last_step_;
-  Step furthest_;  // step since the last rollback
+  Step furthest_;                   // step since the last rollback
   std::deque<std::string> urgent_;  // hello and heartbeats: not journaled
   Seq frame_seq_;
 
