@@ -28,14 +28,16 @@ Alarm alarm(Level level, std::string text) {
   return {level, 3, "MEDIUM", std::move(text)};
 }
 
-// The recorded decision that raised an alert says more than the alert itself: what was done.
+// The recorded decision that raised an alert says more than the alert itself: what was done. One
+// that raised several says all of them, and each is shown by itself.
 std::string with_consequence(const run::RunState& state, const wire::Alert& alert) {
   const auto& entries = state.decisions.entries;
   for (auto e = entries.rbegin(); e != entries.rend(); ++e) {
     for (const wire::Alert& raised : e->body.alerts) {
       if (raised.source != alert.source || raised.severity != alert.severity) continue;
       std::string text = raised.text;
-      if (!e->body.summary.empty() && text.find(e->body.summary) == std::string::npos) {
+      const bool alone = e->body.alerts.size() == 1;
+      if (alone && !e->body.summary.empty() && text.find(e->body.summary) == std::string::npos) {
         text = e->body.summary.size() > text.size() ? e->body.summary : text;
       }
       for (const run::RequestState& request : state.requests) {
