@@ -168,7 +168,7 @@ class Pair {
   }
   [[nodiscard]] const std::vector<wire::Message>& record() const { return monitor_->record; }
   template <class Body>
-  std::vector<Body> recorded() const {
+  [[nodiscard]] std::vector<Body> recorded() const {
     std::vector<Body> out;
     for (const wire::Message& message : monitor_->record) {
       if (const auto* body = std::get_if<Body>(&message.body)) out.push_back(*body);
@@ -179,7 +179,8 @@ class Pair {
   // ---- both
 
   void pass(double seconds) {
-    for (double left = seconds; left >= 0.0; left -= 0.05) {
+    const int ticks = static_cast<int>(seconds / 0.05 + 1e-9) + 1;
+    for (int i = 0; i < ticks; ++i) {
       now_.wall_s += 0.05;
       now_.mono = Nanos{now_.mono.value + 50'000'000};
       trainer_->on_tick(now_);
