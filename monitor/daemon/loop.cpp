@@ -1,5 +1,6 @@
 #include "monitor/daemon/loop.h"
 
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -32,6 +33,8 @@ namespace {
 constexpr int kTickMs = 50;
 constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kMetricsMs = 500;
+constexpr std::int64_t kTrimMs = 2000;
+constexpr std::size_t kMostFreeBytes = std::size_t{32} << 20;
 constexpr std::int64_t kPageEvents = 1000;
 constexpr std::size_t kPageBytes =
     std::size_t{768} * 1024;  // a reply stays within the feed's frame limit
@@ -40,6 +43,11 @@ Now now_of_this_host() {
   using namespace std::chrono;
   return {duration<double>(system_clock::now().time_since_epoch()).count(),
           Nanos{duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count()}};
+}
+
+// What a burst of frames leaves free between blocks in use does not go back by itself.
+void trim_memory() {
+  if (::mallinfo2().fordblks > kMostFreeBytes) ::malloc_trim(0);
 }
 
 // Open files this process may have; raised to what its user may have.
@@ -190,7 +198,7 @@ class Daemon {
 
   void run(const Signals& signals) {
     const std::int64_t watchdog_ms = watchdog_interval_ms();
-    Nanos next_watchdog, next_retry, next_look, next_metrics;
+    Nanos next_watchdog, next_retry, next_look, next_metrics, next_trim;
     std::vector<link::Incoming> incoming;
     while (true) {
       incoming.clear();
@@ -217,6 +225,10 @@ class Daemon {
       if (now.mono >= next_look) {
         next_look = Nanos{now.mono.value + kRetryMs * 1'000'000};
         look();
+      }
+      if (now.mono >= next_trim) {
+        next_trim = Nanos{now.mono.value + kTrimMs * 1'000'000};
+        trim_memory();
       }
       if (!files_.healthy() && now.mono >= next_retry) {
         next_retry = Nanos{now.mono.value + kRetryMs * 1'000'000};

@@ -34,7 +34,9 @@ struct ServerOptions {
   std::size_t trainer_seats = 1024;   // connections at `telemetry`
   std::size_t operator_seats = 64;    // at `operator`
   std::int64_t answered_ms = 2000;    // an operator's seat is free so long after its answer
-  int high_water_frames = 1000;       // libzmq's own queue, per peer
+  // libzmq's own queue, per peer and direction. Frames of a peer that was killed stay until they
+  // are read, so that this bounds what a crowd that comes and goes can pile up.
+  int high_water_frames = 100;
   int feed_high_water_frames = 2000;  // per viewer; what does not fit is lost to that viewer
 };
 

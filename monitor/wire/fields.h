@@ -265,6 +265,7 @@ void fields(V& v, T& x) {
   v("from", x.from, kWhenSet);
   v("segment", x.segment, kWhenSet);
   v("held", x.held, kWhenSet);
+  v("rollbacks", x.rollbacks, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Report> = 0>
@@ -311,6 +312,8 @@ void fields(V& v, T& x) {
   v("position", x.position, kWhenSet);
   v("knobs", x.knobs, kWhenSet);
   v("held", x.held, kWhenSet);
+  v("rollbacks", x.rollbacks, kWhenSet);
+  v("profile", x.profile, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Reject> = 0>
@@ -444,6 +447,7 @@ void fields(V& v, T& x) {
   v("requests", x.requests, kOptional);
   v("alerts", x.alerts, kOptional);
   v("override", x.override_, kOptional);
+  v("intervened_step", x.intervened_step, kWhenSet);
 }
 
 // ---- envelope ----

@@ -29,6 +29,12 @@ struct Held {
   std::string detail;      // kKept: why
 };
 
+// Of the same cause, for the same knob: values and outcomes are not looked at.
+[[nodiscard]] inline bool same_entry(const Held& a, const Held& b) {
+  return a.kind == b.kind && a.name == b.name && a.knob == b.knob && a.command == b.command &&
+         a.attempt == b.attempt && a.number == b.number;
+}
+
 // A rule that an operator keeps from firing.
 struct Inhibited {
   std::string rule;

@@ -93,6 +93,9 @@ struct Hello {
   Seq from{-1};               // its first number that it can still send
   std::int64_t segment = -1;  // rollbacks of this attempt
   std::vector<Held> held;
+  // Of a resume: rollbacks of the whole run that were done when the checkpoint was written, so that
+  // one of a line that was given up is known. -1: the checkpoint does not say.
+  std::int64_t rollbacks = -1;
 };
 
 // One value of one signal. Non-finite means "could not be computed".
@@ -190,6 +193,8 @@ struct Welcome {
   Seq position{-1};                // its last durable place
   std::vector<KnobSetting> knobs;  // in force now, as the next control has them
   std::vector<Held> held;          // of the hello, each with its outcome
+  std::int64_t rollbacks = -1;     // of the run so far, as recorded: what a checkpoint keeps
+  Word<Profile> profile{};         // of the policy; not given: watch
 };
 
 struct Reject {
@@ -422,6 +427,9 @@ struct Status {
   std::vector<RequestStatus> requests;
   std::vector<Alert> alerts;  // worst first
   OverrideStatus override_;
+  // From 1.1: first step at which an operator's value was in force under a policy in shadow; -1:
+  // none was.
+  Step intervened_step{-1};
 };
 
 // ---- envelope

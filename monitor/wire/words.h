@@ -252,6 +252,14 @@ struct Words<OnLoss> {
                                                           "stop"};
 };
 
+// What is done where nothing can be decided: training goes on and people are told, or enforcement
+// must not be optional. From 1.1.
+enum class Profile : std::uint8_t { kWatch, kEnforce };
+template <>
+struct Words<Profile> {
+  static constexpr std::array<std::string_view, 2> kTexts{"watch", "enforce"};
+};
+
 enum class RejectCode : std::uint8_t {
   kVersion,
   kPolicy,
@@ -259,12 +267,13 @@ enum class RejectCode : std::uint8_t {
   kUnknown,  // a heartbeat on a connection that has not said hello
   kMalformed,
   kLimit,
-  kRecord  // the run's record cannot be used now: say hello again. From 1.1
+  kRecord,     // the run's record cannot be used now: say hello again. From 1.1
+  kSuperseded  // resumes a line that was rolled back. From 1.1
 };
 template <>
 struct Words<RejectCode> {
-  static constexpr std::array<std::string_view, 7> kTexts{
-      "version", "policy", "claimed", "unknown", "malformed", "limit", "record"};
+  static constexpr std::array<std::string_view, 8> kTexts{
+      "version", "policy", "claimed", "unknown", "malformed", "limit", "record", "superseded"};
 };
 
 // A trainer's own view of its link, in its heartbeat.
@@ -289,11 +298,18 @@ struct Words<HookLink> {
 
 // ---- operators
 
-enum class Action : std::uint8_t { kForce, kRelease, kReset, kInhibit, kAllow };
+enum class Action : std::uint8_t {
+  kForce,
+  kRelease,
+  kReset,
+  kInhibit,
+  kAllow,
+  kAllowResume  // the next hello may resume a line that was rolled back. From 1.1
+};
 template <>
 struct Words<Action> {
-  static constexpr std::array<std::string_view, 5> kTexts{"force", "release", "reset", "inhibit",
-                                                          "allow"};
+  static constexpr std::array<std::string_view, 6> kTexts{"force",   "release", "reset",
+                                                          "inhibit", "allow",   "allow_resume"};
 };
 
 enum class QueryWhat : std::uint8_t { kRuns, kStatus, kEvents };

@@ -21,6 +21,12 @@ import zmq
 from crowd_test import Daemon, answer, ask_status, dealer, hello, packed
 
 TRAINERS, PROCESSES = 64, 8
+MOST_RESIDENT_MIB = 512  # whatever comes
+
+
+def resident_mib(process):
+    pages = int(pathlib.Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def flood(endpoint, runs, seed):
@@ -43,7 +49,7 @@ def flood(endpoint, runs, seed):
 
 def floods(daemon, options):
     context = multiprocessing.get_context("fork")
-    aborted = 0
+    aborted, most = 0, 0.0
     for number in range(options.rounds):
         runs = [f"r{number % 4}-{i}" for i in range(TRAINERS)]
         share = TRAINERS // PROCESSES
@@ -60,8 +66,9 @@ def floods(daemon, options):
         if daemon.process.poll() is not None:
             aborted += 1
             break
-    print(f"floods: {number + 1} rounds of {TRAINERS} trainers killed, {aborted} aborts", flush=True)
-    return aborted == 0
+        most = max(most, resident_mib(daemon.process))
+    print(f"floods: {number + 1} rounds of {TRAINERS} trainers killed, {aborted} aborts; most resident {most:.0f} MiB", flush=True)
+    return aborted == 0 and most <= MOST_RESIDENT_MIB
 
 
 def keep_asking(endpoint, until, count):

@@ -221,6 +221,8 @@ std::vector<Message> samples() {
                       "",
                       Seq{-1},
                       {},
+                      {},
+                      -1,
                       {}}),
       message(9, 120,
               Reject{RejectCode::kVersion, "expected 1.x, found 2.0", {1, 0}, {2, 0}, true}),
@@ -298,6 +300,7 @@ std::vector<Message> samples_of_held() {
   declared.from = Seq{1020};
   declared.segment = 1;
   declared.held = {trip, raise};
+  declared.rollbacks = 2;
   Adopted adopted;
   adopted.held = declared.held;
   adopted.held[0].outcome = Adoption::kAdopted;
@@ -314,6 +317,8 @@ std::vector<Message> samples_of_held() {
   answer.position = Seq{31};
   answer.knobs = {{"kl", 2.0, {}, Cause(CauseKind::kRule, "defend"), 1, {}}};
   answer.held = adopted.held;
+  answer.rollbacks = 2;
+  answer.profile = Profile::kEnforce;
   Control control;
   control.epoch = 4;
   control.state_version = 3;
@@ -332,9 +337,12 @@ std::vector<Message> samples_of_held() {
   loaded.text = "version = 1\n";
   loaded.mode = Mode::kEnforce;
   loaded.request_base = std::int64_t{1122867} << 20;
+  Status intervened = status();
+  intervened.mode = Mode::kShadow;
+  intervened.intervened_step = Step{126};
   std::vector<Message> all = {message(1, 120, declared), message(2, 120, adopted),
-                              message(3, 120, answer), message(4, 121, control),
-                              message(5, 120, loaded)};
+                              message(3, 120, answer),   message(4, 121, control),
+                              message(5, 120, loaded),   message(19, 213, intervened)};
   for (Message& m : all) m.header.version = {1, 1};
   return all;
 }

@@ -11,7 +11,8 @@ namespace phaseguard::reporter {
 struct Guard::Parts {
   void note(Seq because, const wire::Decision& decision);
 
-  policy::Playback playback;
+  policy::Playback settled;   // up to the last event that the daemon has recorded
+  policy::Playback playback;  // and up to the newest
   std::string digest;
   std::vector<std::pair<Seq, wire::Request>> requests;  // and the event that led to each
   std::int64_t next_id = 0;                             // downwards
@@ -32,7 +33,7 @@ Result<Guard> Guard::create(const wire::Welcome& welcome, const wire::Message& h
   Result<policy::Playback> playback = policy::Playback::create(*parsed.document, hello);
   if (!playback) return tl::unexpected<Error>(playback.error());
   Guard guard(
-      std::unique_ptr<Parts>(new Parts{std::move(*playback), welcome.policy_digest, {}, 0}));
+      std::unique_ptr<Parts>(new Parts{*playback, *playback, welcome.policy_digest, {}, 0}));
   const auto& opening = guard.parts_->playback.opening();
   if (opening) guard.parts_->note(hello.header.seq, *opening);
   return guard;
@@ -57,7 +58,13 @@ std::vector<wire::KnobSetting> Guard::settings() const {
   return parts_->playback.machine()->settings();
 }
 
-void Guard::align(const wire::Control& control) { parts_->playback.align(control); }
+void Guard::settle(const wire::Message& event) { parts_->settled.on(event); }
+
+void Guard::align(const wire::Control& control, const std::vector<wire::Message>& later) {
+  parts_->settled.align(control);
+  parts_->playback = parts_->settled;
+  for (const wire::Message& event : later) parts_->playback.on(event);
+}
 
 std::vector<wire::Held> Guard::held_after(Seq seq) const {
   std::vector<wire::Held> held = parts_->playback.machine()->held();

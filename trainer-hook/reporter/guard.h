@@ -30,11 +30,15 @@ class Guard {
   // One event of this attempt, in the order of the sender's seq. True: it led to a decision.
   bool feed(const wire::Message& event);
 
+  // The daemon has recorded this event, which was fed before; in the same order.
+  void settle(const wire::Message& event);
+
   // What the policy would have in force now.
   [[nodiscard]] std::vector<wire::KnobSetting> settings() const;
 
-  // Takes over what operators did, and what the daemon knows besides (Machine::align).
-  void align(const wire::Control& control);
+  // Takes over what operators did, and what the daemon knows besides (Machine::align), as of the
+  // last settled event, and folds `later`, all that was fed since, again from there.
+  void align(const wire::Control& control, const std::vector<wire::Message>& later);
 
   // What it holds because of events after `seq`, each with that event as its cause.
   [[nodiscard]] std::vector<wire::Held> held_after(Seq seq) const;

@@ -77,6 +77,8 @@ class Session {
   [[nodiscard]] bool fresh(std::int64_t epoch, Seq seq);
   void adopt_policy(const wire::Welcome& welcome);
   void acknowledge(Seq ack, Now now);
+  void settle_guard(Seq ack);
+  [[nodiscard]] std::vector<wire::Message> journaled() const;
   void heard(Now now);
 
   // What is held, session_held.cpp.
@@ -96,10 +98,12 @@ class Session {
   void follow_guard();
   void await_answer(Seq event, Now now);
   void act_unanswered(Now now);
+  [[nodiscard]] bool is_overdue(Now now) const;
   void keep_guards_raise();
   // The end of lowerings, session_expiry.cpp.
   void note_rollback(const wire::Applied& applied, Step step);
-  void rebase(const wire::Control& control);
+  [[nodiscard]] std::vector<wire::KnobSetting> rebased(std::vector<wire::KnobSetting> settings,
+                                                       std::int64_t segment) const;
   bool end_lowerings();
   bool raise_to(const std::vector<wire::KnobSetting>& wanted);
   void publish(Source source);
@@ -170,13 +174,13 @@ class Session {
   std::size_t waiting_samples_ = 0;  // in that batch, as its per-sample signals say; 0: none
   wire::Applied last_applied_;
   std::map<std::int64_t, wire::RequestOutcome> outcomes_;  // by request; empty status: not done
-  // The guard decided to raise something by `event`, and no control has answered since then.
+  // Events by which the guard decided and which no control has answered yet; oldest first.
   struct Unanswered {
     Seq event;
     Nanos since;
-    bool in_force = false;
   };
-  std::optional<Unanswered> unanswered_;
+  std::deque<Unanswered> unanswered_;
+  bool overdue_ = false;  // the oldest of them for too long: what the guard raises is in force
   struct Rollback {
     std::int64_t segment = 0;  // that it opened
     Step from;

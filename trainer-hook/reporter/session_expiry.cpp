@@ -29,16 +29,19 @@ void Session::note_rollback(const wire::Applied& applied, Step step) {
   }
 }
 
-// A control that does not know of the newest rollbacks counts steps from before them.
-void Session::rebase(const wire::Control& control) {
-  if (control.segment < 0) return;
-  for (wire::KnobSetting& setting : commanded_) {
+// Who does not know of the newest rollbacks counts steps from before them. `segment`: that theirs
+// count in; -1: not said.
+std::vector<wire::KnobSetting> Session::rebased(std::vector<wire::KnobSetting> settings,
+                                                std::int64_t segment) const {
+  if (segment < 0) return settings;
+  for (wire::KnobSetting& setting : settings) {
     if (setting.expires_step.value < 0) continue;
     for (const Rollback& rollback : rollbacks_) {
-      if (rollback.segment > control.segment)
+      if (rollback.segment > segment)
         setting.expires_step = moved_back(setting.expires_step, rollback.from, rollback.to);
     }
   }
+  return settings;
 }
 
 // True: one has ended now.

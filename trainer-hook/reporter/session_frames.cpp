@@ -74,7 +74,9 @@ void Session::on_welcome(const wire::Welcome& welcome, const wire::Header& heade
   take_echo(mine, welcome.held);
   // In force before anybody can be told that the link is there.
   if (!shadow_ && !welcome.knobs.empty() && fault_in(welcome.knobs).empty()) {
-    publish(command(welcome.knobs, linked_once_) ? Source::kHold : Source::kDaemon);
+    // Counted in a segment that a welcome does not name: the least that can be left of a lowering.
+    const bool kept = command(rebased(welcome.knobs, 0), linked_once_);
+    publish(kept ? Source::kHold : Source::kDaemon);
   }
   enter(LinkState::kSync);
   acknowledge(welcome.ack, now);
@@ -90,9 +92,25 @@ void Session::adopt_policy(const wire::Welcome& welcome) {
     return;
   }
   guard_ = std::move(*guard);
+  for (const wire::Message& event : journaled()) guard_->feed(event);
+}
+
+// All that no daemon has acknowledged, in order.
+std::vector<wire::Message> Session::journaled() const {
+  std::vector<wire::Message> events;
   for (const Journal::Entry* entry = journal_.after(Seq{}); entry;
        entry = journal_.after(entry->seq)) {
-    if (const Result<wire::Message> event = wire::decode(entry->bytes)) guard_->feed(*event);
+    if (Result<wire::Message> event = wire::decode(entry->bytes))
+      events.push_back(std::move(*event));
+  }
+  return events;
+}
+
+void Session::settle_guard(Seq ack) {
+  if (!guard_) return;
+  for (const Journal::Entry* entry = journal_.after(Seq{}); entry && entry->seq <= ack;
+       entry = journal_.after(entry->seq)) {
+    if (const Result<wire::Message> event = wire::decode(entry->bytes)) guard_->settle(*event);
   }
 }
 
@@ -148,7 +166,7 @@ void Session::on_control(const wire::Control& control, const wire::Header& heade
   ++stats_.controls;
   shadow_ = control.mode == wire::Mode::kShadow;
   if (!record_.empty() && !shadow_) told_ = control.held;
-  if (!record_.empty() && !shadow_ && guard_) guard_->align(control);
+  if (!record_.empty() && !shadow_ && guard_) guard_->align(control, journaled());
   if (control.position.value >= 0) position_ = control.position;
   // What the guard raised stays up until the daemon has read why.
   const bool raise_only = state_ == LinkState::kSync && linked_once_;
@@ -194,9 +212,11 @@ void Session::acknowledge(Seq ack, Now now) {
     acked_ = ack;
     last_progress_ = now.mono;
   }
+  settle_guard(ack);
   journal_.acknowledge(ack);
   forget_awaited();
-  if (unanswered_ && acked_ >= unanswered_->event) unanswered_.reset();
+  while (!unanswered_.empty() && acked_ >= unanswered_.front().event) unanswered_.pop_front();
+  overdue_ = overdue_ && is_overdue(now);
   if (guard_) guard_->forget_requests(ack);
   if (state_ == LinkState::kSync && acked_ >= sync_target_) enter(LinkState::kLinked);
 }

@@ -10,14 +10,10 @@ namespace phaseguard::reporter {
 
 namespace {
 
-bool is_same(const wire::Held& a, const wire::Held& b) {
-  return a.kind == b.kind && a.name == b.name && a.knob == b.knob && a.command == b.command &&
-         a.attempt == b.attempt && a.number == b.number;
-}
-
 void add(std::vector<wire::Held>& list, const wire::Held& entry) {
-  const bool known = std::any_of(list.begin(), list.end(),
-                                 [&](const wire::Held& other) { return is_same(other, entry); });
+  const bool known = std::any_of(list.begin(), list.end(), [&](const wire::Held& other) {
+    return wire::same_entry(other, entry);
+  });
   if (!known) list.push_back(entry);
 }
 
@@ -42,8 +38,9 @@ void Session::take_echo(const std::vector<wire::Held>& mine, const std::vector<w
   told_.clear();
   unechoed_.clear();
   for (const wire::Held& entry : mine) {
-    const auto answer = std::find_if(
-        echo.begin(), echo.end(), [&](const wire::Held& other) { return is_same(other, entry); });
+    const auto answer = std::find_if(echo.begin(), echo.end(), [&](const wire::Held& other) {
+      return wire::same_entry(other, entry);
+    });
     const bool confirmed = answer != echo.end() && !answer->outcome.empty() &&
                            answer->outcome != wire::Adoption::kAwaited;
     (confirmed ? told_ : unechoed_).push_back(confirmed ? *answer : entry);

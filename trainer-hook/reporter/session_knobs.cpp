@@ -119,20 +119,23 @@ bool Session::command(const std::vector<wire::KnobSetting>& settings, bool raise
 void Session::await_answer(Seq event, Now now) {
   const bool may = linked_once_ && !shadow_ && welcome_.on_loss == wire::OnLoss::kLocal;
   if (!may || event <= acked_) return;
-  if (!unanswered_) unanswered_ = Unanswered{event, now.mono, false};
-  unanswered_->event = event;
-  if (unanswered_->in_force) keep_guards_raise();
+  unanswered_.push_back({event, now.mono});
+  if (overdue_) keep_guards_raise();
 }
 
 // Nobody answered in time, or nobody can: what the guard raises is in force. What it would ask the
 // trainer to do waits for the end of the lease.
 void Session::act_unanswered(Now now) {
-  if (!unanswered_ || unanswered_->in_force || guard_in_charge()) return;
-  const bool gone = state_ == LinkState::kStale || state_ == LinkState::kConnecting;
-  if (!gone && now.mono.value - unanswered_->since.value < kUnansweredNs) return;
-  unanswered_->in_force = true;
+  if (overdue_ || !is_overdue(now) || guard_in_charge()) return;
+  overdue_ = true;
   ++stats_.guard_decisions;
   keep_guards_raise();
+}
+
+bool Session::is_overdue(Now now) const {
+  if (unanswered_.empty()) return false;
+  const bool gone = state_ == LinkState::kStale || state_ == LinkState::kConnecting;
+  return gone || now.mono.value - unanswered_.front().since.value >= kUnansweredNs;
 }
 
 void Session::keep_guards_raise() {
@@ -140,13 +143,12 @@ void Session::keep_guards_raise() {
 }
 
 void Session::obey(const wire::Control& control, bool raise_only) {
-  const bool kept = command(control.knobs, raise_only);
-  rebase(control);
+  const bool kept = command(rebased(control.knobs, control.segment), raise_only);
   end_lowerings();
   if (!kept) state_version_ = control.state_version;
   if (control.knobs.empty()) return publish(source_);  // shadow: nothing is commanded
   publish(kept ? Source::kHold : Source::kDaemon);
-  if (unanswered_ && unanswered_->in_force) keep_guards_raise();
+  if (overdue_) keep_guards_raise();
 }
 
 void Session::follow_guard() {

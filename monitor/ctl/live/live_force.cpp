@@ -237,6 +237,8 @@ Result<wire::Command> command_for(const LiveRun& run, const OperatorOptions& opt
     case wire::Action::kAllow:
       command.rule = options.rule;
       break;
+    case wire::Action::kAllowResume:
+      break;
   }
   if (!raises(run, command)) command.expected_version = run.status.state_version;
   return command;

@@ -233,6 +233,12 @@ Verdict judge_allow(const MachineState& state, const wire::Command& command) {
   return {wire::ReplyStatus::kLogged, "rule " + command.rule + " may fire again"};
 }
 
+// Takes effect in the daemon (run_slot.h): it concerns who may train, no knob.
+Verdict judge_allow_resume(const wire::Command& command) {
+  if (command.reason.empty()) return refused("expected a reason, found none");
+  return {wire::ReplyStatus::kLogged, "the next process that resumes this run is let in"};
+}
+
 const Verdict* answered(const MachineState& state, const std::string& id) {
   for (const HandledCommand& handled : state.commands) {
     if (handled.id == id) return &handled.verdict;
@@ -288,6 +294,8 @@ std::string apply(MachineState& state, const wire::Command& command) {
       }
       reset_rule(state, rule);
       return command.operator_name + " reset " + command.rule;
+    case wire::Action::kAllowResume:
+      return command.operator_name + " allowed the next resume";
   }
   return "";
 }
@@ -310,6 +318,8 @@ Verdict judge_command(const MachineState& state, const wire::Command& command, S
         return judge_inhibit(state, command, at);
       case wire::Action::kAllow:
         return judge_allow(state, command);
+      case wire::Action::kAllowResume:
+        return judge_allow_resume(command);
     }
   }
   return refused("expected the action " + wire::list_of_words<wire::Action>(" or ") + ", found " +

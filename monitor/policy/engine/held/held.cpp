@@ -109,14 +109,9 @@ void take_rule(MachineState& state, std::size_t index, const wire::Held& entry) 
   }
 }
 
-bool same_entry(const wire::Held& a, const wire::Held& b) {
-  return a.kind == b.kind && a.name == b.name && a.knob == b.knob && a.command == b.command &&
-         a.attempt == b.attempt && a.number == b.number;
-}
-
 void keep_entry(MachineState& state, const wire::Held& entry) {
   const auto known = std::find_if(state.trainer_held.begin(), state.trainer_held.end(),
-                                  [&](const wire::Held& h) { return same_entry(h, entry); });
+                                  [&](const wire::Held& h) { return wire::same_entry(h, entry); });
   if (known == state.trainer_held.end()) {
     state.trainer_held.push_back(entry);
   } else {
