@@ -52,5 +52,6 @@ void add_release(CLI::App& app, Context& context);
 void add_reset(CLI::App& app, Context& context);
 void add_inhibit(CLI::App& app, Context& context);
 void add_allow(CLI::App& app, Context& context);
+void add_allow_resume(CLI::App& app, Context& context);
 
 }  // namespace phaseguard::ctl

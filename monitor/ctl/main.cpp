@@ -59,6 +59,7 @@ int parse_and_run(int argc, char** argv) {
   add_reset(app, context);
   add_inhibit(app, context);
   add_allow(app, context);
+  add_allow_resume(app, context);
   add_runs(app, context);
   add_verify(app, context);
   add_replay(app, context);

@@ -60,6 +60,7 @@ void follow_sources(RunState& state) {
 }
 
 void fold_hello(RunState& state, const wire::Message& m, const wire::Hello& hello) {
+  state.lineage.count = state.lineage.before = std::max(state.lineage.count, hello.rollbacks);
   add_segment(state, m, 0, hello.start_step, Step{-1});
   state.hello = hello;
   state.goodbye.reset();
@@ -174,6 +175,8 @@ void fold_applied(RunState& state, const wire::Message& m, const wire::Applied& 
       if (outcome.restored_step >= Step{0}) start = outcome.restored_step;
     }
     state.step = before;
+    state.lineage.count += applied.segment - state.segment;
+    state.lineage.rollbacks.push_back({state.lineage.count, start, m.header.seq});
     add_segment(state, m, applied.segment, start, before >= Step{0} ? before : start);
     state.step = m.header.step;
   }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "monitor/run/derived.h"
+#include "monitor/run/lineage.h"
 #include "monitor/run/series.h"
 #include "monitor/wire/messages.h"
 
@@ -119,6 +120,7 @@ struct RunState {
   std::int64_t attempt = 0;  // highest seen; 0: no trainer yet
   std::int64_t segment = 0;  // of that attempt
   std::vector<Segment> segments;
+  Lineage lineage;
   wire::Word<wire::Label> label;
   std::int64_t total_steps = 0;
   std::int64_t cadence_steps = 0;

@@ -4,6 +4,7 @@
 usage: crowd_test.py SOURCE_DIR BUILD_DIR
 """
 import pathlib
+import random
 import signal
 import subprocess
 import sys
@@ -29,8 +30,8 @@ def packed(kind, run, seq, step, attempt, **fields):
     return msgpack.packb({"v": [1, 1], "kind": kind, "run": run, "seq": seq, "step": step, "t": time.time(), "attempt": attempt, **fields})
 
 
-def hello(run, **more):
-    return packed("hello", run, 1, 0, 1, session=run, knobs=[KL], signals=SIGNALS, requests=["rollback"], **more)
+def hello(run, attempt=1, session="", **more):
+    return packed("hello", run, 1, 0, attempt, session=session or run, knobs=[KL], signals=SIGNALS, requests=["rollback"], **more)
 
 
 def answer(socket, *kinds):
@@ -96,6 +97,23 @@ def tools_that_do_not_hang_up(daemon):
     return len(held)
 
 
+def two_starts_at_once(daemon, rounds):
+    """One of them owns the run, whoever comes first; the other is told for how long."""
+    sockets = [dealer(daemon.telemetry) for _ in range(2)]
+    for i in range(rounds):
+        run = f"twice{i}"
+        for j in random.sample((0, 1), 2):
+            sockets[j].send(hello(run, attempt=0, session=f"s{j}"))
+        told = [answer(socket, "welcome", "reject") for socket in sockets]
+        assert sorted(frame["kind"] for frame in told) == ["reject", "welcome"], told
+        welcomed = next(frame for frame in told if frame["kind"] == "welcome")
+        refused = next(frame for frame in told if frame["kind"] == "reject")
+        assert welcomed["attempt"] == 1 and refused["code"] == "claimed" and "or in 10 s" in refused["reason"], told
+        # Its frames may go on without the number, until it is known.
+        owner = sockets[told.index(welcomed)]
+        owner.send(packed("goodbye", run, 2, 0, 0, reason="finished"))
+
+
 def main():
     source, build = map(pathlib.Path, sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="pgd-") as folder:
@@ -105,7 +123,10 @@ def main():
             ask_status(daemon.operator)
             seats_are_told(daemon)
             n = tools_that_do_not_hang_up(daemon)
-    print(f"2 seats told of, {n} tools at once answered")
+        with Daemon(build / "bin/phaseguardd", root, 64) as daemon:
+            ask_status(daemon.operator)
+            two_starts_at_once(daemon, 500)
+    print(f"2 seats told of, {n} tools at once answered, of 500 times two starts at once one each owns the run")
 
 
 if __name__ == "__main__":

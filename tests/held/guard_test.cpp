@@ -1,5 +1,7 @@
 // The guard in the trainer acts on what the daemon leaves unanswered, knows what operators did, and
 // ends their lowerings.
+#include <array>
+
 #include "tests/held/pair.h"
 
 using namespace phaseguard;
@@ -179,4 +181,77 @@ TEST_CASE("what is left of a lowering is not prolonged by a rollback", "[held][g
   CHECK(pair.kl() == 0.5);
   pair.updates(2, 0.9);
   CHECK(pair.kl() == 2.0);
+}
+
+// One measurement is on its way when an operator resets the latch. The daemon folds it after the
+// reset, as the first of two that trip the rule again, and so must the guard.
+TEST_CASE("a frame in flight while an operator acts is folded after the act", "[held][guard]") {
+  const bool killed = GENERATE(false, true);
+  INFO("then killed: " << killed);
+  Pair pair = quiet_pair(kPolicy);
+  pair.updates(3, 0.9);
+  REQUIRE(pair.kl() == 2.0);
+  pair.updates(5, 0.1);
+  pair.freeze();
+  pair.update(0.9);
+  REQUIRE(pair.command(reset_of("defend", version(pair))).status == "logged");
+  CHECK(pair.kl() == 0.0);
+  if (killed) {
+    pair.kill();
+  } else {
+    pair.thaw();
+  }
+  pair.update(0.9);
+  pair.pass(killed ? 15.0 : 0.1);
+  CHECK(pair.kl() == 2.0);
+}
+
+namespace {
+
+enum class Act { kReset, kInhibit, kLower };
+
+// Both did the same: a trip or two, and what an operator made of it, for `steps` steps.
+void act(Pair& pair, Act what, std::int64_t steps) {
+  if (what != Act::kInhibit) pair.updates(3, 0.9);
+  wire::Command command = what == Act::kReset     ? reset_of("defend", version(pair))
+                          : what == Act::kInhibit ? inhibition_of("defend", version(pair))
+                                                  : forced(0.5, version(pair), steps);
+  if (what == Act::kInhibit) command.expires_after_steps = steps;
+  REQUIRE(pair.command(command).status == "logged");
+  pair.update(0.1);
+  pair.set_step_time(0.3);
+}
+
+}  // namespace
+
+// Beside a trainer whose daemon stays. What an operator let go of stays down, and what is due again
+// comes, one update late at most.
+TEST_CASE("in 100 outages of 1 to 60 s a trainer has what the daemon would have given it",
+          "[held][guard]") {
+  std::uint64_t random = 20261126;
+  const auto draw = [&](std::uint64_t n) {
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<std::int64_t>((random >> 33) % n);
+  };
+  for (int i = 0; i < 100; ++i) {
+    const Act what = std::array{Act::kReset, Act::kInhibit, Act::kLower}[i % 3];
+    const std::string policy = what == Act::kReset ? kPolicy : without_latch();
+    Pair watched = quiet_pair(policy);
+    Pair cut_off = quiet_pair(policy);
+    const std::int64_t steps = 3 + draw(60);
+    act(watched, what, steps);
+    act(cut_off, what, steps);
+    const std::int64_t updates = 3 + draw(197);  // 0.3 s each
+    const std::int64_t harmless = what == Act::kReset ? draw(updates) : 0;
+    cut_off.kill();
+    double before = watched.kl();
+    for (std::int64_t k = 0; k < updates; ++k) {
+      const double judge = k < harmless ? 0.1 : 0.9;
+      watched.update(judge);
+      cut_off.update(judge);
+      INFO("outage " << i << " of kind " << i % 3 << ", update " << k << " of " << updates);
+      CHECK((cut_off.kl() == watched.kl() || cut_off.kl() == before));
+      before = watched.kl();
+    }
+  }
 }

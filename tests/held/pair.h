@@ -84,7 +84,8 @@ class Pair {
     options.journal_bytes = journal_bytes_;
     trainer_ = std::make_unique<reporter::Session>(options, hello_, 7);
     in_force_.clear();
-    for (const wire::KnobDecl& knob : hello_.knobs) in_force_[knob.name] = knob.initial;
+    for (const wire::KnobSetting& knob : reporter::initial_settings(hello_))
+      in_force_[knob.knob] = knob.value;
     ++peer_;
     pass(0.0);
   }
@@ -93,6 +94,25 @@ class Pair {
     hello_.session = "s" + std::to_string(attempt);
     trainer_.reset();
     start(attempt);
+  }
+  // What a checkpoint of now keeps.
+  [[nodiscard]] std::string checkpoint() const {
+    return reporter::write_lineage(lineage_, run_, Step{step_}, segment_);
+  }
+  // The process ends without a word, and one that goes on from a checkpoint of `step` comes; with
+  // "" of one that keeps nothing of its line.
+  void resume(std::int64_t attempt, const std::string& checkpoint, std::int64_t step) {
+    hello_.start_step = Step{step};
+    hello_.record.clear();
+    hello_.position = Seq{-1};
+    hello_.rollbacks = -1;
+    hello_.held.clear();
+    if (!checkpoint.empty()) REQUIRE(reporter::resume_from(checkpoint, hello_));
+    step_ = step;
+    segment_ = 0;
+    lineage_ = {};
+    outcomes_.clear();
+    restart(attempt);
   }
   // One update: the judge's score of the batch before it, and what was applied.
   void update(double judge) {
@@ -207,8 +227,8 @@ class Pair {
     step_ = step;
     ++segment_;
   }
-  void answer(std::int64_t id, wire::Outcome outcome) {
-    outcomes_.push_back({id, outcome, "", Step{-1}});
+  void answer(std::int64_t id, wire::Outcome outcome, Step restored = Step{-1}) {
+    outcomes_.push_back({id, outcome, "", restored});
   }
   [[nodiscard]] std::int64_t step() const { return step_; }
   void set_step(std::int64_t step) { step_ = step; }
@@ -219,6 +239,7 @@ class Pair {
   void collect() {
     reporter::SessionOutput output = trainer_->take_output();
     if (output.reopen) ++peer_;
+    if (output.lineage) lineage_ = *output.lineage;
     for (wire::Request& request : output.requests) requests_.push_back(std::move(request));
     if (!output.settings) return;
     latched_ = *output.settings;
@@ -287,6 +308,7 @@ class Pair {
   double step_s_ = 0.05;
   std::size_t journal_bytes_ = std::size_t{64} << 20;
   std::int64_t segment_ = 0;
+  reporter::Lineage lineage_;
   int commands_ = 0;
 };
 

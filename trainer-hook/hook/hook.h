@@ -78,6 +78,11 @@ class Hook {
   void report_batch(Step step, std::vector<wire::Sample> samples, std::int64_t batch = 0) noexcept;
 
   void checkpoint_written(const std::string& detail, bool ok) noexcept;
+  // To be stored with a checkpoint of `completed` updates: reporter::Options::lineage of the
+  // process that goes on from it. Empty: there is no reporter.
+  [[nodiscard]] std::string lineage(Step completed) const noexcept {
+    return reporter_.lineage(completed, plan_.segment);
+  }
   void finish(const std::string& reason = "finished", double max_flush_s = 0.5) noexcept;
 
   [[nodiscard]] reporter::Reporter& link() noexcept { return reporter_; }

@@ -50,10 +50,15 @@ Core::Core(Options options, wire::Hello hello)
   born_in_ = fork_generation();
   Latched initial;
   initial.cause = wire::CauseKind::kInitial;
-  for (const wire::KnobDecl& knob : hello_.knobs) {
-    initial.knobs.push_back({knob.name, knob.initial, {}, wire::CauseKind::kInitial, 0, {}});
-    if (knob.name == options_.knob) initial.value = knob.initial;
+  initial.knobs = initial_settings(hello_);
+  for (const wire::KnobSetting& knob : initial.knobs) {
+    if (knob.knob != options_.knob) continue;
+    initial.value = knob.value;
+    initial.cause = knob.cause;
   }
+  if (initial.cause != wire::CauseKind::kInitial) initial.source = Source::kHold;
+  lineage_ = {hello_.record, hello_.position, std::max<std::int64_t>(hello_.rollbacks, 0),
+              hello_.held};
   latch_.write(initial);
   last_ = &latch_.read();
 }
@@ -258,6 +263,11 @@ Stats Core::stats() const {
   stats.mean_ns = stats.calls > 0 ? total / static_cast<double>(stats.calls) : 0.0;
   stats.max_ns = static_cast<double>(max_ns_.load(std::memory_order_relaxed));
   return stats;
+}
+
+std::string Core::lineage(Step step, std::int64_t segment) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return write_lineage(lineage_, options_.run, step, segment);
 }
 
 std::string Core::refusal() const {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "trainer-hook/reporter/latch.h"
+#include "trainer-hook/reporter/lineage.h"
 #include "trainer-hook/reporter/reporter.h"
 #include "trainer-hook/reporter/ring.h"
 #include "trainer-hook/reporter/session.h"
@@ -60,6 +61,7 @@ class Core : public std::enable_shared_from_this<Core> {
   [[nodiscard]] LinkState state() const { return state_.load(std::memory_order_acquire); }
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] std::string refusal() const;
+  [[nodiscard]] std::string lineage(Step step, std::int64_t segment) const;
 
  private:
   template <class Fill>
@@ -107,6 +109,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::vector<wire::Request> requests_;
   std::atomic<bool> has_requests_{false};
   Stats io_stats_;
+  Lineage lineage_;
   std::string refusal_;
   bool stopping_ = false;
   bool finished_ = false;

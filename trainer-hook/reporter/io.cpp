@@ -117,6 +117,7 @@ void Core::hand_over(Session& session, link::DealerClient& client) {
   for (wire::Request& request : output.requests) requests_.push_back(std::move(request));
   if (!output.requests.empty()) has_requests_.store(true, std::memory_order_release);
   session.fill(io_stats_);
+  if (output.lineage) lineage_ = std::move(*output.lineage);
   if (refusal_ != session.refusal()) refusal_ = session.refusal();
   if (moved || !output.answers.empty()) changed_.notify_all();
 }

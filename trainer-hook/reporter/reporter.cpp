@@ -7,6 +7,7 @@
 
 #include "monitor/base/text.h"
 #include "trainer-hook/reporter/core.h"
+#include "trainer-hook/reporter/lineage.h"
 
 namespace phaseguard::reporter {
 
@@ -41,6 +42,11 @@ Result<void> check(const Options& options, const wire::Hello& hello) {
                       number_text(knob.min) + " to " + number_text(knob.max));
     }
   }
+  if (options.attempt < 0) {
+    return fail(Errc::kInvalidArgument,
+                "reporter options: expected an attempt from 1, or 0 to be given one, found " +
+                    std::to_string(options.attempt));
+  }
   if (!found) {
     return fail(Errc::kInvalidArgument,
                 "reporter options: knob " + quoted(options.knob) +
@@ -55,6 +61,10 @@ Result<Reporter> Reporter::start(Options options, wire::Hello hello) noexcept {
   try {
     if (Result<void> valid = check(options, hello); !valid)
       return tl::unexpected<Error>(valid.error());
+    if (!options.lineage.empty()) {
+      if (Result<void> resumed = resume_from(options.lineage, hello); !resumed)
+        return tl::unexpected<Error>(resumed.error());
+    }
     if (hello.session.empty()) hello.session = random_token();
     Reporter reporter(std::make_shared<Core>(std::move(options), std::move(hello)));
     if (Result<void> up = reporter.core_->launch(); !up) return tl::unexpected<Error>(up.error());
@@ -130,6 +140,15 @@ const Latched& Reporter::decide(wire::Report report, Step step, double max_wait_
 std::vector<wire::Request> Reporter::take_requests() noexcept {
   Core* core = live();
   return core ? core->take_requests() : std::vector<wire::Request>{};
+}
+
+std::string Reporter::lineage(Step step, std::int64_t segment) const noexcept {
+  const Core* core = live();
+  try {
+    return core ? core->lineage(step, segment) : std::string{};
+  } catch (const std::exception&) {
+    return {};
+  }
 }
 
 void Reporter::applied(Step step, std::int64_t segment,

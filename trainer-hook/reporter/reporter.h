@@ -39,9 +39,13 @@ enum class OnStart : std::uint8_t {
 
 struct Options {
   RunId run;
-  std::int64_t attempt = 1;  // of this process within the run, from 1
-  std::string endpoint;      // the daemon's telemetry endpoint; empty: the default of this user
-  std::string knob = "kl";   // the knob that lambda() reads; must be declared in Hello::knobs
+  // Of this process within the run, from 1; 0: the daemon says which (a process that its supervisor
+  // starts anew need not know).
+  std::int64_t attempt = 1;
+  // What lineage() gave with the checkpoint that this process goes on from; empty: it begins anew.
+  std::string lineage;
+  std::string endpoint;     // the daemon's telemetry endpoint; empty: the default of this user
+  std::string knob = "kl";  // the knob that lambda() reads; must be declared in Hello::knobs
   OnStart on_start = OnStart::kProceed;
   double start_wait_s = 60.0;
   std::size_t ring_slots = 1024;          // rounded up to a power of two, 2 to 65536
@@ -129,6 +133,11 @@ class Reporter {
   // Things to do at this step boundary, each id once. Finish each by naming its outcome in
   // applied().
   [[nodiscard]] std::vector<wire::Request> take_requests() noexcept;
+
+  // To be stored with a checkpoint of `step`, written now, after `segment` rollbacks of this
+  // process: Options::lineage of the process that goes on from it. A few hundred bytes. Waits for
+  // no socket.
+  [[nodiscard]] std::string lineage(Step step, std::int64_t segment) const noexcept;
 
   // Says that what lambda() or decide() returned last is in force during `step`. Sent when it
   // changed, when there are outcomes, and every second; otherwise costs a comparison.

@@ -28,10 +28,12 @@ bool has_link(LinkState state) {
 
 Session::Session(const Options& options, wire::Hello hello, std::uint64_t random)
     : options_(options), random_(random | 1), journal_(options.journal_bytes) {
-  for (const wire::KnobDecl& knob : hello.knobs) {
-    commanded_.push_back({knob.name, knob.initial, {}, wire::CauseKind::kInitial, 0, {}});
-  }
-  in_force_ = commanded_;
+  in_force_ = commanded_ = initial_settings(hello);
+  record_ = hello.record;
+  position_ = hello.position;
+  unechoed_ = hello.held;
+  rollbacks_before_ = hello.rollbacks;
+  if (!unechoed_.empty()) publish(Source::kHold);
   last_step_ = hello.start_step;
   hello_.header.run = options.run;
   hello_.header.seq = Seq{1};
@@ -104,6 +106,7 @@ void Session::record(wire::Body body, Step step, double t, Journal::Kind kind, N
 
 void Session::feed_guard(const wire::Message& message, Now now) {
   if (!guard_ || !guard_->feed(message)) return;
+  tell_lineage();
   if (!guard_in_charge()) return await_answer(message.header.seq, now);
   ++stats_.guard_decisions;
   follow_guard();
@@ -231,6 +234,7 @@ void Session::say_hello(Now now, bool reopen) {
   hello.record = record_;
   hello.position = position_;
   hello.segment = last_applied_.segment;
+  hello.rollbacks = rollbacks_before_;
   hello.held = held();
   std::string bytes = wire::encode(message);
   if (!wire::fits(bytes)) {  // what is not told is not confirmed: it stays up

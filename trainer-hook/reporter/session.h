@@ -23,6 +23,7 @@
 #include "monitor/wire/messages.h"
 #include "trainer-hook/reporter/guard.h"
 #include "trainer-hook/reporter/journal.h"
+#include "trainer-hook/reporter/lineage.h"
 #include "trainer-hook/reporter/reporter.h"
 
 namespace phaseguard::reporter {
@@ -36,7 +37,8 @@ struct SessionOutput {
   };
   std::vector<Answer> answers;
   std::vector<wire::Request> requests;
-  bool reopen = false;  // close the socket and connect anew before sending
+  std::optional<Lineage> lineage;  // changed: what the next checkpoint keeps
+  bool reopen = false;             // close the socket and connect anew before sending
 };
 
 class Session {
@@ -76,15 +78,17 @@ class Session {
   void on_request(const wire::Request& request, const wire::Header& header, Now now);
   [[nodiscard]] bool fresh(std::int64_t epoch, Seq seq);
   void adopt_policy(const wire::Welcome& welcome);
+  void take_attempt(std::int64_t attempt);
   void acknowledge(Seq ack, Now now);
   void settle_guard(Seq ack);
-  [[nodiscard]] std::vector<wire::Message> journaled() const;
+  [[nodiscard]] std::vector<wire::Message> journaled(Seq last) const;
   void heard(Now now);
 
   // What is held, session_held.cpp.
   [[nodiscard]] std::vector<wire::Held> held() const;
   void take_echo(const std::vector<wire::Held>& mine, const std::vector<wire::Held>& echo);
   void forget_awaited();
+  void tell_lineage();
   [[nodiscard]] bool is_unechoed(const std::string& knob) const;
   void keep_held(std::size_t knob);
 
@@ -153,7 +157,8 @@ class Session {
   Seq position_{-1};
   std::vector<wire::Held> told_;
   std::vector<wire::Held> unechoed_;
-  Seq from_;  // of the hello that was sent last
+  Seq from_;                            // of the hello that was sent last
+  std::int64_t rollbacks_before_ = -1;  // of the run, before this attempt; -1: not known
 
   Journal journal_;
   Seq next_seq_{2};  // 1 is the hello's

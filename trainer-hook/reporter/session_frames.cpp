@@ -1,4 +1,5 @@
 // What the daemon sends.
+#include <algorithm>
 #include <utility>
 
 #include "monitor/wire/codec.h"
@@ -67,6 +68,8 @@ void Session::on_welcome(const wire::Welcome& welcome, const wire::Header& heade
   next_heartbeat_ = now.mono;
   last_heard_ = now.mono;
   welcomed_at_ = now.mono;
+  take_attempt(header.attempt);
+  rollbacks_before_ = std::max(rollbacks_before_, welcome.rollbacks);
   adopt_policy(welcome);
   welcome_.policy_text.clear();
   record_ = welcome.record;
@@ -80,6 +83,15 @@ void Session::on_welcome(const wire::Welcome& welcome, const wire::Header& heade
   }
   enter(LinkState::kSync);
   acknowledge(welcome.ack, now);
+  tell_lineage();
+}
+
+// Of a process that asked for its number.
+void Session::take_attempt(std::int64_t attempt) {
+  if (options_.attempt != 0 || attempt < 1) return;
+  options_.attempt = attempt;
+  hello_.header.attempt = attempt;
+  for (wire::Held& entry : unechoed_) entry.attempt = entry.attempt == 0 ? attempt : entry.attempt;
 }
 
 void Session::adopt_policy(const wire::Welcome& welcome) {
@@ -92,26 +104,25 @@ void Session::adopt_policy(const wire::Welcome& welcome) {
     return;
   }
   guard_ = std::move(*guard);
-  for (const wire::Message& event : journaled()) guard_->feed(event);
+  for (const wire::Message& event : journaled(journal_.last())) guard_->feed(event);
 }
 
-// All that no daemon has acknowledged, in order.
-std::vector<wire::Message> Session::journaled() const {
+// What no daemon has acknowledged, in order, up to and including `last`.
+std::vector<wire::Message> Session::journaled(Seq last) const {
   std::vector<wire::Message> events;
-  for (const Journal::Entry* entry = journal_.after(Seq{}); entry;
+  for (const Journal::Entry* entry = journal_.after(Seq{}); entry && entry->seq <= last;
        entry = journal_.after(entry->seq)) {
-    if (Result<wire::Message> event = wire::decode(entry->bytes))
-      events.push_back(std::move(*event));
+    Result<wire::Message> event = wire::decode(entry->bytes);
+    if (!event) continue;
+    event->header.attempt = options_.attempt;  // it may not have been known then
+    events.push_back(std::move(*event));
   }
   return events;
 }
 
 void Session::settle_guard(Seq ack) {
   if (!guard_) return;
-  for (const Journal::Entry* entry = journal_.after(Seq{}); entry && entry->seq <= ack;
-       entry = journal_.after(entry->seq)) {
-    if (const Result<wire::Message> event = wire::decode(entry->bytes)) guard_->settle(*event);
-  }
+  for (const wire::Message& event : journaled(ack)) guard_->settle(event);
 }
 
 void Session::on_reject(const wire::Reject& reject, Now now) {
@@ -166,8 +177,9 @@ void Session::on_control(const wire::Control& control, const wire::Header& heade
   ++stats_.controls;
   shadow_ = control.mode == wire::Mode::kShadow;
   if (!record_.empty() && !shadow_) told_ = control.held;
-  if (!record_.empty() && !shadow_ && guard_) guard_->align(control, journaled());
+  if (!record_.empty() && !shadow_ && guard_) guard_->align(control, journaled(journal_.last()));
   if (control.position.value >= 0) position_ = control.position;
+  tell_lineage();
   // What the guard raised stays up until the daemon has read why.
   const bool raise_only = state_ == LinkState::kSync && linked_once_;
   obey(control, raise_only);

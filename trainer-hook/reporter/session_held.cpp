@@ -59,6 +59,11 @@ void Session::forget_awaited() {
                   unechoed_.end());
 }
 
+void Session::tell_lineage() {
+  output_.lineage =
+      Lineage{record_, position_, std::max<std::int64_t>(rollbacks_before_, 0), held()};
+}
+
 bool Session::is_unechoed(const std::string& knob) const {
   return std::any_of(unechoed_.begin(), unechoed_.end(),
                      [&](const wire::Held& entry) { return entry.knob == knob; });

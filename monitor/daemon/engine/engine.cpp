@@ -32,6 +32,12 @@ bool from_trainer(const wire::Body& body) {
          std::holds_alternative<wire::Goodbye>(body);
 }
 
+// A trainer that asked for its number sends 0 until it was told.
+wire::Message as_attempt(wire::Message message, std::int64_t attempt) {
+  message.header.attempt = attempt;
+  return message;
+}
+
 }  // namespace
 
 bool matches(std::string_view pattern, std::string_view name) {
@@ -166,6 +172,10 @@ void Engine::on_unseated(PeerId peer, std::string_view bytes, std::size_t seats,
 
 void Engine::on_hello(PeerId peer, const wire::Message& message, Now now, Effects& effects) {
   const auto found = runs_.find(message.header.run);
+  if (message.header.attempt == 0 && found != runs_.end()) {
+    const auto& declared = std::get<wire::Hello>(message.body);
+    return on_hello(peer, as_attempt(message, found->second->attempt_for(declared)), now, effects);
+  }
   const policy::Document* document = policy_for(message.header.run);
   std::optional<wire::Reject> reject;
   if (found == runs_.end() ||
@@ -177,7 +187,7 @@ void Engine::on_hello(PeerId peer, const wire::Message& message, Now now, Effect
             ? "hello: expected the name of a run, found none"
             : "this daemon watches " + std::to_string(settings_.max_runs) + " runs already";
   } else {
-    reject = found->second->admit(message, document);
+    reject = found->second->admit(message, document, now);
   }
   if (!reject) return found->second->welcome(peer, message, document, now, effects);
   reject->ours = wire::kProtocolVersion;
@@ -204,7 +214,11 @@ void Engine::on_trainer(PeerId peer, const wire::Message& message, Now now, Effe
     effects.send.push_back(reject_to(peer, message.header.run, std::move(reject), now));
     return;
   }
-  if (!found->second->on_trainer(message, now, effects)) ++counters_.duplicates;
+  RunSlot& slot = *found->second;
+  const bool taken = message.header.attempt == 0
+                         ? slot.on_trainer(as_attempt(message, slot.state().attempt), now, effects)
+                         : slot.on_trainer(message, now, effects);
+  if (!taken) ++counters_.duplicates;
 }
 
 void Engine::on_operator(PeerId peer, const wire::Message& message, Now now, Effects& effects) {

@@ -29,6 +29,7 @@ void RunSlot::fold(const wire::Message& event) {
 
 // One recorded message after a restart.
 Result<void> RunSlot::take_up(const wire::Message& event) {
+  if (std::holds_alternative<wire::Hello>(event.body)) record_note_ = resume_of(event).note;
   fold(event);
   if (event.header.attempt == state_.attempt)
     source_seq_ = std::max(source_seq_, event.header.source_seq);

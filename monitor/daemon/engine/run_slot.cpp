@@ -64,64 +64,22 @@ void RunSlot::record_link(wire::LinkEvent what, const std::string& detail, Now n
   take(std::move(event), now, effects);
 }
 
-std::optional<wire::Reject> RunSlot::admit(const wire::Message& hello,
-                                           const policy::Document* document) const {
-  const auto& declared = std::get<wire::Hello>(hello.body);
-  const auto refuse = [](wire::RejectCode code, std::string reason, bool retry) {
-    wire::Reject reject;
-    reject.code = code;
-    reject.reason = std::move(reason);
-    reject.retry = retry;
-    return reject;
-  };
-  if (hello.header.attempt < 1) {
-    return refuse(wire::RejectCode::kMalformed,
-                  "hello: expected attempt >= 1, found " + std::to_string(hello.header.attempt),
-                  false);
-  }
-  const bool same_trainer = session_ == declared.session && hello.header.attempt == state_.attempt;
-  if (!same_trainer && hello.header.attempt <= state_.attempt) {
-    const bool busy = !ended_ && last_frame_.has_value();
-    return refuse(wire::RejectCode::kClaimed,
-                  "run " + run_.text() + " has an attempt " + std::to_string(state_.attempt) +
-                      " already" + (busy ? ", by another trainer" : "") +
-                      "; choose another run id, or resume as attempt " +
-                      std::to_string(state_.attempt + 1),
-                  false);
-  }
-  if (!same_trainer && !ended_ && (last_frame_ || restored_at_) && !lost_recorded_) {
-    return refuse(wire::RejectCode::kClaimed,
-                  "run " + run_.text() +
-                      " is being trained by another process; it is free when that has ended, or " +
-                      "has been silent for " +
-                      std::to_string((settings_->patience.lost_ms + 999) / 1000) + " s",
-                  true);
-  }
-  const policy::Document* in_force = machine() ? &machine()->document() : document;
-  if (!in_force)
-    return refuse(wire::RejectCode::kPolicy,
-                  "no policy is declared for run " + run_.text() + "; give phaseguardd a --policy",
-                  true);
-  if (Result<void> fits = policy::fits(*in_force, declared); !fits)
-    return refuse(wire::RejectCode::kPolicy, fits.error().message, false);
-  return std::nullopt;
-}
-
 void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Document* document,
                       Now now, Effects& effects) {
   const auto& declared = std::get<wire::Hello>(hello.body);
-  const bool known = session_ == declared.session && hello.header.attempt == state_.attempt;
+  const bool known = is_present(hello);
   const bool was_away = lost_recorded_ || !last_frame_ || crashed();
   if (peer_ != peer) effects.seats.push_back({peer_, false});
   peer_ = peer;
   effects.seats.push_back({peer_, true});
   last_frame_ = now.mono;
   if (!known) {
+    const std::string note = resume_of(hello).note;
     session_ = declared.session;
     ended_ = lost_recorded_ = false;
     source_seq_ = hello.header.seq;
     ack_ = durable_ack_ = Seq{};
-    record_note_.clear();
+    record_note_ = note;
     ++epoch_;
     control_seq_ = 0;
     take(hello, now, effects);
@@ -143,8 +101,10 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
       loaded.body = policy::describe(of_record, declared);
       record(loaded, effects);
     }
-    record_link(wire::LinkEvent::kClaimed, "attempt " + std::to_string(hello.header.attempt), now,
-                effects);
+    record_link(
+        wire::LinkEvent::kClaimed,
+        "attempt " + std::to_string(hello.header.attempt) + (note.empty() ? "" : ": ") + note, now,
+        effects);
   } else if (was_away) {
     come_back(now, effects);
   }
@@ -164,6 +124,7 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
   answer.ack = acknowledged(effects);
   answer.record = identity_;
   answer.position = told_seq_;
+  answer.rollbacks = state_.lineage.before;
   answer.knobs = settings_to_send(now);
   send(std::move(answer), now, effects);
   send_control(0, now, effects);

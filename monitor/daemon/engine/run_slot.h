@@ -26,7 +26,7 @@ class RunSlot {
   // A hello: why it is refused (nothing: it is welcomed). `document` is the policy of a run that
   // has none yet.
   [[nodiscard]] std::optional<wire::Reject> admit(const wire::Message& hello,
-                                                  const policy::Document* document) const;
+                                                  const policy::Document* document, Now now) const;
   void welcome(PeerId peer, const wire::Message& hello, const policy::Document* document, Now now,
                Effects& effects);
 
@@ -41,6 +41,9 @@ class RunSlot {
 
   // The trainer has been gone for so long that the file alone is enough.
   [[nodiscard]] bool is_over(Now now) const;
+
+  // Which attempt a hello of number 0 is: that of its process, if it is known, else the next.
+  [[nodiscard]] std::int64_t attempt_for(const wire::Hello& hello) const;
 
   [[nodiscard]] bool owned_by(PeerId peer) const { return peer_ == peer && peer != 0; }
   [[nodiscard]] const run::RunState& state() const { return state_; }
@@ -58,6 +61,11 @@ class RunSlot {
   void fold(const wire::Message& event);
   [[nodiscard]] Result<void> take_up(const wire::Message& event);
   void record_link(wire::LinkEvent event, const std::string& detail, Now now, Effects& effects);
+
+  // Who may train (admission.cpp).
+  [[nodiscard]] bool is_present(const wire::Message& hello) const;
+  [[nodiscard]] std::string claim_against(const wire::Message& hello, Now now) const;
+  [[nodiscard]] run::Resume resume_of(const wire::Message& hello) const;
 
   // What the trainer holds and knows against what is recorded (adoption.cpp).
   void note_cause(const wire::Message& event);
