@@ -135,6 +135,7 @@ json status_json(const wire::Header& header, const wire::Status& status) {
            {"policy", status.policy},
            {"policy_digest", status.policy_digest},
            {"mode", status.mode.text()},
+           {"intervened_step", step_or_null(status.intervened_step)},
            {"control", status.control.text()},
            {"state_version", status.state_version},
            {"epoch", status.epoch},
@@ -181,8 +182,12 @@ std::vector<std::string> RuleNews::take(const wire::Header& header, const wire::
 
 std::string status_text(const wire::Header& header, const wire::Status& status) {
   std::string out = status_line(header, status) + "\n  policy " + plain(status.policy) + " (" +
-                    plain(status.mode.text()) + "), control " + plain(status.control.text()) +
-                    ", version " + std::to_string(status.state_version) + "\n";
+                    plain(status.mode.text()) +
+                    (status.intervened_step < Step{0}
+                         ? ""
+                         : ", intervened at step " + std::to_string(status.intervened_step.value)) +
+                    "), control " + plain(status.control.text()) + ", version " +
+                    std::to_string(status.state_version) + "\n";
   for (const wire::Alert& a : status.alerts)
     out += "  ! " + plain(a.severity.text()) + ": " + plain(a.text) + "\n";
   out += "knobs\n";
