@@ -228,6 +228,28 @@ TEST_CASE("a daemon in shadow mode adopts what a trainer holds and holds it", "[
   CHECK(verifies(pair.record(), policy));
 }
 
+TEST_CASE("what a policy in shadow mode cannot express stays with the trainer", "[held][fault]") {
+  std::string text = kPolicy;
+  text.replace(text.find("max = 4.0"), 9, "max = 1.0");
+  text.replace(text.find("set.kl = 2.0"), 12, "set.kl = 0.5");
+  Pair pair;
+  pair.start();
+  pair.updates(4, 0.1);
+  pair.updates(3, 0.9);
+  REQUIRE(pair.kl() == 2.0);
+  pair.watch();
+  pair.kill();
+  pair.revive(kOtherRecord, 0, shadow_of(text));
+  pair.pass(12.0);
+  pair.updates(5, 0.1);
+  CHECK(pair.lowest() == 2.0);
+  REQUIRE(pair.recorded<wire::Adopted>().size() == 1);
+  CHECK(pair.recorded<wire::Adopted>()[0].held[0].outcome == wire::Adoption::kKept);
+  CHECK(pair.command(reset_adopted("kl", pair.status().state_version)).status == "logged");
+  pair.updates(3, 0.1);
+  CHECK(pair.kl() == 0.0);
+}
+
 TEST_CASE("a trip in an outage is adopted by a daemon in shadow mode", "[held][fault]") {
   Pair pair;
   pair.start();
