@@ -257,6 +257,14 @@ TEST_CASE("a run in shadow mode that somebody raised is named, and left out by d
   REQUIRE(phaseguard_with("report " + bad + " -o " + page).code == 0);
   REQUIRE(test::read_file(page).find("at step 5: from there on a raised value") !=
           std::string::npos);
+
+  const std::string summary = (place.path() / "s.json").string();
+  test::write_file(summary, R"([{"title": "raised one", "defended": true, "intervened_step": 7}])");
+  const std::string report = "report " + bad + " -o " + page + " --summary " + summary;
+  REQUIRE(phaseguard_with(report).out.find("left out: raised one: intervened at step 7") !=
+          std::string::npos);
+  REQUIRE(phaseguard_with(report + " --include-intervened").out.find("left out") ==
+          std::string::npos);
 }
 
 TEST_CASE("backtest: table, JSON, page, criteria and their exit codes", "[ctl][e2e]") {

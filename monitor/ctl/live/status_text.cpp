@@ -110,11 +110,17 @@ std::string detector_line(const wire::DetectorEvidence& d) {
          std::to_string(d.needed) + "\n";
 }
 
-std::string knob_line(const wire::KnobStatus& k) {
+// What a policy in shadow mode decides is not sent: nobody is to confirm it.
+std::string confirmed_text(const wire::KnobStatus& k, bool shadow) {
+  if (shadow) return k.confirmed ? "in force" : "not in force: shadow";
+  return k.confirmed ? "confirmed" : "NOT CONFIRMED";
+}
+
+std::string knob_line(const wire::KnobStatus& k, bool shadow) {
   std::string out = "  " + padded(plain(k.name), 18) + "decided " + short_number(k.decided) +
                     ", sent " + short_number(k.sent) + ", applied " + short_number(k.applied);
   if (k.applied_step.value >= 0) out += " since step " + std::to_string(k.applied_step.value);
-  out += " (" + plain(k.cause.text()) + (k.confirmed ? ", confirmed" : ", NOT CONFIRMED") + ")";
+  out += " (" + plain(k.cause.text()) + ", " + confirmed_text(k, shadow) + ")";
   if (std::isfinite(k.min) && std::isfinite(k.max)) {
     out += ", from " + short_number(k.min) + " to " + short_number(k.max);
   }
@@ -160,8 +166,10 @@ std::string status_line(const wire::Header& header, const wire::Status& status) 
                     std::to_string(status.total_steps);
   for (const wire::KnobStatus& k : status.knobs) {
     out += "  " + plain(k.name) + " " + short_number(k.applied);
+    const bool shadow = status.mode == wire::Mode::kShadow;
     out += k.confirmed ? " applied (" + plain(k.cause.text()) + ")"
-                       : ", " + short_number(k.decided) + " decided, NOT CONFIRMED";
+                       : ", " + short_number(k.decided) +
+                             (shadow ? " decided in shadow" : " decided, NOT CONFIRMED");
   }
   out += "  link " + plain(status.link.text());
   if (std::isfinite(status.age_s)) out += " " + short_number(status.age_s) + " s";
@@ -191,7 +199,8 @@ std::string status_text(const wire::Header& header, const wire::Status& status) 
   for (const wire::Alert& a : status.alerts)
     out += "  ! " + plain(a.severity.text()) + ": " + plain(a.text) + "\n";
   out += "knobs\n";
-  for (const wire::KnobStatus& k : status.knobs) out += knob_line(k);
+  const bool shadow = status.mode == wire::Mode::kShadow;
+  for (const wire::KnobStatus& k : status.knobs) out += knob_line(k, shadow);
   if (status.override_.active) {
     out += "  forced to " + short_number(status.override_.value) + " by " +
            plain(status.override_.operator_name) + ": " + plain(status.override_.reason) + "\n";
