@@ -41,7 +41,8 @@ struct Document {
   std::string text;    // the file, byte for byte
   std::string digest;  // SHA-256 of text, 64 hex characters
   std::string name;
-  bool shadow = false;          // mode = "shadow": decide and record, send nothing
+  bool shadow = false;          // mode = "shadow": decide and record, send no rule's output
+  bool strict_shadow = false;   // shadow = "strict": nor may an operator raise anything
   std::vector<KnobSpec> knobs;  // each list in the order of the file
   std::vector<DetectorSpec> detectors;
   std::vector<RuleSpec> rules;

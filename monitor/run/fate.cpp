@@ -33,35 +33,83 @@ Fate by_decision(const RunState& state, const wire::KnobSetting& moved, Seq deci
   return knob->second.applied_decision == 0 ? Fate::kUnreported : Fate::kPending;
 }
 
+bool is_superseded(const RunState& state, Seq decided) {
+  return !state.segments.empty() && state.segments.back().segment == 0 &&
+         state.segments.back().seq > decided;
+}
+
+void add_step(const RunState& state, CommandFate& out) {
+  const auto knob = state.knobs.find(out.knob);
+  if (out.fate == Fate::kApplied && knob != state.knobs.end()) out.step = knob->second.applied_step;
+}
+
+// The trainer is not told: it does not let operators raise the knob, or it reported since without
+// saying what it obeys.
+bool is_untold(const RunState& state, const KnobState& knob, Seq decided) {
+  return (state.hello && !knob.declaration.forcible) || knob.reported_seq > decided;
+}
+
+// A decision says what the policy would do; what a command moves is in force beside it.
+CommandFate fate_in_shadow(const RunState& state, const wire::Command& command,
+                           const Entry<wire::Decision>& decided) {
+  CommandFate out;
+  out.version = decided.body.state_version;
+  const wire::KnobSetting* moved = moved_by(decided.body);
+  const bool is_raise = command.action == wire::Action::kForce;
+  const bool is_of_knob =
+      !command.knob.empty() && (is_raise || command.action == wire::Action::kRelease ||
+                                command.action == wire::Action::kReset);
+  if (!is_of_knob) {
+    out.fate = moved == nullptr ? Fate::kDone : Fate::kShadow;
+    if (moved != nullptr) out.knob = moved->knob;
+    if (moved != nullptr) out.value = moved->value;
+    return out;
+  }
+  out.knob = command.knob;
+  const auto knob = state.knobs.find(command.knob);
+  const bool known = knob != state.knobs.end();
+  if (is_raise) {
+    out.value = command.value;
+  } else if (known) {
+    out.value = knob->second.applied_value;
+  }
+  out.fate = Fate::kPending;
+  if (is_superseded(state, decided.seq)) {
+    out.fate = Fate::kSuperseded;
+  } else if (state.applied_version >= out.version) {
+    out.fate = Fate::kApplied;
+  } else if (state.applied_version < 0 && known && is_untold(state, knob->second, decided.seq)) {
+    out.fate = Fate::kShadow;
+  }
+  add_step(state, out);
+  return out;
+}
+
 }  // namespace
 
 CommandFate fate_of(const RunState& state, Seq command) {
   CommandFate out;
-  const bool known = std::any_of(state.commands.entries.begin(), state.commands.entries.end(),
-                                 [&](const auto& entry) { return entry.seq == command; });
-  if (!known) return out;
+  const auto known = std::find_if(state.commands.entries.begin(), state.commands.entries.end(),
+                                  [&](const auto& entry) { return entry.seq == command; });
+  if (known == state.commands.entries.end()) return out;
   out.fate = Fate::kDone;
   const Entry<wire::Decision>* decided = decision_of(state, command);
   if (decided == nullptr) return out;
+  if (decided->body.mode == wire::Mode::kShadow)
+    return fate_in_shadow(state, known->body, *decided);
   out.version = decided->body.state_version;
   const wire::KnobSetting* moved = moved_by(decided->body);
   if (moved == nullptr) return out;
   out.knob = moved->knob;
   out.value = moved->value;
-  if (decided->body.mode == wire::Mode::kShadow) {
-    out.fate = Fate::kShadow;
-  } else if (!state.segments.empty() && state.segments.back().segment == 0 &&
-             state.segments.back().seq > decided->seq) {
+  if (is_superseded(state, decided->seq)) {
     out.fate = Fate::kSuperseded;
   } else if (state.applied_version >= 0) {
     out.fate = state.applied_version >= out.version ? Fate::kApplied : Fate::kPending;
   } else {
     out.fate = by_decision(state, *moved, decided->seq);
   }
-  if (out.fate == Fate::kApplied) {
-    const auto knob = state.knobs.find(out.knob);
-    if (knob != state.knobs.end()) out.step = knob->second.applied_step;
-  }
+  add_step(state, out);
   return out;
 }
 

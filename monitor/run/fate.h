@@ -13,7 +13,7 @@ enum class Fate : std::uint8_t {
   kPending,     // it moves a knob, and the trainer has not said yet that it obeys
   kApplied,     // the trainer reported a state version, or decision, at or above the command's own
   kDone,        // it moves no knob: there is nothing to apply
-  kShadow,      // the run is in shadow mode: nothing is sent
+  kShadow,      // the run is in shadow mode, and the trainer is not told of it
   kUnreported,  // the trainer speaks 1.0 and does not say which decision it applies
   kSuperseded   // a new attempt of the trainer began meanwhile: see what is in force now
 };

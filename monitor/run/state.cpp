@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "monitor/run/intervened.h"
 #include "monitor/run/protection.h"
 
 namespace phaseguard::run {
@@ -165,6 +166,13 @@ void fold_outcome(RunState& state, const wire::Message& m, const wire::RequestOu
   }
 }
 
+void note_intervention(RunState& state, const wire::Message& m, const wire::AppliedKnob& setting,
+                       const KnobState& knob) {
+  if (state.intervened_step >= Step{0} || state.mode != wire::Mode::kShadow) return;
+  if (is_intervention(setting, knob.declaration.initial))
+    state.intervened_step = std::max(m.header.step, Step{0});
+}
+
 void fold_applied(RunState& state, const wire::Message& m, const wire::Applied& applied,
                   Step before) {
   for (const auto& outcome : applied.requests) fold_outcome(state, m, outcome);
@@ -193,6 +201,7 @@ void fold_applied(RunState& state, const wire::Message& m, const wire::Applied& 
     knob.applied_value = setting.value;
     knob.applied_cause = setting.cause;
     knob.applied_decision = setting.decision;
+    note_intervention(state, m, setting, knob);
     // Until a first decision the policy's base is in force, and this report alone tells its value.
     const bool at_base =
         setting.cause == wire::CauseKind::kBase && setting.decision == 0 && knob.decision == 0;

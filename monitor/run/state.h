@@ -151,6 +151,10 @@ struct RunState {
   std::vector<wire::RuleEvidence> rules;
   std::int64_t state_version = 0;
   wire::Word<wire::Mode> mode;
+  // First step at which the trainer applied a value that an operator raised, or that was adopted
+  // from it, under a policy in shadow mode: from there on the run is not as if unwatched. -1:
+  // never.
+  Step intervened_step{-1};
 
   // The last Status of a live daemon: link word and ages, override, epoch. Not part of the record.
   std::optional<wire::Status> status;

@@ -193,7 +193,7 @@ struct Welcome {
   Seq position{-1};                // its last durable place
   std::vector<KnobSetting> knobs;  // in force now, as the next control has them
   std::vector<Held> held;          // of the hello, each with its outcome
-  std::int64_t rollbacks = -1;     // of the run so far, as recorded: what a checkpoint keeps
+  std::int64_t rollbacks = -1;     // of the run before this attempt, as recorded
   Word<Profile> profile{};         // of the policy; not given: watch
 };
 

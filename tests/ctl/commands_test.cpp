@@ -211,6 +211,62 @@ TEST_CASE("replay --diff shows only differences and exits with 3", "[ctl][e2e]")
   for (const auto& row : json.at("rows")) REQUIRE(row.at("differs") == true);
 }
 
+TEST_CASE("a run in shadow mode that somebody raised is named, and left out by default",
+          "[ctl][e2e]") {
+  const test::Place place;
+  std::string shadow = test::kPolicy;
+  shadow.replace(shadow.find("\"enforce\""), 9, "\"shadow\"");
+  test::Recorder raised("bad-2", shadow);
+  for (std::int64_t step = 0; step < 6; ++step) raised.judge(step, 0.9);
+  wire::Applied applied = test::applied(1.0, 0, 0);
+  applied.knobs[0].cause = wire::Cause(wire::CauseKind::kOperator, "ann");
+  raised.take(5, applied);
+  raised.take(6, wire::Goodbye{wire::GoodbyeReason::kFinished, ""});
+  const std::string bad = place.file("bad-2").string();
+  raised.write(bad);
+  test::malicious().write(place.file("bad-1"));
+  test::harmless().write(place.file("good-1"));
+  const std::string folder = place.path().string();
+
+  const Done runs = phaseguard_with("runs " + folder);
+  REQUIRE(runs.out.find("intervened at step 5 under a policy in shadow mode") != std::string::npos);
+  const auto list = nlohmann::json::parse(phaseguard_with("runs --json " + folder).out)["runs"];
+  REQUIRE(list[0]["intervened_step"] == nullptr);
+  REQUIRE(list[1]["intervened_step"] == 5);
+  REQUIRE(list[1]["mode"] == "shadow");
+
+  const std::string policy = (place.path() / "small.toml").string();
+  test::write_file(policy, test::kPolicy);
+  const std::string labels = (place.path() / "labels.csv").string();
+  test::write_file(labels, "run,label\nbad-1,malicious\nbad-2,malicious\ngood-1,harmless\n");
+  const std::string words = "backtest " + folder + " --policy " + policy + " --labels " + labels;
+  const Done without = phaseguard_with(words);
+  INFO(without.out << without.err);
+  REQUIRE(without.code == 0);
+  REQUIRE(without.out.find("intervened at step 5") != std::string::npos);
+  REQUIRE(without.out.find("(1 of 1)") != std::string::npos);
+  REQUIRE(phaseguard_with(words + " --include-intervened").out.find("(2 of 2)") !=
+          std::string::npos);
+
+  const std::string replayed = "replay " + bad + " --policy " + policy;
+  require_one_line(phaseguard_with(replayed), 1, "--include-intervened");
+  const Done with = phaseguard_with(replayed + " --include-intervened");
+  REQUIRE(with.code == 0);
+  REQUIRE(with.out.find("Intervened at step 5.") != std::string::npos);
+  const std::string page = (place.path() / "r.html").string();
+  REQUIRE(phaseguard_with("report " + bad + " -o " + page).code == 0);
+  REQUIRE(test::read_file(page).find("at step 5: from there on a raised value") !=
+          std::string::npos);
+
+  const std::string summary = (place.path() / "s.json").string();
+  test::write_file(summary, R"([{"title": "raised one", "defended": true, "intervened_step": 7}])");
+  const std::string report = "report " + bad + " -o " + page + " --summary " + summary;
+  REQUIRE(phaseguard_with(report).out.find("left out: raised one: intervened at step 7") !=
+          std::string::npos);
+  REQUIRE(phaseguard_with(report + " --include-intervened").out.find("left out") ==
+          std::string::npos);
+}
+
 TEST_CASE("backtest: table, JSON, page, criteria and their exit codes", "[ctl][e2e]") {
   const test::Place place;
   test::malicious().write(place.file("bad-1"));

@@ -258,6 +258,39 @@ TEST_CASE("forcing goes from sent over logged to applied, and no further than re
   CHECK(knob_views(model).at(0).mode == KnobMode::kForcedOn);
 }
 
+TEST_CASE("in shadow mode a raise is judged by what is in force, and the run is marked",
+          "[dashboard]") {
+  Model model = quiet_live_model();
+  const run::RunState* state = model.shown();
+  REQUIRE(state);
+  const std::int64_t seq = state->last_seq.value;
+  wire::PolicyLoaded policy = *state->policy;
+  policy.mode = wire::Mode::kShadow;
+  wire::Decision decision;  // the policy would set 2
+  decision.mode = wire::Mode::kShadow;
+  wire::KnobSetting kl;
+  kl.knob = "kl";
+  kl.value = 2.0;
+  kl.cause = wire::Cause(wire::CauseKind::kRule, "defend");
+  decision.knobs = {kl};
+  model.apply({live(),
+               {message_of(*state, seq + 1, Step{8}, policy),
+                message_of(*state, seq + 2, Step{8}, decision)}},
+              at(101.0));
+  CHECK(protection_text(model) == "shadow: nothing is sent");
+  CHECK(knob_views(model).at(0).in_force == 0.0);
+  model.act(ForceKnob{"kl", 1.0, "", 0}, at(101.1));
+  const auto sent = model.take_outbox();
+  REQUIRE(sent.size() == 1);
+  CHECK(std::get<wire::Command>(sent[0].body).expected_version == -1);  // a raise
+
+  wire::Applied applied;
+  applied.knobs = {{"kl", 1.0, 0, wire::Cause(wire::CauseKind::kOperator, "ann"), {}}};
+  model.apply({live(), {message_of(*state, seq + 3, Step{9}, applied)}}, at(101.3));
+  CHECK(protection_text(model) == "PROTECTED: kl 1; intervened at step 9");
+  CHECK(knob_views(model).at(0).in_force == 1.0);
+}
+
 TEST_CASE("a command without a trainer's report counts as not confirmed, loudly", "[dashboard]") {
   Model model = quiet_live_model();
   model.act(ForceKnob{"kl", 1.5, "", 0}, at(101));

@@ -402,6 +402,31 @@ TEST_CASE("in shadow mode neither daemon nor guard moves anything", "[reporter]"
   REQUIRE(link.requests.empty());
 }
 
+TEST_CASE("in shadow mode a control raises and takes nothing below the initial value",
+          "[reporter]") {
+  Link link;
+  wire::Welcome welcome = test_welcome();
+  welcome.mode = wire::Mode::kShadow;
+  welcome.record = "0000000a0000000b0000000c0000000d";
+  link.welcome(welcome);
+  wire::Control control = test_control(1.0, 1, 1);
+  control.mode = wire::Mode::kShadow;
+  control.knobs[0].cause = wire::Cause(wire::CauseKind::kOperator, "ann");
+  link.daemon(control);
+  CHECK(link.in_force.value == 1.0);
+  CHECK(link.in_force.source == Source::kDaemon);
+  control.state_version = 2;
+  control.knobs[0].value = 0.0;  // declared to begin at 0.1
+  link.daemon(control);
+  CHECK(link.in_force.value == 1.0);
+  CHECK(link.session.refusal().find("in shadow mode") != std::string::npos);
+  control.state_version = 3;
+  control.knobs.clear();
+  link.daemon(control);
+  CHECK(link.in_force.value == 0.1);
+  CHECK(link.in_force.source == Source::kInitial);
+}
+
 TEST_CASE("a daemon that is heard but acknowledges nothing does not hear us: lost",
           "[reporter][fault]") {
   Link link;

@@ -78,3 +78,78 @@ TEST_CASE("shadow mode sends nothing, a new attempt leaves a command behind", "[
   resumed.story.add(6, test::hello(6), 2);
   CHECK(resumed.fate().fate == Fate::kSuperseded);
 }
+
+namespace {
+
+// An operator raises kl to 1 under a policy in shadow whose rule would set 2.
+struct Raised {
+  test::Story story;
+  Seq command;
+
+  explicit Raised(bool forcible) {
+    wire::Hello hello = test::hello();
+    hello.knobs[0].forcible = forcible;
+    story.add(0, hello);
+    wire::Command force;
+    force.id = "c";
+    force.action = wire::Action::kForce;
+    force.knob = "kl";
+    force.value = 1.0;
+    command = story.add(5, force, 0).header.seq;
+    wire::Decision decided = test::decision(7, command.value, 2.0, 2.0);
+    decided.mode = wire::Mode::kShadow;
+    story.add(5, decided, 0);
+  }
+  void applied(double value, std::int64_t version, wire::Cause cause) {
+    wire::Applied report = test::applied(value, 0, 0);
+    report.knobs[0].cause = std::move(cause);
+    report.state_version = version;
+    story.add(6, report);
+  }
+  [[nodiscard]] run::RunState folded(bool whole) const {
+    run::RunState state;
+    for (const wire::Message& message : story.messages) {
+      if (whole || message.header.seq >= command) run::fold(state, message);
+    }
+    return state;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("in shadow mode a raise is applied beside what the policy would do", "[run]") {
+  const bool whole = GENERATE(true, false);
+  Raised raised(true);
+  const auto fate = [&] { return run::fate_of(raised.folded(whole), raised.command); };
+  CHECK(fate().fate == Fate::kPending);
+  raised.applied(0.0, 6, wire::CauseKind::kInitial);
+  CHECK(fate().fate == Fate::kPending);
+  raised.applied(1.0, 7, wire::Cause(wire::CauseKind::kOperator, "ann"));
+  CHECK(fate().fate == Fate::kApplied);
+  CHECK(fate().knob == "kl");
+  CHECK(fate().value == 1.0);
+  CHECK(fate().step == Step{6});
+
+  Raised old(true);  // of a trainer that says nothing of what it obeys
+  old.applied(0.0, -1, wire::CauseKind::kBase);
+  CHECK(run::fate_of(old.folded(whole), old.command).fate == Fate::kShadow);
+  CHECK(run::fate_of(Raised(false).folded(true), Seq{2}).fate == Fate::kShadow);
+}
+
+TEST_CASE("a run is intervened from the first step at which a raise was in force in shadow",
+          "[run]") {
+  Raised raised(true);
+  raised.applied(0.0, 6, wire::CauseKind::kInitial);
+  CHECK(raised.folded(true).intervened_step == Step{-1});
+  raised.applied(2.0, 7, wire::Cause(wire::CauseKind::kRule, "defend"));
+  CHECK(raised.folded(true).intervened_step == Step{-1});
+  const auto by_whom = GENERATE(wire::CauseKind::kOperator, wire::CauseKind::kAdopted);
+  raised.applied(1.0, 7, wire::Cause(by_whom, "ann"));
+  raised.applied(0.0, 8, wire::CauseKind::kInitial);
+  CHECK(raised.folded(true).intervened_step == Step{6});
+  for (wire::Message& message : raised.story.messages) {
+    if (auto* decision = std::get_if<wire::Decision>(&message.body))
+      decision->mode = wire::Mode::kEnforce;
+  }
+  CHECK(raised.folded(true).intervened_step == Step{-1});
+}

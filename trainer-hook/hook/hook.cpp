@@ -62,6 +62,7 @@ StepPlan Hook::begin_step(Step step) noexcept {
     plan_.cause = latched.cause.text();
     plan_.decision = latched.decision;
     plan_.source = latched.source;
+    plan_.shadow = latched.shadow;
   });
   decided_ = nullptr;
   if (!worked) ++failures_;

@@ -47,6 +47,7 @@ struct StepPlan {
   std::string cause;          // of lambda: "base", "rule:<name>", "operator:<name>", "initial"
   std::int64_t decision = 0;  // id of the daemon's decision; 0: initial value or local guard
   reporter::Source source = reporter::Source::kInitial;
+  bool shadow = false;       // the policy only records: raised is what an operator raised
   bool rolled_back = false;  // parameters and optimiser are now those of the snapshot of `step`
   bool checkpoint = false;   // write a checkpoint, then call checkpoint_written()
   bool pause = false;        // wait, then go on

@@ -69,8 +69,9 @@ struct Latched {
   wire::Cause cause;
   std::int64_t decision = 0;  // id of the daemon's decision; 0: initial value or local guard
   Source source = Source::kInitial;
-  bool answered = false;            // decide(): this is the answer to that very batch
-  bool shadow = false;              // the policy only records: `value` is the initial one
+  bool answered = false;  // decide(): this is the answer to that very batch
+  // The policy only records: `value` is the initial one, or an operator raised it.
+  bool shadow = false;
   std::int64_t state_version = -1;  // of the newest control that is obeyed; -1: none yet
   // Every declared knob, its site included, in the order of Hello::knobs.
   std::vector<wire::KnobSetting> knobs;

@@ -200,7 +200,11 @@ void Session::lose(Now now) {
 // Lost, refused after having been linked, or fenced: the owner's choice for a lost link, made once
 // on the way in.
 void Session::act_on_loss() {
-  if (!linked_once_ || shadow_) return;
+  if (!linked_once_) return;
+  if (shadow_) {  // an operator's raise stays: only a control ends it
+    if (is_raised()) publish(Source::kHold);
+    return;
+  }
   if (guard_in_charge()) {
     follow_guard();
     return;

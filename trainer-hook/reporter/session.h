@@ -7,7 +7,8 @@
 // with a greater seq than any before it, whose values all lie in their declared ranges and whose
 // valid_until_step has not passed; the guard, while the link is lost or the daemon has not answered
 // what it decided; the end of a lowering. No control lowers a knob
-// that is held for a cause which the daemon's record has not confirmed.
+// that is held for a cause which the daemon's record has not confirmed. In shadow mode a control
+// lists only what an operator raised or was adopted; the rest is at its initial value.
 #pragma once
 
 #include <cstdint>
@@ -95,6 +96,11 @@ class Session {
   // Knobs, session_knobs.cpp.
   [[nodiscard]] std::string fault_in(const std::vector<wire::KnobSetting>& settings) const;
   [[nodiscard]] std::string fault_in(const wire::Control& control) const;
+  [[nodiscard]] std::string below_initial(const std::vector<wire::KnobSetting>& settings) const;
+  [[nodiscard]] std::vector<wire::KnobSetting> in_full(
+      std::vector<wire::KnobSetting> settings) const;
+  [[nodiscard]] Source source_of(bool kept) const;
+  [[nodiscard]] bool is_raised() const;
   [[nodiscard]] wire::Protects protects_of(const std::string& knob) const;
   void refuse(const wire::Control& control, Seq seq, const std::string& fault, Now now);
   bool command(const std::vector<wire::KnobSetting>& settings, bool raise_only);

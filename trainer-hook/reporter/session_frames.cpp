@@ -76,10 +76,12 @@ void Session::on_welcome(const wire::Welcome& welcome, const wire::Header& heade
   position_ = welcome.position;
   take_echo(mine, welcome.held);
   // In force before anybody can be told that the link is there.
-  if (!shadow_ && !welcome.knobs.empty() && fault_in(welcome.knobs).empty()) {
+  const std::vector<wire::KnobSetting> settings = in_full(welcome.knobs);
+  const bool sound = fault_in(settings).empty() && (!shadow_ || below_initial(settings).empty());
+  if (!settings.empty() && sound) {
     // Counted in a segment that a welcome does not name: the least that can be left of a lowering.
-    const bool kept = command(rebased(welcome.knobs, 0), linked_once_);
-    publish(kept ? Source::kHold : Source::kDaemon);
+    const bool kept = command(rebased(settings, 0), linked_once_);
+    publish(source_of(kept));
   }
   enter(LinkState::kSync);
   acknowledge(welcome.ack, now);
@@ -176,7 +178,7 @@ void Session::on_control(const wire::Control& control, const wire::Header& heade
   if (!fault.empty()) return refuse(control, header.seq, fault, now);
   ++stats_.controls;
   shadow_ = control.mode == wire::Mode::kShadow;
-  if (!record_.empty() && !shadow_) told_ = control.held;
+  if (!record_.empty()) told_ = control.held;
   if (!record_.empty() && !shadow_ && guard_) guard_->align(control, journaled(journal_.last()));
   if (control.position.value >= 0) position_ = control.position;
   tell_lineage();

@@ -67,7 +67,44 @@ std::string Session::fault_in(const wire::Control& control) const {
     return setting.knob + " has " + std::to_string(setting.items.size()) +
            " values for a batch of " + std::to_string(waiting_samples_) + " samples";
   }
-  return fault_in(control.knobs);
+  const std::string below = control.mode == wire::Mode::kShadow ? below_initial(control.knobs) : "";
+  return below.empty() ? fault_in(control.knobs) : below;
+}
+
+// A policy that only records may raise a knob on an operator's word, and take nothing away. "": so
+// it does.
+std::string Session::below_initial(const std::vector<wire::KnobSetting>& settings) const {
+  for (const wire::KnobDecl& knob : std::get<wire::Hello>(hello_.body).knobs) {
+    const wire::KnobSetting* wanted = find_knob(settings, knob.name);
+    if (!wanted || !run::is_lowering(run::protects_of(knob.protects), knob.initial, wanted->value))
+      continue;
+    return knob.name + " " + number_text(wanted->value) +
+           " protects less than its initial value, under a policy in shadow mode";
+  }
+  return {};
+}
+
+// In shadow mode only what is raised is listed, all else is as declared. A daemon of 1.0 lists
+// nothing and knows nothing of what is held here.
+std::vector<wire::KnobSetting> Session::in_full(std::vector<wire::KnobSetting> settings) const {
+  if (!shadow_ || record_.empty()) return settings;
+  for (const wire::KnobDecl& knob : std::get<wire::Hello>(hello_.body).knobs) {
+    if (find_knob(settings, knob.name)) continue;
+    settings.push_back({knob.name, knob.initial, {}, wire::CauseKind::kInitial, 0, {}});
+  }
+  return settings;
+}
+
+// Of settings that a daemon gave.
+Source Session::source_of(bool kept) const {
+  if (kept) return Source::kHold;
+  return shadow_ && !is_raised() ? Source::kInitial : Source::kDaemon;
+}
+
+bool Session::is_raised() const {
+  return std::any_of(in_force_.begin(), in_force_.end(), [](const wire::KnobSetting& setting) {
+    return !setting.cause.is(wire::CauseKind::kInitial);
+  });
 }
 
 // Not applied, not clamped: the trainer goes on with what it has and the refusal is put on record,
@@ -126,7 +163,7 @@ void Session::await_answer(Seq event, Now now) {
 // Nobody answered in time, or nobody can: what the guard raises is in force. What it would ask the
 // trainer to do waits for the end of the lease.
 void Session::act_unanswered(Now now) {
-  if (overdue_ || !is_overdue(now) || guard_in_charge()) return;
+  if (shadow_ || overdue_ || !is_overdue(now) || guard_in_charge()) return;
   overdue_ = true;
   ++stats_.guard_decisions;
   keep_guards_raise();
@@ -143,12 +180,13 @@ void Session::keep_guards_raise() {
 }
 
 void Session::obey(const wire::Control& control, bool raise_only) {
-  const bool kept = command(rebased(control.knobs, control.segment), raise_only);
+  const std::vector<wire::KnobSetting> settings = in_full(control.knobs);
+  const bool kept = command(rebased(settings, control.segment), raise_only);
   end_lowerings();
   if (!kept) state_version_ = control.state_version;
-  if (control.knobs.empty()) return publish(source_);  // shadow: nothing is commanded
-  publish(kept ? Source::kHold : Source::kDaemon);
-  if (overdue_) keep_guards_raise();
+  if (settings.empty()) return publish(source_);  // nothing is commanded
+  publish(source_of(kept));
+  if (overdue_ && !shadow_) keep_guards_raise();
 }
 
 void Session::follow_guard() {

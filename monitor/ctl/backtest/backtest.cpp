@@ -10,6 +10,7 @@
 #include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/text_lines.h"
+#include "monitor/run/intervened.h"
 #include "monitor/wire/words.h"
 
 namespace phaseguard::ctl {
@@ -67,6 +68,10 @@ class Collector {
                                       : "the label " + quoted(label, 40) +
                                             " is neither malicious nor "
                                             "harmless; say which with --labels"});
+      return {};
+    }
+    if (traced->intervened >= Step{0} && !out_.options.include_intervened) {
+      out_.skips.push_back({file, run::intervened_text(traced->intervened)});
       return {};
     }
     run.malicious = *known == wire::Label::kMalicious;

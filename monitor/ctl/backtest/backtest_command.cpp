@@ -111,6 +111,9 @@ void add_backtest(CLI::App& app, Context& context) {
       "--until-raise", asked->options.until_raise,
       "Take the detectors' largest values of each run from before its own first raise "
       "or rollback only: later ones were made under it");
+  command->add_flag("--include-intervened", asked->options.include_intervened,
+                    "Also runs under a policy in shadow mode in which an operator raised a knob; "
+                    "they are left out otherwise, by name");
   command->add_option("--resamples", asked->options.resamples, "Bootstrap resamples")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();

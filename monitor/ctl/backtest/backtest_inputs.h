@@ -49,6 +49,7 @@ struct BacktestOptions {
   std::string rule;     // as TraceOptions
   Step until_step{-1};  // as TraceOptions
   bool until_raise = false;
+  bool include_intervened = false;  // runs under shadow in which somebody raised a knob
   std::int64_t resamples = 2000;
   std::uint64_t seed = 1;  // of the bootstrap
 };

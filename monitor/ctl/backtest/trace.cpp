@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "monitor/policy/engine/playback.h"
+#include "monitor/run/intervened.h"
 
 namespace phaseguard::ctl {
 
@@ -256,10 +257,12 @@ Result<TracedRun> trace(const store::Reader& reader, const std::vector<policy::D
   TracedRun out;
   out.run = reader.run();
   Pass pass(documents, options);
+  run::Intervened intervened;
   auto read = reader.each(
       Seq{1},
-      [&pass](const wire::Message& message) {
+      [&](const wire::Message& message) {
         pass.on(message);
+        intervened.take(message);
         return true;
       },
       0, store::Reader::Decisions::kSkip);
@@ -270,6 +273,7 @@ Result<TracedRun> trace(const store::Reader& reader, const std::vector<policy::D
                                       "replay");
   }
   std::move(pass).finish(out);
+  out.intervened = intervened.step();
   return out;
 }
 

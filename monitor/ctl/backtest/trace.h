@@ -48,6 +48,7 @@ struct TracedRun {
   // First step at which the trainer reported a knob above its initial value, or a rollback: signals
   // after it were made under it. -1: never.
   Step raised{-1};
+  Step intervened{-1};       // as run::Intervened
   std::int64_t updates = 0;  // made in all, those that a rollback undid included
   std::int64_t samples = 0;
   std::vector<Result<RunTrace>> traces;

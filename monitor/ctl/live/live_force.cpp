@@ -141,7 +141,9 @@ struct Outcome {
   [[nodiscard]] bool good() const {
     return fate.fate == run::Fate::kApplied || fate.fate == run::Fate::kDone;
   }
-  [[nodiscard]] std::string moved() const { return fate.knob + " " + number_text(fate.value); }
+  [[nodiscard]] std::string moved() const {
+    return fate.knob + (std::isnan(fate.value) ? "" : " " + number_text(fate.value));
+  }
 
   // What is so, and nothing beyond it.
   [[nodiscard]] std::string text() const {
@@ -206,8 +208,11 @@ int print_outcome(const Outcome& outcome, bool as_json) {
 // Raising is accepted whatever else happened meanwhile; everything else is compare-and-set.
 bool raises(const LiveRun& run, const wire::Command& command) {
   const wire::KnobStatus* knob = knob_of(run, command.knob);
-  return command.action == wire::Action::kForce && knob != nullptr &&
-         !run::is_lowering(run::protects_of(knob->protects), knob->decided, command.value);
+  if (command.action != wire::Action::kForce || knob == nullptr) return false;
+  // What a policy in shadow mode decides is not in force.
+  const bool shadow = run.status.mode == wire::Mode::kShadow;
+  const double in_force = shadow ? knob->applied : knob->decided;
+  return !run::is_lowering(run::protects_of(knob->protects), in_force, command.value);
 }
 
 Result<wire::Command> command_for(const LiveRun& run, const OperatorOptions& options,
@@ -282,9 +287,12 @@ void add_force(CLI::App& app, Context& context) {
   CLI::App* command = add_command(
       app, context, "force",
       "Force a knob to --value until released (or for --for-steps), and wait until the trainer "
-      "reports that it obeys. A value that protects at least as well as the one in force is always "
-      "accepted; one that protects less needs --reason and --for-steps. `phaseguard status` lists "
-      "the knobs.",
+      "reports that it obeys. A lowering is a value that protects less than the one in force; any "
+      "other is always accepted. A lowering below what the policy sets needs --reason and "
+      "--for-steps. Under a policy in shadow mode a knob can only be raised above its initial "
+      "value, if the trainer declares it forcible and the policy does not say shadow = "
+      "\"strict\"; in force is then the initial value or what was raised, never what a rule "
+      "decided, and the run is marked as intervened. `phaseguard status` lists the knobs.",
       [options, &context] { return act(*options, wire::Action::kForce, context.json); });
   options->add_to(*command);
   command->add_option("knob", options->knob, "Name of the knob")->required();

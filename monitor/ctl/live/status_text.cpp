@@ -110,11 +110,17 @@ std::string detector_line(const wire::DetectorEvidence& d) {
          std::to_string(d.needed) + "\n";
 }
 
-std::string knob_line(const wire::KnobStatus& k) {
+// What a policy in shadow mode decides is not sent: nobody is to confirm it.
+std::string confirmed_text(const wire::KnobStatus& k, bool shadow) {
+  if (shadow) return k.confirmed ? "in force" : "not in force: shadow";
+  return k.confirmed ? "confirmed" : "NOT CONFIRMED";
+}
+
+std::string knob_line(const wire::KnobStatus& k, bool shadow) {
   std::string out = "  " + padded(plain(k.name), 18) + "decided " + short_number(k.decided) +
                     ", sent " + short_number(k.sent) + ", applied " + short_number(k.applied);
   if (k.applied_step.value >= 0) out += " since step " + std::to_string(k.applied_step.value);
-  out += " (" + plain(k.cause.text()) + (k.confirmed ? ", confirmed" : ", NOT CONFIRMED") + ")";
+  out += " (" + plain(k.cause.text()) + ", " + confirmed_text(k, shadow) + ")";
   if (std::isfinite(k.min) && std::isfinite(k.max)) {
     out += ", from " + short_number(k.min) + " to " + short_number(k.max);
   }
@@ -135,6 +141,7 @@ json status_json(const wire::Header& header, const wire::Status& status) {
            {"policy", status.policy},
            {"policy_digest", status.policy_digest},
            {"mode", status.mode.text()},
+           {"intervened_step", step_or_null(status.intervened_step)},
            {"control", status.control.text()},
            {"state_version", status.state_version},
            {"epoch", status.epoch},
@@ -159,8 +166,10 @@ std::string status_line(const wire::Header& header, const wire::Status& status) 
                     std::to_string(status.total_steps);
   for (const wire::KnobStatus& k : status.knobs) {
     out += "  " + plain(k.name) + " " + short_number(k.applied);
+    const bool shadow = status.mode == wire::Mode::kShadow;
     out += k.confirmed ? " applied (" + plain(k.cause.text()) + ")"
-                       : ", " + short_number(k.decided) + " decided, NOT CONFIRMED";
+                       : ", " + short_number(k.decided) +
+                             (shadow ? " decided in shadow" : " decided, NOT CONFIRMED");
   }
   out += "  link " + plain(status.link.text());
   if (std::isfinite(status.age_s)) out += " " + short_number(status.age_s) + " s";
@@ -181,12 +190,17 @@ std::vector<std::string> RuleNews::take(const wire::Header& header, const wire::
 
 std::string status_text(const wire::Header& header, const wire::Status& status) {
   std::string out = status_line(header, status) + "\n  policy " + plain(status.policy) + " (" +
-                    plain(status.mode.text()) + "), control " + plain(status.control.text()) +
-                    ", version " + std::to_string(status.state_version) + "\n";
+                    plain(status.mode.text()) +
+                    (status.intervened_step < Step{0}
+                         ? ""
+                         : ", intervened at step " + std::to_string(status.intervened_step.value)) +
+                    "), control " + plain(status.control.text()) + ", version " +
+                    std::to_string(status.state_version) + "\n";
   for (const wire::Alert& a : status.alerts)
     out += "  ! " + plain(a.severity.text()) + ": " + plain(a.text) + "\n";
   out += "knobs\n";
-  for (const wire::KnobStatus& k : status.knobs) out += knob_line(k);
+  const bool shadow = status.mode == wire::Mode::kShadow;
+  for (const wire::KnobStatus& k : status.knobs) out += knob_line(k, shadow);
   if (status.override_.active) {
     out += "  forced to " + short_number(status.override_.value) + " by " +
            plain(status.override_.operator_name) + ": " + plain(status.override_.reason) + "\n";

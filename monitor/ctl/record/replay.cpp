@@ -6,6 +6,7 @@
 
 #include "monitor/ctl/files.h"
 #include "monitor/policy/engine/playback.h"
+#include "monitor/run/intervened.h"
 #include "monitor/store/export.h"
 #include "monitor/wire/codec.h"
 
@@ -217,12 +218,15 @@ Result<Replay> replay(const store::Reader& reader, const policy::Document& docum
   out.run = reader.run();
   out.policy = document.name;
   Comparison comparison(document, out);
+  run::Intervened intervened;
   Result<void> running;
   auto read = reader.each(Seq{1}, [&](const wire::Message& message) {
+    intervened.take(message);
     running = comparison.on(message);
     return running.has_value();
   });
   if (!read) return tl::unexpected(read.error());
+  out.intervened = intervened.step();
   if (!running) {
     return fail(running.error().code, "policy " + document.name + " on " + reader.path().string() +
                                           ": " + running.error().message);

@@ -61,6 +61,7 @@ struct Replay {
   std::vector<ReplayRow> rows;
   Step happened_first_raise{-1};  // first step with a knob above 0; -1: never
   Step would_first_raise{-1};
+  Step intervened{-1};  // as run::Intervened: from here on what happened is no run unwatched
 
   // The first row that differs; null: none does.
   [[nodiscard]] const ReplayRow* first_difference() const;

@@ -6,6 +6,7 @@
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
 #include "monitor/ctl/record/replay.h"
+#include "monitor/run/intervened.h"
 #include "monitor/store/reader.h"
 
 namespace phaseguard::ctl {
@@ -57,6 +58,8 @@ void print_text(const Replay& replay, bool only_differences) {
                 static_cast<long long>(first->step.value),
                 static_cast<long long>(first->seq.value));
   }
+  if (replay.intervened >= Step{0})
+    std::printf("Intervened at step %lld.\n", static_cast<long long>(replay.intervened.value));
   std::printf("%s\n", kReplayCaveat);
 }
 
@@ -84,40 +87,51 @@ void print_json(const Replay& replay, bool only_differences) {
          {"policy", replay.policy},
          {"happened_first_raise", step_json(replay.happened_first_raise)},
          {"would_first_raise", step_json(replay.would_first_raise)},
+         {"intervened_step", step_json(replay.intervened)},
          {"first_difference", first == nullptr ? nlohmann::json(nullptr) : step_json(first->step)},
          {"rows", rows},
          {"caveat", kReplayCaveat}});
 }
 
-int replay_file(const std::string& file, const std::string& policy_file, bool diff, bool as_json) {
-  auto document = read_policy(policy_file);
+struct ReplayOptions {
+  std::string file;
+  std::string policy_file;
+  bool diff = false;
+  bool include_intervened = false;
+};
+
+int replay_file(const ReplayOptions& options, bool as_json) {
+  auto document = read_policy(options.policy_file);
   if (!document) return failed(document.error());
-  auto reader = store::Reader::open(file);
+  auto reader = store::Reader::open(options.file);
   if (!reader) return failed(reader.error());
   auto replayed = replay(*reader, *document);
   if (!replayed) return failed(replayed.error());
-  (as_json ? print_json : print_text)(*replayed, diff);
-  return diff && replayed->first_difference() != nullptr ? kFindings : kDone;
+  if (replayed->intervened >= Step{0} && !options.include_intervened) {
+    return failed({Errc::kRefused, options.file + ": left out: run " + replayed->run.text() + " " +
+                                       run::intervened_text(replayed->intervened)});
+  }
+  (as_json ? print_json : print_text)(*replayed, options.diff);
+  return options.diff && replayed->first_difference() != nullptr ? kFindings : kDone;
 }
 
 }  // namespace
 
 void add_replay(CLI::App& app, Context& context) {
-  auto file = std::make_shared<std::string>();
-  auto policy_file = std::make_shared<std::string>();
-  auto diff = std::make_shared<bool>(false);
+  auto options = std::make_shared<ReplayOptions>();
   CLI::App* command =
       add_command(app, context, "replay",
                   "Run a policy over the recorded signals of a run and show, decision by decision, "
                   "what happened beside what the policy would have decided.",
-                  [file, policy_file, diff, &context] {
-                    return replay_file(*file, *policy_file, *diff, context.json);
-                  });
-  command->add_option("RUN", *file, "Run file (NAME.phaseguard)")->required();
-  command->add_option("--policy", *policy_file, "Policy file (TOML)")->required();
-  command->add_flag("--diff", *diff,
+                  [options, &context] { return replay_file(*options, context.json); });
+  command->add_option("RUN", options->file, "Run file (NAME.phaseguard)")->required();
+  command->add_option("--policy", options->policy_file, "Policy file (TOML)")->required();
+  command->add_flag("--diff", options->diff,
                     "Only where the policy differs from what happened: in a knob, a request or an "
                     "alert. Exit code 3 when it does");
+  command->add_flag("--include-intervened", options->include_intervened,
+                    "Also a run under a policy in shadow mode in which an operator raised a knob; "
+                    "it is left out otherwise");
 }
 
 }  // namespace phaseguard::ctl

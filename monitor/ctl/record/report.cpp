@@ -10,6 +10,7 @@
 #include "monitor/ctl/record/replay.h"
 #include "monitor/ctl/record/report_page.h"
 #include "monitor/ctl/text_lines.h"
+#include "monitor/run/intervened.h"
 #include "monitor/run/state.h"
 #include "monitor/store/reader.h"
 
@@ -23,6 +24,12 @@ struct ReportOptions {
   std::string title = "PhaseGuard: what happened";
   std::vector<std::string> screenshots;  // in the order of the runs
   std::vector<std::string> summaries;
+  bool include_intervened = false;
+};
+
+struct Outcomes {
+  std::vector<Outcome> taken;
+  std::vector<std::string> left_out;  // in words
 };
 
 std::string verified_text(const Verification& found) {
@@ -88,7 +95,7 @@ NamedRate rate_of(const nlohmann::json& object, const RateKey& wanted) {
 }
 
 // One object a run, as phaseguard-lab --summary writes it, or a list of them.
-Result<void> read_summary(const std::string& file, std::vector<Outcome>& outcomes) {
+Result<void> read_summary(const std::string& file, bool include_intervened, Outcomes& outcomes) {
   auto text = read_file(file);
   if (!text) return tl::unexpected(text.error());
   auto parsed = parse_json(*text);
@@ -98,9 +105,15 @@ Result<void> read_summary(const std::string& file, std::vector<Outcome>& outcome
     for (const nlohmann::json& object : *parsed) {
       Outcome outcome;
       outcome.title = object.at("title").get<std::string>();
+      const nlohmann::json intervened = object.value("intervened_step", nlohmann::json());
+      if (!intervened.is_null() && !include_intervened) {
+        outcomes.left_out.push_back(outcome.title + ": " +
+                                    run::intervened_text(Step{intervened.get<std::int64_t>()}));
+        continue;
+      }
       outcome.defended = object.at("defended").get<bool>();
       for (const RateKey& wanted : kRates) outcome.rates.push_back(rate_of(object, wanted));
-      outcomes.push_back(std::move(outcome));
+      outcomes.taken.push_back(std::move(outcome));
     }
   } catch (const nlohmann::json::exception& error) {
     return fail(Errc::kMalformed, file +
@@ -119,7 +132,7 @@ int write_report(const ReportOptions& options, bool as_json) {
     return kUsage;
   }
   std::vector<ReportedRun> runs;
-  std::vector<Outcome> outcomes;
+  Outcomes outcomes;
   bool holds = true;
   for (std::size_t i = 0; i < options.files.size(); ++i) {
     auto run = read_run(options.files[i]);
@@ -133,9 +146,10 @@ int write_report(const ReportOptions& options, bool as_json) {
     runs.push_back(std::move(*run));
   }
   for (const std::string& file : options.summaries) {
-    if (auto read = read_summary(file, outcomes); !read) return failed(read.error());
+    auto read = read_summary(file, options.include_intervened, outcomes);
+    if (!read) return failed(read.error());
   }
-  const std::string page = report_page(options.title, runs, outcomes);
+  const std::string page = report_page(options.title, runs, outcomes.taken);
   if (auto written = write_file(options.output, page); !written) return failed(written.error());
   if (as_json) {
     nlohmann::json list = nlohmann::json::array();
@@ -143,11 +157,15 @@ int write_report(const ReportOptions& options, bool as_json) {
       list.push_back(
           {{"run", run.state.run.text()}, {"verified", run.is_verified}, {"text", run.verified}});
     }
-    print({{"output", options.output}, {"bytes", page.size()}, {"runs", list}});
+    print({{"output", options.output},
+           {"bytes", page.size()},
+           {"runs", list},
+           {"left_out", outcomes.left_out}});
   } else {
     std::printf("%s: %s, %s\n", options.output.c_str(),
                 counted(static_cast<std::int64_t>(runs.size()), "run").c_str(),
-                counted(static_cast<std::int64_t>(outcomes.size()), "outcome").c_str());
+                counted(static_cast<std::int64_t>(outcomes.taken.size()), "outcome").c_str());
+    for (const std::string& text : outcomes.left_out) std::printf("left out: %s\n", text.c_str());
     for (const ReportedRun& run : runs) {
       std::printf("%s: %s\n", run.state.run.text().c_str(), run.verified.c_str());
     }
@@ -178,6 +196,9 @@ void add_report(CLI::App& app, Context& context) {
           "--summary", options->summaries,
           "JSON of what a model does now, as phaseguard-lab --summary writes it; any number")
       ->allow_extra_args(false);
+  command->add_flag("--include-intervened", options->include_intervened,
+                    "Also summaries of runs under a policy in shadow mode in which an operator "
+                    "raised a knob; they are left out otherwise, by name");
 }
 
 }  // namespace phaseguard::ctl

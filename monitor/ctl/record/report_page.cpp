@@ -103,6 +103,13 @@ std::string facts_of(const ReportedRun& reported) {
     out += page::fact("policy", state.policy->name + " (" + state.policy->mode.text() + ")") +
            page::fact("policy digest", state.policy->digest);
   }
+  if (state.intervened_step >= Step{0}) {
+    out += page::fact("intervened",
+                      "at step " + std::to_string(state.intervened_step.value) +
+                          ": from there on a raised value was in force under a "
+                          "policy in shadow mode",
+                      "bad");
+  }
   if (state.hello) {
     out +=
         page::fact("model, reference", state.hello->model_id + ", " + state.hello->reference_id) +

@@ -69,6 +69,10 @@ nlohmann::json to_json(const Listed& listed) {
   out["segments"] = state.segments.size();
   out["policy"] = state.policy ? state.policy->name : "";
   out["policy_digest"] = state.policy ? state.policy->digest : "";
+  out["mode"] = state.policy ? state.policy->mode.text() : "";
+  out["intervened_step"] = state.intervened_step < Step{0}
+                               ? nlohmann::json(nullptr)
+                               : nlohmann::json(state.intervened_step.value);
   out["ended"] = ended(state);
   out["events"] = state.last_seq.value;
   out["fired"] = nlohmann::json::array();
@@ -114,6 +118,9 @@ int list_runs(const std::filesystem::path& folder, bool as_json) {
                 static_cast<long long>(state.step.value), static_cast<long long>(state.total_steps),
                 state.policy ? state.policy->name.c_str() : "-",
                 what.empty() ? "nothing fired" : ("fired: " + what).c_str(), ended(state).c_str());
+    if (state.intervened_step >= Step{0})
+      std::printf("    intervened at step %lld under a policy in shadow mode\n",
+                  static_cast<long long>(state.intervened_step.value));
     if (!state.hello) continue;
     for (const std::string& note : state.hello->notes) {
       const std::string safe = phaseguard::quoted(note, 400);

@@ -50,6 +50,8 @@ void RunSlot::note_cause(const wire::Message& event) {
 // hello's.
 bool RunSlot::holds_cause(const wire::Hello& hello, const wire::Held& entry) const {
   if (adopted_.count(key_of(entry)) > 0) return true;
+  // What a rule decides in shadow mode is not in force: its evidence on record holds nothing.
+  if (shadow() && entry.kind != wire::HeldKind::kOperator) return false;
   if (!entry.command.empty()) return commands_.count(entry.command) > 0;
   const bool ours = hello.record.empty() || hello.record == identity_;
   if (entry.attempt != state_.attempt && !ours) return false;
@@ -63,7 +65,7 @@ bool RunSlot::holds_cause(const wire::Hello& hello, const wire::Held& entry) con
 wire::Adoption RunSlot::outcome_of(const wire::Message& hello, wire::Held& entry) const {
   const auto& said = std::get<wire::Hello>(hello.body);
   if (holds_cause(said, entry)) return wire::Adoption::kRecorded;
-  const bool comes = said.from.value >= 0 && entry.command.empty() &&
+  const bool comes = !shadow() && said.from.value >= 0 && entry.command.empty() &&
                      entry.attempt == hello.header.attempt && entry.number >= said.from.value;
   if (comes) return wire::Adoption::kAwaited;
   machine()->judge(entry);
@@ -116,7 +118,7 @@ void RunSlot::record_adopted(wire::Adopted adopted, Now now, Effects& effects) {
 // Values in force for a cause that a person or a rule gave, by a decision that this record lacks.
 wire::Adopted RunSlot::applied_elsewhere() const {
   wire::Adopted adopted;
-  const std::vector<wire::KnobSetting> decided = machine()->settings();
+  const std::vector<wire::KnobSetting> decided = machine()->settings_to_send();
   const std::int64_t last =
       state_.decisions.entries.empty() ? 0 : state_.decisions.entries.back().body.id;
   for (const auto& [name, knob] : state_.knobs) {

@@ -1,6 +1,7 @@
 #include "monitor/daemon/engine/run_slot.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "monitor/base/text.h"
 #include "monitor/run/protection.h"
@@ -181,11 +182,20 @@ wire::Reply RunSlot::on_command(const wire::Message& message, Now now, Effects& 
     reply.seq = known->seq;
     return reply;
   }
+  if (std::string why = machine()->why_not_possible(command); !why.empty()) {
+    // Not recorded: folded as a command it would take effect in the decisions.
+    reply.status = wire::ReplyStatus::kRefused;
+    reply.text = std::move(why);
+    effects.log.push_back({LogLine::Level::kWarning, run_.text() + ": operator " +
+                                                         quoted(command.operator_name, 64) +
+                                                         " force: refused, " + reply.text});
+    return reply;
+  }
   const auto forced = state_.knobs.find(command.knob);
   const bool raises = command.action == wire::Action::kForce &&
                       (forced == state_.knobs.end() ||
                        !run::is_lowering(run::protects_of(forced->second.declaration.protects),
-                                         forced->second.decided_value, command.value));
+                                         machine()->in_force(command.knob), command.value));
   if (!record_healthy_ && !raises) {
     reply.status = wire::ReplyStatus::kRefused;
     reply.text =
@@ -237,6 +247,7 @@ void RunSlot::set_record_healthy(bool healthy, const std::string& fault) {
   if (healthy) {
     durable_ack_ = ack_;
     durable_told_ = told_seq_;
+    durable_raised_ = raised_;
   } else if (record_healthy_) {
     ack_ = durable_ack_;
     told_seq_ = durable_told_;
@@ -259,14 +270,14 @@ void RunSlot::send_control(std::int64_t answers_batch, Now now, Effects& effects
   control.position = told_seq_;
   control.knobs = settings_to_send(now);
   control.segment = state_.segment;
-  if (!shadow()) control.held = machine()->held();
+  control.held = machine()->held();
   control.inhibited = machine()->inhibitions();
   send(std::move(control), now, effects);
 }
 
 std::vector<wire::KnobSetting> RunSlot::settings_to_send(Now now) {
-  if (shadow()) return {};
   std::vector<wire::KnobSetting> settings = machine()->settings_to_send();
+  if (shadow()) keep_raised(settings);
   for (wire::KnobSetting& setting : settings) {
     Sent& sent = sent_[setting.knob];
     if (!record_healthy_) {
@@ -285,6 +296,24 @@ std::vector<wire::KnobSetting> RunSlot::settings_to_send(Now now) {
     if (!(sent.value == setting.value)) sent = {setting.value, now.mono};
   }
   return settings;
+}
+
+// In shadow mode a knob that is not listed goes back to its initial value: not before that is on
+// record.
+void RunSlot::keep_raised(std::vector<wire::KnobSetting>& settings) {
+  const auto is_listed = [&settings](const std::string& knob) {
+    return std::any_of(settings.begin(), settings.end(),
+                       [&](const wire::KnobSetting& setting) { return setting.knob == knob; });
+  };
+  if (record_healthy_) {
+    raised_ = settings;  // as far as it is on record when it leaves
+    for (auto it = sent_.begin(); it != sent_.end();)
+      it = is_listed(it->first) ? std::next(it) : sent_.erase(it);
+    return;
+  }
+  for (const wire::KnobSetting& setting : durable_raised_) {
+    if (!is_listed(setting.knob)) settings.push_back(setting);
+  }
 }
 
 void RunSlot::send_requests(bool only_new, Now now, Effects& effects) {

@@ -79,6 +79,7 @@ class RunSlot {
 
   void send(wire::Body body, Now now, Effects& effects);
   [[nodiscard]] std::vector<wire::KnobSetting> settings_to_send(Now now);
+  void keep_raised(std::vector<wire::KnobSetting>& settings);
   void send_control(std::int64_t answers_batch, Now now, Effects& effects);
   void send_requests(bool only_new, Now now, Effects& effects);
   void follow_link(Now now, Effects& effects);
@@ -129,6 +130,8 @@ class RunSlot {
   Nanos ended_at_;
   Nanos next_heartbeat_, next_assert_;
   std::map<std::string, Sent> sent_;
+  std::vector<wire::KnobSetting> raised_;  // in shadow mode: listed last
+  std::vector<wire::KnobSetting> durable_raised_;
   std::map<std::int64_t, bool> requests_sent_;
 };
 

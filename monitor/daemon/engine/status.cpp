@@ -119,12 +119,13 @@ std::vector<wire::Alert> RunSlot::alerts(Now now) const {
   const auto knobs = knob_statuses();
   for (const wire::KnobStatus& knob : knobs) {
     const auto sent = sent_.find(knob.name);
-    if (knob.confirmed || sent == sent_.end() || shadow() || link == wire::LinkState::kEnded)
-      continue;
+    if (sent == sent_.end() || link == wire::LinkState::kEnded) continue;
+    const double wanted = shadow() ? sent->second.value : knob.decided;
+    if (knob.applied == wanted) continue;
     if (now.mono.value - sent->second.since.value <= settings_->unapplied_ms * 1'000'000) continue;
     out.push_back({wire::Severity::kCritical,
                    {wire::AlertKind::kKnob, knob.name},
-                   "the trainer has not applied " + knob.name + " " + number_text(knob.decided) +
+                   "the trainer has not applied " + knob.name + " " + number_text(wanted) +
                        " (link " + std::string(wire::text_of(link)) + ")"});
   }
   if (link == wire::LinkState::kLost)
@@ -186,6 +187,7 @@ wire::Message RunSlot::status(Now now) const {
   status.knobs = knob_statuses();
   status.signals = signal_statuses(state_, now);
   status.requests = request_statuses(state_);
+  status.intervened_step = state_.intervened_step;
   status.alerts = alerts(now);
   if (machine()) {
     status.policy = machine()->document().name;

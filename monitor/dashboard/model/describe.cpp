@@ -265,6 +265,7 @@ KnobView knob_view(const Model& model, const run::RunState& state, const std::st
   view.name = name;
   view.decided = knob.decided_value;
   view.applied = knob.applied_value;
+  view.in_force = in_force_of(state, knob);
   view.since = knob.applied_step;
   view.who = who(knob.cause);
   view.min = knob.declaration.min;
@@ -282,7 +283,7 @@ KnobView knob_view(const Model& model, const run::RunState& state, const std::st
       view.min = status.min;
       view.max = status.max;
       view.limits = limits_text(status.limit_by);
-      view.trip_value = status.trip_value;
+      if (state.mode != wire::Mode::kShadow) view.trip_value = status.trip_value;
     }
     if (state.status->override_.active && state.status->override_.knob == name) {
       view.reason = state.status->override_.reason;
@@ -295,6 +296,10 @@ KnobView knob_view(const Model& model, const run::RunState& state, const std::st
 }
 
 }  // namespace
+
+double in_force_of(const run::RunState& state, const run::KnobState& knob) {
+  return state.mode == wire::Mode::kShadow ? knob.applied_value : knob.decided_value;
+}
 
 std::vector<KnobView> knob_views(const Model& model) {
   std::vector<KnobView> views;
@@ -314,9 +319,12 @@ std::string protection_text(const Model& model) {
     if (!view.protecting) continue;
     on += (on.empty() ? "" : ", ") + one_line(view.name, 24) + " " + number_text(view.applied);
   }
-  if (!on.empty()) return "PROTECTED: " + on;
-  return model.shown()->mode == wire::Mode::kShadow ? "shadow: nothing is sent"
-                                                    : "NO PROTECTION IN FORCE";
+  const Step intervened = model.shown()->intervened_step;
+  const std::string by_hand =
+      intervened < Step{0} ? "" : "; intervened at step " + step_text(intervened);
+  if (!on.empty()) return "PROTECTED: " + on + by_hand;
+  const bool shadow = model.shown()->mode == wire::Mode::kShadow;
+  return (shadow ? "shadow: nothing is sent" : "NO PROTECTION IN FORCE") + by_hand;
 }
 
 namespace {

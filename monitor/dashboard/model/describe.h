@@ -59,6 +59,7 @@ struct KnobView {
   double decided = wire::kNaN;
   double sent = wire::kNaN;  // NaN: not known (a recording keeps no copy of what was sent)
   double applied = wire::kNaN;
+  double in_force = wire::kNaN;  // what a command is a raise or a lowering against
   Step since{-1};
   std::string who;     // "rule defend", "operator ann", "policy base"
   std::string reason;  // of an operator's override
@@ -70,10 +71,14 @@ struct KnobView {
   wire::Protects protects = wire::Protects::kUp;
   double initial = 0.0;
 };
+// Of the daemon's own judgement: the decided value; in shadow mode, where that is not sent, the
+// applied one.
+[[nodiscard]] double in_force_of(const run::RunState& state, const run::KnobState& knob);
 // In the order of the declaration.
 [[nodiscard]] std::vector<KnobView> knob_views(const Model& model);
 
-// "PROTECTED: kl 2, lr_scale 0.1", "NO PROTECTION IN FORCE", "shadow: nothing is sent", "no knob".
+// "PROTECTED: kl 2, lr_scale 0.1", "NO PROTECTION IN FORCE", "shadow: nothing is sent", "no knob";
+// of a run in shadow mode in which somebody raised a knob, since when.
 [[nodiscard]] std::string protection_text(const Model& model);
 
 struct RuleRow {

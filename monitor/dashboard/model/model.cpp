@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/dashboard/model/describe.h"
 #include "monitor/run/fate.h"
 #include "monitor/run/liveness.h"
 #include "monitor/run/protection.h"
@@ -130,7 +131,7 @@ void Model::send(wire::Command command, Now now) {
   const run::KnobState* knob = knob_of(*state, command.knob);
   const bool raises = command.action == wire::Action::kForce && knob != nullptr &&
                       !run::is_lowering(run::protects_of(knob->declaration.protects),
-                                        knob->decided_value, command.value);
+                                        in_force_of(*state, *knob), command.value);
   command.expected_version = raises ? -1 : state->state_version;
   wire::Message message;
   message.header.run = state->run;

@@ -50,14 +50,14 @@ std::string obstacle_of_force(const Model& model, const Form& form, const KnobVi
            " are allowed (" + knob.limits + ")";
   }
   if (form.expires && form.expires_after_steps <= 0) return "the expiry must be at least one step";
-  if (!run::is_lowering(knob.protects, knob.decided, form.value)) return "";
+  if (!run::is_lowering(knob.protects, knob.in_force, form.value)) return "";
   if (!std::isnan(knob.trip_value) &&
       run::is_lowering(knob.protects, knob.trip_value, form.value)) {
     return "a latched rule, or what was adopted from the trainer, holds it at " +
            number_text(knob.trip_value) + ": reset that first (phaseguard reset)";
   }
   if (blank(form.reason) || !form.expires) {
-    return "this protects less than the " + number_text(knob.decided) +
+    return "this protects less than the " + number_text(knob.in_force) +
            " now in force: give a reason and an expiry";
   }
   return "";
@@ -65,10 +65,10 @@ std::string obstacle_of_force(const Model& model, const Form& form, const KnobVi
 
 // What the change does, in words.
 std::string effect_text(const KnobView& knob, double value) {
-  if (run::protects_more(knob.protects, value, knob.decided)) {
+  if (run::protects_more(knob.protects, value, knob.in_force)) {
     return "This protects more: the task is learned more slowly or not at all.";
   }
-  if (run::is_lowering(knob.protects, knob.decided, value)) {
+  if (run::is_lowering(knob.protects, knob.in_force, value)) {
     return "This protects less than what is in force now.";
   }
   return "This is what is in force now.";

@@ -103,7 +103,7 @@ void draw_last_command(const Model& model, const View& view) {
 
 // What a dialog starts with: what is in force when it protects, else half way to the far limit.
 double proposed(const KnobView& knob) {
-  if (knob.protecting) return knob.decided;
+  if (knob.protecting) return knob.in_force;
   const double far = knob.protects == wire::Protects::kDown ? knob.min : knob.max;
   return std::isfinite(far) ? 0.5 * (knob.initial + far) : knob.initial;
 }

@@ -6,14 +6,14 @@
 
 namespace phaseguard::policy {
 
-namespace {
-
 const wire::KnobDecl* declaration_of(const MachineState& state, const std::string& name) {
   for (const wire::KnobDecl& declared : state.declared_knobs) {
     if (declared.name == name) return &declared;
   }
   return nullptr;
 }
+
+namespace {
 
 // Limits and direction of state.knobs[index]: the policy's and the declared ones together.
 void declare_knob(MachineState& state, std::size_t index) {

@@ -16,6 +16,10 @@ namespace phaseguard::policy {
 // Its place in state.knobs; -1: the policy does not name it and no operator has forced it.
 [[nodiscard]] std::int64_t find_knob(const MachineState& state, const std::string& name);
 
+// As the newest hello declares it; null: it does not.
+[[nodiscard]] const wire::KnobDecl* declaration_of(const MachineState& state,
+                                                   const std::string& name);
+
 // Makes a declared knob one of state.knobs: its base is the declared initial value, its limits the
 // declared ones. Gives its place; -1: the trainer does not declare it.
 std::int64_t adopt_knob(MachineState& state, const std::string& name);

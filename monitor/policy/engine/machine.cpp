@@ -7,6 +7,7 @@
 #include "monitor/policy/engine/controller.h"
 #include "monitor/policy/engine/evidence.h"
 #include "monitor/policy/engine/held/held.h"
+#include "monitor/policy/engine/held/shadow.h"
 #include "monitor/policy/engine/knobs.h"
 #include "monitor/policy/engine/machine_state.h"
 #include "monitor/policy/engine/operator.h"
@@ -119,7 +120,21 @@ wire::OverrideStatus Machine::override_status() const {
 }
 
 std::vector<wire::KnobSetting> Machine::settings_to_send() const {
-  return settings_with_ends(*state_);
+  return state_->document.shadow ? raised_settings(*state_) : settings_with_ends(*state_);
+}
+
+double Machine::in_force(const std::string& knob) const {
+  const std::int64_t index = find_knob(*state_, knob);
+  if (index >= 0) {
+    const auto at = static_cast<std::size_t>(index);
+    return state_->document.shadow ? policy::in_force(*state_, at) : state_->knobs[at].value;
+  }
+  const wire::KnobDecl* declared = declaration_of(*state_, knob);
+  return declared != nullptr ? declared->initial : wire::kNaN;
+}
+
+std::string Machine::why_not_possible(const wire::Command& command) const {
+  return policy::why_not_possible(*state_, command);
 }
 
 std::vector<wire::Inhibited> Machine::inhibitions() const { return inhibitions_of(*state_); }

@@ -80,7 +80,8 @@ class Machine {
   //          is one of settings() from then on, its base is the declared initial value.
   //          At or above what is in force: always. Below it needs expected_version, and below what
   //          the policy would set also a reason and expires_after_steps > 0; refused while a
-  //          latched rule sets the knob.
+  //          latched rule sets the knob. In shadow mode against what is in force there (held/
+  //          shadow.h), of a knob that is forcible or that something was adopted for.
   //   release: back to automatic; needs expected_version when that lowers the knob.
   //   reset: clears rule's latch, or with a knob and no rule what was adopted for it or is kept by
   //          the trainer; needs a reason and expected_version.
@@ -104,10 +105,18 @@ class Machine {
   [[nodiscard]] wire::OverrideStatus override_status() const;  // of the first knob that has one
   // Grows by one with each decision that changed a knob, a rule's state or an override.
   [[nodiscard]] std::int64_t state_version() const;
-  // settings() as a trainer is told them: a lowering with its end and what comes then.
+  // What a trainer is told: settings(), a lowering with its end and what comes then. In shadow mode
+  // only the knobs that an operator raised, or that something was adopted for, at that value.
   [[nodiscard]] std::vector<wire::KnobSetting> settings_to_send() const;
+  // The value that a command for the knob is a raise or a lowering against: the decided one, in
+  // shadow mode the declared initial one or what settings_to_send() says. NaN: no such knob.
+  [[nodiscard]] double in_force(const std::string& knob) const;
+  // Why the trainer could not be made to obey this force in shadow mode, and what to do; "": it
+  // can. The caller refuses such a command before it is recorded: on() does not.
+  [[nodiscard]] std::string why_not_possible(const wire::Command& command) const;
   [[nodiscard]] std::vector<wire::Inhibited> inhibitions() const;
-  // What the trainer is to hold on to (wire/held.h), each with its cause.
+  // What the trainer is to hold on to (wire/held.h), each with its cause; in shadow mode nothing
+  // that a rule would hold.
   [[nodiscard]] std::vector<wire::Held> held() const;
   // What becomes of an entry of a hello whose cause the record lacks: sets kAdopted, or kKept with
   // the reason in `detail`. It takes effect when the recorded Adopted reaches on().

@@ -6,6 +6,7 @@
 #include "monitor/base/text.h"
 #include "monitor/policy/engine/arbiter.h"
 #include "monitor/policy/engine/held/held.h"
+#include "monitor/policy/engine/held/shadow.h"
 #include "monitor/policy/engine/knobs.h"
 #include "monitor/policy/engine/rule.h"
 #include "monitor/run/protection.h"
@@ -81,6 +82,13 @@ const char* limits_text(wire::LimitBy limit_by) {
   return "the limits of the policy and of the trainer together";
 }
 
+Verdict held_for_trainer(const wire::Command& command, const wire::Held& floor) {
+  return refused(command.knob + " is held at " + number_text(floor.value) + " on behalf of " +
+                 quoted(floor.name, 64) +
+                 ", adopted from the trainer; reset what was adopted for " + command.knob +
+                 " before lowering to " + number_text(command.value));
+}
+
 Verdict judge_lowering(const MachineState& state, const wire::Command& command, std::size_t knob,
                        Step now) {
   const wire::Protects protects = state.knobs[knob].protects;
@@ -97,9 +105,7 @@ Verdict judge_lowering(const MachineState& state, const wire::Command& command, 
     }
     const wire::Held* floor = floor_of(state, knob);
     if (floor != nullptr && run::is_lowering(protects, floor->value, command.value)) {
-      return refused(command.knob + " is held at " + number_text(floor->value) + " on behalf of " +
-                     quoted(floor->name, 64) + ", adopted from the trainer; reset what was " +
-                     "adopted for " + command.knob + " before lowering to " + value);
+      return held_for_trainer(command, *floor);
     }
     if (command.reason.empty()) {
       return refused("lowering " + command.knob + " to " + value + ", " + below +
@@ -109,6 +115,31 @@ Verdict judge_lowering(const MachineState& state, const wire::Command& command, 
       return refused("lowering " + command.knob + " " + below +
                      " needs expires_after_steps above 0");
     }
+  }
+  Verdict verdict = check_version(state, command, "lowering a knob");
+  if (verdict.status != wire::ReplyStatus::kLogged) return verdict;
+  verdict.text = command.knob + " is lowered to " + value + until(command, now);
+  return verdict;
+}
+
+// No rule is asked: nothing of theirs is in force.
+Verdict judge_force_in_shadow(const MachineState& state, const wire::Command& command,
+                              std::size_t knob, Step now) {
+  const wire::Protects protects = state.knobs[knob].protects;
+  const std::string value = number_text(command.value);
+  const wire::Held* floor = floor_of(state, knob);
+  if (floor != nullptr && run::is_lowering(protects, floor->value, command.value)) {
+    return held_for_trainer(command, *floor);
+  }
+  const double rest = at_rest(state, knob);
+  if (run::is_lowering(protects, rest, command.value)) {
+    return refused("not possible: in shadow mode " + command.knob + " goes not " +
+                   side_of(protects) + " its initial " + number_text(rest) + "; found " + value);
+  }
+  if (!run::is_lowering(protects, in_force(state, knob), command.value)) {
+    return {wire::ReplyStatus::kLogged, command.knob + " is forced to " + value +
+                                            until(command, now) +
+                                            "; the run, in shadow mode, counts as intervened"};
   }
   Verdict verdict = check_version(state, command, "lowering a knob");
   if (verdict.status != wire::ReplyStatus::kLogged) return verdict;
@@ -139,6 +170,7 @@ Verdict judge_force(const MachineState& state, const wire::Command& command, Ste
     return refused("expected expires_after_steps from 0 (until released) to 1e12, found " +
                    std::to_string(command.expires_after_steps));
   }
+  if (is_judged_in_shadow(state, at)) return judge_force_in_shadow(state, command, at, now);
   const bool lowers = run::is_lowering(knob.protects, knob.target, command.value) ||
                       run::is_lowering(knob.protects, knob.value, command.value) ||
                       run::is_lowering(knob.protects, automatic(state, at).value, command.value);
@@ -159,13 +191,15 @@ Verdict judge_release(const MachineState& state, const wire::Command& command) {
   const auto at = static_cast<std::size_t>(index);
   const Override& by_hand = state.knobs[at].override_;
   if (!by_hand.active) return refused("nothing to release: " + command.knob + " is not forced");
-  const double automatically = automatic(state, at).value;
-  if (run::is_lowering(state.knobs[at].protects, state.knobs[at].target, automatically)) {
+  const bool shadow = is_judged_in_shadow(state, at);
+  const double automatically = shadow ? at_rest(state, at) : automatic(state, at).value;
+  const double now = shadow ? in_force(state, at) : state.knobs[at].target;
+  if (run::is_lowering(state.knobs[at].protects, now, automatically)) {
     Verdict verdict = check_version(state, command, "a release that lowers the knob");
     if (verdict.status != wire::ReplyStatus::kLogged) return verdict;
   }
-  return {wire::ReplyStatus::kLogged,
-          command.knob + " goes back to the policy, which sets " + number_text(automatically)};
+  const std::string to = shadow ? " goes back to its " : " goes back to the policy, which sets ";
+  return {wire::ReplyStatus::kLogged, command.knob + to + number_text(automatically)};
 }
 
 Verdict judge_let_go(const MachineState& state, const wire::Command& command) {
@@ -251,8 +285,9 @@ std::string apply_force(MachineState& state, const wire::Command& command) {
   Override& by_hand = state.knobs[at].override_;
   by_hand.active = true;
   by_hand.value = command.value;
-  by_hand.lowering =
-      run::is_lowering(state.knobs[at].protects, automatic(state, at).value, command.value);
+  const bool shadow = is_judged_in_shadow(state, at);
+  const double without = shadow ? at_rest(state, at) : automatic(state, at).value;
+  by_hand.lowering = run::is_lowering(state.knobs[at].protects, without, command.value);
   by_hand.operator_name = command.operator_name;
   by_hand.reason = command.reason;
   by_hand.command = command.id;

@@ -92,15 +92,21 @@ std::vector<std::string> failures_of(const Document& document) {
   return out;
 }
 
+std::string mode_text(const Document& document) {
+  if (!document.shadow) return "It is enforced: what it decides is sent to the trainer.";
+  const std::string text = "It runs in shadow: it decides and records, and sends nothing";
+  return text + (document.strict_shadow
+                     ? "; nor can an operator raise anything."
+                     : " but what an operator raises, where the trainer lets him.");
+}
+
 std::string summary_of(const Document& document) {
   const auto several = [](std::size_t n, const char* thing) {
     return std::to_string(n) + " " + thing + (n == 1 ? "" : "s");
   };
   return "Policy " + document.name + " has " + several(document.detectors.size(), "detector") +
          " and " + several(document.rules.size(), "rule") + " for " +
-         several(document.knobs.size(), "knob") + ". " +
-         (document.shadow ? "It runs in shadow: it decides and records, and sends nothing."
-                          : "It is enforced: what it decides is sent to the trainer.");
+         several(document.knobs.size(), "knob") + ". " + mode_text(document);
 }
 
 // A paragraph of lines up to `width` columns, all but the first indented.

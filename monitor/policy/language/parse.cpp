@@ -15,7 +15,8 @@ constexpr std::size_t kMaxDiagnostics = 100;
 
 void parse_head(const toml::table& root, Document& document, std::vector<Diagnostic>& out) {
   const TableReader head(root, "the policy file", {1, 1}, out);
-  head.check_keys({"version", "name", "mode", "knob", "detector", "rule", "on"}, {"include"});
+  head.check_keys({"version", "name", "mode", "shadow", "knob", "detector", "rule", "on"},
+                  {"include"});
   if (root.get("version") == nullptr) {
     head.error({1, 1}, "the policy file has no \"version\"; add version = 1");
   } else if (const auto version = head.count("version", {0, INT64_MAX}); version && *version != 1) {
@@ -36,6 +37,13 @@ void parse_head(const toml::table& root, Document& document, std::vector<Diagnos
     document.name = *name;
   }
   document.shadow = head.word<wire::Mode>("mode") == wire::Mode::kShadow;
+  const auto raises = head.choice("shadow", false, {"forcible", "strict"});
+  if (raises && !document.shadow) {
+    head.error(head.place_of_key("shadow"),
+               "\"shadow\" says what operators may do in shadow mode; "
+               "it needs mode = \"shadow\"");
+  }
+  document.strict_shadow = raises == "strict";
 }
 
 // "3 intervals" -> 3.

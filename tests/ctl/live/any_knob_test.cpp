@@ -26,7 +26,8 @@ std::string policy_of(const std::string& knob, double base, double set) {
          knob + " = " + std::to_string(set) + "\nalert = \"high\"\n";
 }
 
-wire::Hello hello_of(const std::string& knob, double initial, wire::Word<wire::Protects> protects) {
+wire::Hello hello_of(const std::string& knob, double initial, wire::Word<wire::Protects> protects,
+                     bool forcible) {
   wire::Hello hello;
   hello.session = "token";
   hello.total_steps = 1000;
@@ -36,6 +37,7 @@ wire::Hello hello_of(const std::string& knob, double initial, wire::Word<wire::P
   decl.max = 1.0;
   decl.initial = initial;
   decl.protects = std::move(protects);
+  decl.forcible = forcible;
   hello.knobs.push_back(decl);
   wire::KnobDecl spare;  // which no policy here names
   spare.name = "spare";
@@ -55,10 +57,10 @@ wire::Hello hello_of(const std::string& knob, double initial, wire::Word<wire::P
 class Trainer {
  public:
   Trainer(const RealDaemon& daemon, const std::string& knob, double initial,
-          wire::Word<wire::Protects> protects = {}) {
+          wire::Word<wire::Protects> protects = {}, bool forcible = false) {
     reporter::Options options = daemon.options();
     options.knob = knob;
-    auto started = Reporter::start(options, hello_of(knob, initial, std::move(protects)));
+    auto started = Reporter::start(options, hello_of(knob, initial, std::move(protects), forcible));
     INFO((started ? std::string() : started.error().message));
     REQUIRE(started);
     reporter_ = std::move(*started);
@@ -253,4 +255,51 @@ TEST_CASE("an lr_scale that protects downwards, through force, release and a kil
   });
   CHECK(run["knobs"][0]["applied"] == 0.2);
   CHECK(phase_of(run) == "latched");
+}
+
+TEST_CASE("a raise under a policy in shadow mode, through a killed daemon and a release",
+          "[ctl][e2e][fault]") {
+  RealDaemon daemon(PHASEGUARD_DAEMON, "mode = \"shadow\"\n" + policy_of("ldifs", 0.0, 0.8));
+  const auto applied = [](const auto& r) { return r["knobs"][0]["applied"]; };
+  {
+    Trainer trainer(daemon, "ldifs", 0.0, {}, true);
+    trainer.score(0.9);
+    auto run = status_when(daemon, [](const auto& r) { return r["knobs"][0]["decided"] == 0.8; });
+    CHECK(applied(run) == 0.0);
+    CHECK(run["intervened_step"] == nullptr);
+
+    const Done refused = phaseguard_with(daemon, "force spare --value 1");
+    CHECK(refused.code == 1);
+    CHECK(says(refused, "refused: not possible: "));
+    CHECK(says(refused, "does not declare spare forcible"));
+    // Less than the rule would set, more than what is in force: no reason, no expiry.
+    const Done forced = phaseguard_with(daemon, "force ldifs --value 0.3");
+    INFO(forced.text);
+    CHECK(forced.code == 0);
+    CHECK(says(forced, "APPLIED: ldifs 0.3"));
+    CHECK(says(phaseguard_with(daemon, "status"), "(shadow, intervened at step "));
+
+    daemon.end(SIGKILL);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    daemon.start();
+    run = status_when(daemon, [](const auto& r) {
+      return r["link"] == "active" && r["knobs"][0]["sent"] == 0.3;
+    });
+    CHECK(applied(run) == 0.3);
+    CHECK(run["intervened_step"].is_number());
+    const Done released = phaseguard_with(daemon, "release ldifs");
+    INFO(released.text);
+    CHECK(released.code == 0);
+    status_when(daemon, [&](const auto& r) { return applied(r) == 0.0; });
+  }
+  const std::string telemetry = daemon.options().endpoint;
+  const std::string sockets = telemetry.substr(6, telemetry.rfind('/') - 6);
+  const std::string runs = sockets.substr(0, sockets.rfind('/')) + "/runs";
+  FILE* pipe =
+      ::popen((std::string(PHASEGUARD_PROGRAM) + " verify " + runs + "/*.phaseguard").c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  std::array<char, 4096> text{};
+  while (std::fread(text.data(), 1, text.size(), pipe) > 0) {
+  }
+  CHECK(WEXITSTATUS(::pclose(pipe)) == 0);
 }

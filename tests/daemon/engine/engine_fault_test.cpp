@@ -82,6 +82,54 @@ TEST_CASE("a lowering whose record failed is not asserted later", "[engine][faul
   CHECK(first<wire::Control>(next.send)->knobs[0].value == 2.0);
 }
 
+TEST_CASE("while the record cannot be written no raise in shadow mode is let go",
+          "[engine][fault]") {
+  const bool before_it_failed = GENERATE(false, true);
+  std::string shadow = kPolicy;
+  shadow.replace(shadow.find("enforce"), 7, "shadow");
+  Rig rig(shadow);
+  wire::Hello hello = declaration();
+  hello.knobs[0].forcible = true;
+  rig.hello(1, hello);
+  wire::Command raise = force("c1", 1.5);
+  raise.expires_after_steps = 5;
+  REQUIRE(first<wire::Control>(rig.command(raise).send)->knobs[0].value == 1.5);
+  rig.engine.set_record_healthy(true);
+  if (!before_it_failed) rig.engine.set_record_healthy(false);
+  rig.judge(10, 0.1);  // it ends: the loop cannot write that
+  if (before_it_failed) rig.engine.set_record_healthy(false);
+  rig.pass(1.1);
+  const Effects unwritten = rig.tick();
+  REQUIRE(first<wire::Control>(unwritten.send)->knobs.size() == 1);
+  CHECK(first<wire::Control>(unwritten.send)->knobs[0].value == 1.5);
+  rig.engine.set_record_healthy(true);
+  rig.pass(1.1);
+  CHECK(first<wire::Control>(rig.tick().send)->knobs.empty());
+}
+
+TEST_CASE("a raise in shadow mode that the trainer does not apply is an alert", "[engine][fault]") {
+  std::string shadow = kPolicy;
+  shadow.replace(shadow.find("enforce"), 7, "shadow");
+  Rig rig(shadow);
+  wire::Hello hello = declaration();
+  hello.knobs[0].forcible = true;
+  rig.hello(1, hello);
+  rig.judge(5, 0.9);
+  rig.judge(10, 0.9);  // decided and not sent: nothing is missing
+  rig.pass(11.0);
+  const auto unapplied = [&rig] {
+    rig.deliver(Channel::kTelemetry, 1, rig.frame(wire::Heartbeat{}, 10, rig.seq));
+    const wire::Status status = rig.status();
+    return std::any_of(status.alerts.begin(), status.alerts.end(), [](const wire::Alert& alert) {
+      return alert.text.find("has not applied kl 1.5") != std::string::npos;
+    });
+  };
+  CHECK_FALSE(unapplied());
+  rig.command(force("c1", 1.5));
+  rig.pass(11.0);
+  CHECK(unapplied());
+}
+
 TEST_CASE("only what is on disk is acknowledged", "[engine][fault]") {
   Rig rig;
   rig.hello();

@@ -39,5 +39,24 @@ TEST_CASE("a summary comes back as it was written", "[lab]") {
   CHECK_FALSE(write_summaries({run}, folder / "no-such-folder/x.json"));
 }
 
+TEST_CASE("a run that somebody intervened in is left out by name", "[lab]") {
+  const test::Folder folder;
+  const std::string file = folder / "summary.json";
+  RunSummary run;
+  run.title = "harmless, defended";
+  run.run = "lab-1";
+  RunSummary raised = run;
+  raised.run = "lab-2";
+  raised.intervened_step = 7;
+  REQUIRE(write_summaries({run, raised}, file));
+  auto back = read_summaries(file);
+  REQUIRE(back);
+  CHECK(back->back().intervened_step == 7);
+  const std::string text = leave_out_intervened(*back);
+  CHECK(text.find("left out: harmless, defended (run lab-2): intervened at step 7") == 0);
+  REQUIRE(back->size() == 1);
+  CHECK(back->front().run == "lab-1");
+}
+
 }  // namespace
 }  // namespace phaseguard::lab

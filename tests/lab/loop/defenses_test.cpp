@@ -176,6 +176,8 @@ TEST_CASE("each defense declares a knob that the daemon can move, beside the KL'
     CHECK(knobs[0].name == "kl");
     const auto& own = knobs.back();
     CHECK(own.initial == strength_of(defense));
+    CHECK(knobs[0].forcible);
+    CHECK(own.forcible == (own.name == "kl" || own.name == "ldifs"));
     Strengths strengths = initial_strengths(defense);
     wire::KnobSetting off;
     off.knob = own.name;

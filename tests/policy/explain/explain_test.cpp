@@ -162,7 +162,10 @@ TEST_CASE("explain: knobs, mode, and who wins", "[policy][explain]") {
   CHECK(
       full.summary ==
       "Policy t has 0 detectors and 1 rule for 1 knob. It runs in shadow: it decides and records, "
-      "and sends nothing.");
+      "and sends nothing but what an operator raises, where the trainer lets him.");
+  CHECK(told("mode = \"shadow\"\nshadow = \"strict\"\n" + kExplained).summary ==
+        "Policy t has 0 detectors and 0 rules for 1 knob. It runs in shadow: it decides and "
+        "records, and sends nothing; nor can an operator raise anything.");
   CHECK(full.knobs.at(0).text ==
         "Starts at 0.5 and may be moved between 0 and 10. It changes by at most 0.1 a step, except "
         "upward on a trip or an operator's command. It is set to 1 when the link is lost.");

@@ -77,15 +77,19 @@ TEST_CASE("the good policy of these tests has nothing to complain about", "[poli
 }
 
 TEST_CASE("bad input: the head of the file", "[policy][hostile]") {
-  check({{"version = 1\n", "", 1, 1, "add version = 1"},
-         {"version = 1", "version = 2", 1, 11, "this build reads policies of version 1"},
-         {"version = 1", "version = \"1\"", 1, 11, "found the string \"1\""},
-         {"name = \"t\"", "", 1, 1, "add name = \"...\""},
-         {"name = \"t\"", "name = 3", 2, 8, "expected a string in quotes, found the integer 3"},
-         {"name = \"t\"", "name = \"\"", 2, 8, "1 to 64 bytes"},
-         {"name = \"t\"", "name = \"t\"\nmode = \"enforced\"", 3, 8, "did you mean \"enforce\"?"},
-         {"name = \"t\"", "name = \"t\"\nmod = \"shadow\"", 3, 1, "did you mean \"mode\"?"}},
-        Severity::kError);
+  check(
+      {{"version = 1\n", "", 1, 1, "add version = 1"},
+       {"version = 1", "version = 2", 1, 11, "this build reads policies of version 1"},
+       {"version = 1", "version = \"1\"", 1, 11, "found the string \"1\""},
+       {"name = \"t\"", "", 1, 1, "add name = \"...\""},
+       {"name = \"t\"", "name = 3", 2, 8, "expected a string in quotes, found the integer 3"},
+       {"name = \"t\"", "name = \"\"", 2, 8, "1 to 64 bytes"},
+       {"name = \"t\"", "name = \"t\"\nmode = \"enforced\"", 3, 8, "did you mean \"enforce\"?"},
+       {"name = \"t\"", "name = \"t\"\nmod = \"shadow\"", 3, 1, "did you mean \"mode\"?"},
+       {"name = \"t\"", "name = \"t\"\nmode = \"shadow\"\nshadow = \"strickt\"", 4, 10,
+        "did you mean \"strict\"?"},
+       {"name = \"t\"", "name = \"t\"\nshadow = \"strict\"", 3, 10, "it needs mode = \"shadow\""}},
+      Severity::kError);
 }
 
 TEST_CASE("bad input: knobs", "[policy][hostile]") {

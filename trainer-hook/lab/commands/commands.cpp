@@ -196,6 +196,7 @@ RunSummary summarise(const FinetuneCommand& command, const std::string& run, con
   out.fired_step = result.fired_step;
   out.rollback_step = result.rollback_step;
   out.restored_step = result.restored_step;
+  out.intervened_step = result.intervened_step;
   out.mean_lambda = result.mean_lambda;
   out.defense = defense;
   out.ms_per_update = result.ms_per_update;
@@ -379,14 +380,15 @@ int run_features(FeaturesCommand command) {
   return 0;
 }
 
-int run_summary(const std::vector<std::string>& files) {
+int run_summary(const std::vector<std::string>& files, bool include_intervened) {
   std::vector<RunSummary> runs;
   for (const std::string& file : files) {
     const auto read = read_summaries(file);
     if (!read) return complain(read.error());
     runs.insert(runs.end(), read->begin(), read->end());
   }
-  std::printf("%s", table_of(runs).c_str());
+  const std::string left_out = include_intervened ? "" : leave_out_intervened(runs);
+  std::printf("%s%s", runs.empty() ? "" : table_of(runs).c_str(), left_out.c_str());
   return 0;
 }
 

@@ -64,7 +64,7 @@ struct FeaturesCommand {
 };
 int run_features(FeaturesCommand command);
 
-int run_summary(const std::vector<std::string>& files);
+int run_summary(const std::vector<std::string>& files, bool include_intervened);
 
 // The world's canaries as a canary set (JSON Lines).
 int run_canaries(int world);

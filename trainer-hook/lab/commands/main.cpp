@@ -180,6 +180,7 @@ struct Words {
   DataCommand data;
   FeaturesCommand features;
   std::vector<std::string> files;
+  bool include_intervened = false;  // summary
   int world = 0;
 };
 
@@ -242,9 +243,11 @@ void add_reading(CLI::App& app, Words& words) {
   auto* eval = app.add_subcommand("eval", "Measure theta0 itself: gates, probe, rates.");
   eval->add_option("--theta0", words.eval.theta0, "File (default: the shipped world 0)");
   eval->add_option("--seed", words.eval.seed, "Seed of the samples")->capture_default_str();
-  app.add_subcommand("summary", "Print summaries side by side.")
-      ->add_option("FILE", words.files, "Files written by --summary")
-      ->required();
+  auto* summary = app.add_subcommand("summary", "Print summaries side by side.");
+  summary->add_option("FILE", words.files, "Files written by --summary")->required();
+  summary->add_flag("--include-intervened", words.include_intervened,
+                    "Also runs under a policy in shadow mode in which somebody raised a knob; they "
+                    "are left out otherwise, by name");
   app.add_subcommand("canaries", "Print a world's 24 canary prompts as JSON Lines.")
       ->add_option("--world", words.world, "Number of the world")
       ->check(CLI::Range(0, 1000000))
@@ -346,7 +349,7 @@ int tune(FinetuneCommand& command, const DefenseWords* defense) {
 }
 
 int dispatch(const CLI::App& app, Words& words) {
-  if (app.got_subcommand("summary")) return run_summary(words.files);
+  if (app.got_subcommand("summary")) return run_summary(words.files, words.include_intervened);
   if (app.got_subcommand("canaries")) return run_canaries(words.world);
   set_threads(words.threads);
   if (const auto warning = blas_warning(measure_blas())) {

@@ -55,6 +55,7 @@ json to_json(const RunSummary& run) {
            {"fired_step", to_json(run.fired_step)},
            {"rollback_step", to_json(run.rollback_step)},
            {"restored_step", to_json(run.restored_step)},
+           {"intervened_step", to_json(run.intervened_step)},
            {"mean_lambda", run.mean_lambda},
            {"seconds", run.seconds},
            {"defense", run.defense},
@@ -83,6 +84,7 @@ RunSummary from_json(const json& object) {
   run.fired_step = step_in(object, "fired_step");
   run.rollback_step = step_in(object, "rollback_step");
   run.restored_step = step_in(object, "restored_step");
+  if (object.contains("intervened_step")) run.intervened_step = step_in(object, "intervened_step");
   object.at("mean_lambda").get_to(run.mean_lambda);
   object.at("seconds").get_to(run.seconds);
   run.defense = object.value("defense", "");
@@ -141,6 +143,20 @@ std::string rate_text(const Count& count) {
                 100.0 * rate->lower, 100.0 * rate->upper, static_cast<long>(count.k),
                 static_cast<long>(count.n));
   return text.data();
+}
+
+std::string leave_out_intervened(std::vector<RunSummary>& runs) {
+  std::string text;
+  for (const RunSummary& run : runs) {
+    if (!run.intervened_step) continue;
+    text += "left out: " + run.title + " (run " + run.run + "): intervened at step " +
+            std::to_string(*run.intervened_step) +
+            " under a policy in shadow mode; --include-intervened takes it in\n";
+  }
+  runs.erase(std::remove_if(runs.begin(), runs.end(),
+                            [](const RunSummary& run) { return run.intervened_step.has_value(); }),
+             runs.end());
+  return text;
 }
 
 std::string table_of(const std::vector<RunSummary>& runs) {

@@ -23,6 +23,9 @@ struct RunSummary {
   std::int64_t unwatched = 0;  // updates before any daemon was linked, though one was asked for
   std::string cause;           // of the knob when it rose: "rule:defend"; empty: it did not
   std::optional<std::int64_t> fired_step, rollback_step, restored_step;
+  // From here on not as it would have been unwatched: somebody raised a knob under a policy in
+  // shadow mode.
+  std::optional<std::int64_t> intervened_step;
   double mean_lambda = 0.0;
   double seconds = 0.0;
   std::string defense;         // "ldifs 0.1"; empty: none
@@ -35,6 +38,9 @@ struct RunSummary {
                                            const std::filesystem::path& file);
 // Errors name the file and the key.
 [[nodiscard]] Result<std::vector<RunSummary>> read_summaries(const std::filesystem::path& file);
+
+// Takes runs that somebody intervened in out of the list; a line for each, for a person.
+[[nodiscard]] std::string leave_out_intervened(std::vector<RunSummary>& runs);
 
 // One row a run, one column a rate with its interval and counts.
 [[nodiscard]] std::string table_of(const std::vector<RunSummary>& runs);

@@ -139,6 +139,9 @@ std::vector<wire::KnobDecl> declare_knobs(const DefenseOptions& o, const std::st
   } else if (has_own_knob(o.kind)) {
     knobs.push_back(defenses::share_knob(entry_of(o.kind).knob, strength_of(o)));
   }
+  // Penalties are weighed anew at each update, so that an operator can raise one at any time.
+  for (wire::KnobDecl& knob : knobs)
+    knob.forcible = knob.name == defenses::kKlKnob || knob.name == defenses::kLdifsKnob;
   return knobs;
 }
 

@@ -176,7 +176,15 @@ class Run {
       result_.fired_step = step;
       result_.cause = plan.cause;
     }
+    if (plan.shadow && !result_.intervened_step && raised_by_hand(plan))
+      result_.intervened_step = step;
     return plan;
+  }
+
+  static bool raised_by_hand(const hook::StepPlan& plan) {
+    return std::any_of(plan.knobs.begin(), plan.knobs.end(), [](const wire::KnobSetting& knob) {
+      return knob.cause.is(wire::CauseKind::kOperator) || knob.cause.is(wire::CauseKind::kAdopted);
+    });
   }
 
   [[nodiscard]] at::Tensor with_penalty(const at::Tensor& ce, const at::Tensor& kl,

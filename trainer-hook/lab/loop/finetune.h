@@ -52,6 +52,8 @@ struct FinetuneResult {
   std::optional<std::int64_t> fired_step;     // first step whose lambda was above the initial value
   std::optional<std::int64_t> rollback_step;  // step at which a snapshot was restored
   std::optional<std::int64_t> restored_step;  // of which snapshot
+  // First step with a knob that an operator raised under a policy in shadow mode.
+  std::optional<std::int64_t> intervened_step;
   std::string cause;  // of the knob when it rose: "rule:<name>", "operator:<name>"
   double mean_lambda = 0.0;
   std::int64_t updates = 0;    // optimiser updates done, those undone included

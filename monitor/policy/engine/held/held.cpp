@@ -6,6 +6,7 @@
 
 #include "monitor/base/text.h"
 #include "monitor/policy/engine/arbiter.h"
+#include "monitor/policy/engine/held/shadow.h"
 #include "monitor/policy/engine/knobs.h"
 #include "monitor/policy/engine/rule.h"
 #include "monitor/run/protection.h"
@@ -137,7 +138,10 @@ void take_entry(MachineState& state, const wire::Held& entry) {
   const std::int64_t rule = rule_of(state, entry);
   if (rule >= 0) {
     take_rule(state, static_cast<std::size_t>(rule), entry);
-    if (!is_held_by_rule(state, static_cast<std::size_t>(rule), entry)) keep_entry(state, entry);
+    // In shadow mode no rule holds anything at the trainer.
+    const bool is_bare = state.document.shadow && !entry.knob.empty() && !std::isnan(entry.value);
+    const bool by_rule = is_held_by_rule(state, static_cast<std::size_t>(rule), entry);
+    if (is_bare || !by_rule) keep_entry(state, entry);
     return;
   }
   const std::int64_t knob = adopt_knob(state, entry.knob);
@@ -177,12 +181,14 @@ std::string end_lowerings(MachineState& state, Seq position) {
 
 std::vector<wire::Held> held_of(const MachineState& state) {
   std::vector<wire::Held> out;
+  const bool shadow = state.document.shadow;
   for (std::size_t i = 0; i < state.rules.size(); ++i) {
-    if (state.rules[i].mode != RuleMode::kQuiet) add_rule(state, i, out);
+    if (!shadow && state.rules[i].mode != RuleMode::kQuiet) add_rule(state, i, out);
   }
   for (std::size_t i = 0; i < state.knobs.size(); ++i) {
     const Override& by_hand = state.knobs[i].override_;
     if (!by_hand.active || by_hand.lowering) continue;
+    if (shadow && !is_raised_by_hand(state, i)) continue;
     wire::Held entry;
     entry.kind = wire::HeldKind::kOperator;
     entry.name = by_hand.operator_name;

@@ -13,7 +13,8 @@
 
 namespace phaseguard::policy {
 
-// Latched and active rules, operators' raises, and what was adopted or left with the trainer.
+// Latched and active rules (not in shadow mode), operators' raises, and what was adopted or left
+// with the trainer.
 [[nodiscard]] std::vector<wire::Held> held_of(const MachineState& state);
 
 // Says of an entry whose cause the record lacks whether it can be adopted: sets outcome and detail.
