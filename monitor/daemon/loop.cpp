@@ -192,7 +192,7 @@ class Daemon {
     auto http = HttpServer::start(config_.http);
     if (!http) return tl::unexpected(http.error());
     http_ = std::move(*http);
-    http_->set_metrics(engine_.counters(), engine_.statuses(now_of_this_host()));
+    http_->set_metrics(engine_.counters(), engine_.statuses(now_of_this_host()), fault_);
     return {};
   }
 
@@ -236,7 +236,7 @@ class Daemon {
       }
       if (http_ && now.mono >= next_metrics) {
         next_metrics = Nanos{now.mono.value + kMetricsMs * 1'000'000};
-        http_->set_metrics(engine_.counters(), engine_.statuses(now));
+        http_->set_metrics(engine_.counters(), engine_.statuses(now), fault_);
       }
     }
     std::vector<std::string> faults;
@@ -289,7 +289,8 @@ class Daemon {
       effects.send.clear();
     }
     healthy_ = written;
-    engine_.set_record_healthy(written, faults.empty() ? "" : faults.front());
+    fault_ = faults.empty() ? "" : faults.front();
+    engine_.set_record_healthy(written, fault_, written ? std::set<RunId>{} : files_.unwritten());
     if (!sockets_) return;
     for (const wire::Message& message : effects.publish)
       sockets_->publish(wire::topic_of(message), wire::encode(message));
@@ -344,8 +345,9 @@ class Daemon {
     std::vector<std::string> faults;
     files_.retry(now);
     if (files_.flush(true, faults)) {
-      spdlog::warn("the record can be written again; nothing was lost");
+      spdlog::warn("the record can be written again; what was recorded meanwhile is in it");
       healthy_ = true;
+      fault_.clear();
       engine_.set_record_healthy(true);
     }
   }
@@ -372,6 +374,7 @@ class Daemon {
   std::size_t trainer_seats_ = 0;
   std::unique_ptr<HttpServer> http_;
   bool healthy_ = true;
+  std::string fault_;  // why the record cannot be written; empty: it can
 };
 
 std::string missing_text(std::size_t faults) {

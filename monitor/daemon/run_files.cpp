@@ -9,6 +9,13 @@ namespace phaseguard::daemon {
 
 namespace {
 
+constexpr std::size_t kPortion = 256;
+
+bool follows(const wire::Message& message) {
+  return std::holds_alternative<wire::Decision>(message.body) ||
+         std::holds_alternative<wire::PolicyLoaded>(message.body);
+}
+
 bool is_end(const wire::Message& message) {
   const auto* link = std::get_if<wire::LinkChange>(&message.body);
   return link && link->state == wire::LinkEvent::kEnded;
@@ -161,10 +168,36 @@ void RunFiles::retry(Now now) {
                    std::to_string(file.writer->last_seq().value) + ", expected " +
                    std::to_string(first - 1) + "; put back the newer one, or restart phaseguardd";
     }
-    for (const wire::Message& message : file.pending) {
-      if (file.fault.empty() && message.header.seq > file.writer->last_seq()) write(file, message);
-    }
+    if (file.fault.empty()) write_pending(file);
   }
+}
+
+// In portions, so that what fails, and is done again, is small.
+void RunFiles::write_pending(File& file) {
+  std::deque<wire::Message>& pending = file.pending;
+  while (!pending.empty() && pending.front().header.seq <= file.writer->last_seq())
+    pending.pop_front();
+  std::size_t wanted = 1;
+  while (file.fault.empty() && !pending.empty()) {
+    std::size_t n = 0;
+    // An event and what follows from it go together.
+    while (n < pending.size() && (n < wanted || follows(pending[n]))) write(file, pending[n++]);
+    if (!file.fault.empty()) return;
+    if (const Result<void> done = file.writer->commit(); !done) {
+      file.fault = done.error().message;
+      return;
+    }
+    pending.erase(pending.begin(), pending.begin() + static_cast<std::ptrdiff_t>(n));
+    wanted = kPortion;
+  }
+}
+
+std::set<RunId> RunFiles::unwritten() const {
+  std::set<RunId> runs;
+  for (const auto& [run, file] : files_) {
+    if (!file.fault.empty()) runs.insert(run);
+  }
+  return runs;
 }
 
 bool RunFiles::healthy() const {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,8 @@ class RunFiles {
   // something is not.
   [[nodiscard]] bool flush(bool durable, std::vector<std::string>& faults);
 
-  // Tries to write what was kept; flush() tells how that went. Called every second while it fails.
+  // Tries to write what was kept, a little at first, so that a full disk costs no time; flush()
+  // tells how that went. Called every second while it fails.
   // A file that is gone is not made anew: its record would lack what was in it.
   void retry(Now now);
 
@@ -54,6 +56,7 @@ class RunFiles {
   void look();
 
   [[nodiscard]] bool healthy() const;
+  [[nodiscard]] std::set<RunId> unwritten() const;  // runs whose files cannot be written now
 
  private:
   struct File {
@@ -67,6 +70,7 @@ class RunFiles {
   };
   void open_writer(const RunId& run, File& file, Now now);
   static void write(File& file, const wire::Message& message);
+  static void write_pending(File& file);
 
   std::filesystem::path directory_;
   std::map<RunId, File> files_;

@@ -55,12 +55,12 @@ def ask_status(endpoint):
 
 
 class Daemon:
-    def __init__(self, binary, root, seats):
+    def __init__(self, binary, root, seats, *more):
         config = root / "phaseguardd.toml"
         config.write_text(f"[daemon]\ntrainer_seats = {seats}\n")
         self.log = root / "log"
         self.process = subprocess.Popen([binary, "--config", config, "--policy", root / "policy.toml", "--runs-dir", root / "runs",
-                                         "--endpoint-dir", root / "s"], stderr=open(self.log, "ab"))
+                                         "--endpoint-dir", root / "s", *more], stderr=open(self.log, "ab"))
         self.telemetry, self.operator = (f"ipc://{root}/s/{door}" for door in ("telemetry", "operator"))
 
     def __enter__(self):

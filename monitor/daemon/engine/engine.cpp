@@ -179,6 +179,7 @@ void Engine::on_hello(PeerId peer, const wire::Message& message, Now now, Effect
   } else {
     reject = found->second->admit(message, document);
   }
+  if (!reject) reject = refuse_for_room(*found->second, message);
   if (!reject) return found->second->welcome(peer, message, document, now, effects);
   reject->ours = wire::kProtocolVersion;
   reject->theirs = message.header.version;
@@ -204,7 +205,48 @@ void Engine::on_trainer(PeerId peer, const wire::Message& message, Now now, Effe
     effects.send.push_back(reject_to(peer, message.header.run, std::move(reject), now));
     return;
   }
-  if (!found->second->on_trainer(message, now, effects)) ++counters_.duplicates;
+  RunSlot& slot = *found->second;
+  if (slot.unwritten()) (void)is_full(0);
+  const std::int64_t dropped = slot.dropped();
+  const Taken taken = slot.on_trainer(message, counters_.waiting_bytes, now, effects);
+  counters_.samples_dropped += static_cast<std::uint64_t>(slot.dropped() - dropped);
+  switch (taken) {
+    case Taken::kTaken:
+      return;
+    case Taken::kKnown:
+      ++counters_.duplicates;
+      return;
+    case Taken::kNotNow:
+      ++counters_.frames_not_taken;
+      return;
+    case Taken::kAgain:
+      break;
+  }
+  wire::Reject reject;
+  reject.code = wire::RejectCode::kRecord;
+  reject.reason = "the record can be written again, and frames were passed over; say hello again";
+  reject.retry = true;
+  effects.send.push_back(reject_to(peer, message.header.run, std::move(reject), now));
+}
+
+bool Engine::is_full(std::size_t more) {
+  counters_.waiting_bytes = 0;
+  for (const auto& [run, slot] : runs_) counters_.waiting_bytes += slot->waiting_bytes();
+  return counters_.waiting_bytes > settings_.most_waiting_bytes + more;
+}
+
+// A trainer that is known brings little; a new attempt brings its declaration and a policy.
+std::optional<wire::Reject> Engine::refuse_for_room(const RunSlot& slot,
+                                                    const wire::Message& hello) {
+  const bool known = hello.header.attempt == slot.state().attempt;
+  if (record_healthy_ || !is_full(known ? settings_.reserve_bytes : 0)) return std::nullopt;
+  wire::Reject reject;
+  reject.code = wire::RejectCode::kRecord;
+  reject.reason =
+      "run files cannot be written, and nothing more can wait for that; free the disk, see the "
+      "daemon's log";
+  reject.retry = true;
+  return reject;
 }
 
 void Engine::on_operator(PeerId peer, const wire::Message& message, Now now, Effects& effects) {
@@ -226,6 +268,11 @@ void Engine::on_operator(PeerId peer, const wire::Message& message, Now now, Eff
   } else if (found == runs_.end()) {
     reply.status = wire::ReplyStatus::kNotFound;
     reply.text = "the daemon has no run " + quoted(message.header.run.text());
+  } else if (found->second->unwritten() && is_full(settings_.reserve_bytes)) {
+    reply.status = wire::ReplyStatus::kRefused;
+    reply.text =
+        "the record cannot be written, and no more commands can wait for that; free the "
+        "disk and send the command again";
   } else {
     reply = found->second->on_command(message, now, effects);
   }
@@ -271,8 +318,14 @@ bool Engine::is_cut_off(PeerId peer) const {
   return bad != bad_frames_.end() && bad->second >= settings_.max_bad_frames;
 }
 
-void Engine::set_record_healthy(bool healthy, const std::string& fault) {
-  for (const auto& [run, slot] : runs_) slot->set_record_healthy(healthy, fault);
+void Engine::set_record_healthy(bool healthy, const std::string& fault,
+                                const std::set<RunId>& unwritten) {
+  record_healthy_ = healthy;
+  for (const auto& [run, slot] : runs_) {
+    slot->set_record_healthy(healthy, fault);
+    slot->set_unwritten(!healthy && unwritten.count(run) > 0);
+  }
+  (void)is_full(0);
 }
 
 std::vector<wire::Message> Engine::statuses(Now now) const {
