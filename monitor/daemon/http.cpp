@@ -80,6 +80,11 @@ std::string metrics_text(const EngineCounters& counters, const std::vector<wire:
           counters.unknown_peers);
   counter(out, "phaseguard_unseated_frames_total",
           "Frames of connections for which there was no seat.", counters.unseated);
+  counter(out, "phaseguard_refused_hellos_total", "Hellos that were refused in words.",
+          counters.refused_hellos);
+  counter(out, "phaseguard_undeclared_left_out_total",
+          "Values left out: their trainer named too many signals and knobs it did not declare.",
+          counters.left_out);
   counter(out, "phaseguard_duplicate_frames_total", "Frames already recorded.",
           counters.duplicates);
   counter(out, "phaseguard_samples_total", "Signal samples recorded.", counters.samples);

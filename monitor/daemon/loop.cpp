@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -224,7 +225,7 @@ class Daemon {
       }
       if (now.mono >= next_look) {
         next_look = Nanos{now.mono.value + kRetryMs * 1'000'000};
-        look();
+        look(now);
       }
       if (now.mono >= next_trim) {
         next_trim = Nanos{now.mono.value + kTrimMs * 1'000'000};
@@ -260,12 +261,15 @@ class Daemon {
     const Channel channel =
         frame.door == link::Door::kTelemetry ? Channel::kTelemetry : Channel::kOperator;
     engine_.on_message(channel, frame.peer, frame.bytes, now, effects);
+    close(effects);
     for (const OpenRun& wanted : std::exchange(effects.open, {})) {
       if (const Result<void> opened = open(wanted.run, effects); opened) {
         engine_.on_message(channel, wanted.peer, wanted.frame, now, effects);
+        close(effects);
         continue;
       } else {
-        spdlog::error("{}: {}", wanted.run.text(), opened.error().message);
+        effects.log.push_back(
+            {LogLine::Level::kError, wanted.run.text() + ": " + opened.error().message});
         wire::Reject reject;
         reject.code = wire::RejectCode::kRecord;
         reject.retry = true;
@@ -276,10 +280,23 @@ class Daemon {
     }
   }
 
+  void close(Effects& effects) {
+    for (const RunId& run : std::exchange(effects.closed, {})) files_.close(run);
+  }
+
+  void log(const LogLine& line) {
+    Allowance& allowance = lines_[static_cast<std::size_t>(line.level)];
+    if (!allowance.take(now_of_this_host().mono)) return;
+    if (const std::int64_t more = allowance.take_held_back(); more > 0)
+      spdlog::warn("{} lines of this log were held back", more);
+    write_log(line);
+  }
+
   // Record first: what is not written down does not leave.
   void carry_out(Effects& effects) {
     std::vector<std::string> faults;
     files_.append(std::move(effects.record), now_of_this_host());
+    close(effects);
     const bool written = files_.flush(effects.needs_sync, faults);
     if (!written && healthy_) {
       for (const std::string& fault : faults)
@@ -297,7 +314,7 @@ class Daemon {
     for (const Seat& seat : effects.seats) sockets_->keep(seat.peer, seat.kept);
     for (const Outgoing& out : effects.send) sockets_->send(out.peer, out.bytes);
     for (const HistoryQuery& query : effects.history) answer(query);
-    for (const LogLine& line : effects.log) write_log(line);
+    for (const LogLine& line : effects.log) log(line);
   }
 
   void answer(const HistoryQuery& wanted) {
@@ -334,8 +351,8 @@ class Daemon {
   }
 
   // Found out here, a fault may be mended before anybody asks: so it is told at once.
-  void look() {
-    files_.look();
+  void look(Now now) {
+    files_.look(now);
     std::vector<std::string> faults;
     if (!healthy_ || files_.flush(false, faults)) return;
     for (const std::string& fault : faults) spdlog::error("{}", fault);
@@ -373,6 +390,8 @@ class Daemon {
   std::optional<link::ServerSockets> sockets_;
   std::size_t trainer_seats_ = 0;
   std::unique_ptr<HttpServer> http_;
+  // Of each level: a flood of decisions hides no error.
+  std::array<Allowance, 3> lines_{Allowance{1200}, Allowance{1200}, Allowance{1200}};
   bool healthy_ = true;
   std::string fault_;  // why the record cannot be written; empty: it can
 };

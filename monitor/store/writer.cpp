@@ -410,6 +410,11 @@ Result<void> Writer::in_place() const {
   return {};
 }
 
+void Writer::set_cache_kib(int kib) {
+  // It only costs memory when it cannot be set.
+  (void)impl_->db->execute(("PRAGMA cache_size = -" + std::to_string(kib)).c_str());
+}
+
 const std::string& Writer::identity() const { return impl_->identity; }
 Seq Writer::last_seq() const { return impl_->now.seq; }
 const std::filesystem::path& Writer::path() const { return impl_->path; }

@@ -53,6 +53,9 @@ class Writer {
   // it was removed, moved, replaced or cut short.
   [[nodiscard]] Result<void> in_place() const;
 
+  // What SQLite may keep of the file in memory, about.
+  void set_cache_kib(int kib);
+
   [[nodiscard]] Seq last_seq() const;  // highest appended, committed or not; 0: none
   [[nodiscard]] const std::filesystem::path& path() const;
   // Of the record, made with its file: 32 hex characters. A copy has the same.

@@ -84,6 +84,14 @@ void Engine::on_message(Channel channel, PeerId peer, std::string_view bytes, No
     on_operator(peer, *message, now, effects);
   } else if (std::holds_alternative<wire::Hello>(message->body)) {
     if (runs_.count(message->header.run) == 0 && !message->header.run.empty()) {
+      if (!make_room(effects)) {
+        wire::Reject reject;
+        reject.code = wire::RejectCode::kLimit;
+        reject.reason =
+            "this daemon watches " + std::to_string(settings_.max_runs) + " runs already";
+        reject.retry = true;
+        return refuse(peer, *message, std::move(reject), now, effects);
+      }
       effects.open.push_back({peer, message->header.run, std::string(bytes)});
       return;
     }
@@ -166,28 +174,51 @@ void Engine::on_unseated(PeerId peer, std::string_view bytes, std::size_t seats,
 
 void Engine::on_hello(PeerId peer, const wire::Message& message, Now now, Effects& effects) {
   const auto found = runs_.find(message.header.run);
-  const policy::Document* document = policy_for(message.header.run);
-  std::optional<wire::Reject> reject;
-  if (found == runs_.end() ||
-      (runs_.size() > settings_.max_runs && found->second->state().last_seq == Seq{})) {
-    reject.emplace();
-    reject->code = found == runs_.end() ? wire::RejectCode::kMalformed : wire::RejectCode::kLimit;
-    reject->reason =
-        found == runs_.end()
-            ? "hello: expected the name of a run, found none"
-            : "this daemon watches " + std::to_string(settings_.max_runs) + " runs already";
-  } else {
-    reject = found->second->admit(message, document);
+  if (found == runs_.end()) {
+    wire::Reject reject;
+    reject.code = wire::RejectCode::kMalformed;
+    reject.reason = "hello: expected the name of a run, found none";
+    return refuse(peer, message, std::move(reject), now, effects);
   }
+  const policy::Document* document = policy_for(message.header.run);
+  std::optional<wire::Reject> reject = found->second->admit(message, document);
   if (!reject) reject = refuse_for_room(*found->second, message);
   if (!reject) return found->second->welcome(peer, message, document, now, effects);
-  reject->ours = wire::kProtocolVersion;
-  reject->theirs = message.header.version;
-  effects.log.push_back({LogLine::Level::kWarning, message.header.run.text() + ": hello refused: " +
-                                                       quoted(reject->reason, 400)});
-  effects.send.push_back(reject_to(peer, message.header.run, std::move(*reject), now));
+  refuse(peer, message, std::move(*reject), now, effects);
   // A run of which nothing is recorded is not kept for a trainer that was refused.
-  if (found != runs_.end() && found->second->state().last_seq == Seq{}) runs_.erase(found);
+  if (found->second->state().last_seq > Seq{}) return;
+  effects.closed.push_back(found->first);
+  runs_.erase(found);
+}
+
+void Engine::refuse(PeerId peer, const wire::Message& hello, wire::Reject reject, Now now,
+                    Effects& effects) {
+  ++counters_.refused_hellos;
+  reject.ours = wire::kProtocolVersion;
+  reject.theirs = hello.header.version;
+  // Who says hello without end must not fill the log.
+  if (refused_lines_.take(now.mono)) {
+    const std::int64_t more = refused_lines_.take_held_back();
+    effects.log.push_back(
+        {LogLine::Level::kWarning,
+         hello.header.run.text() + ": hello refused: " + quoted(reject.reason, 400) +
+             (more > 0 ? "; " + std::to_string(more) + " more since the last line" : "")});
+  }
+  effects.send.push_back(reject_to(peer, hello.header.run, std::move(reject), now));
+}
+
+// Of the runs that have ended, the first to end gives its place to a new one.
+bool Engine::make_room(Effects& effects) {
+  if (runs_.size() < settings_.max_runs) return true;
+  auto first = runs_.end();
+  for (auto one = runs_.begin(); one != runs_.end(); ++one) {
+    const auto ended = one->second->finished();
+    if (ended && (first == runs_.end() || *ended < *first->second->finished())) first = one;
+  }
+  if (first == runs_.end()) return false;
+  effects.closed.push_back(first->first);
+  runs_.erase(first);
+  return true;
 }
 
 void Engine::on_trainer(PeerId peer, const wire::Message& message, Now now, Effects& effects) {
@@ -208,8 +239,10 @@ void Engine::on_trainer(PeerId peer, const wire::Message& message, Now now, Effe
   RunSlot& slot = *found->second;
   if (slot.unwritten()) (void)is_full(0);
   const std::int64_t dropped = slot.dropped();
+  const std::int64_t left_out = slot.left_out();
   const Taken taken = slot.on_trainer(message, counters_.waiting_bytes, now, effects);
   counters_.samples_dropped += static_cast<std::uint64_t>(slot.dropped() - dropped);
+  counters_.left_out += static_cast<std::uint64_t>(slot.left_out() - left_out);
   switch (taken) {
     case Taken::kTaken:
       return;
@@ -309,7 +342,12 @@ void Engine::on_tick(Now now, Effects& effects) {
   for (auto entry = runs_.begin(); entry != runs_.end();) {
     RunSlot& slot = *entry->second;
     if (slot.state().last_seq > Seq{}) slot.on_tick(now, effects);
-    entry = slot.is_over(now) ? runs_.erase(entry) : std::next(entry);
+    if (!slot.is_over(now)) {
+      ++entry;
+      continue;
+    }
+    effects.closed.push_back(entry->first);
+    entry = runs_.erase(entry);
   }
 }
 

@@ -19,6 +19,7 @@
 
 #include "monitor/base/result.h"
 #include "monitor/base/types.h"
+#include "monitor/daemon/engine/bounds.h"
 #include "monitor/policy/document.h"
 #include "monitor/run/liveness.h"
 #include "monitor/wire/messages.h"
@@ -94,6 +95,7 @@ struct Effects {
   std::vector<Outgoing> send;
   std::vector<HistoryQuery> history;
   std::vector<OpenRun> open;
+  std::vector<RunId> closed;  // runs that are not kept any more: nor need their files be
   std::vector<Seat> seats;
   std::vector<LogLine> log;
 };
@@ -113,6 +115,8 @@ struct EngineCounters {
   std::uint64_t unknown_kinds = 0;
   std::uint64_t unknown_peers = 0;  // frames of a connection that has no run
   std::uint64_t unseated = 0;       // frames of a connection without a seat
+  std::uint64_t refused_hellos = 0;
+  std::uint64_t left_out = 0;  // values of undeclared names beyond what is remembered
   std::uint64_t duplicates = 0;
   std::uint64_t samples = 0;
   std::uint64_t decisions = 0;
@@ -170,6 +174,9 @@ class Engine {
   void on_operator(PeerId peer, const wire::Message& message, Now now, Effects& effects);
   void on_query(PeerId peer, const wire::Header& header, const wire::Query& query, Now now,
                 Effects& effects);
+  void refuse(PeerId peer, const wire::Message& hello, wire::Reject reject, Now now,
+              Effects& effects);
+  [[nodiscard]] bool make_room(Effects& effects);
   [[nodiscard]] bool is_cut_off(PeerId peer) const;
   // Counts what waits for the disk: whether that is `more` than most_waiting_bytes.
   [[nodiscard]] bool is_full(std::size_t more);
@@ -184,6 +191,7 @@ class Engine {
   EngineCounters counters_;
   std::map<PeerId, std::int64_t> bad_frames_;
   bool record_healthy_ = true;
+  Allowance refused_lines_{30};
 };
 
 // `name` fits `pattern`, in which `*` stands for any text.

@@ -99,6 +99,12 @@ std::optional<wire::Reject> RunSlot::admit(const wire::Message& hello,
                       std::to_string((settings_->patience.lost_ms + 999) / 1000) + " s",
                   true);
   }
+  if (series_with(state_, declared) > kMostSeries) {
+    return refuse(wire::RejectCode::kLimit,
+                  "run " + run_.text() + " would have more than " + std::to_string(kMostSeries) +
+                      " series, the canaries of its signals counted; declare fewer signals",
+                  false);
+  }
   const policy::Document* in_force = machine() ? &machine()->document() : document;
   if (!in_force)
     return refuse(wire::RejectCode::kPolicy,
@@ -189,6 +195,7 @@ Taken RunSlot::on_trainer(const wire::Message& message, std::size_t waiting, Now
   if (!has_room(message, waiting, effects)) return Taken::kNotNow;
   source_seq_ = message.header.seq;
   wire::Message event = message;
+  leave_out_names(event, effects);
   if (!thin(event, waiting, effects)) return Taken::kTaken;
   const std::int64_t version = machine()->state_version();
   const std::size_t requests = state_.requests.size();

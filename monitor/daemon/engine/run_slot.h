@@ -54,6 +54,11 @@ class RunSlot {
   [[nodiscard]] bool unwritten() const { return unwritten_; }
   [[nodiscard]] std::size_t waiting_bytes() const { return waiting_bytes_; }
   [[nodiscard]] std::int64_t dropped() const { return dropped_; }
+  [[nodiscard]] std::int64_t left_out() const { return left_out_; }
+  // When the run ended, if its file is all that is needed of it.
+  [[nodiscard]] std::optional<Nanos> finished() const {
+    return ended_ && !unwritten_ ? std::optional(ended_at_) : std::nullopt;
+  }
 
   // The trainer has been gone for so long that the file alone is enough.
   [[nodiscard]] bool is_over(Now now) const;
@@ -99,6 +104,9 @@ class RunSlot {
   [[nodiscard]] bool has_room(const wire::Message& frame, std::size_t waiting, Effects& effects);
   [[nodiscard]] bool thin(wire::Message& frame, std::size_t waiting, Effects& effects);
   void tell_dropped(Effects& effects);
+  void leave_out_names(wire::Message& frame, Effects& effects);
+  [[nodiscard]] bool is_left_out(bool known, const std::string& name);
+  void note_undeclared();
   void add_bounds(std::vector<wire::Alert>& out) const;
 
   // Null: no policy is in force yet.
@@ -121,6 +129,10 @@ class RunSlot {
   bool missed_ = false;            // a frame was passed over: no later one counts before a hello
   std::int64_t dropped_ = 0;       // samples that no policy reads, of the present attempt
   bool dropping_ = false;          // told so; its end was not
+  std::set<std::string> undeclared_;
+  std::int64_t left_out_ = 0;       // values of names beyond kMostUndeclared
+  std::int64_t told_left_out_ = 0;  // when that was logged last
+  std::size_t points_ = 0;          // folded since old ones were forgotten
 
   std::string identity_;  // of the record
   // Numbers of each attempt's events that are recorded, as ranges, first to last; oldest first.

@@ -156,3 +156,119 @@ TEST_CASE("a run whose file can be written is not held back by one that cannot",
   CHECK(rig.deliver(Channel::kTelemetry, 1, rig.frame(telemetry(), 6)).record.size() == 1);
   CHECK(rig.engine.counters().frames_not_taken == 0);
 }
+
+TEST_CASE("names that were not declared are remembered up to a bound, and the rest is said",
+          "[engine][hostile]") {
+  Rig rig;
+  rig.hello();
+  std::ptrdiff_t logged = 0;
+  for (int i = 0; i < 300; ++i) {
+    wire::Report report = telemetry();
+    report.samples[0].signal = "made/up" + std::to_string(i);
+    const Effects effects = rig.deliver(Channel::kTelemetry, 1, rig.frame(report, i));
+    logged += std::count_if(effects.log.begin(), effects.log.end(), [](const LogLine& line) {
+      return line.text.find("left out") != std::string::npos;
+    });
+  }
+  CHECK(rig.engine.counters().left_out == 300 - kMostUndeclared);
+  CHECK(logged == 6);  // the first, and each time it has doubled
+  CHECK(alerts_with(rig.status(), "44 values were left out") == 1);
+  // A known one still comes, the declared ones always.
+  wire::Report report = telemetry();
+  report.samples[0].signal = "made/up0";
+  Effects effects = rig.deliver(Channel::kTelemetry, 1, rig.frame(report, 300));
+  CHECK(std::get<wire::Report>(effects.record[0].body).samples.size() == 1);
+  effects = rig.judge(301, 0.1);
+  CHECK(std::get<wire::Report>(effects.record[0].body).samples.size() == 1);
+  wire::Applied applied;
+  applied.knobs.push_back({"made_up", 2.0, 1, {}, {}});
+  applied.knobs.push_back({"kl", 0.0, 0, {}, {}});
+  effects = rig.deliver(Channel::kTelemetry, 1, rig.frame(applied, 302));
+  CHECK(std::get<wire::Applied>(effects.record[0].body).knobs.size() == 1);
+
+  // The same after a restart.
+  Rig after;
+  Effects restored;
+  REQUIRE(after.engine.restore(rig.run, record_of(rig.record), restored, after.now));
+  after.deliver(Channel::kTelemetry, 1, after.frame(declaration(), 0, 1));
+  after.seq = rig.seq;
+  report.samples[0].signal = "one/more";
+  after.deliver(Channel::kTelemetry, 1, after.frame(report, 303));
+  CHECK(after.engine.counters().left_out == 1);
+}
+
+TEST_CASE("a run has no more series than the daemon can hold", "[engine][hostile]") {
+  Rig rig;
+  wire::Hello hello = declaration();
+  for (int i = 0; i < 90; ++i) hello.canary_ids.push_back("c" + std::to_string(i));
+  for (int i = 0; i < 100; ++i) {
+    wire::SignalDecl signal = test::judge_signal();
+    signal.name = "canary/" + std::to_string(i);
+    signal.items = wire::Items::kCanary;
+    hello.signals.push_back(signal);
+  }
+  const Effects effects = rig.hello(1, hello);
+  REQUIRE(first<wire::Reject>(effects.send));
+  CHECK(first<wire::Reject>(effects.send)->code == "limit");
+  CHECK(first<wire::Reject>(effects.send)->reason.find("8192 series") != std::string::npos);
+  CHECK(effects.closed == std::vector<RunId>{rig.run});
+  hello.signals.resize(50);
+  CHECK(first<wire::Welcome>(rig.hello(1, hello).send));
+}
+
+TEST_CASE("refused hellos do not fill the log", "[engine][hostile]") {
+  Rig rig;
+  wire::Hello bad = declaration();
+  bad.knobs.clear();
+  std::size_t lines = 0;
+  for (int i = 0; i < 100; ++i) {
+    const Effects effects = rig.hello(1, bad);
+    CHECK(first<wire::Reject>(effects.send));
+    lines += effects.log.size();
+  }
+  CHECK(lines == 30);
+  CHECK(rig.engine.counters().refused_hellos == 100);
+  rig.pass(60.0);
+  const Effects effects = rig.hello(1, bad);
+  REQUIRE(effects.log.size() == 1);
+  CHECK(effects.log[0].text.find("70 more since the last line") != std::string::npos);
+}
+
+TEST_CASE("there are so many runs at most; one that has ended gives its place", "[engine]") {
+  EngineSettings settings = Rig::settings(kPolicy);
+  settings.max_runs = 2;
+  Rig rig(settings);
+  const auto hello_of = [&](const std::string& name, PeerId peer) {
+    rig.run = *RunId::parse(name);
+    return rig.hello(peer);
+  };
+  CHECK(first<wire::Welcome>(hello_of("a", 1).send));
+  CHECK(first<wire::Welcome>(hello_of("b", 2).send));
+  Effects effects = hello_of("c", 3);
+  REQUIRE(first<wire::Reject>(effects.send));
+  CHECK(first<wire::Reject>(effects.send)->code == "limit");
+  CHECK(first<wire::Reject>(effects.send)->retry);
+  rig.run = *RunId::parse("a");
+  rig.deliver(Channel::kTelemetry, 1, rig.frame(wire::Goodbye{}, 1, 2));
+  effects = hello_of("c", 3);
+  CHECK(first<wire::Welcome>(effects.send));
+  CHECK(effects.closed == std::vector<RunId>{*RunId::parse("a")});
+  CHECK(rig.engine.statuses(rig.now).size() == 2);
+}
+
+TEST_CASE("what a long run leaves in memory does not grow, and no value is forgotten", "[engine]") {
+  Rig rig;
+  rig.hello();
+  wire::Applied applied;
+  for (int i = 0; i < 40'000; ++i) {
+    applied.knobs = {{"kl", i % 2 == 0 ? 0.5 : 0.0, 0, {}, {}}};
+    rig.record.clear();
+    rig.deliver(Channel::kTelemetry, 1, rig.frame(applied, i));
+  }
+  CHECK(rig.status().knobs[0].applied == 0.0);
+  CHECK(rig.status().knobs[0].applied_step == Step{39'999});
+  wire::Hello second = declaration();
+  second.session = "s2";
+  rig.deliver(Channel::kTelemetry, 1, rig.frame(wire::Goodbye{}, 40'000));
+  CHECK(first<wire::Welcome>(rig.hello(2, second, 2).send));
+}
