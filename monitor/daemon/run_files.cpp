@@ -107,7 +107,7 @@ void RunFiles::open_writer(const RunId& run, File& file, Now now) {
     return;
   }
   file.identity = writer->identity();
-  file.made = true;
+  file.made = file.made || std::filesystem::exists(path, ignored);  // a new one: with its commit
   file.writer = std::make_unique<store::Writer>(std::move(*writer));
   file.writer->set_cache_kib(kLeastCacheKib);  // its part follows within a second
   file.cache_kib = kLeastCacheKib;
@@ -190,6 +190,7 @@ bool RunFiles::flush(bool durable, std::vector<std::string>& faults) {
     if (wanted && file.fault.empty()) {
       const Result<void> status = durable ? file.writer->sync() : file.writer->commit();
       if (status) {
+        file.made = true;
         file.pending.clear();
         if (durable) file.unsynced = false;
       } else {
@@ -239,6 +240,7 @@ void RunFiles::write_pending(File& file) {
       file.fault = done.error().message;
       return;
     }
+    file.made = true;
     pending.erase(pending.begin(), pending.begin() + static_cast<std::ptrdiff_t>(n));
     wanted = kPortion;
   }

@@ -21,7 +21,7 @@ namespace phaseguard::daemon {
 class RunFiles {
  public:
   // `cache_kib`: of SQLite for all open files together; each has an equal part.
-  explicit RunFiles(std::filesystem::path directory, int cache_kib = 65536)
+  explicit RunFiles(std::filesystem::path directory, int cache_kib = 4096)
       : directory_(std::move(directory)), cache_kib_(cache_kib) {}
 
   // Runs in the folder that have not ended: those a restarted daemon takes up again.
