@@ -349,7 +349,8 @@ def runs(daemon, options):
     slope = slope_mib_h(settled)
     print(f"runs: {len(trainers)} runs, {trainers[0].step / options.seconds:.1f} steps/s each, for {options.seconds:.0f} s; resident {settled[0][1]:.1f} MiB after "
           f"{warmup:.0f} s, {settled[-1][1]:.1f} MiB at the end; slope {slope:+.2f} MiB/h", flush=True)
-    return slope < MOST_SLOPE_MIB_H or options.seconds < 300  # too short to tell
+    is_long = options.seconds >= 300  # else a slope says nothing
+    return slope < MOST_SLOPE_MIB_H if is_long else settled[-1][1] <= 64
 
 
 def free_port():

@@ -9,7 +9,7 @@ namespace phaseguard::daemon {
 
 namespace {
 
-constexpr std::size_t kMostPoints = 16384;  // values and events between two clearings
+constexpr std::size_t kMostPoints = 1024;  // values and events between two clearings
 
 std::size_t points_of(const wire::Message& event) {
   std::size_t n = 1;
