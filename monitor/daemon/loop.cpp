@@ -244,6 +244,7 @@ class Daemon {
     if (!files_.flush(true, faults)) {
       for (const std::string& fault : faults) spdlog::error("at the end: {}", fault);
     }
+    for (Allowance& allowance : lines_) tell_held_back(allowance);
   }
 
  private:
@@ -287,9 +288,13 @@ class Daemon {
   void log(const LogLine& line) {
     Allowance& allowance = lines_[static_cast<std::size_t>(line.level)];
     if (!allowance.take(now_of_this_host().mono)) return;
+    tell_held_back(allowance);
+    write_log(line);
+  }
+
+  static void tell_held_back(Allowance& allowance) {
     if (const std::int64_t more = allowance.take_held_back(); more > 0)
       spdlog::warn("{} lines of this log were held back", more);
-    write_log(line);
   }
 
   // Record first: what is not written down does not leave.

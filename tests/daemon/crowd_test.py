@@ -96,6 +96,19 @@ def tools_that_do_not_hang_up(daemon):
     return len(held)
 
 
+def log_lines_are_held_back(daemon):
+    """Each command is a line of the log; of each level there are 1200 a minute at most."""
+    trainer, operator = dealer(daemon.telemetry), dealer(daemon.operator)
+    trainer.send(hello("loud"))
+    assert answer(trainer, "welcome", "reject")["kind"] == "welcome"
+    for n in range(1300):
+        operator.send(packed("command", "loud", n + 1, -1, 0, id=f"n{n}", action="force", operator_name="loud", knob="kl", value=1.0 + n * 1e-3))
+        if n % 50 == 49:
+            for _ in range(50):
+                answer(operator, "reply")
+    return lambda: daemon.log.read_text().count("operator \"loud\"") <= 1200 and "lines of this log were held back" in daemon.log.read_text()
+
+
 def main():
     source, build = map(pathlib.Path, sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="pgd-") as folder:
@@ -105,6 +118,10 @@ def main():
             ask_status(daemon.operator)
             seats_are_told(daemon)
             n = tools_that_do_not_hang_up(daemon)
+        with Daemon(build / "bin/phaseguardd", root, 2) as daemon:
+            ask_status(daemon.operator)
+            are_held_back = log_lines_are_held_back(daemon)
+        assert are_held_back()
     print(f"2 seats told of, {n} tools at once answered")
 
 
