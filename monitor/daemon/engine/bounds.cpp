@@ -10,13 +10,13 @@ namespace phaseguard::daemon {
 
 namespace {
 
-constexpr std::size_t kKept = 64;  // newest entries of a list
+constexpr std::size_t kKept = 64;         // newest entries of a list
+constexpr std::size_t kKeptStory = 4096;  // ... of what tells a run's course: segments, requests
 constexpr std::int64_t kMinuteNs = 60'000'000'000;
 
 template <class List>
-void shorten(List& list) {
-  if (list.size() > kKept)
-    list.erase(list.begin(), list.end() - static_cast<std::ptrdiff_t>(kKept));
+void shorten(List& list, std::size_t kept = kKept) {
+  if (list.size() > kept) list.erase(list.begin(), list.end() - static_cast<std::ptrdiff_t>(kept));
 }
 
 // An empty one would mean that the knob never had a value.
@@ -71,12 +71,12 @@ void forget_old(run::RunState& state) {
     shorten(knob.on_decided);
     shorten(knob.on_applied);
   }
-  shorten(state.segments);
+  shorten(state.segments, kKeptStory);
   shorten(state.decisions.entries);
   shorten(state.links.entries);
   shorten(state.alerts.entries);
   auto& requests = state.requests;  // one without an outcome is sent again
-  std::size_t old = requests.size() > kKept ? requests.size() - kKept : 0;
+  std::size_t old = requests.size() > kKeptStory ? requests.size() - kKeptStory : 0;
   requests.erase(std::remove_if(requests.begin(), requests.end(),
                                 [&](const run::RequestState& request) {
                                   const bool goes = old > 0 && !request.outcome.empty();

@@ -186,8 +186,11 @@ Taken RunSlot::on_trainer(const wire::Message& message, std::size_t waiting, Now
   if (message.header.attempt != state_.attempt) return Taken::kKnown;
   last_frame_ = now.mono;
   if (lost_recorded_ || crashed()) come_back(now, effects);
+  if (missed_ && !unwritten_ && now.mono >= next_again_) {
+    next_again_ = after_ms(now.mono, settings_->assert_ms);
+    return Taken::kAgain;
+  }
   if (std::holds_alternative<wire::Heartbeat>(message.body)) {
-    if (missed_ && !unwritten_) return Taken::kAgain;
     if (may_command(message, now, effects)) send_control(0, now, effects);
     return Taken::kTaken;
   }

@@ -127,6 +127,7 @@ class RunSlot {
   bool unwritten_ = false;
   std::size_t waiting_bytes_ = 0;  // recorded since its file was last written
   bool missed_ = false;            // a frame was passed over: no later one counts before a hello
+  Nanos next_again_;               // when it is told so next
   std::int64_t dropped_ = 0;       // samples that no policy reads, of the present attempt
   bool dropping_ = false;          // told so; its end was not
   std::set<std::string> undeclared_;

@@ -98,12 +98,16 @@ TEST_CASE("what may wait for the disk is bounded; beyond, frames come again", "[
   CHECK(first<wire::Control>(effects.send)->knobs[0].value == 1.5);
 
   rig.engine.set_record_healthy(true);
-  CHECK(rig.judge(step + 15, 0.9).record.empty());  // still after a hole
-  effects = rig.deliver(Channel::kTelemetry, 1, rig.frame(wire::Heartbeat{"linked", 0, 0}, 0, 1));
+  effects = rig.judge(step + 15, 0.9);
+  CHECK(effects.record.empty());  // still after a hole
   const auto* reject = first<wire::Reject>(effects.send);
   REQUIRE(reject);
   CHECK(reject->code == "record");
   CHECK(reject->retry);
+  const wire::Message heartbeat = rig.frame(wire::Heartbeat{"linked", 0, 0}, 0, 1);
+  CHECK_FALSE(first<wire::Reject>(rig.deliver(Channel::kTelemetry, 1, heartbeat).send));
+  rig.pass(1.1);  // told once a second
+  CHECK(first<wire::Reject>(rig.deliver(Channel::kTelemetry, 1, heartbeat).send));
   effects = rig.deliver(Channel::kTelemetry, 1, rig.frame(declaration(), 0, 1));
   REQUIRE(first<wire::Welcome>(effects.send));
   CHECK(first<wire::Welcome>(effects.send)->ack == Seq{first_missed - 1});
