@@ -13,6 +13,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -32,6 +33,8 @@ namespace phaseguard::daemon {
 namespace {
 
 constexpr int kTickMs = 50;
+constexpr int kOpenedAtOnce = 8;
+constexpr std::size_t kMostOpeningBytes = std::size_t{16} << 20;
 constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kMetricsMs = 500;
 constexpr std::int64_t kTrimMs = 2000;
@@ -150,6 +153,32 @@ class Signals {
   int fd_ = -1;
 };
 
+// Hellos of runs that are to be opened, in order.
+class Opening {
+ public:
+  // False: too many wait already.
+  [[nodiscard]] bool add(const OpenRun& wanted) {
+    for (const OpenRun& known : waiting_) {
+      if (known.peer == wanted.peer && known.run == wanted.run) return true;
+    }
+    if (bytes_ + wanted.frame.size() > kMostOpeningBytes) return false;
+    bytes_ += wanted.frame.size();
+    waiting_.push_back(wanted);
+    return true;
+  }
+  OpenRun take() {
+    OpenRun next = std::move(waiting_.front());
+    waiting_.pop_front();
+    bytes_ -= next.frame.size();
+    return next;
+  }
+  [[nodiscard]] bool empty() const { return waiting_.empty(); }
+
+ private:
+  std::deque<OpenRun> waiting_;
+  std::size_t bytes_ = 0;
+};
+
 class Daemon {
  public:
   Daemon(const Config& config, std::vector<PolicyChoice> policies)
@@ -203,7 +232,8 @@ class Daemon {
     std::vector<link::Incoming> incoming;
     while (true) {
       incoming.clear();
-      const bool woken = sockets_->poll(kTickMs, signals.fd(), incoming);
+      const int wait_ms = opening_.empty() ? kTickMs : 0;
+      const bool woken = sockets_->poll(wait_ms, signals.fd(), incoming);
       const Now now = now_of_this_host();
       Effects effects;
       for (const link::Incoming& frame : incoming) {
@@ -213,6 +243,7 @@ class Daemon {
           engine_.on_unseated(frame.peer, frame.bytes, trainer_seats_, now, effects);
         }
       }
+      open_some(now, effects);
       engine_.on_tick(now, effects);
       carry_out(effects);
       for (const link::Incoming& frame : incoming) {
@@ -264,21 +295,41 @@ class Daemon {
     engine_.on_message(channel, frame.peer, frame.bytes, now, effects);
     close(effects);
     for (const OpenRun& wanted : std::exchange(effects.open, {})) {
-      if (const Result<void> opened = open(wanted.run, effects); opened) {
-        engine_.on_message(channel, wanted.peer, wanted.frame, now, effects);
-        close(effects);
-        continue;
-      } else {
-        effects.log.push_back(
-            {LogLine::Level::kError, wanted.run.text() + ": " + opened.error().message});
-        wire::Reject reject;
-        reject.code = wire::RejectCode::kRecord;
-        reject.retry = true;
-        reject.reason = "its run file cannot be used now: " + opened.error().message;
-        reject.ours = reject.theirs = wire::kProtocolVersion;
-        effects.send.push_back(reject_to(wanted.peer, wanted.run, std::move(reject), now));
-      }
+      if (!opening_.add(wanted))
+        refuse(wanted, wire::RejectCode::kLimit,
+               "too many runs are being opened at this moment; say hello again", now, effects);
     }
+  }
+
+  static void refuse(const OpenRun& wanted, wire::RejectCode code, std::string reason, Now now,
+                     Effects& effects) {
+    wire::Reject reject;
+    reject.code = code;
+    reject.retry = true;
+    reject.reason = std::move(reason);
+    reject.ours = reject.theirs = wire::kProtocolVersion;
+    effects.send.push_back(reject_to(wanted.peer, wanted.run, std::move(reject), now));
+  }
+
+  // A few at a time: each costs syncs, and whoever is there already waits meanwhile.
+  void open_some(Now now, Effects& effects) {
+    for (int i = 0; i < kOpenedAtOnce && !opening_.empty(); ++i) {
+      const OpenRun next = opening_.take();
+      engine_.on_message(Channel::kTelemetry, next.peer, next.frame, now, effects);
+      for (const OpenRun& wanted : std::exchange(effects.open, {})) open_now(wanted, now, effects);
+      close(effects);
+    }
+  }
+
+  void open_now(const OpenRun& wanted, Now now, Effects& effects) {
+    if (const Result<void> opened = open(wanted.run, effects); !opened) {
+      effects.log.push_back(
+          {LogLine::Level::kError, wanted.run.text() + ": " + opened.error().message});
+      refuse(wanted, wire::RejectCode::kRecord,
+             "its run file cannot be used now: " + opened.error().message, now, effects);
+      return;
+    }
+    engine_.on_message(Channel::kTelemetry, wanted.peer, wanted.frame, now, effects);
   }
 
   void close(Effects& effects) {
@@ -392,6 +443,7 @@ class Daemon {
   const Config& config_;
   Engine engine_;
   RunFiles files_;
+  Opening opening_;
   std::optional<link::ServerSockets> sockets_;
   std::size_t trainer_seats_ = 0;
   std::unique_ptr<HttpServer> http_;
