@@ -13,7 +13,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -22,6 +21,7 @@
 #include "monitor/daemon/engine/engine.h"
 #include "monitor/daemon/http.h"
 #include "monitor/daemon/notify.h"
+#include "monitor/daemon/opening.h"
 #include "monitor/daemon/run_files.h"
 #include "monitor/link/directory.h"
 #include "monitor/link/server.h"
@@ -34,7 +34,7 @@ namespace {
 
 constexpr int kTickMs = 50;
 constexpr int kOpenedAtOnce = 8;
-constexpr std::size_t kMostOpeningBytes = std::size_t{16} << 20;
+constexpr std::size_t kFaultsShown = 8;
 constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kMetricsMs = 500;
 constexpr std::int64_t kTrimMs = 2000;
@@ -153,32 +153,6 @@ class Signals {
   int fd_ = -1;
 };
 
-// Hellos of runs that are to be opened, in order.
-class Opening {
- public:
-  // False: too many wait already.
-  [[nodiscard]] bool add(const OpenRun& wanted) {
-    for (const OpenRun& known : waiting_) {
-      if (known.peer == wanted.peer && known.run == wanted.run) return true;
-    }
-    if (bytes_ + wanted.frame.size() > kMostOpeningBytes) return false;
-    bytes_ += wanted.frame.size();
-    waiting_.push_back(wanted);
-    return true;
-  }
-  OpenRun take() {
-    OpenRun next = std::move(waiting_.front());
-    waiting_.pop_front();
-    bytes_ -= next.frame.size();
-    return next;
-  }
-  [[nodiscard]] bool empty() const { return waiting_.empty(); }
-
- private:
-  std::deque<OpenRun> waiting_;
-  std::size_t bytes_ = 0;
-};
-
 class Daemon {
  public:
   Daemon(const Config& config, std::vector<PolicyChoice> policies)
@@ -263,8 +237,8 @@ class Daemon {
         trim_memory();
       }
       if (!files_.healthy() && now.mono >= next_retry) {
-        next_retry = Nanos{now.mono.value + kRetryMs * 1'000'000};
-        retry(now);
+        const bool mended = retry(now);
+        next_retry = Nanos{now.mono.value + (mended ? 0 : kRetryMs * 1'000'000)};
       }
       if (http_ && now.mono >= next_metrics) {
         next_metrics = Nanos{now.mono.value + kMetricsMs * 1'000'000};
@@ -343,6 +317,15 @@ class Daemon {
     write_log(line);
   }
 
+  // A full disk is the fault of every file.
+  void tell(const std::vector<std::string>& faults, const std::string& what) {
+    const std::size_t shown = std::min(faults.size(), kFaultsShown);
+    for (std::size_t i = 0; i < shown; ++i) log({LogLine::Level::kError, what + faults[i]});
+    if (shown == faults.size()) return;
+    log({LogLine::Level::kError,
+         what + "and " + std::to_string(faults.size() - shown) + " more run files"});
+  }
+
   static void tell_held_back(Allowance& allowance) {
     if (const std::int64_t more = allowance.take_held_back(); more > 0)
       spdlog::warn("{} lines of this log were held back", more);
@@ -355,8 +338,7 @@ class Daemon {
     close(effects);
     const bool written = files_.flush(effects.needs_sync, faults);
     if (!written && healthy_) {
-      for (const std::string& fault : faults)
-        spdlog::error("the record cannot be written, nothing is lowered: {}", fault);
+      tell(faults, "the record cannot be written, nothing is lowered: ");
       // These were made in the belief that they would be on disk. The full state follows with the
       // next tick, and who waits for an answer asks again.
       effects.send.clear();
@@ -411,18 +393,19 @@ class Daemon {
     files_.look(now);
     std::vector<std::string> faults;
     if (!healthy_ || files_.flush(false, faults)) return;
-    for (const std::string& fault : faults) spdlog::error("{}", fault);
+    tell(faults, "");
   }
 
-  void retry(Now now) {
+  bool retry(Now now) {
     std::vector<std::string> faults;
-    files_.retry(now);
+    const bool mended = files_.retry(now);
     if (files_.flush(true, faults)) {
       spdlog::warn("the record can be written again; what was recorded meanwhile is in it");
       healthy_ = true;
       fault_.clear();
       engine_.set_record_healthy(true);
     }
+    return mended;
   }
 
   bool go_on(const Signals& signals) {

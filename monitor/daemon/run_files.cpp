@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kPortion = 256;
 constexpr std::int64_t kIdleNs = 120'000'000'000;
 constexpr int kMostClosedAtOnce = 4;
+constexpr int kMostRetried = 32;  // in one call
 constexpr int kLeastCacheKib = 64;
 
 std::string gone_text(const std::filesystem::path& path) {
@@ -206,23 +207,34 @@ bool RunFiles::flush(bool durable, std::vector<std::string>& faults) {
   return done;
 }
 
-void RunFiles::retry(Now now) {
-  for (auto& [run, file] : files_) {
-    if (file.fault.empty()) continue;
-    // After a failed write nothing is known of the connection: the file is opened anew, and what it
-    // lacks is written.
-    file.writer.reset();
-    file.fault.clear();
-    open_writer(run, file, now);
-    const std::int64_t first = file.pending.empty() ? 0 : file.pending.front().header.seq.value;
-    if (file.fault.empty() && first > file.writer->last_seq().value + 1) {
-      file.fault = file.writer->path().string() +
-                   ": an older copy stands in its place: it ends at " +
-                   std::to_string(file.writer->last_seq().value) + ", expected " +
-                   std::to_string(first - 1) + "; put back the newer one, or restart phaseguardd";
-    }
-    if (file.fault.empty()) write_pending(file);
+bool RunFiles::retry(Now now) {
+  bool mended = false;
+  int tried = 0;
+  auto entry = files_.upper_bound(retried_);
+  for (std::size_t i = 0; i < files_.size() && tried < kMostRetried; ++i, ++entry) {
+    if (entry == files_.end()) entry = files_.begin();
+    if (entry->second.fault.empty()) continue;
+    ++tried;
+    retried_ = entry->first;
+    retry(entry->first, entry->second, now);
+    mended = mended || entry->second.fault.empty();
   }
+  return mended;
+}
+
+// After a failed write nothing is known of the connection: the file is opened anew, and what it
+// lacks is written.
+void RunFiles::retry(const RunId& run, File& file, Now now) {
+  file.writer.reset();
+  file.fault.clear();
+  open_writer(run, file, now);
+  const std::int64_t first = file.pending.empty() ? 0 : file.pending.front().header.seq.value;
+  if (file.fault.empty() && first > file.writer->last_seq().value + 1) {
+    file.fault = file.writer->path().string() + ": an older copy stands in its place: it ends at " +
+                 std::to_string(file.writer->last_seq().value) + ", expected " +
+                 std::to_string(first - 1) + "; put back the newer one, or restart phaseguardd";
+  }
+  if (file.fault.empty()) write_pending(file);
 }
 
 // In portions, so that what fails, and is done again, is small.

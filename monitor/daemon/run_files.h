@@ -52,10 +52,11 @@ class RunFiles {
   // something is not.
   [[nodiscard]] bool flush(bool durable, std::vector<std::string>& faults);
 
-  // Tries to write what was kept, a little at first, so that a full disk costs no time; flush()
-  // tells how that went. Called every second while it fails.
-  // A file that is gone is not made anew: its record would lack what was in it.
-  void retry(Now now);
+  // Tries to write what was kept, of a few files at a time and a little at first, so that a full
+  // disk costs no time; flush() tells how that went. Called every second while it fails, and at
+  // once again when this says that a file was mended. A file that is gone is not made anew: its
+  // record would lack what was in it.
+  bool retry(Now now);
 
   // Looks whether every open file is still the one that its name points to; flush() tells. Closes
   // files to which nothing has been written for two minutes: they are opened again when more comes.
@@ -78,6 +79,7 @@ class RunFiles {
     std::string fault;     // of the last attempt; empty: none
   };
   void open_writer(const RunId& run, File& file, Now now);
+  void retry(const RunId& run, File& file, Now now);
   void look_at(File& file, const RunId& run, Now now);
   void share_cache();
   static void write(File& file, const wire::Message& message);
@@ -86,6 +88,7 @@ class RunFiles {
   std::filesystem::path directory_;
   int cache_kib_;
   int closed_now_ = 0;  // in this look()
+  RunId retried_;       // last
   std::map<RunId, File> files_;
 };
 

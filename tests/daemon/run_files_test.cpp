@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "monitor/daemon/config.h"
+#include "monitor/daemon/opening.h"
 #include "monitor/run/liveness.h"
 #include "monitor/store/reader.h"
 #include "tests/support/catch.h"
@@ -206,6 +207,22 @@ TEST_CASE("a write-ahead log without its run file is set aside", "[daemon][fault
   CHECK(std::filesystem::exists(path + "-wal.aside"));
 }
 
+TEST_CASE("hellos of runs to be opened wait in order, once each, up to a bound", "[daemon]") {
+  Opening opening(100);
+  const auto hello_of = [](PeerId peer, std::size_t bytes) {
+    return OpenRun{peer, kRun, std::string(bytes, 'x')};
+  };
+  CHECK(opening.add(hello_of(1, 60)));
+  CHECK(opening.add(hello_of(1, 60)));
+  CHECK_FALSE(opening.add(hello_of(2, 60)));
+  CHECK(opening.add(hello_of(3, 40)));
+  CHECK(opening.take().peer == 1);
+  CHECK(opening.add(hello_of(2, 60)));
+  CHECK(opening.take().peer == 3);
+  CHECK(opening.take().peer == 2);
+  CHECK(opening.empty());
+}
+
 TEST_CASE("a run that is not kept leaves no file open", "[daemon]") {
   const test::Folder folder;
   RunFiles files(folder.path());
@@ -255,6 +272,27 @@ TEST_CASE("an idle run's file is closed, looked after, and opened again when mor
   CHECK(files.unwritten() == std::set<RunId>{kRun});
   std::filesystem::rename(path + ".away", path);
   files.retry(after(302));
+  CHECK(files.flush(true, faults));
+}
+
+TEST_CASE("many files that cannot be written are tried again a few at a time", "[daemon][fault]") {
+  const test::Folder folder;
+  RunFiles files(folder.path() / "gone");
+  std::vector<std::string> faults;
+  for (int i = 0; i < 100; ++i) {
+    wire::Message message = report(1);
+    message.header.run = *RunId::parse("run-" + std::to_string(i));
+    files.append({message}, kNow);
+  }
+  CHECK_FALSE(files.flush(true, faults));
+  CHECK(files.unwritten().size() == 100);
+  CHECK_FALSE(files.retry(kNow));
+  std::filesystem::create_directory(folder.path() / "gone");
+  CHECK(files.retry(kNow));
+  CHECK(files.unwritten().size() == 68);
+  while (files.retry(kNow)) {
+  }
+  CHECK(files.unwritten().empty());
   CHECK(files.flush(true, faults));
 }
 
