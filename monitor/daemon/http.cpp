@@ -22,6 +22,11 @@ void counter(std::string& out, const char* name, const char* help, std::uint64_t
   out += std::string(name) + " " + std::to_string(value) + "\n";
 }
 
+void gauge(std::string& out, const char* name, const char* help, std::uint64_t value) {
+  family(out, name, "gauge", help);
+  out += std::string(name) + " " + std::to_string(value) + "\n";
+}
+
 std::string label(const std::string& text) {
   std::string out;
   for (char c : text) {
@@ -61,8 +66,8 @@ void run_gauges(std::string& out, const std::vector<wire::Message>& statuses) {
 
 }  // namespace
 
-std::string metrics_text(const EngineCounters& counters,
-                         const std::vector<wire::Message>& statuses) {
+std::string metrics_text(const EngineCounters& counters, const std::vector<wire::Message>& statuses,
+                         const std::string& fault) {
   std::string out;
   family(out, "phaseguard_build_info", "gauge", "Version of the daemon.");
   out += "phaseguard_build_info{version=\"" PHASEGUARD_VERSION "\"} 1\n";
@@ -75,11 +80,26 @@ std::string metrics_text(const EngineCounters& counters,
           counters.unknown_peers);
   counter(out, "phaseguard_unseated_frames_total",
           "Frames of connections for which there was no seat.", counters.unseated);
+  counter(out, "phaseguard_refused_hellos_total", "Hellos that were refused in words.",
+          counters.refused_hellos);
+  counter(out, "phaseguard_undeclared_left_out_total",
+          "Values left out: their trainer named too many signals and knobs it did not declare.",
+          counters.left_out);
   counter(out, "phaseguard_duplicate_frames_total", "Frames already recorded.",
           counters.duplicates);
   counter(out, "phaseguard_samples_total", "Signal samples recorded.", counters.samples);
   counter(out, "phaseguard_decisions_total", "Decisions recorded.", counters.decisions);
   counter(out, "phaseguard_commands_total", "Operator commands received.", counters.commands);
+  counter(out, "phaseguard_samples_dropped_total",
+          "Samples that no policy reads, dropped while a run file could not be written.",
+          counters.samples_dropped);
+  counter(out, "phaseguard_frames_not_taken_total",
+          "Frames passed over, unacknowledged, while a run file could not be written.",
+          counters.frames_not_taken);
+  gauge(out, "phaseguard_record_writable", "1: every open run file can be written; 0: not.",
+        fault.empty() ? 1 : 0);
+  gauge(out, "phaseguard_record_waiting_bytes", "Bytes that wait in memory for run files.",
+        counters.waiting_bytes);
   knob_gauges(out, statuses);
   run_gauges(out, statuses);
   return out;
@@ -87,8 +107,9 @@ std::string metrics_text(const EngineCounters& counters,
 
 struct HttpServer::Impl {
   httplib::Server server;
-  std::mutex mutex;  // of `metrics`
+  std::mutex mutex;  // of the two below
   std::string metrics;
+  std::string fault;
   std::thread thread;
 };
 
@@ -120,7 +141,11 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address
     };
   };
   impl.server.Get("/-/healthy", text("healthy\n"));
-  impl.server.Get("/-/ready", text("ready\n"));
+  impl.server.Get("/-/ready", [&impl](const httplib::Request&, httplib::Response& response) {
+    const std::lock_guard lock(impl.mutex);
+    if (!impl.fault.empty()) response.status = 503;
+    response.set_content(impl.fault.empty() ? "ready\n" : impl.fault + "\n", "text/plain");
+  });
   impl.server.Get("/metrics", [&impl](const httplib::Request&, httplib::Response& response) {
     const std::lock_guard lock(impl.mutex);
     response.set_content(impl.metrics, "text/plain; version=0.0.4");
@@ -135,9 +160,10 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address
 }
 
 void HttpServer::set_metrics(const EngineCounters& counters,
-                             const std::vector<wire::Message>& statuses) {
-  std::string text = metrics_text(counters, statuses);
+                             const std::vector<wire::Message>& statuses, const std::string& fault) {
+  std::string text = metrics_text(counters, statuses, fault);
   const std::lock_guard lock(impl_->mutex);
+  impl_->fault = fault;
   impl_->metrics = std::move(text);
 }
 

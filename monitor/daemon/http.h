@@ -20,7 +20,9 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  void set_metrics(const EngineCounters& counters, const std::vector<wire::Message>& statuses);
+  // `fault`: why the record cannot be written; the daemon is not ready then. Empty: it can.
+  void set_metrics(const EngineCounters& counters, const std::vector<wire::Message>& statuses,
+                   const std::string& fault);
 
  private:
   HttpServer();
@@ -30,6 +32,7 @@ class HttpServer {
 
 // The exposition text.
 [[nodiscard]] std::string metrics_text(const EngineCounters& counters,
-                                       const std::vector<wire::Message>& statuses);
+                                       const std::vector<wire::Message>& statuses,
+                                       const std::string& fault);
 
 }  // namespace phaseguard::daemon

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -20,6 +21,7 @@
 #include "monitor/daemon/engine/engine.h"
 #include "monitor/daemon/http.h"
 #include "monitor/daemon/notify.h"
+#include "monitor/daemon/opening.h"
 #include "monitor/daemon/run_files.h"
 #include "monitor/link/directory.h"
 #include "monitor/link/server.h"
@@ -31,6 +33,8 @@ namespace phaseguard::daemon {
 namespace {
 
 constexpr int kTickMs = 50;
+constexpr int kOpenedAtOnce = 8;
+constexpr std::size_t kFaultsShown = 8;
 constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kMetricsMs = 500;
 constexpr std::int64_t kTrimMs = 2000;
@@ -192,7 +196,7 @@ class Daemon {
     auto http = HttpServer::start(config_.http);
     if (!http) return tl::unexpected(http.error());
     http_ = std::move(*http);
-    http_->set_metrics(engine_.counters(), engine_.statuses(now_of_this_host()));
+    http_->set_metrics(engine_.counters(), engine_.statuses(now_of_this_host()), fault_);
     return {};
   }
 
@@ -202,7 +206,8 @@ class Daemon {
     std::vector<link::Incoming> incoming;
     while (true) {
       incoming.clear();
-      const bool woken = sockets_->poll(kTickMs, signals.fd(), incoming);
+      const int wait_ms = opening_.empty() ? kTickMs : 0;
+      const bool woken = sockets_->poll(wait_ms, signals.fd(), incoming);
       const Now now = now_of_this_host();
       Effects effects;
       for (const link::Incoming& frame : incoming) {
@@ -212,6 +217,7 @@ class Daemon {
           engine_.on_unseated(frame.peer, frame.bytes, trainer_seats_, now, effects);
         }
       }
+      open_some(now, effects);
       engine_.on_tick(now, effects);
       carry_out(effects);
       for (const link::Incoming& frame : incoming) {
@@ -224,25 +230,26 @@ class Daemon {
       }
       if (now.mono >= next_look) {
         next_look = Nanos{now.mono.value + kRetryMs * 1'000'000};
-        look();
+        look(now);
       }
       if (now.mono >= next_trim) {
         next_trim = Nanos{now.mono.value + kTrimMs * 1'000'000};
         trim_memory();
       }
       if (!files_.healthy() && now.mono >= next_retry) {
-        next_retry = Nanos{now.mono.value + kRetryMs * 1'000'000};
-        retry(now);
+        const bool mended = retry(now);
+        next_retry = Nanos{now.mono.value + (mended ? 0 : kRetryMs * 1'000'000)};
       }
       if (http_ && now.mono >= next_metrics) {
         next_metrics = Nanos{now.mono.value + kMetricsMs * 1'000'000};
-        http_->set_metrics(engine_.counters(), engine_.statuses(now));
+        http_->set_metrics(engine_.counters(), engine_.statuses(now), fault_);
       }
     }
     std::vector<std::string> faults;
     if (!files_.flush(true, faults)) {
       for (const std::string& fault : faults) spdlog::error("at the end: {}", fault);
     }
+    for (Allowance& allowance : lines_) tell_held_back(allowance);
   }
 
  private:
@@ -260,43 +267,92 @@ class Daemon {
     const Channel channel =
         frame.door == link::Door::kTelemetry ? Channel::kTelemetry : Channel::kOperator;
     engine_.on_message(channel, frame.peer, frame.bytes, now, effects);
+    close(effects);
     for (const OpenRun& wanted : std::exchange(effects.open, {})) {
-      if (const Result<void> opened = open(wanted.run, effects); opened) {
-        engine_.on_message(channel, wanted.peer, wanted.frame, now, effects);
-        continue;
-      } else {
-        spdlog::error("{}: {}", wanted.run.text(), opened.error().message);
-        wire::Reject reject;
-        reject.code = wire::RejectCode::kRecord;
-        reject.retry = true;
-        reject.reason = "its run file cannot be used now: " + opened.error().message;
-        reject.ours = reject.theirs = wire::kProtocolVersion;
-        effects.send.push_back(reject_to(wanted.peer, wanted.run, std::move(reject), now));
-      }
+      if (!opening_.add(wanted))
+        refuse(wanted, wire::RejectCode::kLimit,
+               "too many runs are being opened at this moment; say hello again", now, effects);
     }
+  }
+
+  static void refuse(const OpenRun& wanted, wire::RejectCode code, std::string reason, Now now,
+                     Effects& effects) {
+    wire::Reject reject;
+    reject.code = code;
+    reject.retry = true;
+    reject.reason = std::move(reason);
+    reject.ours = reject.theirs = wire::kProtocolVersion;
+    effects.send.push_back(reject_to(wanted.peer, wanted.run, std::move(reject), now));
+  }
+
+  // A few at a time: each costs syncs, and whoever is there already waits meanwhile.
+  void open_some(Now now, Effects& effects) {
+    for (int i = 0; i < kOpenedAtOnce && !opening_.empty(); ++i) {
+      const OpenRun next = opening_.take();
+      engine_.on_message(Channel::kTelemetry, next.peer, next.frame, now, effects);
+      for (const OpenRun& wanted : std::exchange(effects.open, {})) open_now(wanted, now, effects);
+      close(effects);
+    }
+  }
+
+  void open_now(const OpenRun& wanted, Now now, Effects& effects) {
+    if (const Result<void> opened = open(wanted.run, effects); !opened) {
+      effects.log.push_back(
+          {LogLine::Level::kError, wanted.run.text() + ": " + opened.error().message});
+      refuse(wanted, wire::RejectCode::kRecord,
+             "its run file cannot be used now: " + opened.error().message, now, effects);
+      return;
+    }
+    engine_.on_message(Channel::kTelemetry, wanted.peer, wanted.frame, now, effects);
+  }
+
+  void close(Effects& effects) {
+    for (const RunId& run : std::exchange(effects.closed, {})) files_.close(run);
+  }
+
+  void log(const LogLine& line) {
+    Allowance& allowance = lines_[static_cast<std::size_t>(line.level)];
+    if (!allowance.take(now_of_this_host().mono)) return;
+    tell_held_back(allowance);
+    write_log(line);
+  }
+
+  // A full disk is the fault of every file.
+  void tell(const std::vector<std::string>& faults, const std::string& what) {
+    const std::size_t shown = std::min(faults.size(), kFaultsShown);
+    for (std::size_t i = 0; i < shown; ++i) log({LogLine::Level::kError, what + faults[i]});
+    if (shown == faults.size()) return;
+    log({LogLine::Level::kError,
+         what + "and " + std::to_string(faults.size() - shown) + " more run files"});
+  }
+
+  static void tell_held_back(Allowance& allowance) {
+    if (const std::int64_t more = allowance.take_held_back(); more > 0)
+      spdlog::warn("{} lines of this log were held back", more);
   }
 
   // Record first: what is not written down does not leave.
   void carry_out(Effects& effects) {
     std::vector<std::string> faults;
     files_.append(std::move(effects.record), now_of_this_host());
+    close(effects);
     const bool written = files_.flush(effects.needs_sync, faults);
     if (!written && healthy_) {
-      for (const std::string& fault : faults)
-        spdlog::error("the record cannot be written, nothing is lowered: {}", fault);
+      tell(faults, "the record cannot be written, nothing is lowered: ");
       // These were made in the belief that they would be on disk. The full state follows with the
       // next tick, and who waits for an answer asks again.
       effects.send.clear();
     }
     healthy_ = written;
-    engine_.set_record_healthy(written, faults.empty() ? "" : faults.front());
+    fault_ = faults.empty() ? "" : faults.front();
+    engine_.set_record_healthy(written, fault_, written ? std::set<RunId>{} : files_.unwritten());
     if (!sockets_) return;
     for (const wire::Message& message : effects.publish)
       sockets_->publish(wire::topic_of(message), wire::encode(message));
     for (const Seat& seat : effects.seats) sockets_->keep(seat.peer, seat.kept);
     for (const Outgoing& out : effects.send) sockets_->send(out.peer, out.bytes);
     for (const HistoryQuery& query : effects.history) answer(query);
-    for (const LogLine& line : effects.log) write_log(line);
+    for (const LogLine& line : effects.log) log(line);
   }
 
   void answer(const HistoryQuery& wanted) {
@@ -333,21 +389,23 @@ class Daemon {
   }
 
   // Found out here, a fault may be mended before anybody asks: so it is told at once.
-  void look() {
-    files_.look();
+  void look(Now now) {
+    files_.look(now);
     std::vector<std::string> faults;
     if (!healthy_ || files_.flush(false, faults)) return;
-    for (const std::string& fault : faults) spdlog::error("{}", fault);
+    tell(faults, "");
   }
 
-  void retry(Now now) {
+  bool retry(Now now) {
     std::vector<std::string> faults;
-    files_.retry(now);
+    const bool mended = files_.retry(now);
     if (files_.flush(true, faults)) {
-      spdlog::warn("the record can be written again; nothing was lost");
+      spdlog::warn("the record can be written again; what was recorded meanwhile is in it");
       healthy_ = true;
+      fault_.clear();
       engine_.set_record_healthy(true);
     }
+    return mended;
   }
 
   bool go_on(const Signals& signals) {
@@ -368,10 +426,14 @@ class Daemon {
   const Config& config_;
   Engine engine_;
   RunFiles files_;
+  Opening opening_;
   std::optional<link::ServerSockets> sockets_;
   std::size_t trainer_seats_ = 0;
   std::unique_ptr<HttpServer> http_;
+  // Of each level: a flood of decisions hides no error.
+  std::array<Allowance, 3> lines_{Allowance{1200}, Allowance{1200}, Allowance{1200}};
   bool healthy_ = true;
+  std::string fault_;  // why the record cannot be written; empty: it can
 };
 
 std::string missing_text(std::size_t faults) {

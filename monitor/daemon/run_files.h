@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,9 @@ namespace phaseguard::daemon {
 
 class RunFiles {
  public:
-  explicit RunFiles(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  // `cache_kib`: of SQLite for all open files together; each has an equal part.
+  explicit RunFiles(std::filesystem::path directory, int cache_kib = 4096)
+      : directory_(std::move(directory)), cache_kib_(cache_kib) {}
 
   // Runs in the folder that have not ended: those a restarted daemon takes up again.
   // A file that cannot be read is named in `faults` and left alone.
@@ -42,18 +45,25 @@ class RunFiles {
   // comes.
   void append(std::vector<wire::Message>&& messages, Now now);
 
+  // The run is not kept any more: once all is written its file is closed and forgotten.
+  void close(const RunId& run);
+
   // Makes everything appended visible to readers, and with `durable` safe from a power cut. False:
   // something is not.
   [[nodiscard]] bool flush(bool durable, std::vector<std::string>& faults);
 
-  // Tries to write what was kept; flush() tells how that went. Called every second while it fails.
-  // A file that is gone is not made anew: its record would lack what was in it.
-  void retry(Now now);
+  // Tries to write what was kept, of a few files at a time and a little at first, so that a full
+  // disk costs no time; flush() tells how that went. Called every second while it fails, and at
+  // once again when this says that a file was mended. A file that is gone is not made anew: its
+  // record would lack what was in it.
+  bool retry(Now now);
 
-  // Looks whether every open file is still the one that its name points to; flush() tells.
-  void look();
+  // Looks whether every open file is still the one that its name points to; flush() tells. Closes
+  // files to which nothing has been written for two minutes: they are opened again when more comes.
+  void look(Now now);
 
   [[nodiscard]] bool healthy() const;
+  [[nodiscard]] std::set<RunId> unwritten() const;  // runs whose files cannot be written now
 
  private:
   struct File {
@@ -61,14 +71,24 @@ class RunFiles {
     std::deque<wire::Message> pending;  // since the last commit: a failed one takes them all back
     bool unsynced = false;
     bool ended = false;
+    bool closing = false;
+    Nanos used;            // when something was last appended
+    int cache_kib = 0;     // as told to `writer`
     std::string identity;  // of the record, from open() on or once it was written
     bool made = false;     // its file has been there
     std::string fault;     // of the last attempt; empty: none
   };
   void open_writer(const RunId& run, File& file, Now now);
+  void retry(const RunId& run, File& file, Now now);
+  void look_at(File& file, const RunId& run, Now now);
+  void share_cache();
   static void write(File& file, const wire::Message& message);
+  static void write_pending(File& file);
 
   std::filesystem::path directory_;
+  int cache_kib_;
+  int closed_now_ = 0;  // in this look()
+  RunId retried_;       // last
   std::map<RunId, File> files_;
 };
 

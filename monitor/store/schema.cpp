@@ -119,17 +119,17 @@ Result<void> recognise(const Database& db) {
   return {};
 }
 
-Result<void> fill(const fs::path& path, const RunId& run, const std::string& identity, Now now) {
-  auto db = Database::open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-  if (!db) return tl::unexpected(db.error());
-  // Nothing of it is looked at before create_file() has synced the whole: no journal, no syncs.
+fs::path fresh_name(const fs::path& path) { return path.string() + ".new"; }
+
+Result<void> fill(const Database& db, const RunId& run, const std::string& identity, Now now) {
+  // Nothing of it is looked at before place_file() has synced the whole: no syncs.
   const std::string begin =
-      "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA page_size = 4096; PRAGMA "
+      "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA page_size = 4096; PRAGMA "
       "application_id = " +
       std::to_string(kApplicationId) + "; PRAGMA user_version = " + std::to_string(kSchemaVersion) +
       "; BEGIN; ";
-  if (auto made = db->execute((begin + kTables).c_str()); !made) return made;
-  auto insert = db->prepare("INSERT INTO meta(key, value) VALUES(?, ?)");
+  if (auto made = db.execute((begin + kTables).c_str()); !made) return made;
+  auto insert = db.prepare("INSERT INTO meta(key, value) VALUES(?, ?)");
   if (!insert) return tl::unexpected(insert.error());
   const std::pair<std::string, std::string> facts[] = {
       {"run", run.text()},
@@ -141,9 +141,7 @@ Result<void> fill(const fs::path& path, const RunId& run, const std::string& ide
     insert->bind_text(2, value);
     if (auto inserted = insert->run(); !inserted) return inserted;
   }
-  if (auto committed = db->execute("COMMIT"); !committed) return committed;
-  // Last: from here on the file is in WAL mode for everybody who opens it.
-  return db->execute("PRAGMA journal_mode = WAL");
+  return db.execute("COMMIT");
 }
 
 // What table meta says of `key`; "": nothing.
@@ -156,7 +154,8 @@ Result<std::string> fact(const Database& db, const char* key) {
   return *row ? std::string(statement->bytes(0)) : std::string();
 }
 
-Result<void> sync_file(const fs::path& path) {
+// A file or a folder.
+Result<void> sync_path(const fs::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
   if (descriptor >= 0) ::close(descriptor);
@@ -166,20 +165,35 @@ Result<void> sync_file(const fs::path& path) {
 
 }  // namespace
 
-Result<void> create_file(const fs::path& path, const RunId& run, const std::string& identity,
-                         Now now) {
-  const fs::path fresh = path.string() + ".new";
+void remove_fresh(const fs::path& path) {
   std::error_code ignored;
-  fs::remove(fresh, ignored);
-  if (auto filled = fill(fresh, run, identity, now); !filled) {
-    fs::remove(fresh, ignored);
-    return filled;
+  for (const char* part : {"", "-wal", "-shm"}) {
+    fs::remove(fresh_name(path).string() + part, ignored);
   }
-  if (auto synced = sync_file(fresh); !synced) return synced;
+}
+
+Result<Database> create_file(const fs::path& path, const RunId& run, const std::string& identity,
+                             Now now) {
+  remove_fresh(path);  // of a process that was killed
+  auto db = Database::open(fresh_name(path), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  if (!db) return db;
+  if (auto filled = fill(*db, run, identity, now); !filled) {
+    remove_fresh(path);
+    return tl::unexpected(filled.error());
+  }
+  return db;
+}
+
+Result<void> place_file(Database fresh, const fs::path& path) {
+  // From here on the file is in WAL mode for everybody who opens it.
+  if (auto set = fresh.execute("PRAGMA journal_mode = WAL"); !set) return set;
+  fresh = Database();
+  if (auto synced = sync_path(fresh_name(path)); !synced) return synced;
   std::error_code error;
-  fs::rename(fresh, path, error);
+  fs::rename(fresh_name(path), path, error);
   if (error) return fail(Errc::kIo, path.string() + ": cannot be made: " + error.message());
-  return {};  // the folder is synced with the first sync of the write-ahead log in it
+  const fs::path folder = path.parent_path();
+  return sync_path(folder.empty() ? fs::path(".") : folder);
 }
 
 Result<Database> open_file(const fs::path& path, bool writable) {

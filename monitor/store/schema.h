@@ -15,10 +15,16 @@ namespace phaseguard::store {
 inline constexpr std::int32_t kApplicationId = 0x50474431;  // "PGD1" in the SQLite header
 inline constexpr std::int32_t kSchemaVersion = 1;           // PRAGMA user_version
 
-// Makes an empty run file under a temporary name, syncs it and moves it in place, so that a file of
-// the final name is always whole. `path` must not exist.
-[[nodiscard]] Result<void> create_file(const std::filesystem::path& path, const RunId& run,
-                                       const std::string& identity, Now now);
+// Makes an empty run file under a temporary name, to be filled and given to place_file().
+[[nodiscard]] Result<Database> create_file(const std::filesystem::path& path, const RunId& run,
+                                           const std::string& identity, Now now);
+
+// Closes it, syncs it, moves it to `path` and syncs the folder: two syncs, and a file of the final
+// name is always whole. `path` must not exist. No statement of `fresh` may be left.
+[[nodiscard]] Result<void> place_file(Database fresh, const std::filesystem::path& path);
+
+// Of a file that was made and not placed.
+void remove_fresh(const std::filesystem::path& path);
 
 // Opens an existing run file. Errors: kNotFound; kMalformed not SQLite, not ours, or shorter than
 // its own header says; kUnsupported newer schema; kIo.

@@ -84,7 +84,7 @@ struct Writer::Impl {
   FileId log;   // its write-ahead log, once there is one
   std::map<std::string, std::int64_t, std::less<>> signal_ids;
   bool open_transaction = false;
-  bool is_new = false;          // made here, and not synced yet
+  bool is_new = false;          // made here, and not under its name yet
   std::optional<Error> broken;  // fsync failed: nothing can be known any more
   std::string items;            // scratch
 
@@ -100,6 +100,7 @@ struct Writer::Impl {
   Result<void> append_report(const wire::Message& message, const wire::Report& report);
   Result<void> append_points(const ReportRow& row);
   Result<void> commit();
+  Result<void> place();
   Result<void> identify(const std::string& wanted);
 };
 
@@ -134,9 +135,9 @@ Result<void> Writer::Impl::prepare() {
     if (!statement) return tl::unexpected(statement.error());
     wanted.statement->emplace(std::move(*statement));
   }
+  if (is_new) return {};  // it is synced as a whole
   // Commits of telemetry leave the log unsynced; sync() flushes it itself before a decision leaves.
-  // A file that was just made has nothing to lose before its first sync().
-  return db->execute(is_new ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = NORMAL");
+  return db->execute("PRAGMA synchronous = NORMAL");
 }
 
 Result<void> Writer::Impl::load_signal_ids() {
@@ -214,6 +215,7 @@ Result<void> Writer::Impl::give_up(Error error) {
     error.message += "; recorded up to seq " + std::to_string(committed.seq.value);
   }
   now = committed;
+  if (is_new) broken = error;  // the next attempt begins with a new one
   if (auto loaded = load_signal_ids(); !loaded) broken = loaded.error();
   return tl::unexpected(std::move(error));
 }
@@ -299,11 +301,31 @@ Result<void> Writer::Impl::append_points(const ReportRow& row) {
 
 Result<void> Writer::Impl::commit() {
   if (broken) return tl::unexpected(*broken);
-  if (!open_transaction) return {};
-  if (auto done = db->execute("COMMIT"); !done) return give_up(done.error());
-  open_transaction = false;
-  committed = now;
-  return {};
+  if (open_transaction) {
+    if (auto done = db->execute("COMMIT"); !done) return give_up(done.error());
+    open_transaction = false;
+    committed = now;
+  }
+  return is_new ? place() : Result<void>{};
+}
+
+// What a new file begins with is synced in it, and not in a log beside it: a sync less.
+Result<void> Writer::Impl::place() {
+  insert_event.reset();
+  insert_report.reset();
+  insert_point.reset();
+  insert_signal.reset();
+  Result<void> placed = place_file(std::move(*db), path);
+  if (placed) {
+    is_new = false;
+    auto opened = open_file(path, true);
+    placed = opened ? Result<void>{} : Result<void>(tl::unexpected(opened.error()));
+    if (opened) db.emplace(std::move(*opened));
+  }
+  if (placed) placed = prepare();
+  if (!placed) broken = placed.error();
+  file = file_at(path);
+  return placed;
 }
 
 Writer::Writer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -311,7 +333,9 @@ Writer::Writer(Writer&&) noexcept = default;
 Writer& Writer::operator=(Writer&&) noexcept = default;
 
 Writer::~Writer() {
-  if (impl_) (void)impl_->commit();
+  if (!impl_) return;
+  (void)impl_->commit();
+  if (impl_->is_new) remove_fresh(impl_->path);
 }
 
 std::string new_identity() {
@@ -336,10 +360,9 @@ Result<Writer> Writer::create_or_open(const std::filesystem::path& path, const R
   const std::string wanted = identity.empty() ? new_identity() : identity;
   if (!file_at(path).exists()) {
     if (auto aside = set_log_aside(path); !aside) return tl::unexpected(aside.error());
-    if (auto made = create_file(path, run, wanted, now); !made) return tl::unexpected(made.error());
     impl->is_new = true;
   }
-  auto db = open_file(path, true);
+  auto db = impl->is_new ? create_file(path, run, wanted, now) : open_file(path, true);
   if (!db) return tl::unexpected(db.error());
   impl->db.emplace(std::move(*db));
   auto recorded = recorded_run(*impl->db);
@@ -371,18 +394,15 @@ Result<void> Writer::append(const wire::Message& message) {
 Result<void> Writer::commit() { return impl_->commit(); }
 
 Result<void> Writer::sync() {
+  const bool was_new = impl_->is_new;
   if (auto done = impl_->commit(); !done) return done;
+  if (was_new) return in_place();
   // What synchronous=FULL does at each commit, only when it is asked for: flush the log.
   sqlite3_file* log = nullptr;
   sqlite3_file_control(impl_->db->handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
   if (log == nullptr || log->pMethods == nullptr) return in_place();
   const int code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
-  if (code == SQLITE_OK) {
-    if (std::exchange(impl_->is_new, false)) {
-      if (auto set = impl_->db->execute("PRAGMA synchronous = NORMAL"); !set) return set;
-    }
-    return in_place();
-  }
+  if (code == SQLITE_OK) return in_place();
   impl_->broken =
       Error{Errc::kIo, impl_->path.string() +
                            ": the disk did not take the record (fsync failed); check the "
@@ -397,6 +417,7 @@ Result<void> Writer::in_place() const {
                     "; put back what was there, or restart phaseguardd: it begins a new record " +
                     "and asks the trainer what it holds");
   };
+  if (impl_->is_new) return {};
   const FileId now = file_at(impl_->path);
   if (!now.exists()) return gone("the run file was removed or moved while it was written");
   if (!now.is(impl_->file)) return gone("another file stands where the run file was written");
@@ -408,6 +429,11 @@ Result<void> Writer::in_place() const {
     return gone("its write-ahead log was removed or replaced while it was written");
   }
   return {};
+}
+
+void Writer::set_cache_kib(int kib) {
+  // It only costs memory when it cannot be set.
+  (void)impl_->db->execute(("PRAGMA cache_size = -" + std::to_string(kib)).c_str());
 }
 
 const std::string& Writer::identity() const { return impl_->identity; }

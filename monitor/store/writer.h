@@ -23,12 +23,13 @@ inline constexpr const char* kExtension = ".phaseguard";
 
 class Writer {
  public:
-  // Makes the file, or opens it, recovers what a killed writer left behind and goes on after its
-  // last record. Errors, each naming the file: kConflict another process writes it, or it is
-  // another run's; kMalformed not a run file, or truncated; kUnsupported written by a newer
-  // version; kIo. A file that is refused is left as it was. A write-ahead log without its file
-  // belongs to a record that is gone: it is set aside, under a name with `.aside` at its end.
-  // `identity`: of a file that is made here; empty: a new one.
+  // Makes the file, which has its name from the first commit() on, synced; or opens it, recovers
+  // what a killed writer left behind and goes on after its last record. Errors, each naming the
+  // file: kConflict another process writes it, or it is another run's; kMalformed not a run file,
+  // or truncated; kUnsupported written by a newer version; kIo. A file that is refused is left as
+  // it was. A write-ahead log without its file belongs to a record that is gone: it is set aside,
+  // under a name with `.aside` at its end. `identity`: of a file that is made here; empty: a new
+  // one.
   [[nodiscard]] static Result<Writer> create_or_open(const std::filesystem::path& path,
                                                      const RunId& run, Now now,
                                                      const std::string& identity = {});
@@ -52,6 +53,9 @@ class Writer {
   // Whether path() still names the file that is written, whole, with its write-ahead log. Errors:
   // it was removed, moved, replaced or cut short.
   [[nodiscard]] Result<void> in_place() const;
+
+  // What SQLite may keep of the file in memory, about.
+  void set_cache_kib(int kib);
 
   [[nodiscard]] Seq last_seq() const;  // highest appended, committed or not; 0: none
   [[nodiscard]] const std::filesystem::path& path() const;

@@ -56,12 +56,12 @@ def ask_status(endpoint):
 
 
 class Daemon:
-    def __init__(self, binary, root, seats):
+    def __init__(self, binary, root, seats, *more):
         config = root / "phaseguardd.toml"
         config.write_text(f"[daemon]\ntrainer_seats = {seats}\n")
         self.log = root / "log"
         self.process = subprocess.Popen([binary, "--config", config, "--policy", root / "policy.toml", "--runs-dir", root / "runs",
-                                         "--endpoint-dir", root / "s"], stderr=open(self.log, "ab"))
+                                         "--endpoint-dir", root / "s", *more], stderr=open(self.log, "ab"))
         self.telemetry, self.operator = (f"ipc://{root}/s/{door}" for door in ("telemetry", "operator"))
 
     def __enter__(self):
@@ -114,6 +114,19 @@ def two_starts_at_once(daemon, rounds):
         owner.send(packed("goodbye", run, 2, 0, 0, reason="finished"))
 
 
+def log_lines_are_held_back(daemon):
+    """Each command is a line of the log; of each level there are 1200 a minute at most."""
+    trainer, operator = dealer(daemon.telemetry), dealer(daemon.operator)
+    trainer.send(hello("loud"))
+    assert answer(trainer, "welcome", "reject")["kind"] == "welcome"
+    for n in range(1300):
+        operator.send(packed("command", "loud", n + 1, -1, 0, id=f"n{n}", action="force", operator_name="loud", knob="kl", value=1.0 + n * 1e-3))
+        if n % 50 == 49:
+            for _ in range(50):
+                answer(operator, "reply")
+    return lambda: daemon.log.read_text().count("operator \"loud\"") <= 1200 and "lines of this log were held back" in daemon.log.read_text()
+
+
 def main():
     source, build = map(pathlib.Path, sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="pgd-") as folder:
@@ -126,6 +139,10 @@ def main():
         with Daemon(build / "bin/phaseguardd", root, 64) as daemon:
             ask_status(daemon.operator)
             two_starts_at_once(daemon, 500)
+        with Daemon(build / "bin/phaseguardd", root, 2) as daemon:
+            ask_status(daemon.operator)
+            are_held_back = log_lines_are_held_back(daemon)
+        assert are_held_back()
     print(f"2 seats told of, {n} tools at once answered, of 500 times two starts at once one each owns the run")
 
 

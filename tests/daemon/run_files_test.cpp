@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "monitor/daemon/config.h"
+#include "monitor/daemon/opening.h"
 #include "monitor/run/liveness.h"
 #include "monitor/store/reader.h"
 #include "tests/support/catch.h"
@@ -147,7 +148,7 @@ TEST_CASE("a file that is not the one that is written is found out, and not made
   std::vector<std::string> faults;
   files.append(reports(1, 50), kNow);
   REQUIRE(files.flush(true, faults));
-  files.look();
+  files.look(kNow);
   REQUIRE(files.healthy());
 
   struct Way {
@@ -167,7 +168,7 @@ TEST_CASE("a file that is not the one that is written is found out, and not made
   const Way& way = GENERATE_REF(from_range(std::begin(ways), std::end(ways)));
   INFO(way.told);
   way.done();
-  files.look();
+  files.look(kNow);
   CHECK_FALSE(files.healthy());
   CHECK_FALSE(files.flush(true, faults));
   REQUIRE_FALSE(faults.empty());
@@ -204,4 +205,116 @@ TEST_CASE("a write-ahead log without its run file is set aside", "[daemon][fault
   REQUIRE(files.flush(true, faults));
   CHECK(recorded(files).size() == 5);
   CHECK(std::filesystem::exists(path + "-wal.aside"));
+}
+
+TEST_CASE("hellos of runs to be opened wait in order, once each, up to a bound", "[daemon]") {
+  Opening opening(100);
+  const auto hello_of = [](PeerId peer, std::size_t bytes) {
+    return OpenRun{peer, kRun, std::string(bytes, 'x')};
+  };
+  CHECK(opening.add(hello_of(1, 60)));
+  CHECK(opening.add(hello_of(1, 60)));
+  CHECK_FALSE(opening.add(hello_of(2, 60)));
+  CHECK(opening.add(hello_of(3, 40)));
+  CHECK(opening.take().peer == 1);
+  CHECK(opening.add(hello_of(2, 60)));
+  CHECK(opening.take().peer == 3);
+  CHECK(opening.take().peer == 2);
+  CHECK(opening.empty());
+}
+
+TEST_CASE("a run that is not kept leaves no file open", "[daemon]") {
+  const test::Folder folder;
+  RunFiles files(folder.path());
+  std::vector<std::string> faults;
+  const auto is_free = [&] {
+    return store::Writer::create_or_open(store::run_file(folder.path(), kRun), kRun, kNow)
+        .has_value();
+  };
+  files.append(reports(1, 3), kNow);
+  REQUIRE(files.flush(true, faults));
+  REQUIRE_FALSE(is_free());
+  files.append(reports(4, 5), kNow);
+  files.close(kRun);  // what was appended is written first
+  REQUIRE(files.flush(false, faults));
+  REQUIRE(files.flush(true, faults));
+  CHECK(is_free());
+  CHECK(recorded(files).size() == 5);
+  REQUIRE(files.open(kRun, kNow));
+  CHECK_FALSE(is_free());
+  files.close(kRun);
+  CHECK(is_free());
+}
+
+TEST_CASE("an idle run's file is closed, looked after, and opened again when more comes",
+          "[daemon]") {
+  const test::Folder folder;
+  const std::string path = store::run_file(folder.path(), kRun).string();
+  RunFiles files(folder.path());
+  std::vector<std::string> faults;
+  files.append(reports(1, 50), kNow);
+  REQUIRE(files.flush(true, faults));
+  const auto after = [](double seconds) {
+    return Now{kNow.wall_s + seconds, Nanos{static_cast<std::int64_t>(seconds * 1e9)}};
+  };
+  files.look(after(100));
+  CHECK_FALSE(store::Writer::create_or_open(path, kRun, kNow));
+  files.look(after(130));
+  CHECK(store::Writer::create_or_open(path, kRun, kNow));
+  files.append(reports(51, 60), after(140));
+  REQUIRE(files.flush(true, faults));
+  CHECK(recorded(files).size() == 60);
+
+  files.look(after(300));
+  std::filesystem::rename(path, path + ".away");
+  files.look(after(301));
+  CHECK_FALSE(files.healthy());
+  CHECK(files.unwritten() == std::set<RunId>{kRun});
+  std::filesystem::rename(path + ".away", path);
+  files.retry(after(302));
+  CHECK(files.flush(true, faults));
+}
+
+TEST_CASE("many files that cannot be written are tried again a few at a time", "[daemon][fault]") {
+  const test::Folder folder;
+  RunFiles files(folder.path() / "gone");
+  std::vector<std::string> faults;
+  for (int i = 0; i < 100; ++i) {
+    wire::Message message = report(1);
+    message.header.run = *RunId::parse("run-" + std::to_string(i));
+    files.append({message}, kNow);
+  }
+  CHECK_FALSE(files.flush(true, faults));
+  CHECK(files.unwritten().size() == 100);
+  CHECK_FALSE(files.retry(kNow));
+  std::filesystem::create_directory(folder.path() / "gone");
+  CHECK(files.retry(kNow));
+  CHECK(files.unwritten().size() == 68);
+  while (files.retry(kNow)) {
+  }
+  CHECK(files.unwritten().empty());
+  CHECK(files.flush(true, faults));
+}
+
+TEST_CASE("what waited for the disk is written in portions that keep decisions whole",
+          "[daemon][fault]") {
+  const test::Folder folder;
+  RunFiles files(folder.path());
+  std::vector<std::string> faults;
+  files.append(reports(1, 10), kNow);
+  REQUIRE(files.flush(true, faults));
+  const std::string path = store::run_file(folder.path(), kRun).string();
+  std::filesystem::rename(path, path + ".away");
+  std::int64_t seq = 10;
+  while (seq < 2000) {
+    std::vector<wire::Message> batch = reports(seq + 1, seq + 2);
+    batch[1].body = wire::Decision{};
+    files.append(std::move(batch), kNow);
+    seq += 2;
+  }
+  CHECK_FALSE(files.flush(true, faults));
+  std::filesystem::rename(path + ".away", path);
+  files.retry(kNow);
+  CHECK(files.flush(true, faults));
+  CHECK(recorded(files).size() == static_cast<std::size_t>(seq));
 }

@@ -43,6 +43,7 @@ struct Monitor {
   static daemon::EngineSettings settings(const std::string& policy) {
     daemon::EngineSettings out;
     out.policies.push_back({"*", document_of(policy)});
+    out.most_waiting_bytes = 0;
     return out;
   }
 
@@ -147,6 +148,9 @@ class Pair {
     frozen_ = false;
     for (const auto& [peer, bytes] : std::exchange(waiting_, {})) deliver(peer, bytes);
   }
+  // Its disk is full, and nothing of the trainer may wait for it.
+  void fill_disk() { disk_is_full_ = true; }
+  void free_disk() { disk_is_full_ = false; }
   // The daemon comes back: with its record, `keep` messages of it, or another one.
   void revive(const std::string& identity = kFirstRecord, std::size_t keep = 1'000'000,
               const std::string& policy = "") {
@@ -275,7 +279,8 @@ class Pair {
   // As the loop does: record, then send.
   void carry_out(const daemon::Effects& effects) {
     monitor_->record.insert(monitor_->record.end(), effects.record.begin(), effects.record.end());
-    monitor_->engine.set_record_healthy(true);
+    monitor_->engine.set_record_healthy(!disk_is_full_, disk_is_full_ ? "the disk is full" : "",
+                                        disk_is_full_ ? std::set<RunId>{run_} : std::set<RunId>{});
     for (const daemon::Outgoing& out : effects.send) {
       if (out.peer != peer_ || !trainer_) continue;
       const auto message = wire::decode(out.bytes);
@@ -295,6 +300,7 @@ class Pair {
   std::unique_ptr<Monitor> monitor_record_;
   std::unique_ptr<reporter::Session> trainer_;
   bool frozen_ = false;
+  bool disk_is_full_ = false;
   std::vector<std::pair<daemon::PeerId, std::string>> waiting_;
   daemon::PeerId peer_ = 1;
   reporter::Latched latched_;

@@ -118,6 +118,7 @@ TEST_CASE("a reader sees what is committed while the writer goes on", "[store]")
   const auto story = test::story();
   const auto file = place.file("story");
   auto writer = test::open_writer(file, *RunId::parse("story"));
+  REQUIRE(writer.commit().has_value());
   const auto reader = test::open_reader(file);
   REQUIRE(reader.last_seq()->value == 0);
   for (const auto& message : story.messages) {

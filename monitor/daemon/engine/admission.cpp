@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "monitor/base/text.h"
+#include "monitor/daemon/engine/bounds.h"
 #include "monitor/daemon/engine/run_slot.h"
 
 namespace phaseguard::daemon {
@@ -68,6 +69,12 @@ std::optional<wire::Reject> RunSlot::admit(const wire::Message& hello,
   }
   if (std::string claim = claim_against(hello, now); !claim.empty())
     return refuse(wire::RejectCode::kClaimed, std::move(claim), true);
+  if (series_with(state_, declared) > kMostSeries) {
+    return refuse(wire::RejectCode::kLimit,
+                  "run " + run_.text() + " would have more than " + std::to_string(kMostSeries) +
+                      " series, the canaries of its signals counted; declare fewer signals",
+                  false);
+  }
   const policy::Document* in_force = machine() ? &machine()->document() : document;
   if (!in_force)
     return refuse(wire::RejectCode::kPolicy,

@@ -14,6 +14,7 @@ namespace {
 // recorded: it is adopted once more, which raises at most.
 constexpr std::size_t kMostRanges = 64;
 constexpr std::size_t kMostCauses = 4096;
+constexpr std::size_t kMostAttempts = 1024;
 
 std::string key_of(const wire::Held& entry) {
   return entry.kind.text() + "/" + entry.name + "/" + entry.knob + "/" + entry.command + "/" +
@@ -38,6 +39,8 @@ void RunSlot::note_cause(const wire::Message& event) {
   const std::int64_t number = event.header.source_seq.value;
   if (event.header.attempt < 1 || number < 1) return;
   auto& ranges = numbers_[event.header.attempt];
+  if (numbers_.size() > kMostAttempts && numbers_.begin()->first != event.header.attempt)
+    numbers_.erase(numbers_.begin());
   if (!ranges.empty() && number == ranges.back().second + 1) {
     ranges.back().second = number;
     return;

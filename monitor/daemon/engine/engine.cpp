@@ -90,6 +90,14 @@ void Engine::on_message(Channel channel, PeerId peer, std::string_view bytes, No
     on_operator(peer, *message, now, effects);
   } else if (std::holds_alternative<wire::Hello>(message->body)) {
     if (runs_.count(message->header.run) == 0 && !message->header.run.empty()) {
+      if (!make_room(effects)) {
+        wire::Reject reject;
+        reject.code = wire::RejectCode::kLimit;
+        reject.reason =
+            "this daemon watches " + std::to_string(settings_.max_runs) + " runs already";
+        reject.retry = true;
+        return refuse(peer, *message, std::move(reject), now, effects);
+      }
       effects.open.push_back({peer, message->header.run, std::string(bytes)});
       return;
     }
@@ -176,27 +184,51 @@ void Engine::on_hello(PeerId peer, const wire::Message& message, Now now, Effect
     const auto& declared = std::get<wire::Hello>(message.body);
     return on_hello(peer, as_attempt(message, found->second->attempt_for(declared)), now, effects);
   }
-  const policy::Document* document = policy_for(message.header.run);
-  std::optional<wire::Reject> reject;
-  if (found == runs_.end() ||
-      (runs_.size() > settings_.max_runs && found->second->state().last_seq == Seq{})) {
-    reject.emplace();
-    reject->code = found == runs_.end() ? wire::RejectCode::kMalformed : wire::RejectCode::kLimit;
-    reject->reason =
-        found == runs_.end()
-            ? "hello: expected the name of a run, found none"
-            : "this daemon watches " + std::to_string(settings_.max_runs) + " runs already";
-  } else {
-    reject = found->second->admit(message, document, now);
+  if (found == runs_.end()) {
+    wire::Reject reject;
+    reject.code = wire::RejectCode::kMalformed;
+    reject.reason = "hello: expected the name of a run, found none";
+    return refuse(peer, message, std::move(reject), now, effects);
   }
+  const policy::Document* document = policy_for(message.header.run);
+  std::optional<wire::Reject> reject = found->second->admit(message, document, now);
+  if (!reject) reject = refuse_for_room(*found->second, message);
   if (!reject) return found->second->welcome(peer, message, document, now, effects);
-  reject->ours = wire::kProtocolVersion;
-  reject->theirs = message.header.version;
-  effects.log.push_back({LogLine::Level::kWarning, message.header.run.text() + ": hello refused: " +
-                                                       quoted(reject->reason, 400)});
-  effects.send.push_back(reject_to(peer, message.header.run, std::move(*reject), now));
+  refuse(peer, message, std::move(*reject), now, effects);
   // A run of which nothing is recorded is not kept for a trainer that was refused.
-  if (found != runs_.end() && found->second->state().last_seq == Seq{}) runs_.erase(found);
+  if (found->second->state().last_seq > Seq{}) return;
+  effects.closed.push_back(found->first);
+  runs_.erase(found);
+}
+
+void Engine::refuse(PeerId peer, const wire::Message& hello, wire::Reject reject, Now now,
+                    Effects& effects) {
+  ++counters_.refused_hellos;
+  reject.ours = wire::kProtocolVersion;
+  reject.theirs = hello.header.version;
+  // Who says hello without end must not fill the log.
+  if (refused_lines_.take(now.mono)) {
+    const std::int64_t more = refused_lines_.take_held_back();
+    effects.log.push_back(
+        {LogLine::Level::kWarning,
+         hello.header.run.text() + ": hello refused: " + quoted(reject.reason, 400) +
+             (more > 0 ? "; " + std::to_string(more) + " more since the last line" : "")});
+  }
+  effects.send.push_back(reject_to(peer, hello.header.run, std::move(reject), now));
+}
+
+// Of the runs that have ended, the first to end gives its place to a new one.
+bool Engine::make_room(Effects& effects) {
+  if (runs_.size() < settings_.max_runs) return true;
+  auto first = runs_.end();
+  for (auto one = runs_.begin(); one != runs_.end(); ++one) {
+    const auto ended = one->second->finished();
+    if (ended && (first == runs_.end() || *ended < *first->second->finished())) first = one;
+  }
+  if (first == runs_.end()) return false;
+  effects.closed.push_back(first->first);
+  runs_.erase(first);
+  return true;
 }
 
 void Engine::on_trainer(PeerId peer, const wire::Message& message, Now now, Effects& effects) {
@@ -215,10 +247,52 @@ void Engine::on_trainer(PeerId peer, const wire::Message& message, Now now, Effe
     return;
   }
   RunSlot& slot = *found->second;
-  const bool taken = message.header.attempt == 0
-                         ? slot.on_trainer(as_attempt(message, slot.state().attempt), now, effects)
-                         : slot.on_trainer(message, now, effects);
-  if (!taken) ++counters_.duplicates;
+  if (slot.unwritten()) (void)is_full(0);
+  const std::int64_t dropped = slot.dropped();
+  const std::int64_t left_out = slot.left_out();
+  const Taken taken = message.header.attempt == 0
+                          ? slot.on_trainer(as_attempt(message, slot.state().attempt),
+                                            counters_.waiting_bytes, now, effects)
+                          : slot.on_trainer(message, counters_.waiting_bytes, now, effects);
+  counters_.samples_dropped += static_cast<std::uint64_t>(slot.dropped() - dropped);
+  counters_.left_out += static_cast<std::uint64_t>(slot.left_out() - left_out);
+  switch (taken) {
+    case Taken::kTaken:
+      return;
+    case Taken::kKnown:
+      ++counters_.duplicates;
+      return;
+    case Taken::kNotNow:
+      ++counters_.frames_not_taken;
+      return;
+    case Taken::kAgain:
+      break;
+  }
+  wire::Reject reject;
+  reject.code = wire::RejectCode::kRecord;
+  reject.reason = "the record can be written again, and frames were passed over; say hello again";
+  reject.retry = true;
+  effects.send.push_back(reject_to(peer, message.header.run, std::move(reject), now));
+}
+
+bool Engine::is_full(std::size_t more) {
+  counters_.waiting_bytes = 0;
+  for (const auto& [run, slot] : runs_) counters_.waiting_bytes += slot->waiting_bytes();
+  return counters_.waiting_bytes > settings_.most_waiting_bytes + more;
+}
+
+// A trainer that is known brings little; a new attempt brings its declaration and a policy.
+std::optional<wire::Reject> Engine::refuse_for_room(const RunSlot& slot,
+                                                    const wire::Message& hello) {
+  const bool known = hello.header.attempt == slot.state().attempt;
+  if (record_healthy_ || !is_full(known ? settings_.reserve_bytes : 0)) return std::nullopt;
+  wire::Reject reject;
+  reject.code = wire::RejectCode::kRecord;
+  reject.reason =
+      "run files cannot be written, and nothing more can wait for that; free the disk, see the "
+      "daemon's log";
+  reject.retry = true;
+  return reject;
 }
 
 void Engine::on_operator(PeerId peer, const wire::Message& message, Now now, Effects& effects) {
@@ -240,6 +314,11 @@ void Engine::on_operator(PeerId peer, const wire::Message& message, Now now, Eff
   } else if (found == runs_.end()) {
     reply.status = wire::ReplyStatus::kNotFound;
     reply.text = "the daemon has no run " + quoted(message.header.run.text());
+  } else if (found->second->unwritten() && is_full(settings_.reserve_bytes)) {
+    reply.status = wire::ReplyStatus::kRefused;
+    reply.text =
+        "the record cannot be written, and no more commands can wait for that; free the "
+        "disk and send the command again";
   } else {
     reply = found->second->on_command(message, now, effects);
   }
@@ -276,7 +355,12 @@ void Engine::on_tick(Now now, Effects& effects) {
   for (auto entry = runs_.begin(); entry != runs_.end();) {
     RunSlot& slot = *entry->second;
     if (slot.state().last_seq > Seq{}) slot.on_tick(now, effects);
-    entry = slot.is_over(now) ? runs_.erase(entry) : std::next(entry);
+    if (!slot.is_over(now)) {
+      ++entry;
+      continue;
+    }
+    effects.closed.push_back(entry->first);
+    entry = runs_.erase(entry);
   }
 }
 
@@ -285,8 +369,14 @@ bool Engine::is_cut_off(PeerId peer) const {
   return bad != bad_frames_.end() && bad->second >= settings_.max_bad_frames;
 }
 
-void Engine::set_record_healthy(bool healthy, const std::string& fault) {
-  for (const auto& [run, slot] : runs_) slot->set_record_healthy(healthy, fault);
+void Engine::set_record_healthy(bool healthy, const std::string& fault,
+                                const std::set<RunId>& unwritten) {
+  record_healthy_ = healthy;
+  for (const auto& [run, slot] : runs_) {
+    slot->set_record_healthy(healthy, fault);
+    slot->set_unwritten(!healthy && unwritten.count(run) > 0);
+  }
+  (void)is_full(0);
 }
 
 std::vector<wire::Message> Engine::statuses(Now now) const {

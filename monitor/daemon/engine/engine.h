@@ -11,12 +11,15 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "monitor/base/result.h"
 #include "monitor/base/types.h"
+#include "monitor/daemon/engine/bounds.h"
 #include "monitor/policy/document.h"
 #include "monitor/run/liveness.h"
 #include "monitor/wire/messages.h"
@@ -43,6 +46,12 @@ struct EngineSettings {
   std::int64_t unapplied_ms =
       5000;  // a decided value not reported as applied by then raises an alarm
   std::size_t max_runs = 1024;
+  // What may wait in memory while run files cannot be written, all runs together. Above the first,
+  // what no policy reads is dropped; above the second, frames of those runs' trainers are passed
+  // over, unacknowledged; the third is for commands and what else the daemon itself records.
+  std::size_t thin_above_bytes = std::size_t{4} << 20;
+  std::size_t most_waiting_bytes = std::size_t{16} << 20;
+  std::size_t reserve_bytes = std::size_t{4} << 20;
   std::int64_t max_bad_frames = 100;  // of one connection; then it is not listened to
 };
 
@@ -86,6 +95,7 @@ struct Effects {
   std::vector<Outgoing> send;
   std::vector<HistoryQuery> history;
   std::vector<OpenRun> open;
+  std::vector<RunId> closed;  // runs that are not kept any more: nor need their files be
   std::vector<Seat> seats;
   std::vector<LogLine> log;
 };
@@ -105,10 +115,16 @@ struct EngineCounters {
   std::uint64_t unknown_kinds = 0;
   std::uint64_t unknown_peers = 0;  // frames of a connection that has no run
   std::uint64_t unseated = 0;       // frames of a connection without a seat
+  std::uint64_t refused_hellos = 0;
+  std::uint64_t left_out = 0;  // values of undeclared names beyond what is remembered
   std::uint64_t duplicates = 0;
   std::uint64_t samples = 0;
   std::uint64_t decisions = 0;
   std::uint64_t commands = 0;
+  // While a run file could not be written.
+  std::uint64_t samples_dropped = 0;   // that no policy reads
+  std::uint64_t frames_not_taken = 0;  // and not acknowledged: they come again
+  std::uint64_t waiting_bytes = 0;     // about what waits for the disk now
 };
 
 class RunSlot;
@@ -143,8 +159,10 @@ class Engine {
   // Told after each batch of effects: was it written, with what was to be synced. False: what was
   // to be sent of that batch must be dropped; no knob is lowered and nothing more acknowledged
   // until it can be written, while raising goes on, undurably.
-  // `fault`: why not, for people.
-  void set_record_healthy(bool healthy, const std::string& fault = "");
+  // `fault`: why not, for people. `unwritten`: the runs whose files are concerned; what they record
+  // waits in memory, within the bounds of EngineSettings.
+  void set_record_healthy(bool healthy, const std::string& fault = "",
+                          const std::set<RunId>& unwritten = {});
 
   [[nodiscard]] const EngineCounters& counters() const { return counters_; }
   [[nodiscard]] std::vector<wire::Message> statuses(
@@ -156,7 +174,14 @@ class Engine {
   void on_operator(PeerId peer, const wire::Message& message, Now now, Effects& effects);
   void on_query(PeerId peer, const wire::Header& header, const wire::Query& query, Now now,
                 Effects& effects);
+  void refuse(PeerId peer, const wire::Message& hello, wire::Reject reject, Now now,
+              Effects& effects);
+  [[nodiscard]] bool make_room(Effects& effects);
   [[nodiscard]] bool is_cut_off(PeerId peer) const;
+  // Counts what waits for the disk: whether that is `more` than most_waiting_bytes.
+  [[nodiscard]] bool is_full(std::size_t more);
+  [[nodiscard]] std::optional<wire::Reject> refuse_for_room(const RunSlot& slot,
+                                                            const wire::Message& hello);
   void on_undecodable(PeerId peer, std::string_view bytes, const Error& error, Now now,
                       Effects& effects);
   [[nodiscard]] const policy::Document* policy_for(const RunId& run) const;
@@ -165,6 +190,8 @@ class Engine {
   std::map<RunId, std::unique_ptr<RunSlot>> runs_;
   EngineCounters counters_;
   std::map<PeerId, std::int64_t> bad_frames_;
+  bool record_healthy_ = true;
+  Allowance refused_lines_{30};
 };
 
 // `name` fits `pattern`, in which `*` stands for any text.

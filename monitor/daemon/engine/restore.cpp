@@ -1,14 +1,23 @@
 // A run's record taken up again after a restart, and what of it stays in memory.
 #include <algorithm>
+#include <iterator>
 
+#include "monitor/daemon/engine/bounds.h"
 #include "monitor/daemon/engine/run_slot.h"
 
 namespace phaseguard::daemon {
 
 namespace {
 
-constexpr std::int64_t kEvery = 1024;  // events between two clearings
-constexpr std::size_t kKept = 64;      // newest entries of a list
+constexpr std::size_t kMostPoints = 1024;  // values and events between two clearings
+
+std::size_t points_of(const wire::Message& event) {
+  std::size_t n = 1;
+  const auto* report = std::get_if<wire::Report>(&event.body);
+  if (report == nullptr) return n;
+  for (const wire::Sample& sample : report->samples) n += 1 + sample.items.size();
+  return n;
+}
 
 }  // namespace
 
@@ -17,14 +26,15 @@ constexpr std::size_t kKept = 64;      // newest entries of a list
 void RunSlot::fold(const wire::Message& event) {
   run::fold(state_, event);
   note_cause(event);
-  if (event.header.seq.value % kEvery != 0) return;
-  for (auto& [name, signal] : state_.signals) signal.series = run::Series();
-  const auto shorten = [](auto& log) {
-    while (log.entries.size() > kKept) log.entries.pop_front();
-  };
-  shorten(state_.decisions);
-  shorten(state_.links);
-  shorten(state_.alerts);
+  points_ += points_of(event);
+  if (points_ < kMostPoints) return;
+  points_ = 0;
+  forget_old(state_);
+  for (auto sent = requests_sent_.begin(); sent != requests_sent_.end();) {
+    const bool known = std::any_of(state_.requests.begin(), state_.requests.end(),
+                                   [&](const auto& one) { return one.request.id == sent->first; });
+    sent = known ? std::next(sent) : requests_sent_.erase(sent);
+  }
 }
 
 // One recorded message after a restart.
@@ -59,6 +69,7 @@ Result<void> RunSlot::restore(const Record& record_so_far, Now now, Effects& eff
   if (!taken) return taken;
   if (!read) return read;
   if (state_.last_seq == Seq{}) return {};
+  note_undeclared();
   ended_ = ended_ || state_.goodbye.has_value();
   ended_at_ = now.mono;
   restored_seq_ = told_seq_ = durable_told_ = state_.last_seq;

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "monitor/base/text.h"
+#include "monitor/daemon/engine/bounds.h"
 #include "monitor/run/protection.h"
 #include "monitor/wire/codec.h"
 #include "monitor/wire/version.h"
@@ -32,6 +33,7 @@ Nanos after_ms(Nanos from, std::int64_t ms) { return Nanos{from.value + ms * 1'0
 void RunSlot::record(const wire::Message& event, Effects& effects) {
   effects.record.push_back(event);
   effects.publish.push_back(event);
+  waiting_bytes_ += footprint(event);
   fold(event);
 }
 
@@ -74,8 +76,10 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
   peer_ = peer;
   effects.seats.push_back({peer_, true});
   last_frame_ = now.mono;
+  missed_ = false;
   if (!known) {
     const std::string note = resume_of(hello).note;
+    dropped_ = 0;
     session_ = declared.session;
     ended_ = lost_recorded_ = false;
     source_seq_ = hello.header.seq;
@@ -133,19 +137,28 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
   effects.publish.push_back(status(now));
 }
 
-bool RunSlot::on_trainer(const wire::Message& message, Now now, Effects& effects) {
-  if (message.header.attempt != state_.attempt) return false;
+Taken RunSlot::on_trainer(const wire::Message& message, std::size_t waiting, Now now,
+                          Effects& effects) {
+  if (message.header.attempt != state_.attempt) return Taken::kKnown;
   last_frame_ = now.mono;
   if (lost_recorded_ || crashed()) come_back(now, effects);
+  if (missed_ && !unwritten_ && now.mono >= next_again_) {
+    next_again_ = after_ms(now.mono, settings_->assert_ms);
+    return Taken::kAgain;
+  }
   if (std::holds_alternative<wire::Heartbeat>(message.body)) {
     if (may_command(message, now, effects)) send_control(0, now, effects);
-    return true;
+    return Taken::kTaken;
   }
-  if (message.header.seq <= source_seq_) return false;
+  if (message.header.seq <= source_seq_) return Taken::kKnown;
+  if (!has_room(message, waiting, effects)) return Taken::kNotNow;
   source_seq_ = message.header.seq;
+  wire::Message event = message;
+  leave_out_names(event, effects);
+  if (!thin(event, waiting, effects)) return Taken::kTaken;
   const std::int64_t version = machine()->state_version();
   const std::size_t requests = state_.requests.size();
-  take(message, now, effects);
+  take(std::move(event), now, effects);
   const bool free_now = may_command(message, now, effects);
   const auto* report = std::get_if<wire::Report>(&message.body);
   const bool asked = report && report->wants_control;
@@ -159,7 +172,7 @@ bool RunSlot::on_trainer(const wire::Message& message, Now now, Effects& effects
   if (asked || changed || ended_ || free_now) send_control(asked ? report->batch : 0, now, effects);
   if (changed || ended_ || std::holds_alternative<wire::Applied>(message.body))
     effects.publish.push_back(status(now));
-  return true;
+  return Taken::kTaken;
 }
 
 wire::Reply RunSlot::on_command(const wire::Message& message, Now now, Effects& effects) {
@@ -346,7 +359,9 @@ void RunSlot::come_back(Now now, Effects& effects) {
 }
 
 bool RunSlot::is_over(Now now) const {
-  return ended_ && now.mono.value - ended_at_.value > settings_->ended_ms * 1'000'000;
+  // Its file must be written first.
+  return ended_ && !unwritten_ &&
+         now.mono.value - ended_at_.value > settings_->ended_ms * 1'000'000;
 }
 
 void RunSlot::follow_link(Now now, Effects& effects) {
@@ -367,6 +382,7 @@ void RunSlot::follow_link(Now now, Effects& effects) {
 
 void RunSlot::on_tick(Now now, Effects& effects) {
   follow_link(now, effects);
+  tell_dropped(effects);
   if (now.mono >= next_assert_) {
     next_assert_ = after_ms(now.mono, settings_->assert_ms);
     if (!ended_) {

@@ -15,6 +15,14 @@
 
 namespace phaseguard::daemon {
 
+// Of a frame of a trainer.
+enum class Taken : std::uint8_t {
+  kTaken,
+  kKnown,   // of an earlier attempt, or already recorded
+  kNotNow,  // nothing more can wait for the disk: neither folded nor acknowledged
+  kAgain    // after that, once the record is written: it must say hello and send all again
+};
+
 class RunSlot {
  public:
   RunSlot(RunId run, const EngineSettings& settings) : run_(std::move(run)), settings_(&settings) {}
@@ -30,14 +38,27 @@ class RunSlot {
   void welcome(PeerId peer, const wire::Message& hello, const policy::Document* document, Now now,
                Effects& effects);
 
-  // A frame of the connected trainer. False: of an earlier attempt, or already recorded.
-  bool on_trainer(const wire::Message& message, Now now, Effects& effects);
+  // A frame of the connected trainer. `waiting`: bytes that wait for the disk, of all runs.
+  Taken on_trainer(const wire::Message& message, std::size_t waiting, Now now, Effects& effects);
   [[nodiscard]] wire::Reply on_command(const wire::Message& message, Now now, Effects& effects);
   void on_tick(Now now, Effects& effects);
 
   // Whether what was recorded so far is on disk. Not: what was to be acknowledged for it is taken
   // back, and control is due again.
   void set_record_healthy(bool healthy, const std::string& fault);
+  // Whether this run's own file is one that cannot be written.
+  void set_unwritten(bool unwritten) {
+    unwritten_ = unwritten;
+    if (!unwritten) waiting_bytes_ = 0;
+  }
+  [[nodiscard]] bool unwritten() const { return unwritten_; }
+  [[nodiscard]] std::size_t waiting_bytes() const { return waiting_bytes_; }
+  [[nodiscard]] std::int64_t dropped() const { return dropped_; }
+  [[nodiscard]] std::int64_t left_out() const { return left_out_; }
+  // When the run ended, if its file is all that is needed of it.
+  [[nodiscard]] std::optional<Nanos> finished() const {
+    return ended_ && !unwritten_ ? std::optional(ended_at_) : std::nullopt;
+  }
 
   // The trainer has been gone for so long that the file alone is enough.
   [[nodiscard]] bool is_over(Now now) const;
@@ -88,6 +109,15 @@ class RunSlot {
   [[nodiscard]] bool crashed() const { return ended_ && !state_.goodbye; }
   [[nodiscard]] Seq acknowledged(const Effects& effects);
 
+  // While its file cannot be written (bounds.cpp).
+  [[nodiscard]] bool has_room(const wire::Message& frame, std::size_t waiting, Effects& effects);
+  [[nodiscard]] bool thin(wire::Message& frame, std::size_t waiting, Effects& effects);
+  void tell_dropped(Effects& effects);
+  void leave_out_names(wire::Message& frame, Effects& effects);
+  [[nodiscard]] bool is_left_out(bool known, const std::string& name);
+  void note_undeclared();
+  void add_bounds(std::vector<wire::Alert>& out) const;
+
   // Null: no policy is in force yet.
   [[nodiscard]] const policy::Machine* machine() const { return playback_.machine(); }
   [[nodiscard]] bool shadow() const { return machine() && machine()->document().shadow; }
@@ -103,6 +133,16 @@ class RunSlot {
   policy::Playback playback_;
   bool record_healthy_ = true;
   std::string record_fault_;
+  bool unwritten_ = false;
+  std::size_t waiting_bytes_ = 0;  // recorded since its file was last written
+  bool missed_ = false;            // a frame was passed over: no later one counts before a hello
+  Nanos next_again_;               // when it is told so next
+  std::int64_t dropped_ = 0;       // samples that no policy reads, of the present attempt
+  bool dropping_ = false;          // told so; its end was not
+  std::set<std::string> undeclared_;
+  std::int64_t left_out_ = 0;       // values of names beyond kMostUndeclared
+  std::int64_t told_left_out_ = 0;  // when that was logged last
+  std::size_t points_ = 0;          // folded since old ones were forgotten
 
   std::string identity_;  // of the record
   // Numbers of each attempt's events that are recorded, as ranges, first to last; oldest first.

@@ -136,6 +136,7 @@ std::vector<wire::Alert> RunSlot::alerts(Now now) const {
   if (!record_healthy_)
     out.push_back({wire::Severity::kCritical, wire::AlertKind::kRecord,
                    "the record cannot be written, so nothing is lowered: " + record_fault_});
+  add_bounds(out);
   if (!record_note_.empty())
     out.push_back({wire::Severity::kHigh, wire::AlertKind::kRecord, record_note_});
   if (!machine()) return out;

@@ -161,6 +161,14 @@ std::string Machine::first_out() const {
   return first < 0 ? "" : state_->document.rules[static_cast<std::size_t>(first)].name;
 }
 
+bool Machine::reads(std::string_view signal) const {
+  const auto known = std::find_if(state_->declared.begin(), state_->declared.end(),
+                                  [&](const DeclaredTracks& d) { return d.name == signal; });
+  return known != state_->declared.end() &&
+         std::any_of(known->tracks.begin(), known->tracks.end(),
+                     [&](std::size_t track) { return state_->tracks[track].watched; });
+}
+
 const Document& Machine::document() const { return state_->document; }
 
 std::string Machine::snapshot() const { return encode_state(*state_); }

@@ -123,6 +123,8 @@ class Machine {
   void judge(wire::Held& entry) const;
   [[nodiscard]] wire::ControlBy control() const;
   [[nodiscard]] std::string first_out() const;  // the rule that tripped first; "": none is latched
+  // Whether anything it decides depends on the values of this declared signal.
+  [[nodiscard]] bool reads(std::string_view signal) const;
   [[nodiscard]] const Document& document() const;
 
   // For a trainer's own copy: takes over what the control says of rules, overrides and inhibitions

@@ -74,6 +74,7 @@ struct Rig {
   std::string identity = kIdentity;
 
   explicit Rig(const std::string& policy = kPolicy) : engine(settings(policy)) {}
+  explicit Rig(EngineSettings chosen) : engine(std::move(chosen)) {}
 
   static EngineSettings settings(const std::string& policy) {
     EngineSettings out;
