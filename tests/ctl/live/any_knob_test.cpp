@@ -198,6 +198,13 @@ TEST_CASE("a run whose policy moves ldifs alone, through every live command", "[
   CHECK(phase_of(run).find("inhibited until step ") == 0);
   CHECK(phaseguard_with(daemon, "allow hold").code == 0);
 
+  // Who may train is no matter of knobs.
+  const Done resume = phaseguard_with(daemon, "allow-resume --reason looked");
+  INFO(resume.text);
+  CHECK(resume.code == 0);
+  CHECK(says(resume, "the next process that resumes this run is let in"));
+  CHECK(phaseguard_with(daemon, "allow-resume").code != 0);  // without a reason
+
   // A knob that the policy does not name can be forced too, within what the trainer declares.
   const Done spare = phaseguard_with(daemon, "force spare --value 2");
   INFO(spare.text);
