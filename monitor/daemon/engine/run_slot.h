@@ -132,13 +132,13 @@ class RunSlot {
   run::RunState state_;
   policy::Playback playback_;
   bool record_healthy_ = true;
+  bool unwritten_ = false;  // it is this run's own file that cannot be written
+  bool missed_ = false;     // a frame was passed over: no later one counts before a hello
+  bool dropping_ = false;   // samples that no policy reads; told so, its end was not
   std::string record_fault_;
-  bool unwritten_ = false;
   std::size_t waiting_bytes_ = 0;  // recorded since its file was last written
-  bool missed_ = false;            // a frame was passed over: no later one counts before a hello
-  Nanos next_again_;               // when it is told so next
+  Nanos next_again_;               // when a trainer that must say hello again is told so next
   std::int64_t dropped_ = 0;       // samples that no policy reads, of the present attempt
-  bool dropping_ = false;          // told so; its end was not
   std::set<std::string> undeclared_;
   std::int64_t left_out_ = 0;       // values of names beyond kMostUndeclared
   std::int64_t told_left_out_ = 0;  // when that was logged last
