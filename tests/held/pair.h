@@ -77,12 +77,22 @@ class Pair {
   // ---- the trainer
 
   wire::Hello& declaration() { return hello_; }
+  void set_profile(wire::Profile profile) { profile_ = profile; }
+  void set_on_error(reporter::OnError choice) { on_error_ = choice; }
+  void fail_hook() {
+    trainer_->disable("a test");
+    collect();
+  }
+  // The daemon runs, and its record takes nothing more.
+  void set_record_fault(const std::string& fault) { record_fault_ = fault; }
   void set_journal(std::size_t bytes) { journal_bytes_ = bytes; }
   void start(std::int64_t attempt = 1) {
     reporter::Options options;
     options.run = run_;
     options.attempt = attempt;
     options.journal_bytes = journal_bytes_;
+    options.profile = profile_;
+    options.on_error = on_error_;
     trainer_ = std::make_unique<reporter::Session>(options, hello_, 7);
     in_force_.clear();
     for (const wire::KnobSetting& knob : reporter::initial_settings(hello_))
@@ -279,8 +289,9 @@ class Pair {
   // As the loop does: record, then send.
   void carry_out(const daemon::Effects& effects) {
     monitor_->record.insert(monitor_->record.end(), effects.record.begin(), effects.record.end());
-    monitor_->engine.set_record_healthy(!disk_is_full_, disk_is_full_ ? "the disk is full" : "",
-                                        disk_is_full_ ? std::set<RunId>{run_} : std::set<RunId>{});
+    const std::string fault = disk_is_full_ ? "the disk is full" : record_fault_;
+    monitor_->engine.set_record_healthy(fault.empty(), fault,
+                                        fault.empty() ? std::set<RunId>{} : std::set<RunId>{run_});
     for (const daemon::Outgoing& out : effects.send) {
       if (out.peer != peer_ || !trainer_) continue;
       const auto message = wire::decode(out.bytes);
@@ -313,6 +324,9 @@ class Pair {
   std::int64_t step_ = 0;
   double step_s_ = 0.05;
   std::size_t journal_bytes_ = std::size_t{64} << 20;
+  wire::Profile profile_ = wire::Profile::kWatch;
+  reporter::OnError on_error_ = reporter::OnError::kStop;
+  std::string record_fault_;
   std::int64_t segment_ = 0;
   reporter::Lineage lineage_;
   int commands_ = 0;

@@ -84,7 +84,10 @@ TEST_CASE("a declaration that cannot work is refused in words", "[reporter][host
   options.run = RunId{};
   REQUIRE_FALSE(Reporter::start(options, test_hello()));
   options = at(directory);
-  options.on_start = OnStart::kRefuse;
+  // The same demand in two words.
+  const bool by_profile = GENERATE(false, true);
+  if (by_profile) options.profile = wire::Profile::kEnforce;
+  if (!by_profile) options.on_start = OnStart::kRefuse;
   options.start_wait_s = 0.2;
   reporter = Reporter::start(options, test_hello());
   REQUIRE_FALSE(reporter);

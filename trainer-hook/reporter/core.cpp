@@ -92,8 +92,9 @@ Result<void> Core::launch() {
 }
 
 Result<void> Core::await_link() {
-  if (options_.on_start == OnStart::kProceed) return {};
-  const bool must = options_.on_start == OnStart::kRefuse;
+  const bool must =
+      options_.on_start == OnStart::kRefuse || options_.profile == wire::Profile::kEnforce;
+  if (!must && options_.on_start == OnStart::kProceed) return {};
   std::unique_lock<std::mutex> lock(mutex_);
   const auto done = [&] {
     const LinkState now = state();
@@ -106,7 +107,7 @@ Result<void> Core::await_link() {
       refused ? "it refused this run: " + refusal_ : "found none in time; start phaseguardd";
   return fail(
       refused ? Errc::kRefused : Errc::kTimeout,
-      "training may not begin unwatched (on_start = refuse): expected a daemon at " +
+      "training may not begin unwatched: expected a daemon at " +
           (options_.endpoint.empty() ? "the default telemetry endpoint" : options_.endpoint) +
           ", " + found);
 }

@@ -149,6 +149,8 @@ void Core::conclude(Session& session) {
   state_.store(failed ? LinkState::kDisabledError : LinkState::kClosed, std::memory_order_release);
   const std::lock_guard<std::mutex> lock(mutex_);
   for (SessionOutput::Answer& answer : output.answers) answer_ = std::move(answer);
+  for (wire::Request& request : output.requests) requests_.push_back(std::move(request));
+  if (!requests_.empty()) has_requests_.store(true, std::memory_order_release);
   session.fill(io_stats_);
   refusal_ = session.refusal();
   finished_ = true;

@@ -37,6 +37,12 @@ enum class OnStart : std::uint8_t {
   kRefuse,   // wait for the link up to start_wait_s, then fail: training must not begin unwatched
 };
 
+// What `enforce` asks the trainer for when the reporter fails by an error of its own.
+enum class OnError : std::uint8_t {
+  kStop,      // a checkpoint, then a stop; each only where Hello::requests has it
+  kContinue,  // nothing: training goes on unwatched, as under `watch`
+};
+
 struct Options {
   RunId run;
   // Of this process within the run, from 1; 0: the daemon says which (a process that its supervisor
@@ -48,6 +54,9 @@ struct Options {
   std::string knob = "kl";  // the knob that lambda() reads; must be declared in Hello::knobs
   OnStart on_start = OnStart::kProceed;
   double start_wait_s = 60.0;
+  // The stricter of this and the policy's own counts. kEnforce: on_start is kRefuse.
+  wire::Profile profile = wire::Profile::kWatch;
+  OnError on_error = OnError::kStop;
   std::size_t ring_slots = 1024;          // rounded up to a power of two, 2 to 65536
   std::size_t journal_bytes = 64u << 20;  // unacknowledged messages kept for back-fill
   double default_lease_s = 10.0;          // used until a Welcome names a lease

@@ -113,6 +113,7 @@ void Session::feed_guard(const wire::Message& message, Now now) {
 }
 
 void Session::on_tick(Now now) {
+  escalate(now);
   const wire::LinkState daemon = liveness_since(last_heard_, now);
   switch (state_) {
     case LinkState::kOff:
@@ -185,6 +186,7 @@ void Session::beat(Now now) {
 void Session::enter(LinkState state) {
   if (state_ == LinkState::kDisabledError || state_ == LinkState::kFenced) return;
   state_ = state;
+  if (state == LinkState::kLinked) loss_.reset();
   if (state != LinkState::kSync && state != LinkState::kLinked) answer_waiting(false, {});
 }
 
@@ -194,17 +196,18 @@ void Session::lose(Now now) {
   backoff_s_ = kFirstBackoff;
   next_hello_ = now.mono;
   guard_requests_.clear();
-  act_on_loss();
+  act_on_loss(now);
 }
 
 // Lost, refused after having been linked, or fenced: the owner's choice for a lost link, made once
 // on the way in.
-void Session::act_on_loss() {
+void Session::act_on_loss(Now now) {
   if (!linked_once_) return;
   if (shadow_) {  // an operator's raise stays: only a control ends it
     if (is_raised()) publish(Source::kHold);
     return;
   }
+  note_loss(now);
   if (guard_in_charge()) {
     follow_guard();
     return;
@@ -224,6 +227,7 @@ void Session::disable(const std::string& reason) {
   ++stats_.errors;
   refusal_ = reason;
   answer_waiting(false, {});
+  if (state_ != LinkState::kDisabledError) stop_on_error();
   state_ = LinkState::kDisabledError;
 }
 

@@ -120,10 +120,19 @@ class Session {
   [[nodiscard]] Latched with_items(const std::vector<wire::KnobSetting>& settings) const;
   [[nodiscard]] bool guard_in_charge() const;
 
+  // What the profile adds, session_profile.cpp.
+  [[nodiscard]] bool is_enforced() const;
+  void note_loss(Now now);
+  void escalate(Now now);
+  void substitute();
+  bool raise_floor(const wire::KnobSetting& setting);
+  void ask(wire::RequestType type, const std::string& reason);
+  void stop_on_error();
+
   // States and time, session.cpp.
   void enter(LinkState state);
   void lose(Now now);
-  void act_on_loss();
+  void act_on_loss(Now now);
   // Of a daemon last heard, or last making progress, at `last`.
   [[nodiscard]] wire::LinkState liveness_since(Nanos last, Now now) const;
   void beat(Now now);
@@ -199,7 +208,14 @@ class Session {
   };
   std::vector<Rollback> rollbacks_;            // the newest ones
   std::vector<wire::Request> guard_requests_;  // handed out by the guard since the link was lost
-  std::int64_t loss_request_id_ = -1'000'000;  // on_loss pause and stop: ids downwards from here
+  std::int64_t loss_request_id_ = -1'000'000;  // our own requests: ids downwards from here
+  struct Loss {
+    Step step;  // of the trainer when it began
+    Nanos since;
+    bool substituted = false;
+    bool paused = false;
+  };
+  std::optional<Loss> loss_;  // from the loss of the link until the daemon has recorded all again
   std::pair<std::int64_t, std::int64_t> refused_control_{-1, -1};  // epoch and version, told once
 
   SessionOutput output_;

@@ -131,7 +131,7 @@ void Session::on_reject(const wire::Reject& reject, Now now) {
   refusal_ = reject.code.text() + ": " + reject.reason;
   if (reject.code == wire::RejectCode::kClaimed && linked_once_) {
     enter(LinkState::kFenced);
-    act_on_loss();
+    act_on_loss(now);
     return;
   }
   const bool had_link =
@@ -150,7 +150,7 @@ void Session::on_reject(const wire::Reject& reject, Now now) {
   urgent_.clear();
   const bool first_time = state_ != LinkState::kRefused && state_ != LinkState::kLost;
   enter(LinkState::kRefused);
-  if (first_time) act_on_loss();
+  if (first_time) act_on_loss(now);
 }
 
 // Fencing: of the welcomed epoch, and later than all before it.

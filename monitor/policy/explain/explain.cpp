@@ -6,6 +6,7 @@
 #include "monitor/policy/engine/machine.h"
 #include "monitor/policy/explain/explain_parts.h"
 #include "monitor/policy/laws/law_row.h"
+#include "monitor/policy/profile.h"
 
 namespace phaseguard::policy {
 
@@ -66,6 +67,16 @@ std::string loss_text(wire::OnLoss loss) {
   return "";
 }
 
+// What `enforce` adds to a lost link; an own choice of the owner's is left as it is.
+std::string profile_text(const Document& document) {
+  const bool adds = profile_of(document) == wire::Profile::kEnforce &&
+                    document.link_loss == wire::OnLoss::kLocal && !document.shadow;
+  if (!adds) return "";
+  return " After two measurement intervals a knob that is not held up takes its substitute value "
+         "where that protects more; after 10 minutes training is paused, unless something is held "
+         "up.";
+}
+
 std::vector<std::string> failures_of(const Document& document) {
   std::vector<std::string> out;
   out.push_back(
@@ -82,7 +93,7 @@ std::vector<std::string> failures_of(const Document& document) {
   out.push_back(
       "Lost data ends no rule: a detector that has voted counts as voting until a good value lies "
       "below its threshold.");
-  out.push_back(loss_text(document.link_loss));
+  out.push_back(loss_text(document.link_loss) + profile_text(document));
   out.push_back(std::string(document.carries_detectors
                                 ? "A resumed run goes on with its detectors' state; one that was "
                                   "rolled back starts them again."

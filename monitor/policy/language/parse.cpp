@@ -6,6 +6,7 @@
 #include "monitor/base/sha256.h"
 #include "monitor/base/text.h"
 #include "monitor/policy/language/parse_parts.h"
+#include "monitor/policy/profile.h"
 
 namespace phaseguard::policy {
 
@@ -15,8 +16,9 @@ constexpr std::size_t kMaxDiagnostics = 100;
 
 void parse_head(const toml::table& root, Document& document, std::vector<Diagnostic>& out) {
   const TableReader head(root, "the policy file", {1, 1}, out);
-  head.check_keys({"version", "name", "mode", "shadow", "knob", "detector", "rule", "on"},
-                  {"include"});
+  head.check_keys(
+      {"version", "name", "mode", "profile", "shadow", "knob", "detector", "rule", "on"},
+      {"include"});
   if (root.get("version") == nullptr) {
     head.error({1, 1}, "the policy file has no \"version\"; add version = 1");
   } else if (const auto version = head.count("version", {0, INT64_MAX}); version && *version != 1) {
@@ -44,6 +46,9 @@ void parse_head(const toml::table& root, Document& document, std::vector<Diagnos
                "it needs mode = \"shadow\"");
   }
   document.strict_shadow = raises == "strict";
+  const auto profile = head.word<wire::Profile>("profile");
+  // A key in [on] wins.
+  if (profile == wire::Profile::kEnforce) document.bad_signal = BadSignal::kVote;
 }
 
 // "3 intervals" -> 3.
@@ -142,6 +147,14 @@ Parsed parse(std::string_view toml, std::string_view file_name) {
   if (found.size() > kMaxDiagnostics) found.resize(kMaxDiagnostics);
   if (!broken) parsed.document = std::move(document);
   return parsed;
+}
+
+wire::Profile profile_of(const Document& document) {
+  const toml::parse_result parsed = toml::parse(document.text);
+  if (!parsed) return wire::Profile::kWatch;  // no text of a parsed policy
+  const auto word = parsed.table()["profile"].value<std::string_view>();
+  return word ? wire::word_of<wire::Profile>(*word).value_or(wire::Profile::kWatch)
+              : wire::Profile::kWatch;
 }
 
 }  // namespace phaseguard::policy

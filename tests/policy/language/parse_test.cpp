@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "monitor/policy/profile.h"
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
 #include "tests/support/words.h"
@@ -76,6 +77,23 @@ TEST_CASE("the good policy of these tests has nothing to complain about", "[poli
   CHECK(parsed.document->digest.size() == 64);
 }
 
+TEST_CASE("a profile sets defaults, and a key of its own wins", "[policy]") {
+  const auto with = [](const std::string& head, const std::string& on) {
+    std::string text = kGood;
+    text.insert(text.find("name = \"t\"\n") + 11, head);
+    return parse(text + on, "t.toml");
+  };
+  const std::string enforce = "profile = \"enforce\"\n";
+  CHECK(profile_of(*with("", "").document) == wire::Profile::kWatch);
+  CHECK(with("", "").document->bad_signal == BadSignal::kAlarm);
+  CHECK(with("profile = \"watch\"\n", "").document->bad_signal == BadSignal::kAlarm);
+  CHECK(profile_of(*with(enforce, "").document) == wire::Profile::kEnforce);
+  CHECK(with(enforce, "").document->bad_signal == BadSignal::kVote);
+  const Parsed own = with(enforce, "\n[on]\nbad_signal = \"alarm\"\n");
+  REQUIRE(own.document);
+  CHECK(own.document->bad_signal == BadSignal::kAlarm);
+}
+
 TEST_CASE("bad input: the head of the file", "[policy][hostile]") {
   check(
       {{"version = 1\n", "", 1, 1, "add version = 1"},
@@ -85,6 +103,8 @@ TEST_CASE("bad input: the head of the file", "[policy][hostile]") {
        {"name = \"t\"", "name = 3", 2, 8, "expected a string in quotes, found the integer 3"},
        {"name = \"t\"", "name = \"\"", 2, 8, "1 to 64 bytes"},
        {"name = \"t\"", "name = \"t\"\nmode = \"enforced\"", 3, 8, "did you mean \"enforce\"?"},
+       {"name = \"t\"", "name = \"t\"\nprofile = \"enforced\"", 3, 11, "did you mean \"enforce\"?"},
+       {"name = \"t\"", "name = \"t\"\nprofile = true", 3, 11, "found true"},
        {"name = \"t\"", "name = \"t\"\nmod = \"shadow\"", 3, 1, "did you mean \"mode\"?"},
        {"name = \"t\"", "name = \"t\"\nmode = \"shadow\"\nshadow = \"strickt\"", 4, 10,
         "did you mean \"strict\"?"},
