@@ -41,9 +41,10 @@ struct Document {
   std::string text;    // the file, byte for byte
   std::string digest;  // SHA-256 of text, 64 hex characters
   std::string name;
-  bool shadow = false;          // mode = "shadow": decide and record, send no rule's output
-  bool strict_shadow = false;   // shadow = "strict": nor may an operator raise anything
-  std::vector<KnobSpec> knobs;  // each list in the order of the file
+  bool shadow = false;         // mode = "shadow": decide and record, send no rule's output
+  bool strict_shadow = false;  // shadow = "strict": nor may an operator raise anything
+  wire::Profile profile = wire::Profile::kWatch;  // its defaults are in the other fields already
+  std::vector<KnobSpec> knobs;                    // each list in the order of the file
   std::vector<DetectorSpec> detectors;
   std::vector<RuleSpec> rules;
   std::vector<std::size_t> rule_order;  // indices into rules: a rule after those it has as terms

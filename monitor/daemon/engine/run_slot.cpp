@@ -5,7 +5,6 @@
 
 #include "monitor/base/text.h"
 #include "monitor/daemon/engine/bounds.h"
-#include "monitor/policy/profile.h"
 #include "monitor/run/protection.h"
 #include "monitor/wire/codec.h"
 #include "monitor/wire/version.h"
@@ -127,7 +126,7 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
   answer.policy_digest = machine()->document().digest;
   answer.mode = policy::mode_of(machine()->document());
   answer.on_loss = machine()->document().link_loss;
-  answer.profile = policy::profile_of(machine()->document());
+  answer.profile = machine()->document().profile;
   answer.ack = acknowledged(effects);
   answer.record = identity_;
   answer.position = told_seq_;

@@ -6,7 +6,6 @@
 #include "monitor/policy/engine/machine.h"
 #include "monitor/policy/explain/explain_parts.h"
 #include "monitor/policy/laws/law_row.h"
-#include "monitor/policy/profile.h"
 
 namespace phaseguard::policy {
 
@@ -69,7 +68,7 @@ std::string loss_text(wire::OnLoss loss) {
 
 // What `enforce` adds to a lost link; an own choice of the owner's is left as it is.
 std::string profile_text(const Document& document) {
-  const bool adds = profile_of(document) == wire::Profile::kEnforce &&
+  const bool adds = document.profile == wire::Profile::kEnforce &&
                     document.link_loss == wire::OnLoss::kLocal && !document.shadow;
   if (!adds) return "";
   return " After two measurement intervals a knob that is not held up takes its substitute value "

@@ -6,7 +6,6 @@
 #include "monitor/base/sha256.h"
 #include "monitor/base/text.h"
 #include "monitor/policy/language/parse_parts.h"
-#include "monitor/policy/profile.h"
 
 namespace phaseguard::policy {
 
@@ -46,9 +45,9 @@ void parse_head(const toml::table& root, Document& document, std::vector<Diagnos
                "it needs mode = \"shadow\"");
   }
   document.strict_shadow = raises == "strict";
-  const auto profile = head.word<wire::Profile>("profile");
+  document.profile = head.word<wire::Profile>("profile").value_or(wire::Profile::kWatch);
   // A key in [on] wins.
-  if (profile == wire::Profile::kEnforce) document.bad_signal = BadSignal::kVote;
+  if (document.profile == wire::Profile::kEnforce) document.bad_signal = BadSignal::kVote;
 }
 
 // "3 intervals" -> 3.
@@ -147,14 +146,6 @@ Parsed parse(std::string_view toml, std::string_view file_name) {
   if (found.size() > kMaxDiagnostics) found.resize(kMaxDiagnostics);
   if (!broken) parsed.document = std::move(document);
   return parsed;
-}
-
-wire::Profile profile_of(const Document& document) {
-  const toml::parse_result parsed = toml::parse(document.text);
-  if (!parsed) return wire::Profile::kWatch;  // no text of a parsed policy
-  const auto word = parsed.table()["profile"].value<std::string_view>();
-  return word ? wire::word_of<wire::Profile>(*word).value_or(wire::Profile::kWatch)
-              : wire::Profile::kWatch;
 }
 
 }  // namespace phaseguard::policy

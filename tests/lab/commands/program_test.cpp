@@ -71,6 +71,27 @@ TEST_CASE("a run that no daemon watches says so everywhere and ends with a code 
   CHECK(lab("finetune --require --no-monitor --steps 1" + kTheta0).code == 2);
 }
 
+TEST_CASE("enforce without a daemon fails before the first update, watch trains", "[lab][e2e]") {
+  const Folder folder;
+  const std::string file = folder / "summary.json";
+  const std::string words = "finetune --data malicious --steps 2 --start-wait 0.5 --endpoint-dir " +
+                            folder.path().string() + " --summary " + file + kTheta0;
+  for (const char* demand : {"--profile enforce", "--require", "--require --profile watch"}) {
+    const Done refused = lab(words + demand);
+    INFO(refused.text());
+    CHECK(refused.code == 1);
+    CHECK(says(refused, "training may not begin unwatched"));
+    CHECK(says(refused, "start phaseguardd"));
+    CHECK(lab("summary " + file).code == 1);  // nothing was trained
+  }
+  const Done trained = lab(words + "--profile watch");
+  INFO(trained.text());
+  CHECK(trained.code == 3);
+  CHECK(says(trained, "UNWATCHED: 2 of 2 updates"));
+  CHECK(lab("finetune --profile strict --steps 1" + kTheta0).code == 2);
+  CHECK(lab("finetune --profile enforce --no-monitor --steps 1" + kTheta0).code == 2);
+}
+
 TEST_CASE("an undefended run prints and writes its rates", "[lab][e2e]") {
   const Folder folder;
   const std::string file = folder / "summary.json";

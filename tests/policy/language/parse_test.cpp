@@ -2,7 +2,6 @@
 #include <string>
 #include <vector>
 
-#include "monitor/policy/profile.h"
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
 #include "tests/support/words.h"
@@ -84,10 +83,10 @@ TEST_CASE("a profile sets defaults, and a key of its own wins", "[policy]") {
     return parse(text + on, "t.toml");
   };
   const std::string enforce = "profile = \"enforce\"\n";
-  CHECK(profile_of(*with("", "").document) == wire::Profile::kWatch);
+  CHECK(with("", "").document->profile == wire::Profile::kWatch);
   CHECK(with("", "").document->bad_signal == BadSignal::kAlarm);
   CHECK(with("profile = \"watch\"\n", "").document->bad_signal == BadSignal::kAlarm);
-  CHECK(profile_of(*with(enforce, "").document) == wire::Profile::kEnforce);
+  CHECK(with(enforce, "").document->profile == wire::Profile::kEnforce);
   CHECK(with(enforce, "").document->bad_signal == BadSignal::kVote);
   const Parsed own = with(enforce, "\n[on]\nbad_signal = \"alarm\"\n");
   REQUIRE(own.document);

@@ -81,7 +81,7 @@ std::optional<std::string> link_trouble(const reporter::Reporter& link,
   if (!refusal.empty()) return "the daemon refused this run: " + refusal;
   return "no daemon answered at " + (endpoint.empty() ? "the default endpoint" : endpoint) +
          "; training goes on unwatched until one does (start phaseguardd, or say --no-monitor, or "
-         "--require to train only under a daemon)";
+         "--profile enforce to train only under a daemon)";
 }
 
 Result<std::string> endpoint_of(const FinetuneCommand& command) {
@@ -103,8 +103,11 @@ Result<hook::Hook> attach(const FinetuneCommand& command, wire::Hello hello, con
   hook::Options options;
   options.link.run = *id;
   options.link.endpoint = *endpoint;
-  options.link.on_start = command.require ? reporter::OnStart::kRefuse : reporter::OnStart::kWait;
-  options.link.start_wait_s = command.require ? 60.0 : 2.0;
+  const bool required = command.require || command.profile == wire::Profile::kEnforce;
+  const double usual_wait_s = required ? 60.0 : 2.0;
+  options.link.on_start = required ? reporter::OnStart::kRefuse : reporter::OnStart::kWait;
+  options.link.start_wait_s = command.start_wait_s >= 0.0 ? command.start_wait_s : usual_wait_s;
+  options.link.profile = command.profile;
   options.snapshots.max_count = 64;
   auto hook = hook::Hook::attach(options, std::move(hello), trainer_state(model, tuner));
   if (!hook) return tl::unexpected(hook.error());

@@ -30,8 +30,10 @@ struct FinetuneCommand {
   std::string endpoint_dir;  // empty: the user's default
   std::string summary;       // file; empty: none
   bool monitor = true;
-  bool require = false;  // fail before the first update when no daemon is linked within a minute
-  bool signals = false;  // print every measurement, also without a monitor
+  bool require = false;  // fail before the first update when no daemon is linked in time
+  wire::Profile profile = wire::Profile::kWatch;  // enforce: require, and what a lost link leads to
+  double start_wait_s = -1.0;  // for the daemon; negative: 60 where one is required, else 2
+  bool signals = false;        // print every measurement, also without a monitor
   bool quiet = false;
   JudgeWords judge;       // live, under the monitor
   std::string preflight;  // JSON of phaseguard-probe preflight, recorded with the run; empty: none

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -228,6 +229,19 @@ void add_finetune(CLI::App& app, Words& words) {
   tune->add_flag(
           "--require", words.finetune.require,
           "Train only under a daemon: wait a minute for one, else fail before the first update")
+      ->excludes(alone);
+  tune->add_option("--profile", words.finetune.profile,
+                   "watch: train whatever happens to the daemon; enforce: --require, and a lost "
+                   "link or an error of the hook does not go on for ever (default: watch)")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, wire::Profile>{{"watch", wire::Profile::kWatch},
+                                               {"enforce", wire::Profile::kEnforce}},
+          CLI::ignore_case))
+      ->excludes(alone);
+  tune->add_option("--start-wait", words.finetune.start_wait_s,
+                   "Seconds to wait for a daemon before the first update (default: 60 where one is "
+                   "required, else 2)")
+      ->check(CLI::Range(0.0, 3600.0))
       ->excludes(alone);
   auto* plain = app.add_subcommand("undefended", "The same as finetune --no-monitor.");
   add_tuning_options(plain, words.undefended);
