@@ -75,7 +75,7 @@ def the_page_itself(checker):
     for text, line, words in (("```\nx\n```\n", 1, "has no class"), ("```tomml\nx = 1\n```\n", 1, "is not known"),
                               ("text\n\n    code\n", 3, "code by indentation"), ("```text\nx\n", 1, "not closed"),
                               ("```json\n{}\n```\n", 1, "say which format"), ('Say `bad = "vot"`.\n', 1, "vot"),
-                              ("x\n| `phaseguard` | `status`, `wach` |\n", 2, "does not name allow, backtest"),
+                              ("x\n| `phaseguard` | `status`, `wach` |\n", 2, "does not name allow, allow-resume, backtest"),
                               ("It is\n`phaseguard replay RUN --polcy P`.\n", 2, "--polcy")):
         found = [str(f) for f in checker.page(text, "docs/planted.md")]
         assert len(found) == 1 and found[0].startswith(f"docs/planted.md:{line}:") and words in found[0], (text, found)

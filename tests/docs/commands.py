@@ -14,7 +14,7 @@ from blocks import Wrong
 PROGRAMS = ("phaseguard", "phaseguardd", "phaseguard-dashboard", "phaseguard-probe", "phaseguard-lab", "phaseguard-conformance")
 LIMITED = {"phaseguardd": "a daemon does not end", "phaseguard watch": "does not end", "phaseguard force-kl": "needs a run that is live",
            "phaseguard release": "needs a run that is live", "phaseguard reset": "needs a run that is live",
-           "phaseguard inhibit": "needs a run that is live", "phaseguard allow": "needs a run that is live",
+           "phaseguard inhibit": "needs a run that is live", "phaseguard allow": "needs a run that is live", "phaseguard allow-resume": "needs a run that is live",
            "phaseguard-dashboard": "opens a window", "phaseguard-conformance": "a test of its own runs it",
            "phaseguard-lab pretrain": "takes minutes", "phaseguard-lab run": "trains, as tests/e2e and tests/lab do", "phaseguard-lab finetune": "trains, as tests/e2e and tests/lab do",
            "phaseguard-lab undefended": "trains, as tests/e2e and tests/lab do", "phaseguard-lab eval": "takes a minute", "phaseguard-lab summary": "reads what a run of minutes wrote"}

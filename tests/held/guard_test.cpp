@@ -224,8 +224,9 @@ void act(Pair& pair, Act what, std::int64_t steps) {
 
 }  // namespace
 
-// Beside a trainer whose daemon stays. What an operator let go of stays down, and what is due again
-// comes, one update late at most.
+// Beside a trainer whose daemon stays. (Of the kind kLower the rule clears once, so that the policy
+// asks for less than the lowering while it is told.) What an operator let go of stays down, and
+// what is due again comes, one update late at most.
 TEST_CASE("in 100 outages of 1 to 60 s a trainer has what the daemon would have given it",
           "[held][guard]") {
   std::uint64_t random = 20261126;
@@ -249,7 +250,8 @@ TEST_CASE("in 100 outages of 1 to 60 s a trainer has what the daemon would have 
       const double judge = k < harmless ? 0.1 : 0.9;
       watched.update(judge);
       cut_off.update(judge);
-      INFO("outage " << i << " of kind " << i % 3 << ", update " << k << " of " << updates);
+      INFO(cut_off.kl() << " and " << watched.kl() << " outage " << i << " of kind " << i % 3
+                        << ", update " << k << " of " << updates);
       CHECK((cut_off.kl() == watched.kl() || cut_off.kl() == before));
       before = watched.kl();
     }

@@ -288,9 +288,16 @@ void align_override(MachineState& state, const wire::KnobSetting& setting) {
   const std::int64_t index = find_knob(state, setting.knob);
   if (index < 0) return;
   Override& by_hand = state.knobs[static_cast<std::size_t>(index)].override_;
-  by_hand = Override{};
   const bool lowered = setting.expires_step.value >= 0;
-  if (!lowered && !setting.cause.is(wire::CauseKind::kOperator)) return;
+  const bool by_operator = setting.cause.is(wire::CauseKind::kOperator);
+  // The policy itself asks for less than an operator's lowering allows, so that the setting does
+  // not name its value: the one that was told before stands.
+  if (lowered && !by_operator && by_hand.active && by_hand.lowering) {
+    by_hand.expires = setting.expires_step;
+    return;
+  }
+  by_hand = Override{};
+  if (!by_operator) return;
   by_hand.active = true;
   by_hand.lowering = lowered;
   by_hand.value = setting.value;
