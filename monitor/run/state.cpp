@@ -10,6 +10,9 @@ namespace phaseguard::run {
 
 namespace {
 
+// The newest ones; each is a resume that can be told from another.
+constexpr std::size_t kMostRollbacks = 1024;
+
 // Keeps the last interval open while the knob protects the run in one segment.
 void extend(std::vector<OnInterval>& intervals, const RunState& state, Step step, bool on) {
   const bool open = !intervals.empty() && intervals.back().to < Step{0};
@@ -184,7 +187,9 @@ void fold_applied(RunState& state, const wire::Message& m, const wire::Applied& 
     }
     state.step = before;
     state.lineage.count += applied.segment - state.segment;
-    state.lineage.rollbacks.push_back({state.lineage.count, start, m.header.seq});
+    auto& rollbacks = state.lineage.rollbacks;
+    rollbacks.push_back({state.lineage.count, start, m.header.seq});
+    if (rollbacks.size() > kMostRollbacks) rollbacks.erase(rollbacks.begin());
     add_segment(state, m, applied.segment, start, before >= Step{0} ? before : start);
     state.step = m.header.step;
   }
