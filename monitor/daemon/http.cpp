@@ -2,8 +2,10 @@
 
 #include <httplib.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -12,6 +14,10 @@
 namespace phaseguard::daemon {
 
 namespace {
+
+// Each slow client holds one; who asks for the figures shall find a free one.
+constexpr std::size_t kWorkers = 64;
+constexpr std::size_t kMostBodyBytes = 1024;  // nothing here takes a body
 
 void family(std::string& out, const char* name, const char* type, const char* help) {
   out += std::string("# HELP ") + name + " " + help + "\n# TYPE " + name + " " + type + "\n";
@@ -111,13 +117,18 @@ struct HttpServer::Impl {
   std::string metrics;
   std::string fault;
   std::thread thread;
+  std::promise<void> ended;
 };
 
-HttpServer::HttpServer() : impl_(std::make_unique<Impl>()) {}
+HttpServer::HttpServer() : impl_(std::make_shared<Impl>()) {}
 
+// A client that sends a byte now and then can hold a worker for ever: the process does not wait.
 HttpServer::~HttpServer() {
   impl_->server.stop();
-  if (impl_->thread.joinable()) impl_->thread.join();
+  if (!impl_->thread.joinable()) return;
+  const bool ended = impl_->ended.get_future().wait_for(std::chrono::milliseconds(500)) ==
+                     std::future_status::ready;
+  ended ? impl_->thread.join() : impl_->thread.detach();
 }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address) {
@@ -150,12 +161,19 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address
     const std::lock_guard lock(impl.mutex);
     response.set_content(impl.metrics, "text/plain; version=0.0.4");
   });
-  impl.server.new_task_queue = [] { return new httplib::ThreadPool(1); };
+  impl.server.new_task_queue = [] { return new httplib::ThreadPool(kWorkers); };
+  impl.server.set_payload_max_length(kMostBodyBytes);
+  impl.server.set_read_timeout(1);
+  impl.server.set_write_timeout(1);
+  impl.server.set_keep_alive_max_count(1);
   if (!impl.server.bind_to_port("127.0.0.1", port)) {
     return fail(Errc::kConflict, "http: port " + std::to_string(port) +
                                      " of 127.0.0.1 is in use; choose another with --http");
   }
-  impl.thread = std::thread([&impl] { impl.server.listen_after_bind(); });
+  impl.thread = std::thread([shared = http->impl_] {
+    shared->server.listen_after_bind();
+    shared->ended.set_value();
+  });
   return http;
 }
 

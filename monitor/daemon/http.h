@@ -27,7 +27,7 @@ class HttpServer {
  private:
   HttpServer();
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 // The exposition text.

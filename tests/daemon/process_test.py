@@ -5,6 +5,7 @@ usage: process_test.py SOURCE_DIR BUILD_DIR
 """
 import os
 import pathlib
+import resource
 import signal
 import socket
 import subprocess
@@ -51,6 +52,26 @@ def refused(code, *words):
     return done.stderr
 
 
+def rude_clients(port):
+    """40 that begin a request and do not end it, and one that sends a body of 300 MB."""
+    half_open = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
+    for client in half_open:
+        client.sendall(b"GET /metrics HTTP/1.1\r\nX")
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.settimeout(10)
+        try:
+            client.sendall(b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000000\r\n\r\n")
+            for _ in range(300):
+                client.sendall(bytes(1_000_000))
+        except OSError:
+            pass  # hung up on: as well
+    return half_open
+
+
+def resident_mib(pid):
+    return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="pgd-") as folder:
         root = pathlib.Path(folder)
@@ -61,6 +82,9 @@ def main():
             text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
             assert "# TYPE phaseguard_frames_total counter" in text, text
             assert urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5).status == 200
+            half_open = rude_clients(port)
+            assert urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).status == 200
+            assert len(half_open) == 40 and resident_mib(daemon.pid) < 200, "a body that nobody asked for is kept in memory"
 
             message = refused(1, "--policy", POLICY, "--runs-dir", root / "r2", "--endpoint-dir", root / "s")
             assert "in use" in message and str(daemon.pid) in message, message
