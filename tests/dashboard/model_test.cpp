@@ -289,6 +289,23 @@ TEST_CASE("in shadow mode a raise is judged by what is in force, and the run is 
   model.apply({live(), {message_of(*state, seq + 3, Step{9}, applied)}}, at(101.3));
   CHECK(protection_text(model) == "PROTECTED: kl 1; intervened at step 9");
   CHECK(knob_views(model).at(0).in_force == 1.0);
+  CHECK_FALSE(knob_views(model).at(0).asked);  // it is not said that something was sent
+
+  // What is sent is the raise, not what the policy decides.
+  wire::Status told;
+  told.mode = wire::Mode::kShadow;
+  told.last_seq = Seq{seq + 3};
+  told.knobs.push_back({});
+  told.knobs.back().name = "kl";
+  told.knobs.back().decided = 2.0;
+  told.knobs.back().sent = told.knobs.back().applied = 1.0;
+  told.override_ = {true, "kl", 1.0, "ann", "looks odd", Step{-1}};
+  model.apply({live(), {message_of(*state, seq + 3, Step{9}, told)}}, at(101.5));
+  const KnobView shown = knob_views(model).at(0);
+  CHECK(shown.asked);
+  CHECK(shown.confirmed);
+  CHECK(shown.forced_value == 1.0);
+  CHECK(shown.forced_by == "operator ann");
 }
 
 TEST_CASE("a command without a trainer's report counts as not confirmed, loudly", "[dashboard]") {

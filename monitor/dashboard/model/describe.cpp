@@ -275,6 +275,8 @@ KnobView knob_view(const Model& model, const run::RunState& state, const std::st
   view.protects = run::protects_of(knob.declaration.protects);
   view.confirmed = knob.confirmed();
   view.forced = model.is_forced(name);
+  view.forced_value = view.decided;
+  view.forced_by = view.who;
   if (state.status) {
     for (const wire::KnobStatus& status : state.status->knobs) {
       if (status.name != name) continue;
@@ -286,9 +288,15 @@ KnobView knob_view(const Model& model, const run::RunState& state, const std::st
       if (state.mode != wire::Mode::kShadow) view.trip_value = status.trip_value;
     }
     if (state.status->override_.active && state.status->override_.knob == name) {
+      view.forced_value = state.status->override_.value;
+      view.forced_by = "operator " + one_line(state.status->override_.operator_name, 40);
       view.reason = state.status->override_.reason;
       view.expires = state.status->override_.expires_step;
     }
+  }
+  if (state.mode == wire::Mode::kShadow) {
+    view.asked = !std::isnan(view.sent);
+    view.confirmed = view.asked && view.sent == view.applied;
   }
   view.protecting = run::is_protecting(knob.declaration, view.applied);
   view.mode = mode_of(state, view, run::is_protecting(knob.declaration, view.decided));

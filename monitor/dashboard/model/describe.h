@@ -55,14 +55,19 @@ struct KnobView {
   KnobMode mode = KnobMode::kOff;
   bool protecting = false;  // the value that the trainer applies protects the run
   bool forced = false;
+  // The trainer applies what it was sent: the decided value; in shadow mode what an operator
+  // raised.
   bool confirmed = false;
+  bool asked = true;  // false: shadow mode, and nothing is sent that it could confirm
   double decided = wire::kNaN;
   double sent = wire::kNaN;  // NaN: not known (a recording keeps no copy of what was sent)
   double applied = wire::kNaN;
   double in_force = wire::kNaN;  // what a command is a raise or a lowering against
   Step since{-1};
-  std::string who;     // "rule defend", "operator ann", "policy base"
-  std::string reason;  // of an operator's override
+  std::string who;                   // "rule defend", "operator ann", "policy base"
+  double forced_value = wire::kNaN;  // of an operator's override, with who and why
+  std::string forced_by;
+  std::string reason;
   Step expires{-1};
   double min = 0.0;  // the range in force
   double max = 0.0;

@@ -55,7 +55,7 @@ void draw_banners(const Model& model, View& view, ImVec2 at, float width) {
   for (const KnobView& knob : knob_views(model)) {
     if (!knob.forced) continue;
     text += (text.empty() ? "" : ";  ") + one_line(knob.name, 40) + " " +
-            number_text(knob.decided) + " by " + knob.who;
+            number_text(knob.forced_value) + " by " + knob.forced_by;
     if (!knob.reason.empty()) text += " (" + one_line(knob.reason, 120) + ")";
     text += knob.expires.value >= 0 ? ", until step " + std::to_string(knob.expires.value)
                                     : ", until released";

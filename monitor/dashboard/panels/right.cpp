@@ -76,8 +76,8 @@ void draw_values(const View& view, const KnobView& knob, bool stale, bool live) 
   const std::string since =
       knob.since.value >= 0 ? "since step " + std::to_string(knob.since.value) : "";
   pair_row(view, "applied", number(knob.applied),
-           knob.confirmed || std::isnan(knob.decided) ? ink : p.medium, since);
-  if (std::isnan(knob.decided)) return;  // nothing to confirm
+           knob.confirmed || !knob.asked || std::isnan(knob.decided) ? ink : p.medium, since);
+  if (!knob.asked || std::isnan(knob.decided)) return;  // nothing to confirm
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   const ImVec2 at = next_row(1.5F);
   const ImVec2 sign{at.x + 0.45F * em(), at.y + 0.55F * em()};
