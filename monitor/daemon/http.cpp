@@ -128,7 +128,11 @@ HttpServer::~HttpServer() {
   if (!impl_->thread.joinable()) return;
   const bool ended = impl_->ended.get_future().wait_for(std::chrono::milliseconds(500)) ==
                      std::future_status::ready;
-  ended ? impl_->thread.join() : impl_->thread.detach();
+  if (ended) {
+    impl_->thread.join();
+  } else {
+    impl_->thread.detach();
+  }
 }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address) {

@@ -1,6 +1,7 @@
 #include "monitor/run/lineage.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "monitor/run/state.h"
 
@@ -23,6 +24,10 @@ Step newest_good(const RunState& state) {
   return best;
 }
 
+std::string where(const Rollback& rollback) {
+  return "step " + number(rollback.restored.value) + (rollback.is_seen ? "" : " or before");
+}
+
 std::string what_to_do(const RunState& state) {
   return "; resume from the checkpoint of step " + number(newest_good(state).value) +
          " or from one written after the rollback, or let this one in with `phaseguard "
@@ -30,7 +35,16 @@ std::string what_to_do(const RunState& state) {
          state.run.text() + " --reason WHY`";
 }
 
+// Each is a resume that can be told from another.
+constexpr std::size_t kMostRollbacks = 1024;
+
 }  // namespace
+
+void add_rollback(Lineage& lineage, Rollback rollback) {
+  lineage.count = rollback.number;
+  lineage.rollbacks.push_back(std::move(rollback));
+  if (lineage.rollbacks.size() > kMostRollbacks) lineage.rollbacks.erase(lineage.rollbacks.begin());
+}
 
 Resume judge_resume(const RunState& state, const std::string& identity, const wire::Hello& hello) {
   const bool goes_on = hello.start_step > Step{0} && state.attempt > 0;
@@ -41,10 +55,15 @@ Resume judge_resume(const RunState& state, const std::string& identity, const wi
   for (const Rollback& rollback : state.lineage.rollbacks) {
     if (hello.rollbacks >= rollback.number || hello.start_step <= rollback.restored) continue;
     const std::string line =
-        says ? " of a line that rollback " + number(rollback.number) + " took back to step "
+        says ? " of a line that rollback " + number(rollback.number) + " took back to "
              : " and does not say of which line, and rollback " + number(rollback.number) +
-                   " went back to step ";
-    return {true, begins + line + number(rollback.restored.value) + what_to_do(state)};
+                   " went back to ";
+    return {true, begins + line + where(rollback) + what_to_do(state)};
+  }
+  for (const Rollback& rollback : state.lineage.rollbacks) {
+    if (!says || rollback.is_seen || hello.rollbacks >= rollback.number) continue;
+    return {false, begins + " of a line from before rollback " + number(rollback.number) +
+                       ", which nobody saw: it may have been taken back"};
   }
   if (!says) return {false, begins + " and does not say of which line its checkpoint is"};
   if (hello.rollbacks > state.lineage.count) {

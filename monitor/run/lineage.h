@@ -15,12 +15,13 @@ struct RunState;
 
 struct Rollback {
   std::int64_t number = 0;  // within the run, from 1
-  Step restored;            // the snapshot's step
+  Step restored;            // the snapshot's step; of one that nobody saw: that step or before
   Seq seq;
+  bool is_seen = true;  // false: a later checkpoint told of it
 };
 
 struct Lineage {
-  std::vector<Rollback> rollbacks;  // as recorded, in order; some may never have been seen
+  std::vector<Rollback> rollbacks;  // in order, the newest ones
   std::int64_t before = 0;          // rollbacks before the present attempt
   std::int64_t count = 0;           // and up to now
 };
@@ -30,6 +31,8 @@ struct Resume {
   bool is_superseded = false;  // of a line that was rolled back, as far as can be known
   std::string note;            // for people, with what is to be done; "": nothing to tell
 };
+
+void add_rollback(Lineage& lineage, Rollback rollback);
 
 // `identity`: of the record that `state` was folded from.
 [[nodiscard]] Resume judge_resume(const RunState& state, const std::string& identity,

@@ -10,9 +10,6 @@ namespace phaseguard::run {
 
 namespace {
 
-// The newest ones; each is a resume that can be told from another.
-constexpr std::size_t kMostRollbacks = 1024;
-
 // Keeps the last interval open while the knob protects the run in one segment.
 void extend(std::vector<OnInterval>& intervals, const RunState& state, Step step, bool on) {
   const bool open = !intervals.empty() && intervals.back().to < Step{0};
@@ -64,7 +61,9 @@ void follow_sources(RunState& state) {
 }
 
 void fold_hello(RunState& state, const wire::Message& m, const wire::Hello& hello) {
-  state.lineage.count = state.lineage.before = std::max(state.lineage.count, hello.rollbacks);
+  if (hello.rollbacks > state.lineage.count)
+    add_rollback(state.lineage, {hello.rollbacks, hello.start_step, m.header.seq, false});
+  state.lineage.before = state.lineage.count = std::max(state.lineage.count, hello.rollbacks);
   add_segment(state, m, 0, hello.start_step, Step{-1});
   state.hello = hello;
   state.goodbye.reset();
@@ -186,10 +185,8 @@ void fold_applied(RunState& state, const wire::Message& m, const wire::Applied& 
       if (outcome.restored_step >= Step{0}) start = outcome.restored_step;
     }
     state.step = before;
-    state.lineage.count += applied.segment - state.segment;
-    auto& rollbacks = state.lineage.rollbacks;
-    rollbacks.push_back({state.lineage.count, start, m.header.seq});
-    if (rollbacks.size() > kMostRollbacks) rollbacks.erase(rollbacks.begin());
+    const std::int64_t number = state.lineage.count + applied.segment - state.segment;
+    add_rollback(state.lineage, {number, start, m.header.seq});
     add_segment(state, m, applied.segment, start, before >= Step{0} ? before : start);
     state.step = m.header.step;
   }

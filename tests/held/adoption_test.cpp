@@ -13,13 +13,6 @@ std::string with_name(const std::string& rule) {
   return text;
 }
 
-std::string with_max(const std::string& max) {
-  std::string text = kPolicy;
-  text.replace(text.find("max = 4.0"), 9, "max = " + max);
-  text.replace(text.find("set.kl = 2.0"), 12, "set.kl = 0.5");
-  return text;
-}
-
 // A trip at 2, then a daemon with another record and another policy.
 Pair tripped_under(const std::string& policy) {
   Pair pair;

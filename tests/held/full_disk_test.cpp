@@ -13,13 +13,6 @@ std::size_t scores(const Pair& pair) {
   return n;
 }
 
-bool has_alert(Pair& pair, const std::string& text) {
-  const wire::Status status = pair.status();
-  return std::any_of(status.alerts.begin(), status.alerts.end(), [&](const wire::Alert& alert) {
-    return alert.text.find(text) != std::string::npos;
-  });
-}
-
 }  // namespace
 
 TEST_CASE(
@@ -35,7 +28,7 @@ TEST_CASE(
   CHECK(pair.kl() == 2.0);
   CHECK(pair.status().knobs[0].decided == 0.0);
   CHECK(scores(pair) < 9);
-  CHECK(has_alert(pair, "its own guard decides"));
+  CHECK(pair.has_alert("its own guard decides"));
   pair.watch();
   pair.pass(35.0);  // over several leases: hello and back-fill, which is passed over again
   pair.updates(5, 0.1);
@@ -47,7 +40,7 @@ TEST_CASE(
   CHECK(pair.status().knobs[0].decided == 2.0);
   CHECK(pair.status().rules[0].phase == wire::RulePhase::kLatched);
   CHECK(scores(pair) == 14);  // every one, once
-  CHECK_FALSE(has_alert(pair, "its own guard decides"));
+  CHECK_FALSE(pair.has_alert("its own guard decides"));
   pair.updates(5, 0.1);
   CHECK(pair.lowest() == 2.0);
   CHECK(std::any_of(pair.rejects().begin(), pair.rejects().end(), [](const wire::Reject& reject) {

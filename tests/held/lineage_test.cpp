@@ -8,13 +8,6 @@ using namespace phaseguard::test;
 
 namespace {
 
-bool has_high_alert(Pair& pair, const std::string& text) {
-  const wire::Status status = pair.status();
-  return std::any_of(status.alerts.begin(), status.alerts.end(), [&](const wire::Alert& alert) {
-    return alert.severity == wire::Severity::kHigh && alert.text.find(text) != std::string::npos;
-  });
-}
-
 // Tripped at step 13, rolled back to step 5, trained on to step 10. `old`: a checkpoint of step 13.
 struct RolledBack {
   Pair pair;
@@ -41,12 +34,6 @@ wire::Command allowing_resume() {
   return command;
 }
 
-std::string in_shadow() {
-  std::string text = kPolicy;
-  text.replace(text.find("\"enforce\""), 9, "\"shadow\"");
-  return text;
-}
-
 }  // namespace
 
 TEST_CASE("a checkpoint of a line that was rolled back is refused until a person lets it in",
@@ -71,7 +58,7 @@ TEST_CASE("a checkpoint of a line that was rolled back is refused until a person
   CHECK(run.pair.command(allowing_resume()).status == "logged");
   run.pair.pass(65.0);
   CHECK(run.pair.link() == reporter::LinkState::kLinked);
-  CHECK(has_high_alert(run.pair, "rollback 1 took back"));
+  CHECK(run.pair.has_alert("rollback 1 took back"));
   CHECK(run.pair.lowest() == 2.0);
 
   // It was for one process.
@@ -90,7 +77,7 @@ TEST_CASE("a checkpoint of the live line is let in and holds from its first step
   run.pair.pass(30.0);
   CHECK(run.pair.link() == reporter::LinkState::kLinked);
   CHECK(run.pair.lowest() == 2.0);
-  CHECK_FALSE(has_high_alert(run.pair, "goes on from step"));
+  CHECK_FALSE(run.pair.has_alert("goes on from step"));
   CHECK(run.pair.recorded<wire::Adopted>().empty());  // the record knows every cause
 
   // Its own checkpoints count on from there.
@@ -128,7 +115,7 @@ TEST_CASE("a checkpoint made by hand says nothing of its line", "[held][lineage]
     run.pair.resume(2, "", 4);
     run.pair.pass(30.0);
     CHECK(run.pair.link() == reporter::LinkState::kLinked);
-    CHECK(has_high_alert(run.pair, "does not say of which line its checkpoint is"));
+    CHECK(run.pair.has_alert("does not say of which line its checkpoint is"));
     CHECK(run.pair.kl() == 2.0);  // the record holds the latch
   }
   SECTION("without a rollback too") {
@@ -138,7 +125,7 @@ TEST_CASE("a checkpoint made by hand says nothing of its line", "[held][lineage]
     pair.resume(2, "", 8);
     pair.pass(30.0);
     CHECK(pair.link() == reporter::LinkState::kLinked);
-    CHECK(has_high_alert(pair, "does not say of which line its checkpoint is"));
+    CHECK(pair.has_alert("does not say of which line its checkpoint is"));
   }
 }
 
@@ -164,9 +151,39 @@ TEST_CASE("the daemon was away at the end: the trip and the rollback of the guar
   pair.pass(30.0);
   CHECK(pair.link() == reporter::LinkState::kLinked);
   CHECK(pair.lowest() == 2.0);
-  CHECK(has_high_alert(pair, "a rollback that nobody saw"));
+  CHECK(pair.has_alert("a rollback that nobody saw"));
   CHECK(pair.recorded<wire::Adopted>().size() == 1);
   CHECK(pair.status().rules[0].phase == wire::RulePhase::kLatched);
+}
+
+TEST_CASE("a checkpoint from before a rollback that nobody saw is not let in in silence",
+          "[held][lineage]") {
+  Pair pair;
+  pair.start();
+  pair.updates(10, 0.1);
+  const std::string old = pair.checkpoint();
+  pair.kill();
+  pair.updates(3, 0.1);
+  const std::string older_line = pair.checkpoint();
+  pair.roll_back_to(5);
+  pair.updates(6, 0.1);
+  const std::string live = pair.checkpoint();
+  pair.resume(2, live, 11);
+  pair.revive();
+  pair.pass(30.0);
+  REQUIRE(pair.has_alert("a rollback that nobody saw"));
+  SECTION("past where the live line is known to have been, it is refused") {
+    pair.resume(3, older_line, 13);
+    pair.pass(30.0);
+    CHECK(pair.rejects().back().code == wire::RejectCode::kSuperseded);
+    CHECK(pair.rejects().back().reason.find("took back to step 11 or before") != std::string::npos);
+  }
+  SECTION("up to there nobody knows") {
+    pair.resume(3, old, 10);
+    pair.pass(30.0);
+    CHECK(pair.link() == reporter::LinkState::kLinked);
+    CHECK(pair.has_alert("from before rollback 1, which nobody saw"));
+  }
 }
 
 TEST_CASE("on another machine, without the record, what was held is adopted", "[held][lineage]") {
@@ -264,7 +281,7 @@ TEST_CASE("the run is one process's, and the other is told for how long", "[held
 
 TEST_CASE("in shadow a checkpoint of a superseded line is let in with a high alert",
           "[held][lineage]") {
-  Pair pair(in_shadow());
+  Pair pair(shadow_of(kPolicy));
   pair.start();
   pair.updates(13, 0.1);
   const std::string old = pair.checkpoint();
@@ -273,5 +290,5 @@ TEST_CASE("in shadow a checkpoint of a superseded line is let in with a high ale
   pair.resume(2, old, 13);
   pair.pass(30.0);
   CHECK(pair.link() == reporter::LinkState::kLinked);
-  CHECK(has_high_alert(pair, "rollback 1 took back"));
+  CHECK(pair.has_alert("rollback 1 took back"));
 }

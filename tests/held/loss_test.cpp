@@ -26,13 +26,6 @@ void lose(Pair& pair, const Loss& loss) {
   pair.pass(12.0);
 }
 
-bool has_alert(Pair& pair, const std::string& text) {
-  const wire::Status status = pair.status();
-  return std::any_of(status.alerts.begin(), status.alerts.end(), [&](const wire::Alert& alert) {
-    return alert.severity == wire::Severity::kHigh && alert.text.find(text) != std::string::npos;
-  });
-}
-
 }  // namespace
 
 TEST_CASE("a latched trip outlives the record that knew of it", "[held][fault]") {
@@ -116,7 +109,7 @@ TEST_CASE("a lowering and an inhibition do not outlive the record that allowed t
   pair.updates(3, 0.9);
   REQUIRE(pair.kl() == 0.0);
   lose(pair, loss);
-  CHECK(has_alert(pair, loss.keep == 0 ? "another record" : "older copy"));
+  CHECK(pair.has_alert(loss.keep == 0 ? "another record" : "older copy"));
   pair.updates(2, 0.9);
   CHECK(pair.kl() == 2.0);
 }
@@ -132,7 +125,7 @@ TEST_CASE("what an older copy says of lowerings and inhibitions is ended", "[hel
   const auto adopted = pair.recorded<wire::Adopted>();
   REQUIRE(adopted.size() == 1);
   CHECK(adopted[0].position.value > static_cast<std::int64_t>(inhibited));
-  CHECK(has_alert(pair, "older copy"));
+  CHECK(pair.has_alert("older copy"));
   CHECK(pair.status().rules[0].phase != wire::RulePhase::kInhibited);
   pair.updates(3, 0.9);
   CHECK(pair.kl() == 2.0);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "monitor/daemon/engine/engine.h"
+#include "monitor/run/health.h"
 #include "monitor/wire/codec.h"
 #include "tests/support/declared.h"
 #include "tests/support/policy.h"
@@ -25,6 +26,19 @@ inline const std::string kOtherRecord = "000000a1000000b1000000c1000000d1";
 inline std::string without_latch(std::string text = kPolicy) {
   text.replace(text.find("latch = true"), 12, "latch = false");
   text.replace(text.find("request = \"rollback\"\n"), 21, "");
+  return text;
+}
+
+inline std::string shadow_of(std::string text) {
+  text.replace(text.find("mode = \"enforce\""), 16, "mode = \"shadow\"");
+  return text;
+}
+
+// Its rule sets 0.5, and no more than `max` may be in force.
+inline std::string with_max(const std::string& max) {
+  std::string text = kPolicy;
+  text.replace(text.find("max = 4.0"), 9, "max = " + max);
+  text.replace(text.find("set.kl = 2.0"), 12, "set.kl = 0.5");
   return text;
 }
 
@@ -199,6 +213,14 @@ class Pair {
       return std::get<wire::Status>(message.body);
     FAIL("the engine has no run");
     return {};
+  }
+  // Of that severity or a worse one.
+  bool has_alert(const std::string& text, wire::Severity least = wire::Severity::kHigh) {
+    const std::vector<wire::Alert> alerts = status().alerts;
+    return std::any_of(alerts.begin(), alerts.end(), [&](const wire::Alert& alert) {
+      return run::severity_rank(alert.severity) >= run::severity_rank(least) &&
+             alert.text.find(text) != std::string::npos;
+    });
   }
   [[nodiscard]] const std::vector<wire::Message>& record() const { return monitor_->record; }
   template <class Body>

@@ -8,11 +8,6 @@ using namespace phaseguard::test;
 
 namespace {
 
-std::string shadow_of(std::string text) {
-  text.replace(text.find("mode = \"enforce\""), 16, "mode = \"shadow\"");
-  return text;
-}
-
 std::string strict_of(std::string text) {
   text.replace(text.find("mode = \"enforce\""), 16, "mode = \"shadow\"\nshadow = \"strict\"");
   return text;
@@ -229,9 +224,6 @@ TEST_CASE("a daemon in shadow mode adopts what a trainer holds and holds it", "[
 }
 
 TEST_CASE("what a policy in shadow mode cannot express stays with the trainer", "[held][fault]") {
-  std::string text = kPolicy;
-  text.replace(text.find("max = 4.0"), 9, "max = 1.0");
-  text.replace(text.find("set.kl = 2.0"), 12, "set.kl = 0.5");
   Pair pair;
   pair.start();
   pair.updates(4, 0.1);
@@ -239,7 +231,7 @@ TEST_CASE("what a policy in shadow mode cannot express stays with the trainer", 
   REQUIRE(pair.kl() == 2.0);
   pair.watch();
   pair.kill();
-  pair.revive(kOtherRecord, 0, shadow_of(text));
+  pair.revive(kOtherRecord, 0, shadow_of(with_max("1.0")));
   pair.pass(12.0);
   pair.updates(5, 0.1);
   CHECK(pair.lowest() == 2.0);

@@ -369,8 +369,7 @@ void add_allow_resume(CLI::App& app, Context& context) {
   CLI::App* command = add_command(
       app, context, "allow-resume",
       "Let the next process train the run although its checkpoint is of a line that was rolled "
-      "back, "
-      "or does not say of which.",
+      "back, or does not say of which.",
       [options, &context] { return act(*options, wire::Action::kAllowResume, context.json); });
   options->add_to(*command);
   command->add_option("name", options->live.run, "Name of the run, as --run");

@@ -234,8 +234,9 @@ void add_finetune(CLI::App& app, Words& words) {
                    "watch: train whatever happens to the daemon; enforce: --require, and a lost "
                    "link or an error of the hook does not go on for ever (default: watch)")
       ->transform(CLI::CheckedTransformer(
-          std::map<std::string, wire::Profile>{{"watch", wire::Profile::kWatch},
-                                               {"enforce", wire::Profile::kEnforce}},
+          std::map<std::string, wire::Profile>{
+              {std::string(wire::text_of(wire::Profile::kWatch)), wire::Profile::kWatch},
+              {std::string(wire::text_of(wire::Profile::kEnforce)), wire::Profile::kEnforce}},
           CLI::ignore_case))
       ->excludes(alone);
   tune->add_option("--start-wait", words.finetune.start_wait_s,
