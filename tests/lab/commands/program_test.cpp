@@ -88,7 +88,10 @@ TEST_CASE("enforce without a daemon fails before the first update, watch trains"
   INFO(trained.text());
   CHECK(trained.code == 3);
   CHECK(says(trained, "UNWATCHED: 2 of 2 updates"));
-  CHECK(lab("finetune --profile strict --steps 1" + kTheta0).code == 2);
+  const Done wrong = lab("finetune --profile strict --steps 1" + kTheta0);
+  INFO(wrong.text());
+  CHECK(wrong.code == 2);
+  CHECK(says(wrong, "expected watch or enforce, found \"strict\""));
   CHECK(lab("finetune --profile enforce --no-monitor --steps 1" + kTheta0).code == 2);
 }
 

@@ -4,7 +4,6 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
-#include <map>
 #include <optional>
 #include <string>
 
@@ -230,14 +229,19 @@ void add_finetune(CLI::App& app, Words& words) {
           "--require", words.finetune.require,
           "Train only under a daemon: wait a minute for one, else fail before the first update")
       ->excludes(alone);
-  tune->add_option("--profile", words.finetune.profile,
-                   "watch: train whatever happens to the daemon; enforce: --require, and a lost "
-                   "link or an error of the hook does not go on for ever (default: watch)")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, wire::Profile>{
-              {std::string(wire::text_of(wire::Profile::kWatch)), wire::Profile::kWatch},
-              {std::string(wire::text_of(wire::Profile::kEnforce)), wire::Profile::kEnforce}},
-          CLI::ignore_case))
+  tune->add_option_function<std::string>(
+          "--profile",
+          [&words](const std::string& word) {
+            words.finetune.profile = wire::word_of<wire::Profile>(word).value();
+          },
+          "watch: train whatever happens to the daemon; enforce: --require, and a lost link or an "
+          "error of the hook does not go on for ever (default: watch)")
+      ->check([](const std::string& word) {
+        return wire::word_of<wire::Profile>(word)
+                   ? std::string()
+                   : "expected " + wire::list_of_words<wire::Profile>(" or ") + ", found " +
+                         quoted(word, 40);
+      })
       ->excludes(alone);
   tune->add_option("--start-wait", words.finetune.start_wait_s,
                    "Seconds to wait for a daemon before the first update (default: 60 where one is "
