@@ -17,6 +17,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "monitor/base/process.h"
 #include "monitor/base/text.h"
 #include "monitor/daemon/engine/engine.h"
 #include "monitor/daemon/http.h"
@@ -117,6 +118,7 @@ EngineSettings settings_of(const Config& config, std::vector<PolicyChoice> polic
   settings.patience.silent_ms = ms(config.silent_s);
   settings.patience.lost_ms = ms(config.lost_s);
   settings.ended_ms = ms(config.ended_s);
+  settings.is_dead = is_known_dead;
   return settings;
 }
 

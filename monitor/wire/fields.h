@@ -110,6 +110,7 @@ void fields(V& v, T& x) {
   v("site", x.site, kOptional);
   v("expires_step", x.expires_step, kWhenSet);
   v("then", x.then, kWhenSet);
+  v("batch", x.batch, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Held> = 0>
@@ -266,6 +267,7 @@ void fields(V& v, T& x) {
   v("segment", x.segment, kWhenSet);
   v("held", x.held, kWhenSet);
   v("rollbacks", x.rollbacks, kWhenSet);
+  v("process", x.process, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Report> = 0>
@@ -289,6 +291,7 @@ void fields(V& v, T& x) {
   v("state", x.state, kOptional);
   v("dropped", x.dropped, kOptional);
   v("journaled", x.journaled, kOptional);
+  v("snapshot", x.snapshot, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Goodbye> = 0>
@@ -348,6 +351,15 @@ void fields(V& v, T& x) {
   v("reason", x.reason, kOptional);
   v("decision", x.decision, kOptional);
   v("before_step", x.before_step, kFromMinusOne);
+}
+
+template <class V, class T, Fields<T, Snapshot> = 0>
+void fields(V& v, T& x) {
+  v("epoch", x.epoch, kNeeded);
+  v("number", x.number, kNeeded);
+  v("part", x.part, kNeeded);
+  v("parts", x.parts, kNeeded);
+  v.binary("bytes", x.bytes, kNeeded);
 }
 
 template <class V, class T, Fields<T, Command> = 0>

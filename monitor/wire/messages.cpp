@@ -32,6 +32,7 @@ struct KindOf {
   std::string_view operator()(const Tick&) const { return "tick"; }
   std::string_view operator()(const Status&) const { return "status"; }
   std::string_view operator()(const Adopted&) const { return "adopted"; }
+  std::string_view operator()(const Snapshot&) const { return "snapshot"; }
 };
 
 }  // namespace

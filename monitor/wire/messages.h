@@ -96,6 +96,9 @@ struct Hello {
   // Of a resume: rollbacks of the whole run that were done when the checkpoint was written, so that
   // one of a line that was given up is known. -1: the checkpoint does not say.
   std::int64_t rollbacks = -1;
+  // Which process on which machine this is (base/process.h), so that a daemon there can see that it
+  // is dead. "": not said.
+  std::string process;
 };
 
 // One value of one signal. Non-finite means "could not be computed".
@@ -147,6 +150,8 @@ struct Heartbeat {
   std::string state;  // sender's view of the link: a HookLink of a trainer, a LinkState of a daemon
   std::int64_t dropped = 0;    // values lost to a full ring since the start
   std::int64_t journaled = 0;  // values waiting for the link
+  // Of a trainer whose guard lacks what went before: send it a Snapshot. From 1.1.
+  bool snapshot = false;
 };
 
 struct Goodbye {
@@ -175,6 +180,8 @@ struct KnobSetting {
   // not the daemon is there. Counts updates in Control::segment; -1: it has no end.
   Step expires_step{-1};
   Then then{};
+  // The batch whose own report gave the value, which counts for that batch alone; -1: none did.
+  std::int64_t batch = -1;
 };
 
 struct Welcome {
@@ -231,6 +238,17 @@ struct Request {
   std::string reason;
   std::int64_t decision = 0;
   Step before_step{-1};  // rollback: newest snapshot of this step or earlier; -1: oldest there is
+};
+
+// Where the policy engine stands after the trainer's event `number`, for the trainer's own copy:
+// part `part` of `parts`, each in a frame of its own; the bytes together are a Machine::snapshot().
+// From 1.1.
+struct Snapshot {
+  std::int64_t epoch = 0;
+  Seq number;
+  std::int64_t part = 1;  // from 1
+  std::int64_t parts = 1;
+  std::string bytes;
 };
 
 // ---- operator
@@ -446,9 +464,9 @@ struct Header {
   Seq source_seq;
 };
 
-using Body =
-    std::variant<Hello, Report, Applied, Heartbeat, Goodbye, Welcome, Reject, Control, Request,
-                 Command, Query, Reply, PolicyLoaded, Decision, LinkChange, Tick, Status, Adopted>;
+using Body = std::variant<Hello, Report, Applied, Heartbeat, Goodbye, Welcome, Reject, Control,
+                          Request, Command, Query, Reply, PolicyLoaded, Decision, LinkChange, Tick,
+                          Status, Adopted, Snapshot>;
 
 struct Message {
   Header header;

@@ -114,6 +114,37 @@ def two_starts_at_once(daemon, rounds):
         owner.send(packed("goodbye", run, 2, 0, 0, reason="finished"))
 
 
+TRAINER = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+from crowd_test import answer, dealer, hello
+boot = open("/proc/sys/kernel/random/boot_id").read().strip()
+start = open("/proc/self/stat").read().rsplit(")", 1)[1].split()[19]
+socket = dealer(sys.argv[2])
+named = {"process": f"{boot} {os.readlink('/proc/self/ns/pid')} {os.getpid()} {start}"} if sys.argv[4] == "named" else {}
+socket.send(hello(sys.argv[3], attempt=0, session="first", **named))
+print(answer(socket, "welcome", "reject")["kind"], flush=True)
+time.sleep(60)
+"""
+
+
+def killed_trainer_is_free(daemon, run, named):
+    """Whether the next process gets the run at once when the one before was killed."""
+    here = str(pathlib.Path(__file__).parent)
+    first = subprocess.Popen([sys.executable, "-c", TRAINER, here, daemon.telemetry, run, named], stdout=subprocess.PIPE, text=True)
+    assert first.stdout.readline() == "welcome\n"
+    second = dealer(daemon.telemetry)
+
+    def told():
+        second.send(hello(run, attempt=0, session="second"))
+        return answer(second, "welcome", "reject")
+
+    assert told()["kind"] == "reject"  # it lives
+    first.kill()
+    first.wait()
+    return told()["kind"] == "welcome"
+
+
 def log_lines_are_held_back(daemon):
     """Each command is a line of the log; of each level there are 1200 a minute at most."""
     trainer, operator = dealer(daemon.telemetry), dealer(daemon.operator)
@@ -139,11 +170,13 @@ def main():
         with Daemon(build / "bin/phaseguardd", root, 64) as daemon:
             ask_status(daemon.operator)
             two_starts_at_once(daemon, 500)
+            assert killed_trainer_is_free(daemon, "named", "named")
+            assert not killed_trainer_is_free(daemon, "nameless", "nameless")
         with Daemon(build / "bin/phaseguardd", root, 2) as daemon:
             ask_status(daemon.operator)
             are_held_back = log_lines_are_held_back(daemon)
         assert are_held_back()
-    print(f"2 seats told of, {n} tools at once answered, of 500 times two starts at once one each owns the run")
+    print(f"2 seats told of, {n} tools at once answered, of 500 times two starts at once one each owns the run, a killed one's run is free at once")
 
 
 if __name__ == "__main__":

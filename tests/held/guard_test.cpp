@@ -129,6 +129,24 @@ TEST_CASE("in an outage the guard knows of a reset", "[held][guard]") {
   CHECK(pair.kl() == 2.0);
 }
 
+TEST_CASE("in an outage the guard of a new process knows of a reset too", "[held][guard]") {
+  Pair pair = quiet_pair();
+  pair.updates(2, 0.9);
+  pair.updates(2, 0.1);
+  REQUIRE(pair.kl() == 2.0);
+  pair.resume(2, pair.checkpoint(), pair.step());
+  pair.pass(30.0);
+  REQUIRE(pair.link() == reporter::LinkState::kLinked);
+  REQUIRE(pair.command(reset_of("defend", version(pair))).status == "logged");
+  pair.updates(2, 0.1);
+  REQUIRE(pair.kl() == 0.0);
+  pair.kill();
+  pair.pass(12.0);
+  pair.update(0.1);
+  CHECK(pair.link() == reporter::LinkState::kLost);
+  CHECK(pair.kl() == 0.0);
+}
+
 TEST_CASE("in an outage the guard knows of an inhibition until it expires", "[held][guard]") {
   Pair pair = quiet_pair();
   wire::Command inhibition = inhibition_of("defend", version(pair));

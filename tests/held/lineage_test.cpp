@@ -271,9 +271,9 @@ TEST_CASE("the run is one process's, and the other is told for how long", "[held
   const wire::Reject& reject = pair.rejects().back();
   CHECK(reject.code == wire::RejectCode::kClaimed);
   CHECK(reject.retry);
-  CHECK(
-      reject.reason.find("heard 1 s ago; it is free when that says goodbye, or in 10 s if it stays "
-                         "silent") != std::string::npos);
+  CHECK(reject.reason.find("heard 1 s ago; it is free when that says goodbye or is seen to be "
+                           "dead, or in 10 s if it stays "
+                           "silent") != std::string::npos);
   pair.pass(30.0);
   CHECK(pair.link() == reporter::LinkState::kLinked);
   CHECK(pair.status().attempt == 2);
@@ -291,4 +291,36 @@ TEST_CASE("in shadow a checkpoint of a superseded line is let in with a high ale
   pair.pass(30.0);
   CHECK(pair.link() == reporter::LinkState::kLinked);
   CHECK(pair.has_alert("rollback 1 took back"));
+}
+
+TEST_CASE("a copied checkpoint folder: the second process waits, and is let in if its line lives",
+          "[held][lineage]") {
+  const bool rolls_back = GENERATE(false, true);
+  INFO("the first one is rolled back: " << rolls_back);
+  Pair pair;
+  pair.start();
+  pair.updates(8, 0.1);
+  const std::string copied = pair.checkpoint();
+  pair.resume(2, copied, 8);
+  pair.pass(30.0);
+  REQUIRE(pair.link() == reporter::LinkState::kLinked);
+  pair.updates(2, 0.1);
+  pair.updates(2, 0.9);
+  REQUIRE(pair.kl() == 2.0);
+  if (rolls_back) {
+    pair.roll_back_to(5);
+    pair.answer(pair.requests().back().id, wire::Outcome::kDone, Step{5});
+    pair.updates(2, 0.1);
+  }
+  pair.resume(3, copied, 8);  // the first process is not silent for long enough
+  REQUIRE(pair.rejects().back().code == wire::RejectCode::kClaimed);
+  pair.pass(60.0);
+  if (rolls_back) {
+    CHECK(pair.link() == reporter::LinkState::kRefused);
+    CHECK(pair.rejects().back().code == wire::RejectCode::kSuperseded);
+    return;
+  }
+  CHECK(pair.link() == reporter::LinkState::kLinked);
+  pair.update(0.1);
+  CHECK(pair.kl() == 2.0);  // the trip is of the run, not of the folder
 }

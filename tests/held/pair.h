@@ -139,6 +139,14 @@ class Pair {
     outcomes_.clear();
     restart(attempt);
   }
+  // A report that costs no time.
+  void report(double judge) {
+    wire::Report report;
+    report.origin = wire::Report::Origin::kBatch;
+    report.samples.push_back({"judge/score", judge, false, {}, wire::kNaN, wire::kNaN});
+    trainer_->on_report(std::move(report), Step{++step_}, now_.wall_s, now_);
+    collect();
+  }
   // One update: the judge's score of the batch before it, and what was applied.
   void update(double judge) {
     ++step_;
@@ -157,6 +165,23 @@ class Pair {
     if (!applied.knobs.empty())
       trainer_->on_applied(std::move(applied), Step{step_}, now_.wall_s, now_);
     pass(step_s_);
+  }
+  // The judge's score of a batch that waits, with one value per sample if there are any: what it
+  // gets, at its deadline if no answer came in 0.2 s.
+  reporter::Latched decide(double judge, std::vector<double> items = {}) {
+    ++step_;
+    wire::Report report;
+    report.origin = wire::Report::Origin::kBatch;
+    report.samples.push_back(
+        {"judge/score", judge, false, std::move(items), wire::kNaN, wire::kNaN});
+    report.wants_control = true;
+    report.batch = ++batch_;
+    answer_.batch = meanwhile_.batch = 0;
+    trainer_->on_report(std::move(report), Step{step_}, now_.wall_s, now_);
+    collect();
+    pass(0.2);
+    REQUIRE((answer_.batch == batch_ || meanwhile_.batch == batch_));
+    return answer_.batch == batch_ ? answer_.settings : meanwhile_.settings;
   }
   void set_step_time(double seconds) { step_s_ = seconds; }
   void updates(int n, double judge) {
@@ -250,6 +275,8 @@ class Pair {
     }
   }
 
+  [[nodiscard]] const std::string& refusal() const { return trainer_->refusal(); }
+  [[nodiscard]] std::int64_t snapshot_parts() const { return snapshot_parts_; }
   [[nodiscard]] double kl() const { return in_force("kl"); }
   [[nodiscard]] double in_force(const std::string& knob) const { return in_force_.at(knob); }
   [[nodiscard]] double lowest() const { return lowest_; }  // of kl since watch()
@@ -276,6 +303,8 @@ class Pair {
     reporter::SessionOutput output = trainer_->take_output();
     if (output.reopen) ++peer_;
     if (output.lineage) lineage_ = *output.lineage;
+    for (reporter::SessionOutput::Answer& answer : output.answers) answer_ = std::move(answer);
+    if (output.meanwhile) meanwhile_ = *output.meanwhile;
     for (wire::Request& request : output.requests) requests_.push_back(std::move(request));
     if (!output.settings) return;
     latched_ = *output.settings;
@@ -320,6 +349,8 @@ class Pair {
       REQUIRE(message);
       if (const auto* reject = std::get_if<wire::Reject>(&message->body))
         rejects_.push_back(*reject);
+      if (const auto* part = std::get_if<wire::Snapshot>(&message->body))
+        snapshot_parts_ = std::max(snapshot_parts_, part->part);
       trainer_->on_frame(out.bytes, Step{step_}, now_);
       collect();
     }
@@ -350,6 +381,10 @@ class Pair {
   reporter::OnError on_error_ = reporter::OnError::kStop;
   std::string record_fault_;
   std::int64_t segment_ = 0;
+  std::int64_t batch_ = 0;
+  std::int64_t snapshot_parts_ = 0;
+  reporter::SessionOutput::Answer answer_;
+  reporter::SessionOutput::Answer meanwhile_;
   reporter::Lineage lineage_;
   int commands_ = 0;
 };

@@ -48,6 +48,7 @@ class Link {
     SessionOutput output = session.take_output();
     if (output.settings) in_force = *output.settings;
     for (auto& answer : output.answers) answers.push_back(std::move(answer));
+    if (output.meanwhile) meanwhile = output.meanwhile->settings;
     for (auto& request : output.requests) requests.push_back(std::move(request));
     reopened += output.reopen;
   }
@@ -75,6 +76,7 @@ class Link {
   Now now{0.0, Nanos{1'000'000'000}};
   Latched in_force;
   std::vector<SessionOutput::Answer> answers;
+  Latched meanwhile;
   std::vector<wire::Request> requests;
   int reopened = 0;
   std::int64_t daemon_seq = 0;

@@ -138,6 +138,42 @@ TEST_CASE("decide is answered with one value per sample by the control that name
   REQUIRE(link.in_force.items.empty());  // lambda() of a later step is not this batch's
 }
 
+TEST_CASE("a guard that did not see what the daemon did only raises a batch that waits",
+          "[reporter][fault]") {
+  const bool saw_all = GENERATE(true, false);
+  INFO("saw all: " << saw_all);
+  wire::Welcome welcome = test_welcome();
+  welcome.policy_text = R"(version = 1
+name = "law"
+mode = "enforce"
+[knob.kl]
+base = 0.0
+min = 0.0
+max = 4.0
+[rule.follow]
+when = "always"
+set.kl = { controller = "risk_linear", signal = "judge/score", max = 2.0 }
+)";
+  welcome.policy_digest = hex(sha256(welcome.policy_text));
+  welcome.record = "r1";
+  if (!saw_all) welcome.ack = Seq{2};
+  Link link;
+  link.report(0.5, 0);
+  link.welcome(welcome);
+  wire::Control control = test_control(1.5, 2, 1);
+  control.knobs[0].cause = wire::Cause(wire::CauseKind::kRule, "follow");
+  control.knobs[0].batch = 7;
+  wire::Held follow{wire::HeldKind::kActive, "follow", "kl", 1.5, {}, Step{-1}, "", 1, 1, {}, ""};
+  control.held = {follow};
+  link.daemon(control);
+  REQUIRE(link.session.state() == LinkState::kLinked);
+  link.report(0.0, 1, 8, 2);
+  REQUIRE(link.meanwhile.value == (saw_all ? 0.0 : 1.5));
+  link.report(1.0, 2, 9, 2);
+  REQUIRE(link.meanwhile.value == 2.0);
+  REQUIRE(link.answers.empty());
+}
+
 TEST_CASE("a heartbeat that cannot leave means a new hello, long before the lease",
           "[reporter][fault]") {
   Link link;

@@ -301,6 +301,7 @@ std::vector<Message> samples_of_held() {
   declared.segment = 1;
   declared.held = {trip, raise};
   declared.rollbacks = 2;
+  declared.process = "0d5e5b0e-6c5c-4a55-9d9b-1f2e3d4c5b6a pid:[4026531836] 4711 123456";
   Adopted adopted;
   adopted.held = declared.held;
   adopted.held[0].outcome = Adoption::kAdopted;
@@ -326,6 +327,8 @@ std::vector<Message> samples_of_held() {
   control.knobs = {{"kl", 0.5, {}, Cause(CauseKind::kOperator, "ann"), 2, {}}};
   control.knobs[0].expires_step = Step{260};
   control.knobs[0].then = {2.0, Cause(CauseKind::kRule, "defend"), Site::kReplay};
+  control.knobs.push_back({"ldifs", 0.2, {0.0, 0.4}, Cause(CauseKind::kRule, "weigh"), 2, {}});
+  control.knobs[1].batch = 118;
   control.ack = Seq{1050};
   control.position = Seq{33};
   control.segment = 1;
@@ -340,7 +343,10 @@ std::vector<Message> samples_of_held() {
   Status intervened = status();
   intervened.mode = Mode::kShadow;
   intervened.intervened_step = Step{126};
-  std::vector<Message> all = {message(1, 120, declared), message(2, 120, adopted),
+  const Heartbeat asking{"sync", 0, 3, true};
+  const Snapshot snapshot{4, Seq{1050}, 2, 3, "phaseguard-machine"};
+  std::vector<Message> all = {message(6, 121, asking),   message(7, 121, snapshot),
+                              message(1, 120, declared), message(2, 120, adopted),
                               message(3, 120, answer),   message(4, 121, control),
                               message(5, 120, loaded),   message(19, 213, intervened)};
   for (Message& m : all) m.header.version = {1, 1};

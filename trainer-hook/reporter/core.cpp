@@ -173,12 +173,13 @@ const Latched& Core::decide(wire::Report&& report, Step step, double max_wait_s)
   wake();
   std::unique_lock<std::mutex> lock(mutex_);
   changed_.wait_until(lock, deadline, [&] { return answer_.batch == batch || finished_; });
-  if (answer_.batch != batch) {
+  const bool answered = answer_.batch == batch;
+  if (!answered && meanwhile_.batch != batch) {
     lock.unlock();
     return read();
   }
-  decided_ = std::move(answer_.settings);
-  answer_.batch = 0;
+  decided_ = std::move(answered ? answer_.settings : meanwhile_.settings);
+  answer_.batch = meanwhile_.batch = 0;
   last_ = &decided_;
   return decided_;
 }

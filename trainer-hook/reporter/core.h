@@ -106,6 +106,7 @@ class Core : public std::enable_shared_from_this<Core> {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   SessionOutput::Answer answer_;
+  SessionOutput::Answer meanwhile_;  // for a batch whose deadline comes before its answer
   std::vector<wire::Request> requests_;
   std::atomic<bool> has_requests_{false};
   Stats io_stats_;

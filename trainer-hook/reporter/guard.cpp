@@ -55,7 +55,7 @@ bool Guard::feed(const wire::Message& event) {
 }
 
 std::vector<wire::KnobSetting> Guard::settings() const {
-  return parts_->playback.machine()->settings();
+  return parts_->playback.machine()->settings_to_send();
 }
 
 void Guard::settle(const wire::Message& event) { parts_->settled.on(event); }
@@ -66,10 +66,19 @@ void Guard::align(const wire::Control& control, const std::vector<wire::Message>
   for (const wire::Message& event : later) parts_->playback.on(event);
 }
 
-std::vector<wire::Held> Guard::held_after(Seq seq) const {
+Result<void> Guard::take_over(std::string_view snapshot, const std::vector<wire::Message>& later) {
+  if (Result<void> read = parts_->settled.restore(snapshot); !read) return read;
+  parts_->playback = parts_->settled;
+  for (const wire::Message& event : later) parts_->playback.on(event);
+  return {};
+}
+
+std::vector<wire::Held> Guard::held_after(std::int64_t attempt, Seq seq) const {
   std::vector<wire::Held> held = parts_->playback.machine()->held();
   held.erase(std::remove_if(held.begin(), held.end(),
-                            [&](const wire::Held& entry) { return entry.number <= seq.value; }),
+                            [&](const wire::Held& entry) {
+                              return entry.attempt != attempt || entry.number <= seq.value;
+                            }),
              held.end());
   return held;
 }

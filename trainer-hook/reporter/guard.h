@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "monitor/base/result.h"
@@ -33,15 +34,21 @@ class Guard {
   // The daemon has recorded this event, which was fed before; in the same order.
   void settle(const wire::Message& event);
 
-  // What the policy would have in force now.
+  // What the policy would have in force now; a value that a batch's own report gave names it.
   [[nodiscard]] std::vector<wire::KnobSetting> settings() const;
 
   // Takes over what operators did, and what the daemon knows besides (Machine::align), as of the
   // last settled event, and folds `later`, all that was fed since, again from there.
   void align(const wire::Control& control, const std::vector<wire::Message>& later);
 
-  // What it holds because of events after `seq`, each with that event as its cause.
-  [[nodiscard]] std::vector<wire::Held> held_after(Seq seq) const;
+  // Goes on from where the daemon's engine stands (Machine::snapshot) and folds `later`, all that
+  // was fed since, from there. Errors: the bytes are damaged or of another policy; it is then left
+  // as it was.
+  [[nodiscard]] Result<void> take_over(std::string_view snapshot,
+                                       const std::vector<wire::Message>& later);
+
+  // What it holds because of this attempt's events after `seq`, each with that event as its cause.
+  [[nodiscard]] std::vector<wire::Held> held_after(std::int64_t attempt, Seq seq) const;
 
   // The owner's values for a lost link (on_loss = "substitute"), cause "link".
   [[nodiscard]] std::vector<wire::KnobSetting> substitutes() const;

@@ -114,6 +114,7 @@ void Core::hand_over(Session& session, link::DealerClient& client) {
   const bool moved = state_.exchange(state, std::memory_order_acq_rel) != state;
   const std::lock_guard<std::mutex> lock(mutex_);
   for (SessionOutput::Answer& answer : output.answers) answer_ = std::move(answer);
+  if (output.meanwhile) meanwhile_ = std::move(*output.meanwhile);
   for (wire::Request& request : output.requests) requests_.push_back(std::move(request));
   if (!output.requests.empty()) has_requests_.store(true, std::memory_order_release);
   session.fill(io_stats_);

@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "monitor/base/process.h"
 #include "monitor/base/text.h"
 #include "trainer-hook/reporter/core.h"
 #include "trainer-hook/reporter/lineage.h"
@@ -66,6 +67,7 @@ Result<Reporter> Reporter::start(Options options, wire::Hello hello) noexcept {
         return tl::unexpected<Error>(resumed.error());
     }
     if (hello.session.empty()) hello.session = random_token();
+    if (hello.process.empty()) hello.process = own_process();
     Reporter reporter(std::make_shared<Core>(std::move(options), std::move(hello)));
     if (Result<void> up = reporter.core_->launch(); !up) return tl::unexpected<Error>(up.error());
     if (Result<void> linked = reporter.core_->await_link(); !linked) {

@@ -136,8 +136,10 @@ class Reporter {
   [[nodiscard]] const Latched& lambda() noexcept;
 
   // Sends a batch report and waits for the control that answers it, at most `max_wait_s`. Without
-  // an answer in time (or without a daemon: at once) the newest settings come back with answered =
-  // false. report.batch 0: numbered here.
+  // an answer in time (or without a daemon: at once) the local guard's values for this very batch
+  // come back, never below what an operator or a latched rule holds; without a guard the newest
+  // settings, of values that each batch gives the most protecting of the last 8. answered is then
+  // false, but where the guard is in charge. report.batch 0: numbered here.
   [[nodiscard]] const Latched& decide(wire::Report report, Step step, double max_wait_s) noexcept;
 
   // Things to do at this step boundary, each id once. Finish each by naming its outcome in

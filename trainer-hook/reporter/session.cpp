@@ -44,20 +44,9 @@ Session::Session(const Options& options, wire::Hello hello, std::uint64_t random
 }
 
 void Session::on_report(wire::Report report, Step step, double t, Now now) {
-  const bool waits = report.wants_control;
-  const std::int64_t batch = report.batch;
-  std::size_t samples = 0;
-  for (const wire::Sample& sample : report.samples)
-    samples = std::max(samples, sample.items.size());
+  if (report.wants_control) wait_for_answer(report);
   record(std::move(report), step, t, Journal::Kind::kTelemetry, now);
-  if (!waits) return;
-  waiting_batch_ = batch;
-  waiting_samples_ = samples;
-  if (guard_in_charge()) {
-    answer_waiting(true, guard_->settings());
-  } else if (state_ != LinkState::kSync && state_ != LinkState::kLinked) {
-    answer_waiting(false, {});
-  }
+  if (state_ != LinkState::kSync && state_ != LinkState::kLinked) answer_without_daemon();
 }
 
 void Session::on_applied(wire::Applied applied, Step step, double t, Now now) {
@@ -114,6 +103,11 @@ void Session::feed_guard(const wire::Message& message, Now now) {
 
 void Session::on_tick(Now now) {
   escalate(now);
+  if (std::exchange(skips_, false) && has_link(state_) && state_ != LinkState::kStale) {
+    guard_lacks_ = true;
+    enter(LinkState::kStale);
+    next_hello_ = now.mono;
+  }
   const wire::LinkState daemon = liveness_since(last_heard_, now);
   switch (state_) {
     case LinkState::kOff:
@@ -178,8 +172,8 @@ void Session::beat(Now now) {
   message.header.seq = Seq{next_seq_.value - 1};
   message.header.step = last_step_;
   message.header.t = now.wall_s;
-  message.body =
-      wire::Heartbeat{name_of(state_), dropped_ring_ + journal_.dropped(), journal_.size()};
+  message.body = wire::Heartbeat{name_of(state_), dropped_ring_ + journal_.dropped(),
+                                 journal_.size(), wants_snapshot()};
   urgent_.push_back(wire::encode(message));
 }
 
@@ -187,7 +181,7 @@ void Session::enter(LinkState state) {
   if (state_ == LinkState::kDisabledError || state_ == LinkState::kFenced) return;
   state_ = state;
   if (state == LinkState::kLinked) loss_.reset();
-  if (state != LinkState::kSync && state != LinkState::kLinked) answer_waiting(false, {});
+  if (state != LinkState::kSync && state != LinkState::kLinked) answer_without_daemon();
 }
 
 void Session::lose(Now now) {
@@ -226,7 +220,7 @@ void Session::act_on_loss(Now now) {
 void Session::disable(const std::string& reason) {
   ++stats_.errors;
   refusal_ = reason;
-  answer_waiting(false, {});
+  answer_without_daemon();
   if (state_ != LinkState::kDisabledError) stop_on_error();
   state_ = LinkState::kDisabledError;
 }
@@ -269,6 +263,10 @@ const std::string* Session::next_frame() {
   if (state_ != LinkState::kSync && state_ != LinkState::kLinked) return nullptr;
   const Journal::Entry* entry = journal_.after(sent_seq_);
   if (!entry) return nullptr;
+  // The full journal let go of frames since the hello said from where on all can be sent: what they
+  // made this trainer hold must be told before anything after them.
+  skips_ = entry->seq.value > sent_seq_.value + 1 && entry->seq > from_;
+  if (skips_) return nullptr;
   frame_seq_ = entry->seq;
   return &entry->bytes;
 }
@@ -282,14 +280,6 @@ void Session::sent() {
   }
 }
 
-void Session::answer_waiting(bool answered, const std::vector<wire::KnobSetting>& settings) {
-  if (waiting_batch_ == 0) return;
-  Latched latched = with_items(settings);
-  latched.answered = answered;
-  output_.answers.push_back({waiting_batch_, std::move(latched)});
-  waiting_batch_ = 0;
-}
-
 void Session::hand_out(wire::Request request) {
   outcomes_[request.id] = {};
   output_.requests.push_back(std::move(request));
@@ -301,7 +291,10 @@ void Session::report_outcomes(std::vector<wire::RequestOutcome> outcomes, Now no
   record(std::move(applied), last_step_, now.wall_s, Journal::Kind::kControl, now);
 }
 
-SessionOutput Session::take_output() { return std::exchange(output_, {}); }
+SessionOutput Session::take_output() {
+  if (waiting_batch_ != 0) output_.meanwhile = SessionOutput::Answer{waiting_batch_, own_answer()};
+  return std::exchange(output_, {});
+}
 
 bool Session::flushed() const { return journal_.size() == 0; }
 

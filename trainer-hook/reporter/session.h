@@ -37,6 +37,7 @@ struct SessionOutput {
     Latched settings;
   };
   std::vector<Answer> answers;
+  std::optional<Answer> meanwhile;  // for the batch that still waits, should its deadline come
   std::vector<wire::Request> requests;
   std::optional<Lineage> lineage;  // changed: what the next checkpoint keeps
   bool reopen = false;             // close the socket and connect anew before sending
@@ -77,6 +78,9 @@ class Session {
   void on_reject(const wire::Reject& reject, Now now);
   void on_control(const wire::Control& control, const wire::Header& header, Step current, Now now);
   void on_request(const wire::Request& request, const wire::Header& header, Now now);
+  void on_snapshot(const wire::Snapshot& snapshot, const wire::Header& header, Now now);
+  [[nodiscard]] bool wants_snapshot() const;
+  void take_over(const std::string& snapshot, Seq number, Now now);
   [[nodiscard]] bool fresh(std::int64_t epoch, Seq seq);
   void adopt_policy(const wire::Welcome& welcome);
   void take_attempt(std::int64_t attempt);
@@ -117,8 +121,19 @@ class Session {
   bool end_lowerings();
   bool raise_to(const std::vector<wire::KnobSetting>& wanted);
   void publish(Source source);
-  [[nodiscard]] Latched with_items(const std::vector<wire::KnobSetting>& settings) const;
+  [[nodiscard]] Latched latched() const;
+  void add_items(Latched& latched, const wire::KnobSetting* answer, double floor) const;
   [[nodiscard]] bool guard_in_charge() const;
+
+  // Values of one batch, session_batch.cpp.
+  void wait_for_answer(const wire::Report& report);
+  void answer_waiting(const wire::Control& control);
+  void answer_without_daemon();
+  [[nodiscard]] Latched own_answer() const;
+  [[nodiscard]] bool is_guards_to_give(std::size_t knob, const wire::KnobSetting& own) const;
+  [[nodiscard]] wire::KnobSetting floored(wire::KnobSetting own) const;
+  [[nodiscard]] double floor_under(const std::string& knob) const;
+  [[nodiscard]] wire::KnobSetting highest_answered(wire::KnobSetting mine) const;
 
   // What the profile adds, session_profile.cpp.
   [[nodiscard]] bool is_enforced() const;
@@ -137,7 +152,6 @@ class Session {
   [[nodiscard]] wire::LinkState liveness_since(Nanos last, Now now) const;
   void beat(Now now);
   void say_hello(Now now, bool reopen);
-  void answer_waiting(bool answered, const std::vector<wire::KnobSetting>& settings);
   void record(wire::Body body, Step step, double t, Journal::Kind kind, Now now);
   void feed_guard(const wire::Message& message, Now now);
   void hand_out(wire::Request request);
@@ -153,6 +167,7 @@ class Session {
   bool linked_once_ = false;
   bool shadow_ = false;
   std::int64_t state_version_ = -1;  // of the newest control that is obeyed in full
+  bool skips_ = false;               // what would be sent next skips frames that no hello told of
   bool frame_is_urgent_ = false;     // what next_frame() gave out last, for sent(); else frame_seq_
   std::string refusal_;
   std::int64_t epoch_ = 0;
@@ -190,8 +205,13 @@ class Session {
   std::vector<wire::KnobSetting> commanded_;
   std::vector<wire::KnobSetting> in_force_;
   std::optional<Guard> guard_;
+  // It did not fold all that the daemon did: the daemon is asked for a snapshot.
+  bool guard_lacks_ = false;
+  wire::Snapshot snapshot_;          // the parts of one that have come so far
   std::int64_t waiting_batch_ = 0;   // decide() in progress
   std::size_t waiting_samples_ = 0;  // in that batch, as its per-sample signals say; 0: none
+  // What was commanded for the batches that were answered last, newest last.
+  std::deque<std::vector<wire::KnobSetting>> answered_;
   wire::Applied last_applied_;
   std::map<std::int64_t, wire::RequestOutcome> outcomes_;  // by request; empty status: not done
   // Events by which the guard decided and which no control has answered yet; oldest first.

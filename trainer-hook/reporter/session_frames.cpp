@@ -12,6 +12,9 @@ namespace {
 // So long after a welcome the daemon may still ask for what the guard has done already.
 constexpr std::int64_t kSettleNs = 5'000'000'000;
 
+// Of one snapshot, all parts together (docs/PROTOCOL.md, "snapshot").
+constexpr std::size_t kMostSnapshotBytes = std::size_t{4} << 20;
+
 // The guard does what the daemon will ask for once it has read the back-fill: the same request, not
 // a second one.
 bool same_request(const wire::Request& a, const wire::Request& b) {
@@ -39,6 +42,8 @@ void Session::on_frame(std::string_view bytes, Step current, Now now) {
     on_control(*control, header, current, now);
   } else if (const auto* request = std::get_if<wire::Request>(&message->body)) {
     on_request(*request, header, now);
+  } else if (const auto* snapshot = std::get_if<wire::Snapshot>(&message->body)) {
+    on_snapshot(*snapshot, header, now);
   } else if (std::holds_alternative<wire::Heartbeat>(message->body)) {
     if (state_ == LinkState::kSync || state_ == LinkState::kLinked || state_ == LinkState::kStale)
       heard(now);
@@ -107,6 +112,39 @@ void Session::adopt_policy(const wire::Welcome& welcome) {
   }
   guard_ = std::move(*guard);
   for (const wire::Message& event : journaled(journal_.last())) guard_->feed(event);
+  guard_lacks_ = options_.attempt > 1 || welcome.ack > hello_.header.seq;
+}
+
+bool Session::wants_snapshot() const {
+  return guard_ && guard_lacks_ && !shadow_ && !record_.empty() &&
+         welcome_.on_loss == wire::OnLoss::kLocal;
+}
+
+// Parts come in order on one connection; one that does not follow is waited for anew.
+void Session::on_snapshot(const wire::Snapshot& snapshot, const wire::Header& header, Now now) {
+  if (!fresh(snapshot.epoch, header.seq)) return;
+  heard(now);
+  if (!wants_snapshot()) return;
+  if (snapshot.part == 1) snapshot_ = {snapshot.epoch, snapshot.number, 0, snapshot.parts, ""};
+  const bool follows = snapshot.epoch == snapshot_.epoch && snapshot.number == snapshot_.number &&
+                       snapshot.part == snapshot_.part + 1 && snapshot.parts == snapshot_.parts;
+  const bool fits = snapshot_.bytes.size() + snapshot.bytes.size() <= kMostSnapshotBytes;
+  if (!follows || !fits) {
+    ++stats_.malformed_frames;
+    return;
+  }
+  snapshot_.part = snapshot.part;
+  snapshot_.bytes += snapshot.bytes;
+  if (snapshot_.part < snapshot_.parts) return;
+  take_over(std::exchange(snapshot_.bytes, {}), snapshot_.number, now);
+}
+
+void Session::take_over(const std::string& snapshot, Seq number, Now now) {
+  if (number < acked_) return;  // what came between is not journaled any more
+  acknowledge(number, now);
+  guard_lacks_ = false;
+  if (Result<void> taken = guard_->take_over(snapshot, journaled(journal_.last())); !taken)
+    refusal_ = "the local guard goes on from what it saw itself: " + taken.error().message;
 }
 
 // What no daemon has acknowledged, in order, up to and including `last`.
@@ -190,7 +228,7 @@ void Session::on_control(const wire::Control& control, const wire::Header& heade
       state_ == LinkState::kLinked && now.mono.value - welcomed_at_.value > kSettleNs;
   if (settled) guard_requests_.clear();
   if (control.answers_batch != 0 && control.answers_batch == waiting_batch_) {
-    answer_waiting(true, control.knobs);
+    answer_waiting(control);
   }
 }
 

@@ -25,7 +25,7 @@ std::vector<wire::Held> Session::held() const {
   std::vector<wire::Held> all = unechoed_;
   for (const wire::Held& entry : told_) add(all, entry);
   if (guard_ && linked_once_ && !shadow_) {
-    for (const wire::Held& entry : guard_->held_after(acked_)) add(all, entry);
+    for (const wire::Held& entry : guard_->held_after(options_.attempt, acked_)) add(all, entry);
   }
   for (wire::Held& entry : all) {
     entry.outcome = {};

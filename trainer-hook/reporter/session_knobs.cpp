@@ -112,7 +112,7 @@ bool Session::is_raised() const {
 void Session::refuse(const wire::Control& control, Seq seq, const std::string& fault, Now now) {
   ++stats_.refused_controls;
   if (control.answers_batch != 0 && control.answers_batch == waiting_batch_)
-    answer_waiting(false, {});
+    answer_without_daemon();
   const std::pair<std::int64_t, std::int64_t> state{control.epoch, control.state_version};
   if (state == refused_control_) return;
   refused_control_ = state;
@@ -145,7 +145,7 @@ bool Session::command(const std::vector<wire::KnobSetting>& settings, bool raise
       continue;
     }
     commanded_[i] = *wanted;
-    commanded_[i].items.clear();  // of one batch alone: answer_waiting hands them out
+    commanded_[i].items.clear();  // of one batch alone: answer_waiting() hands them out
   }
   for (std::size_t i = 0; i < commanded_.size(); ++i) keep_held(i);
   in_force_ = commanded_;
@@ -217,12 +217,11 @@ bool Session::raise_to(const std::vector<wire::KnobSetting>& wanted) {
 
 void Session::publish(Source source) {
   source_ = source;
-  output_.settings = with_items({});
+  output_.settings = latched();
 }
 
-// What is in force, with the per-sample values of `settings` for the one knob that lambda() reads.
-// A value that is held up holds for every sample.
-Latched Session::with_items(const std::vector<wire::KnobSetting>& settings) const {
+// What is in force.
+Latched Session::latched() const {
   Latched latched;
   latched.source = source_;
   latched.shadow = shadow_;
@@ -233,14 +232,6 @@ Latched Session::with_items(const std::vector<wire::KnobSetting>& settings) cons
   latched.value = mine->value;
   latched.cause = mine->cause;
   latched.decision = mine->decision;
-  const wire::KnobSetting* answer = find_knob(settings, options_.knob);
-  if (!answer || !fault_in({*answer}).empty()) return latched;
-  latched.items = answer->items;
-  const bool held = source_ == Source::kHold || source_ == Source::kGuard;
-  const wire::KnobSetting* floor = find_knob(commanded_, options_.knob);
-  for (double& item : latched.items) {
-    if (held) item = run::more_protecting(protects_of(options_.knob), item, floor->value);
-  }
   return latched;
 }
 

@@ -40,12 +40,12 @@ bool RunSlot::is_present(const wire::Message& hello) const {
 std::string RunSlot::claim_against(const wire::Message& hello, Now now) const {
   const bool same = session_ == std::get<wire::Hello>(hello.body).session;
   const bool held = !same && !ended_ && (last_frame_ || restored_at_) && !lost_recorded_;
-  if (!held) return "";
+  if (!held || (settings_->is_dead && settings_->is_dead(process_))) return "";
   const std::int64_t heard = (last_frame_ ? *last_frame_ : *restored_at_).value;
   const std::int64_t silent_ms = (now.mono.value - heard) / 1'000'000;
   return "run " + run_.text() + " is being trained by another process" +
          (last_frame_ ? ", heard " + seconds_text(silent_ms) + " ago" : "") +
-         "; it is free when that says goodbye, or in " +
+         "; it is free when that says goodbye or is seen to be dead, or in " +
          seconds_text(settings_->patience.lost_ms - silent_ms) + " if it stays silent";
 }
 

@@ -53,6 +53,8 @@ struct EngineSettings {
   std::size_t most_waiting_bytes = std::size_t{16} << 20;
   std::size_t reserve_bytes = std::size_t{4} << 20;
   std::int64_t max_bad_frames = 100;  // of one connection; then it is not listened to
+  // Whether the process that a hello names (Hello::process) is known to have ended; not set: never.
+  std::function<bool(const std::string&)> is_dead;
 };
 
 struct Outgoing {

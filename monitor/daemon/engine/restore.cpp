@@ -47,6 +47,7 @@ Result<void> RunSlot::take_up(const wire::Message& event) {
     source_seq_ = event.header.source_seq;
     ended_ = false;
     session_ = hello->session;
+    process_ = hello->process;
   }
   if (const auto* link = std::get_if<wire::LinkChange>(&event.body)) {
     epoch_ = std::max(epoch_, link->epoch);

@@ -81,6 +81,7 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
     const std::string note = resume_of(hello).note;
     dropped_ = 0;
     session_ = declared.session;
+    process_ = declared.process;
     ended_ = lost_recorded_ = false;
     source_seq_ = hello.header.seq;
     ack_ = durable_ack_ = Seq{};
@@ -147,8 +148,9 @@ Taken RunSlot::on_trainer(const wire::Message& message, std::size_t waiting, Now
     next_again_ = after_ms(now.mono, settings_->assert_ms);
     return Taken::kAgain;
   }
-  if (std::holds_alternative<wire::Heartbeat>(message.body)) {
+  if (const auto* beat = std::get_if<wire::Heartbeat>(&message.body)) {
     if (may_command(message, now, effects)) send_control(0, now, effects);
+    if (beat->snapshot) send_snapshot(now, effects);
     return Taken::kTaken;
   }
   if (message.header.seq <= source_seq_) return Taken::kKnown;

@@ -103,6 +103,7 @@ class RunSlot {
   void keep_raised(std::vector<wire::KnobSetting>& settings);
   void send_control(std::int64_t answers_batch, Now now, Effects& effects);
   void send_requests(bool only_new, Now now, Effects& effects);
+  void send_snapshot(Now now, Effects& effects);
   void follow_link(Now now, Effects& effects);
   void end(const std::string& detail, Now now, Effects& effects);
   void come_back(Now now, Effects& effects);
@@ -152,12 +153,14 @@ class RunSlot {
   Seq restored_seq_;  // where the record ended when this daemon took it up
   Seq told_seq_;      // highest place a trainer was told of since, or is about to be
   Seq durable_told_;
+  bool snapshot_is_too_large_ = false;  // told so
   bool is_looked_at_ = true;  // false: a trainer of 1.0 that was welcomed and not heard yet
   Seq looks_until_;           // its number then
   std::string record_note_;   // what the trainer's present attempt knows better; "": nothing
 
   PeerId peer_ = 0;
   std::string session_;
+  std::string process_;  // Hello::process of that session
   std::int64_t epoch_ = 0;
   Seq source_seq_;  // highest of this attempt in the record
   Seq ack_;         // highest of them told to the trainer, or about to be
@@ -168,7 +171,7 @@ class RunSlot {
   bool lost_recorded_ = false;
   bool ended_ = false;
   Nanos ended_at_;
-  Nanos next_heartbeat_, next_assert_;
+  Nanos next_heartbeat_, next_assert_, next_snapshot_;
   std::map<std::string, Sent> sent_;
   std::vector<wire::KnobSetting> raised_;  // in shadow mode: listed last
   std::vector<wire::KnobSetting> durable_raised_;

@@ -17,7 +17,7 @@ struct Run {
   const RuleState& rule;
   const KnobState& knob;
   ControllerState& run;
-  bool new_batch;
+  BatchEvent batch;
 
   [[nodiscard]] bool in_force() const { return rule.mode != RuleMode::kQuiet; }
   [[nodiscard]] bool by_hand() const { return knob.cause == MovedBy::kOperator; }
@@ -34,6 +34,7 @@ struct Run {
   }
   void set(double output) {
     run.output = std::clamp(output, knob.min, knob.max);
+    run.batch = run.track < 0 ? -1 : batch.id;  // a ramp follows time alone
     run.bad = run.told = false;
   }
 
@@ -119,7 +120,7 @@ double weight_of(const PerSampleController& law, double risk) {
 
 void Run::operator()(const PerSampleController& law) {
   if (!measured()) {
-    if (new_batch) run.items.clear();
+    if (batch.is_new) run.items.clear();
     return;
   }
   const std::vector<double>& risks = track().items;
@@ -211,6 +212,7 @@ void restart_controllers(MachineState& state, Step start, bool carried) {
     run.seen = run.track < 0 ? 0 : state.tracks[static_cast<std::size_t>(run.track)].measured;
     run.bad = run.told = false;
     run.items.clear();  // of a batch before it
+    run.batch = -1;
     if (!carried) run.smoothed = wire::kNaN;
   });
 }
@@ -229,10 +231,10 @@ void start_controllers(MachineState& state, std::size_t index) {
   }
 }
 
-void run_controllers(MachineState& state, bool new_batch, std::vector<wire::Alert>& alerts) {
+void run_controllers(MachineState& state, BatchEvent batch, std::vector<wire::Alert>& alerts) {
   for_each(state, [&](std::size_t rule, const KnobAction& action, ControllerState& run) {
     if (std::holds_alternative<ConstantController>(action.controller)) return;
-    std::visit(Run{state, state.rules[rule], state.knobs[action.knob], run, new_batch},
+    std::visit(Run{state, state.rules[rule], state.knobs[action.knob], run, batch},
                action.controller);
     tell(state, rule, action, run, alerts);
   });

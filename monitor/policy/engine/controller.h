@@ -41,8 +41,13 @@ void restart_controllers(MachineState& state, Step start, bool carried);
 // Rule `index` has just fired.
 void start_controllers(MachineState& state, std::size_t index);
 
-// Takes inputs and lets time pass, after the rules were run. `new_batch`: the event tells of a
-// batch, so that items of the one before hold no longer. Alerts are added to `alerts`.
-void run_controllers(MachineState& state, bool new_batch, std::vector<wire::Alert>& alerts);
+// The batch that an event tells of.
+struct BatchEvent {
+  bool is_new = false;   // items of the one before hold no longer
+  std::int64_t id = -1;  // -1: it has none
+};
+
+// Takes inputs and lets time pass, after the rules were run. Alerts are added to `alerts`.
+void run_controllers(MachineState& state, BatchEvent batch, std::vector<wire::Alert>& alerts);
 
 }  // namespace phaseguard::policy

@@ -129,9 +129,28 @@ std::vector<wire::KnobSetting> settings_of(const MachineState& state) {
   return settings;
 }
 
-std::vector<wire::KnobSetting> settings_with_ends(const MachineState& state) {
+// The newest batch that gave what rules in force want of the knob; -1: none of it is of one batch.
+std::int64_t batch_of(const MachineState& state, std::size_t index) {
+  const KnobState& knob = state.knobs[index];
+  std::int64_t batch = -1;
+  for (std::size_t r = 0; r < state.rules.size(); ++r) {
+    const bool is_cause =
+        knob.cause == MovedBy::kRule && knob.cause_rule == static_cast<std::int64_t>(r);
+    const bool counts =
+        is_cause || (!knob.items.empty() && state.rules[r].mode != RuleMode::kQuiet);
+    if (!counts) continue;
+    const std::vector<KnobAction>& sets = state.document.rules[r].sets;
+    for (std::size_t a = 0; a < sets.size(); ++a) {
+      if (sets[a].knob == index) batch = std::max(batch, state.rules[r].controllers[a].batch);
+    }
+  }
+  return batch;
+}
+
+std::vector<wire::KnobSetting> settings_to_tell(const MachineState& state) {
   std::vector<wire::KnobSetting> settings = settings_of(state);
   for (std::size_t i = 0; i < settings.size(); ++i) {
+    settings[i].batch = batch_of(state, i);
     const Override& by_hand = state.knobs[i].override_;
     if (!by_hand.active || !by_hand.lowering || by_hand.expires.value < 0) continue;
     Wanted next = automatic(state, i);

@@ -13,7 +13,7 @@ namespace phaseguard::policy {
 [[nodiscard]] std::vector<wire::RuleEvidence> evidence_of_rules(const MachineState& state);
 [[nodiscard]] std::vector<wire::KnobSetting> settings_of(const MachineState& state);
 // Machine::settings_to_send() and inhibitions().
-[[nodiscard]] std::vector<wire::KnobSetting> settings_with_ends(const MachineState& state);
+[[nodiscard]] std::vector<wire::KnobSetting> settings_to_tell(const MachineState& state);
 [[nodiscard]] std::vector<wire::Inhibited> inhibitions_of(const MachineState& state);
 
 // "defend fired at step 10: llr 0.98 > 0.2 (2/2), judge 0.82 > 0.3 (2/2)".

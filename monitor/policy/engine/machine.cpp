@@ -120,7 +120,7 @@ wire::OverrideStatus Machine::override_status() const {
 }
 
 std::vector<wire::KnobSetting> Machine::settings_to_send() const {
-  return state_->document.shadow ? raised_settings(*state_) : settings_with_ends(*state_);
+  return state_->document.shadow ? raised_settings(*state_) : settings_to_tell(*state_);
 }
 
 double Machine::in_force(const std::string& knob) const {
@@ -172,6 +172,12 @@ bool Machine::reads(std::string_view signal) const {
 const Document& Machine::document() const { return state_->document; }
 
 std::string Machine::snapshot() const { return encode_state(*state_); }
+
+std::string Machine::snapshot_for_trainer() const {
+  MachineState state = *state_;
+  state.commands.clear();
+  return encode_state(std::move(state));
+}
 
 Result<void> Machine::restore(std::string_view bytes) { return decode_state(bytes, *state_); }
 

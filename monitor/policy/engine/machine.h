@@ -105,8 +105,9 @@ class Machine {
   [[nodiscard]] wire::OverrideStatus override_status() const;  // of the first knob that has one
   // Grows by one with each decision that changed a knob, a rule's state or an override.
   [[nodiscard]] std::int64_t state_version() const;
-  // What a trainer is told: settings(), a lowering with its end and what comes then. In shadow mode
-  // only the knobs that an operator raised, or that something was adopted for, at that value.
+  // What a trainer is told: settings(), a lowering with its end and what comes then, and the batch
+  // whose report gave a value. In shadow mode only the knobs that an operator raised, or that
+  // something was adopted for, at that value.
   [[nodiscard]] std::vector<wire::KnobSetting> settings_to_send() const;
   // The value that a command for the knob is a raise or a lowering against: the decided one, in
   // shadow mode the declared initial one or what settings_to_send() says. NaN: no such knob.
@@ -136,6 +137,8 @@ class Machine {
   // restore() gives the decisions that going on without it would have given. Errors: the bytes are
   // cut, damaged or of another policy; the machine is then left as it was.
   [[nodiscard]] std::string snapshot() const;
+  // The same for a trainer's own copy, which is asked nothing: without answers to commands.
+  [[nodiscard]] std::string snapshot_for_trainer() const;
   [[nodiscard]] Result<void> restore(std::string_view bytes);
 
  private:

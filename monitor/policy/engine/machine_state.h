@@ -123,6 +123,7 @@ struct ControllerState {
   std::int64_t rung = -1;        // ladder: -1 is below the first
   double from = 0.0;             // ramp: value ...
   Step start{0};                 // ... and step from which it runs
+  std::int64_t batch = -1;       // whose report gave the output; -1: no batch's
   bool bad = false;              // the newest input was BAD or MISSING: output is held
   bool told = false;             // and an alert said so
 };

@@ -32,6 +32,11 @@ void Playback::align(const wire::Control& control) {
   if (machine_) machine_->align(control);
 }
 
+Result<void> Playback::restore(std::string_view snapshot) {
+  if (!machine_) return fail(Errc::kInvalidArgument, "no policy has begun");
+  return machine_->restore(snapshot);
+}
+
 Result<std::optional<wire::Decision>> Playback::follow(const wire::Message& message) {
   if (std::holds_alternative<wire::Hello>(message.body)) hello_ = message;
   const auto* loaded = std::get_if<wire::PolicyLoaded>(&message.body);

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "monitor/base/result.h"
 #include "monitor/policy/document.h"
@@ -38,6 +39,9 @@ class Playback {
 
   // Machine::align(): of a trainer's own copy, never of a record.
   void align(const wire::Control& control);
+
+  // Machine::restore(): of a trainer's own copy too. Errors: it has not begun; those of the bytes.
+  [[nodiscard]] Result<void> restore(std::string_view snapshot);
 
   // What the hello that began it led to. In no record: what is in force at the start is not a
   // decision of the run.

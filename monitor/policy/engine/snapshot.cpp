@@ -15,7 +15,7 @@ namespace phaseguard::policy {
 
 namespace {
 
-constexpr std::string_view kMagic = "phaseguard-machine 5\n";
+constexpr std::string_view kMagic = "phaseguard-machine 6\n";
 
 class Writer {
  public:
@@ -181,6 +181,7 @@ template <class A>
 void visit(A& a, ControllerState& s) {
   visit(a, s.track), visit(a, s.seen), visit(a, s.smoothed), visit(a, s.output), visit(a, s.items);
   visit(a, s.rung), visit(a, s.from), visit(a, s.start), visit(a, s.bad), visit(a, s.told);
+  visit(a, s.batch);
 }
 template <class A>
 void visit(A& a, Inhibition& s) {
@@ -323,7 +324,7 @@ Result<void> decode_state(std::string_view bytes, MachineState& state) {
   const std::string_view body = bytes.substr(0, bytes.size() < kHex ? 0 : bytes.size() - kHex);
   if (body.substr(0, kMagic.size()) != kMagic || hex(sha256(body)) != bytes.substr(body.size())) {
     return fail(Errc::kMalformed,
-                "expected a snapshot of a policy machine, version 5, found bytes that are cut, "
+                "expected a snapshot of a policy machine, version 6, found bytes that are cut, "
                 "damaged or something else; fold the record instead");
   }
   const std::string_view digest = body.substr(kMagic.size(), kHex);

@@ -1,6 +1,6 @@
 // A MachineState as bytes. Private to the policy room.
 //
-// Form: "phaseguard-machine 5\n", the policy's digest, the fields in the order of snapshot.cpp
+// Form: "phaseguard-machine 6\n", the policy's digest, the fields in the order of snapshot.cpp
 // (integers and the bits of doubles as 8 bytes little-endian, strings and lists after their count),
 // then the SHA-256 of all before it.
 #pragma once

@@ -62,7 +62,7 @@ class Turn {
   Moves moves_;
   bool changed_ = false;  // a rule's state or an override
   bool closing_ = false;
-  bool new_batch_ = false;
+  BatchEvent batch_;
   std::string command_;  // the event is one: its id
 };
 
@@ -102,7 +102,8 @@ void Turn::operator()(const wire::Report& report) {
   infer_missing(state_, state_.step, faulty);
   observe(state_, header_.step, header_.t);
   report_faults(faulty);
-  new_batch_ = report.origin == wire::Report::Origin::kBatch;
+  const bool of_batch = report.origin == wire::Report::Origin::kBatch;
+  batch_ = {of_batch, of_batch && report.batch > 0 ? report.batch : -1};
   settle(false);
 }
 
@@ -200,7 +201,7 @@ void Turn::settle(bool everything) {
                            std::to_string(state_.step.value));
     }
   }
-  run_controllers(state_, new_batch_, alerts_);
+  run_controllers(state_, batch_, alerts_);
   for (const std::string& text : expire_overrides(state_)) {
     changed_ = true;
     append(summary_, text);

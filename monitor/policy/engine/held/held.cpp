@@ -107,6 +107,7 @@ void take_rule(MachineState& state, std::size_t index, const wire::Held& entry) 
     controller.output = controller.from = entry.value;
     controller.start = state.step;
     controller.items.clear();
+    controller.batch = -1;
   }
 }
 
@@ -280,14 +281,34 @@ void align_rule(MachineState& state, std::size_t index, const wire::Control& con
     if (run.mode < (latched ? RuleMode::kLatched : RuleMode::kActive))
       take_rule(state, index, entry);
   }
-  if (listed || run.mode == RuleMode::kQuiet || run.because.number > control.ack.value) return;
+  const bool is_news =
+      run.because.attempt == state.attempt && run.because.number > control.ack.value;
+  if (listed || is_news || run.mode == RuleMode::kQuiet) return;
   reset_rule(state, index);
 }
 
-void align_override(MachineState& state, const wire::KnobSetting& setting) {
+// An operator's raise by its own value: the setting has the policy's where that is larger, or the
+// mean of what both give each sample.
+bool align_raise(Override& by_hand, const std::string& knob, const std::vector<wire::Held>& held) {
+  const auto raise = std::find_if(held.begin(), held.end(), [&](const wire::Held& entry) {
+    return entry.knob == knob && entry.kind == wire::HeldKind::kOperator && entry.outcome.empty();
+  });
+  if (raise == held.end()) return false;
+  by_hand = Override{};
+  by_hand.active = true;
+  by_hand.value = raise->value;
+  by_hand.operator_name = raise->name;
+  by_hand.expires = raise->expires_step;
+  by_hand.command = raise->command;
+  return true;
+}
+
+void align_override(MachineState& state, const wire::KnobSetting& setting,
+                    const std::vector<wire::Held>& held) {
   const std::int64_t index = find_knob(state, setting.knob);
   if (index < 0) return;
   Override& by_hand = state.knobs[static_cast<std::size_t>(index)].override_;
+  if (align_raise(by_hand, setting.knob, held)) return;
   const bool lowered = setting.expires_step.value >= 0;
   const bool by_operator = setting.cause.is(wire::CauseKind::kOperator);
   // The policy itself asks for less than an operator's lowering allows, so that the setting does
@@ -319,7 +340,8 @@ void align_with(MachineState& state, const wire::Control& control) {
     state.rules[i].inhibited = is_inhibited ? Inhibition{told->until_step, "", ""} : Inhibition{};
   }
   if (control.segment == state.segment) {
-    for (const wire::KnobSetting& setting : control.knobs) align_override(state, setting);
+    for (const wire::KnobSetting& setting : control.knobs)
+      align_override(state, setting, control.held);
   }
   std::vector<wire::KnobSetting> ignored;
   move_knobs(state, state.step, state.decisions, ignored);
