@@ -43,7 +43,7 @@ Session::Session(const Options& options, wire::Hello hello, std::uint64_t random
   welcome_.lease_ms = static_cast<std::int64_t>(options.default_lease_s * 1e3);
 }
 
-void Session::on_report(wire::Report report, Step step, double t, Now now) {
+void Session::on_report(wire::Report report, Step step, double t, Now now, Nanos answer_by) {
   const bool waits = report.wants_control;
   const std::int64_t batch = report.batch;
   std::size_t samples = 0;
@@ -51,6 +51,8 @@ void Session::on_report(wire::Report report, Step step, double t, Now now) {
     samples = std::max(samples, sample.items.size());
   record(std::move(report), step, t, Journal::Kind::kTelemetry, now);
   if (!waits) return;
+  hasten_answer(answer_by);
+  act_unanswered(now);
   waiting_batch_ = batch;
   waiting_samples_ = samples;
   if (guard_in_charge()) {
@@ -187,6 +189,7 @@ void Session::enter(LinkState state) {
   if (state_ == LinkState::kDisabledError || state_ == LinkState::kFenced) return;
   state_ = state;
   if (state == LinkState::kLinked) loss_.reset();
+  if (state == LinkState::kStale && !unanswered_.empty()) act_overdue();
   if (state != LinkState::kSync && state != LinkState::kLinked) answer_waiting(false, {});
 }
 
