@@ -127,6 +127,40 @@ TEST_CASE("a rule that fired on what the daemon never acknowledged fires at the 
   REQUIRE(link.requests.size() == 1);
 }
 
+TEST_CASE("what a report decides that is waited for is in force before the wait is over",
+          "[reporter][fault]") {
+  const bool answered = GENERATE(false, true);
+  Link link;
+  link.link();
+  link.report(0.9, 1);
+  link.session.on_report(test_report(0.9, 4, 0), Step{2}, 1.0, link.now,
+                         Nanos{link.now.mono.value + 90'000'000});
+  link.sent();
+  if (answered) link.control(0.5, 3);
+  link.tick(80);
+  link.sent();
+  REQUIRE(link.in_force.value == (answered ? 0.5 : 0.0));
+  link.tick(10);
+  REQUIRE(link.session.state() == LinkState::kLinked);
+  REQUIRE(link.in_force.value == (answered ? 0.5 : 2.0));
+  REQUIRE(link.in_force.source == (answered ? Source::kDaemon : Source::kGuard));
+}
+
+TEST_CASE("a report that is waited for in vain has what it decides when nobody is connected",
+          "[reporter][fault]") {
+  const bool gone_before = GENERATE(false, true);
+  Link link;
+  link.link();
+  link.report(0.9, 1);
+  if (gone_before) link.pass(150);
+  link.report(0.9, 2, 4);
+  if (!gone_before) link.pass(150);
+  REQUIRE(link.session.state() == LinkState::kStale);
+  REQUIRE(link.answers.size() == 1);
+  REQUIRE(link.answers[0].settings.value == 2.0);
+  REQUIRE(link.in_force.value == 2.0);
+}
+
 TEST_CASE("in shadow mode neither daemon nor guard moves anything", "[reporter]") {
   Link link;
   wire::Welcome welcome = test_welcome();

@@ -33,6 +33,14 @@ std::chrono::steady_clock::time_point deadline_in(double seconds) {
          std::chrono::nanoseconds(static_cast<std::int64_t>(bounded * 1e9));
 }
 
+// When the daemon has had its share of a wait: what the local guard decides then is in force before
+// the wait is over.
+Nanos share_of(double wait_s) {
+  constexpr double kShare = 0.9;
+  const double bounded = std::min(wait_s, 1e6);
+  return Nanos{monotonic_ns() + static_cast<std::int64_t>(bounded * kShare * 1e9)};
+}
+
 // Only the trainer's thread writes these, so that plain loads and stores do.
 void add(std::atomic<std::int64_t>& counter, std::int64_t n) {
   counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
@@ -147,9 +155,10 @@ bool Core::push_values(Step step, const SignalValue* values, std::size_t count) 
   });
 }
 
-bool Core::push_report(wire::Report&& report, Step step) {
+bool Core::push_report(wire::Report&& report, Step step, Nanos answer_by) {
   return push(step, [&](Slot& slot) {
     slot.kind = Slot::Kind::kReport;
+    slot.answer_by = answer_by;
     slot.report = std::move(report);
   });
 }
@@ -164,12 +173,14 @@ const Latched& Core::decide(wire::Report&& report, Step step, double max_wait_s)
   report.wants_control = true;
   if (report.batch == 0) report.batch = ++next_batch_;
   const std::int64_t batch = report.batch;
-  const auto deadline = deadline_in(max_wait_s > 0.0 ? max_wait_s : 0.0);
+  const double wait_s = max_wait_s > 0.0 ? max_wait_s : 0.0;
+  const auto deadline = deadline_in(wait_s);
+  const Nanos answer_by = wait_s > 0.0 ? share_of(wait_s) : kNoDeadline;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     answer_.batch = 0;
   }
-  if (!push_report(std::move(report), step)) return read();
+  if (!push_report(std::move(report), step, answer_by)) return read();
   wake();
   std::unique_lock<std::mutex> lock(mutex_);
   changed_.wait_until(lock, deadline, [&] { return answer_.batch == batch || finished_; });

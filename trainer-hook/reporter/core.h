@@ -31,6 +31,7 @@ struct Slot {
   Kind kind = Kind::kValues;
   Step step;
   std::int64_t at_ns = 0;  // monotonic, of the call
+  Nanos answer_by;         // of a report
   std::uint32_t count = 0;
   std::array<SignalValue, kMaxStepValues> values;
   wire::Report report;
@@ -48,7 +49,7 @@ class Core : public std::enable_shared_from_this<Core> {
   [[nodiscard]] Result<void> launch();
   [[nodiscard]] Result<void> await_link();  // Options::on_start
   bool push_values(Step step, const SignalValue* values, std::size_t count);
-  bool push_report(wire::Report&& report, Step step);
+  bool push_report(wire::Report&& report, Step step, Nanos answer_by = kNoDeadline);
   const Latched& read();
   const Latched& decide(wire::Report&& report, Step step, double max_wait_s);
   std::vector<wire::Request> take_requests();

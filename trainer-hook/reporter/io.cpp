@@ -81,7 +81,7 @@ void Core::drain(Session& session) {
     if (slot.kind == Slot::Kind::kValues) {
       session.on_report(report_of(slot, hello_), slot.step, t, now);
     } else if (slot.kind == Slot::Kind::kReport) {
-      session.on_report(std::move(slot.report), slot.step, t, now);
+      session.on_report(std::move(slot.report), slot.step, t, now, slot.answer_by);
     } else {
       session.on_applied(std::move(slot.applied), slot.step, t, now);
     }

@@ -43,9 +43,13 @@ Session::Session(const Options& options, wire::Hello hello, std::uint64_t random
   welcome_.lease_ms = static_cast<std::int64_t>(options.default_lease_s * 1e3);
 }
 
-void Session::on_report(wire::Report report, Step step, double t, Now now) {
-  if (report.wants_control) wait_for_answer(report);
+void Session::on_report(wire::Report report, Step step, double t, Now now, Nanos answer_by) {
+  const bool waits = report.wants_control;
+  if (waits) wait_for_answer(report);
   record(std::move(report), step, t, Journal::Kind::kTelemetry, now);
+  if (!waits) return;
+  hasten_answer(answer_by);
+  act_unanswered(now);
   if (state_ != LinkState::kSync && state_ != LinkState::kLinked) answer_without_daemon();
 }
 
@@ -181,6 +185,7 @@ void Session::enter(LinkState state) {
   if (state_ == LinkState::kDisabledError || state_ == LinkState::kFenced) return;
   state_ = state;
   if (state == LinkState::kLinked) loss_.reset();
+  if (state == LinkState::kStale && !unanswered_.empty()) act_overdue();
   if (state != LinkState::kSync && state != LinkState::kLinked) answer_without_daemon();
 }
 

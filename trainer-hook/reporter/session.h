@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -28,6 +29,8 @@
 #include "trainer-hook/reporter/reporter.h"
 
 namespace phaseguard::reporter {
+
+inline constexpr Nanos kNoDeadline{std::numeric_limits<std::int64_t>::max()};
 
 // What the session wants done by its owner; taken and emptied after each call.
 struct SessionOutput {
@@ -48,8 +51,9 @@ class Session {
   // `hello.session` is set. `random` seeds the jitter of the reconnect delays.
   Session(const Options& options, wire::Hello hello, std::uint64_t random);
 
-  // The trainer's side, in the order of its calls. `t` is the wall time of the call.
-  void on_report(wire::Report report, Step step, double t, Now now);
+  // The trainer's side, in the order of its calls. `t` is the wall time of the call. What a report
+  // decides is due at `answer_by`, if that is sooner than the daemon's usual time.
+  void on_report(wire::Report report, Step step, double t, Now now, Nanos answer_by = kNoDeadline);
   void on_applied(wire::Applied applied, Step step, double t, Now now);
   void on_goodbye(wire::Goodbye goodbye, Step step, Now now);
 
@@ -111,7 +115,9 @@ class Session {
   void obey(const wire::Control& control, bool raise_only);
   void follow_guard();
   void await_answer(Seq event, Now now);
+  void hasten_answer(Nanos due);
   void act_unanswered(Now now);
+  void act_overdue();
   [[nodiscard]] bool is_overdue(Now now) const;
   void keep_guards_raise();
   // The end of lowerings, session_expiry.cpp.
@@ -217,10 +223,10 @@ class Session {
   // Events by which the guard decided and which no control has answered yet; oldest first.
   struct Unanswered {
     Seq event;
-    Nanos since;
+    Nanos due;
   };
   std::deque<Unanswered> unanswered_;
-  bool overdue_ = false;  // the oldest of them for too long: what the guard raises is in force
+  bool overdue_ = false;  // one of them is overdue: what the guard raises is in force
   struct Rollback {
     std::int64_t segment = 0;  // that it opened
     Step from;

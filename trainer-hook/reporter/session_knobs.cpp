@@ -156,14 +156,24 @@ bool Session::command(const std::vector<wire::KnobSetting>& settings, bool raise
 void Session::await_answer(Seq event, Now now) {
   const bool may = linked_once_ && !shadow_ && welcome_.on_loss == wire::OnLoss::kLocal;
   if (!may || event <= acked_) return;
-  unanswered_.push_back({event, now.mono});
+  unanswered_.push_back({event, Nanos{now.mono.value + kUnansweredNs}});
   if (overdue_) keep_guards_raise();
+}
+
+// The newest event is a report that the trainer waits for until then.
+void Session::hasten_answer(Nanos due) {
+  if (unanswered_.empty() || unanswered_.back().event.value + 1 != next_seq_.value) return;
+  unanswered_.back().due = std::min(unanswered_.back().due, due);
 }
 
 // Nobody answered in time, or nobody can: what the guard raises is in force. What it would ask the
 // trainer to do waits for the end of the lease.
 void Session::act_unanswered(Now now) {
-  if (shadow_ || overdue_ || !is_overdue(now) || guard_in_charge()) return;
+  if (is_overdue(now)) act_overdue();
+}
+
+void Session::act_overdue() {
+  if (shadow_ || overdue_ || guard_in_charge()) return;
   overdue_ = true;
   ++stats_.guard_decisions;
   keep_guards_raise();
@@ -172,7 +182,8 @@ void Session::act_unanswered(Now now) {
 bool Session::is_overdue(Now now) const {
   if (unanswered_.empty()) return false;
   const bool gone = state_ == LinkState::kStale || state_ == LinkState::kConnecting;
-  return gone || now.mono.value - unanswered_.front().since.value >= kUnansweredNs;
+  return gone || std::any_of(unanswered_.begin(), unanswered_.end(),
+                             [&](const Unanswered& one) { return now.mono >= one.due; });
 }
 
 void Session::keep_guards_raise() {
