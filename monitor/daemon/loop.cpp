@@ -40,8 +40,6 @@ constexpr std::int64_t kMetricsMs = 500;
 constexpr std::int64_t kTrimMs = 2000;
 constexpr std::size_t kMostFreeBytes = std::size_t{32} << 20;
 constexpr std::int64_t kPageEvents = 1000;
-constexpr std::size_t kPageBytes =
-    std::size_t{768} * 1024;  // a reply stays within the feed's frame limit
 
 Now now_of_this_host() {
   using namespace std::chrono;
@@ -160,10 +158,11 @@ class Daemon {
         engine_(settings_of(config, std::move(policies))),
         files_(config.runs_dir) {}
 
-  // Names the runs that could not be taken up again.
-  std::vector<std::string> restore() {
+  // How many runs could not be taken up again.
+  std::size_t restore() {
     std::vector<std::string> faults;
-    for (const RunId& run : files_.unfinished(faults)) {
+    const RunFiles::Unfinished unfinished = files_.unfinished(EngineSettings{}.max_runs, faults);
+    for (const RunId& run : unfinished.runs) {
       Effects effects;
       if (const Result<void> restored = open(run, effects); !restored) {
         faults.push_back(run.text() + ": " + restored.error().message);
@@ -172,8 +171,14 @@ class Daemon {
       spdlog::info("{}: taken up again from its record", run.text());
       carry_out(effects);
     }
-    for (const std::string& fault : faults) spdlog::error("not taken up again: {}", fault);
-    return faults;
+    tell(faults, "not taken up again: ");
+    if (unfinished.more > 0) {
+      spdlog::warn(
+          "{} runs that have not ended are too many, and were written to longest ago; each "
+          "is taken up again when its trainer says hello",
+          unfinished.more);
+    }
+    return faults.size();
   }
 
   Result<void> bind(const link::Endpoints& endpoints) {
@@ -270,19 +275,10 @@ class Daemon {
     close(effects);
     for (const OpenRun& wanted : std::exchange(effects.open, {})) {
       if (!opening_.add(wanted))
-        refuse(wanted, wire::RejectCode::kLimit,
-               "too many runs are being opened at this moment; say hello again", now, effects);
+        engine_.refuse_open(wanted, wire::RejectCode::kLimit,
+                            "too many runs are being opened at this moment; say hello again", now,
+                            effects);
     }
-  }
-
-  static void refuse(const OpenRun& wanted, wire::RejectCode code, std::string reason, Now now,
-                     Effects& effects) {
-    wire::Reject reject;
-    reject.code = code;
-    reject.retry = true;
-    reject.reason = std::move(reason);
-    reject.ours = reject.theirs = wire::kProtocolVersion;
-    effects.send.push_back(reject_to(wanted.peer, wanted.run, std::move(reject), now));
   }
 
   // A few at a time: each costs syncs, and whoever is there already waits meanwhile.
@@ -297,10 +293,9 @@ class Daemon {
 
   void open_now(const OpenRun& wanted, Now now, Effects& effects) {
     if (const Result<void> opened = open(wanted.run, effects); !opened) {
-      effects.log.push_back(
-          {LogLine::Level::kError, wanted.run.text() + ": " + opened.error().message});
-      refuse(wanted, wire::RejectCode::kRecord,
-             "its run file cannot be used now: " + opened.error().message, now, effects);
+      engine_.refuse_open(wanted, wire::RejectCode::kRecord,
+                          "its run file cannot be used now: " + opened.error().message, now,
+                          effects);
       return;
     }
     engine_.on_message(Channel::kTelemetry, wanted.peer, wanted.frame, now, effects);
@@ -438,8 +433,9 @@ class Daemon {
 
 std::string missing_text(std::size_t faults) {
   if (faults == 0) return "";
-  return ", but for " + std::to_string(faults) + (faults == 1 ? " run" : " runs") +
-         " named above, which is tried again when its trainer says hello";
+  return ", but for " + std::to_string(faults) +
+         (faults == 1 ? " run file" : " run files, each of") +
+         " which is tried again when its trainer says hello";
 }
 
 Result<void> make_directory(const std::string& path) {
@@ -472,11 +468,11 @@ Result<void> serve(const Config& config) {
   const Signals signals;
   Daemon daemon(config, std::move(*policies));
   // Latches are in force again before anybody can ask.
-  const std::vector<std::string> faults = daemon.restore();
+  const std::size_t faults = daemon.restore();
   if (Result<void> bound = daemon.bind(*endpoints); !bound) return bound;
   if (Result<void> listening = daemon.listen_http(); !listening) return listening;
   spdlog::info("phaseguardd {} is ready{}: telemetry {}, operator {}, feed {}, runs in {}",
-               PHASEGUARD_VERSION, missing_text(faults.size()), endpoints->telemetry.text(),
+               PHASEGUARD_VERSION, missing_text(faults), endpoints->telemetry.text(),
                endpoints->operators.text(), endpoints->feed.text(), config.runs_dir);
   notify("READY=1");
   daemon.run(signals);

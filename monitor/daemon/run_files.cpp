@@ -49,22 +49,40 @@ bool has_ended(const store::Reader& reader) {
   return ended;
 }
 
+// A daemon that was killed leaves the newest in the log beside it.
+std::filesystem::file_time_type written_at(const std::filesystem::path& path) {
+  auto newest = std::filesystem::file_time_type::min();
+  for (const char* suffix : {"", "-wal"}) {
+    std::error_code fault;
+    const auto at = std::filesystem::last_write_time(path.string() + suffix, fault);
+    if (!fault) newest = std::max(newest, at);
+  }
+  return newest;
+}
+
 }  // namespace
 
-std::vector<RunId> RunFiles::unfinished(std::vector<std::string>& faults) const {
-  std::vector<RunId> runs;
+RunFiles::Unfinished RunFiles::unfinished(std::size_t most,
+                                          std::vector<std::string>& faults) const {
+  std::vector<std::pair<std::filesystem::file_time_type, RunId>> found;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(directory_, ignored)) {
     if (entry.path().extension() != store::kExtension) continue;
+    const auto written = written_at(entry.path());
     auto reader = store::Reader::open(entry.path());
     if (!reader) {
       faults.push_back(reader.error().message);
     } else if (!has_ended(*reader)) {
-      runs.push_back(reader->run());
+      found.emplace_back(written, reader->run());
     }
   }
-  std::sort(runs.begin(), runs.end());
-  return runs;
+  std::sort(found.rbegin(), found.rend());
+  Unfinished out;
+  if (found.size() > most) out.more = found.size() - most;
+  found.erase(found.end() - static_cast<std::ptrdiff_t>(out.more), found.end());
+  for (auto& [written_last, run] : found) out.runs.push_back(std::move(run));
+  std::sort(out.runs.begin(), out.runs.end());
+  return out;
 }
 
 Result<RunFiles::Opened> RunFiles::open(const RunId& run, Now now) {

@@ -24,9 +24,14 @@ class RunFiles {
   explicit RunFiles(std::filesystem::path directory, int cache_kib = 4096)
       : directory_(std::move(directory)), cache_kib_(cache_kib) {}
 
-  // Runs in the folder that have not ended: those a restarted daemon takes up again.
-  // A file that cannot be read is named in `faults` and left alone.
-  [[nodiscard]] std::vector<RunId> unfinished(std::vector<std::string>& faults) const;
+  // Runs in the folder that have not ended, in order of name: those a restarted daemon takes up
+  // again. Of more than `most`, those last written to. A file that cannot be read is named in
+  // `faults` and left alone.
+  struct Unfinished {
+    std::vector<RunId> runs;
+    std::size_t more = 0;
+  };
+  [[nodiscard]] Unfinished unfinished(std::size_t most, std::vector<std::string>& faults) const;
 
   // Opens the file for writing. When there is none, it is made with the first message, so that a
   // trainer that is refused leaves no file behind; its identity is settled here.

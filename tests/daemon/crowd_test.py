@@ -127,6 +127,19 @@ def log_lines_are_held_back(daemon):
     return lambda: daemon.log.read_text().count("operator \"loud\"") <= 1200 and "lines of this log were held back" in daemon.log.read_text()
 
 
+def bad_files_are_told(daemon):
+    """Of 40 damaged run files eight are named, all are counted, and each trainer is told why."""
+    log = daemon.log.read_text()
+    assert log.count("not taken up again: ") == 9, log
+    assert "and 32 more run files" in log and "but for 40 run files" in log, log
+    trainer = dealer(daemon.telemetry)
+    for run in ("bad00", "bad39"):
+        trainer.send(hello(run))
+        told = answer(trainer, "welcome", "reject")
+        assert told["code"] == "record" and told["retry"] and "expected a PhaseGuard run file" in told["reason"], told
+        wait_for(lambda: f"{run}: hello refused" in daemon.log.read_text())
+
+
 def main():
     source, build = map(pathlib.Path, sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="pgd-") as folder:
@@ -143,6 +156,12 @@ def main():
             ask_status(daemon.operator)
             are_held_back = log_lines_are_held_back(daemon)
         assert are_held_back()
+        daemon.log.unlink()
+        for i in range(40):
+            (root / f"runs/bad{i:02}.phaseguard").write_bytes(b"no run file" * 100)
+        with Daemon(build / "bin/phaseguardd", root, 2) as daemon:
+            ask_status(daemon.operator)
+            bad_files_are_told(daemon)
     print(f"2 seats told of, {n} tools at once answered, of 500 times two starts at once one each owns the run")
 
 

@@ -155,6 +155,17 @@ void Engine::on_undecodable(PeerId peer, std::string_view bytes, const Error& er
   effects.send.push_back(reject_to(peer, RunId{}, std::move(reject), now));
 }
 
+void Engine::refuse_open(const OpenRun& wanted, wire::RejectCode code, std::string reason, Now now,
+                         Effects& effects) {
+  wire::Message hello;
+  hello.header.run = wanted.run;
+  wire::Reject reject;
+  reject.code = code;
+  reject.reason = std::move(reason);
+  reject.retry = true;
+  refuse(wanted.peer, hello, std::move(reject), now, effects);
+}
+
 void Engine::on_unseated(PeerId peer, std::string_view bytes, std::size_t seats, Now now,
                          Effects& effects) {
   ++counters_.frames;
@@ -339,9 +350,10 @@ void Engine::on_query(PeerId peer, const wire::Header& header, const wire::Query
     reply.text = "events: name the run";
   } else if (query.what == wire::QueryWhat::kStatus || query.what == wire::QueryWhat::kRuns) {
     reply.status = wire::ReplyStatus::kOk;
-    for (const auto& [run, slot] : runs_) {
-      const bool wanted = one ? run == header.run : slot->state().last_seq > Seq{};
-      if (wanted) reply.messages.push_back(wire::encode(slot->status(now)));
+    if (one) {
+      reply.messages.push_back(wire::encode(runs_.at(header.run)->status(now)));
+    } else {
+      list_statuses(query.from_seq.value, now, reply);
     }
   } else {
     reply.status = wire::ReplyStatus::kRefused;
@@ -349,6 +361,21 @@ void Engine::on_query(PeerId peer, const wire::Header& header, const wire::Query
                  quoted(query.what.text(), 40);
   }
   effects.send.push_back(reply_to(peer, header.run, std::move(reply), now));
+}
+
+// In order of name, numbered from 1, from `from` on: as many as a frame holds.
+void Engine::list_statuses(std::int64_t from, Now now, wire::Reply& reply) const {
+  std::size_t bytes = 0;
+  std::int64_t place = 0;
+  for (const auto& [run, slot] : runs_) {
+    if (slot->state().last_seq == Seq{} || ++place < from) continue;
+    std::string status = wire::encode(slot->status(now));
+    bytes += status.size();
+    reply.more = bytes > kPageBytes;
+    if (reply.more) return;
+    reply.seq = Seq{place};
+    reply.messages.push_back(std::move(status));
+  }
 }
 
 void Engine::on_tick(Now now, Effects& effects) {

@@ -68,8 +68,8 @@ struct HistoryQuery {
 };
 
 // A hello of a run the engine does not know yet: the loop opens its file, gives what is in it to
-// restore() (also when that is nothing), and delivers the frame again; when the file cannot be
-// opened it answers with reject_to().
+// restore() (also when that is nothing), and delivers the frame again; when it cannot be opened it
+// says so with refuse_open().
 struct OpenRun {
   PeerId peer = 0;
   RunId run;
@@ -142,6 +142,10 @@ class Engine {
 
   void on_message(Channel channel, PeerId peer, std::string_view bytes, Now now, Effects& effects);
 
+  // The answer to a hello whose run cannot be opened now: it may come again.
+  void refuse_open(const OpenRun& wanted, wire::RejectCode code, std::string reason, Now now,
+                   Effects& effects);
+
   // A frame of a trainer for whom every one of `seats` is taken: a hello is refused in words, all
   // else is passed over.
   void on_unseated(PeerId peer, std::string_view bytes, std::size_t seats, Now now,
@@ -174,6 +178,7 @@ class Engine {
   void on_operator(PeerId peer, const wire::Message& message, Now now, Effects& effects);
   void on_query(PeerId peer, const wire::Header& header, const wire::Query& query, Now now,
                 Effects& effects);
+  void list_statuses(std::int64_t from, Now now, wire::Reply& reply) const;
   void refuse(PeerId peer, const wire::Message& hello, wire::Reject reject, Now now,
               Effects& effects);
   [[nodiscard]] bool make_room(Effects& effects);
@@ -196,6 +201,9 @@ class Engine {
 
 // `name` fits `pattern`, in which `*` stands for any text.
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view name);
+
+// A reply stays within the frame limit of the feed.
+inline constexpr std::size_t kPageBytes = std::size_t{768} * 1024;
 
 [[nodiscard]] Outgoing reply_to(PeerId peer, const RunId& run, wire::Reply reply, Now now);
 [[nodiscard]] Outgoing reject_to(PeerId peer, const RunId& run, wire::Reject reject, Now now);
