@@ -20,6 +20,7 @@
 #include "monitor/base/text.h"
 #include "monitor/daemon/engine/engine.h"
 #include "monitor/daemon/http.h"
+#include "monitor/daemon/metrics.h"
 #include "monitor/daemon/notify.h"
 #include "monitor/daemon/opening.h"
 #include "monitor/daemon/run_files.h"
@@ -201,7 +202,7 @@ class Daemon {
     auto http = HttpServer::start(config_.http);
     if (!http) return tl::unexpected(http.error());
     http_ = std::move(*http);
-    http_->set_metrics(engine_.counters(), engine_.statuses(now_of_this_host()), fault_);
+    tell_http(now_of_this_host());
     return {};
   }
 
@@ -247,7 +248,7 @@ class Daemon {
       }
       if (http_ && now.mono >= next_metrics) {
         next_metrics = Nanos{now.mono.value + kMetricsMs * 1'000'000};
-        http_->set_metrics(engine_.counters(), engine_.statuses(now), fault_);
+        tell_http(now);
       }
     }
     std::vector<std::string> faults;
@@ -303,6 +304,13 @@ class Daemon {
 
   void close(Effects& effects) {
     for (const RunId& run : std::exchange(effects.closed, {})) files_.close(run);
+  }
+
+  void tell_http(Now now) {
+    const link::ServerCounters& link = sockets_->counters();
+    const Refusals refusals{link.frames_misshapen, link.frames_dropped, http_->refused()};
+    http_->set_answers(metrics_text(engine_.counters(), engine_.statuses(now), refusals, fault_),
+                       fault_);
   }
 
   void log(const LogLine& line) {
