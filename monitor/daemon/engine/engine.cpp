@@ -275,6 +275,7 @@ void Engine::on_trainer(PeerId peer, const wire::Message& message, Now now, Effe
       return;
     case Taken::kNotNow:
       ++counters_.frames_not_taken;
+      passed_over_.add(message.header.run);
       return;
     case Taken::kAgain:
       break;
@@ -379,6 +380,8 @@ void Engine::list_statuses(std::int64_t from, Now now, wire::Reply& reply) const
 }
 
 void Engine::on_tick(Now now, Effects& effects) {
+  if (std::string line = passed_over_.line(counters_.waiting_bytes, now.mono); !line.empty())
+    effects.log.push_back({LogLine::Level::kError, std::move(line)});
   for (auto entry = runs_.begin(); entry != runs_.end();) {
     RunSlot& slot = *entry->second;
     if (slot.state().last_seq > Seq{}) slot.on_tick(now, effects);

@@ -197,6 +197,7 @@ class Engine {
   std::map<PeerId, std::int64_t> bad_frames_;
   bool record_healthy_ = true;
   Allowance refused_lines_{30};
+  PassedOver passed_over_;
 };
 
 // `name` fits `pattern`, in which `*` stands for any text.

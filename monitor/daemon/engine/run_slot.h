@@ -110,7 +110,7 @@ class RunSlot {
   [[nodiscard]] Seq acknowledged(const Effects& effects);
 
   // While its file cannot be written (bounds.cpp).
-  [[nodiscard]] bool has_room(const wire::Message& frame, std::size_t waiting, Effects& effects);
+  [[nodiscard]] bool has_room(const wire::Message& frame, std::size_t waiting);
   [[nodiscard]] bool thin(wire::Message& frame, std::size_t waiting, Effects& effects);
   void tell_dropped(Effects& effects);
   void leave_out_names(wire::Message& frame, Effects& effects);

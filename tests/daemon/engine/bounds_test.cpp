@@ -77,8 +77,9 @@ TEST_CASE("what may wait for the disk is bounded; beyond, frames come again", "[
   REQUIRE(rig.engine.counters().frames_not_taken == 1);
   const std::int64_t first_missed = rig.seq;
   CHECK(effects.record.empty());
+  effects = rig.tick();
   REQUIRE(effects.log.size() == 1);
-  CHECK(effects.log[0].text.find("passed over") != std::string::npos);
+  CHECK(effects.log[0].text.find("frames are passed over (1 of 1 run)") != std::string::npos);
   CHECK(rig.engine.counters().waiting_bytes <= 4096);
   CHECK(alerts_with(rig.status(), "its own guard decides") == 1);
 
@@ -117,6 +118,40 @@ TEST_CASE("what may wait for the disk is bounded; beyond, frames come again", "[
   rig.judge(step + 5, 0.9);
   CHECK(kinds(rig.judge(step + 10, 0.9).record) == std::vector<std::string>{"batch", "decision"});
   CHECK(rig.status().knobs[0].decided == 2.0);
+}
+
+TEST_CASE("on a full disk the frames that are passed over are one line for all trainers",
+          "[engine][fault]") {
+  Rig rig(tight(1 << 20, 0, 1 << 20));
+  std::set<RunId> runs;
+  for (int i = 0; i < 20; ++i) {
+    rig.run = *RunId::parse("r" + std::to_string(10 + i));
+    runs.insert(rig.run);
+    rig.hello(static_cast<PeerId>(i + 1));
+  }
+  rig.engine.set_record_healthy(true);
+  rig.engine.set_record_healthy(false, "the disk is full", runs);
+  std::vector<std::string> lines;
+  for (int second = 0; second < 60; ++second) {
+    PeerId peer = 0;
+    for (const RunId& run : runs) {
+      rig.run = run;
+      // Each says hello again and again, as a trainer does that is not answered.
+      rig.deliver(Channel::kTelemetry, ++peer, rig.frame(declaration(), 0, 1));
+      for (int i = 0; i < 2; ++i)
+        rig.deliver(Channel::kTelemetry, peer,
+                    rig.frame(telemetry(), second, 100 + 2 * second + i));
+    }
+    for (const LogLine& line : rig.tick().log) {
+      if (line.text.find("passed over") != std::string::npos) lines.push_back(line.text);
+    }
+    rig.pass(1.0);
+  }
+  REQUIRE(lines.size() == 6);
+  CHECK(lines[0].find("frames are passed over (40 of 20 runs)") == 0);
+  CHECK(lines[1].find("frames are passed over (400 of 20 runs)") == 0);
+  CHECK(lines[1].find("r10, r11") != std::string::npos);
+  CHECK(lines[1].find("r17 and 12 more") != std::string::npos);
 }
 
 TEST_CASE("on a full disk hellos and commands have their bounds too", "[engine][fault]") {
