@@ -23,6 +23,7 @@
 #include "monitor/daemon/metrics.h"
 #include "monitor/daemon/notify.h"
 #include "monitor/daemon/opening.h"
+#include "monitor/daemon/readings.h"
 #include "monitor/daemon/run_files.h"
 #include "monitor/link/directory.h"
 #include "monitor/link/server.h"
@@ -35,6 +36,7 @@ namespace {
 
 constexpr int kTickMs = 50;
 constexpr int kOpenedAtOnce = 8;
+constexpr std::size_t kMostReadings = 8;  // records read back at once
 constexpr std::size_t kFaultsShown = 8;
 constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kMetricsMs = 500;
@@ -212,7 +214,7 @@ class Daemon {
     std::vector<link::Incoming> incoming;
     while (true) {
       incoming.clear();
-      const int wait_ms = opening_.empty() ? kTickMs : 0;
+      const int wait_ms = opening_.empty() && readings_.empty() ? kTickMs : 0;
       const bool woken = sockets_->poll(wait_ms, signals.fd(), incoming);
       const Now now = now_of_this_host();
       Effects effects;
@@ -224,6 +226,7 @@ class Daemon {
         }
       }
       open_some(now, effects);
+      read_on(now, effects);
       engine_.on_tick(now, effects);
       carry_out(effects);
       for (const link::Incoming& frame : incoming) {
@@ -263,10 +266,10 @@ class Daemon {
     const Now now = now_of_this_host();
     const auto opened = files_.open(run, now);
     if (!opened) return tl::unexpected(opened.error());
-    Record record;
-    record.identity = opened->identity;
-    if (opened->exists) record.messages = [&](const auto& take) { return files_.each(run, take); };
-    return engine_.restore(run, record, effects, now);
+    const Record record{[&](const auto& take) { return files_.each(run, take); }, opened->identity};
+    Result<void> restored = engine_.restore(run, record, effects, now);
+    if (!restored) files_.close(run);
+    return restored;
   }
 
   void deliver(const link::Incoming& frame, Now now, Effects& effects) {
@@ -275,16 +278,14 @@ class Daemon {
     engine_.on_message(channel, frame.peer, frame.bytes, now, effects);
     close(effects);
     for (const OpenRun& wanted : std::exchange(effects.open, {})) {
-      if (!opening_.add(wanted))
-        engine_.refuse_open(wanted, wire::RejectCode::kLimit,
-                            "too many runs are being opened at this moment; say hello again", now,
-                            effects);
+      if (!opening_.add(wanted)) refuse_for_many(wanted, now, effects);
     }
   }
 
   // A few at a time: each costs syncs, and whoever is there already waits meanwhile.
   void open_some(Now now, Effects& effects) {
-    for (int i = 0; i < kOpenedAtOnce && !opening_.empty(); ++i) {
+    for (int i = 0; i < kOpenedAtOnce && !opening_.empty() && readings_.size() < kMostReadings;
+         ++i) {
       const OpenRun next = opening_.take();
       engine_.on_message(Channel::kTelemetry, next.peer, next.frame, now, effects);
       for (const OpenRun& wanted : std::exchange(effects.open, {})) open_now(wanted, now, effects);
@@ -293,13 +294,47 @@ class Daemon {
   }
 
   void open_now(const OpenRun& wanted, Now now, Effects& effects) {
-    if (const Result<void> opened = open(wanted.run, effects); !opened) {
-      engine_.refuse_open(wanted, wire::RejectCode::kRecord,
-                          "its run file cannot be used now: " + opened.error().message, now,
-                          effects);
+    if (readings_.has(wanted.run)) {
+      if (!readings_.wait(wanted)) refuse_for_many(wanted, now, effects);
       return;
     }
-    engine_.on_message(Channel::kTelemetry, wanted.peer, wanted.frame, now, effects);
+    const auto opened = files_.open(wanted.run, now);
+    if (!opened) return refuse_unusable(wanted, opened.error(), now, effects);
+    if (!opened->exists) {
+      engine_.begin_restore(wanted.run, opened->identity);
+      engine_.end_restore(wanted.run, now, effects);
+      engine_.on_message(Channel::kTelemetry, wanted.peer, wanted.frame, now, effects);
+      return;
+    }
+    auto reader = files_.reader(wanted.run);
+    if (!reader) return refuse_unusable(wanted, reader.error(), now, effects);
+    readings_.begin(wanted, std::move(*reader), opened->identity);
+  }
+
+  void read_on(Now now, Effects& effects) {
+    for (Readings::Over& over : readings_.read_on(now, effects)) {
+      while (!over.hellos.empty()) {
+        const OpenRun hello = over.hellos.take();
+        if (over.read) {
+          engine_.on_message(Channel::kTelemetry, hello.peer, hello.frame, now, effects);
+        } else {
+          refuse_unusable(hello, over.read.error(), now, effects);
+        }
+      }
+      close(effects);
+    }
+  }
+
+  void refuse_for_many(const OpenRun& wanted, Now now, Effects& effects) {
+    engine_.refuse_open(wanted, wire::RejectCode::kLimit,
+                        "too many runs are being opened at this moment; say hello again", now,
+                        effects);
+  }
+
+  void refuse_unusable(const OpenRun& wanted, const Error& why, Now now, Effects& effects) {
+    files_.close(wanted.run);
+    engine_.refuse_open(wanted, wire::RejectCode::kRecord,
+                        "its run file cannot be used now: " + why.message, now, effects);
   }
 
   void close(Effects& effects) {
@@ -430,6 +465,7 @@ class Daemon {
   Engine engine_;
   RunFiles files_;
   Opening opening_;
+  Readings readings_{engine_};
   std::optional<link::ServerSockets> sockets_;
   std::size_t trainer_seats_ = 0;
   std::unique_ptr<HttpServer> http_;

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "monitor/store/reader.h"
-
 namespace phaseguard::daemon {
 
 namespace {
@@ -101,11 +99,15 @@ Result<RunFiles::Opened> RunFiles::open(const RunId& run, Now now) {
   return opened;
 }
 
+Result<store::Reader> RunFiles::reader(const RunId& run) const {
+  return store::Reader::open(store::run_file(directory_, run));
+}
+
 Result<void> RunFiles::each(const RunId& run,
                             const std::function<bool(const wire::Message&)>& take) const {
-  auto reader = store::Reader::open(store::run_file(directory_, run));
-  if (!reader) return tl::unexpected(reader.error());
-  return reader->each(Seq{1}, take);
+  auto read = reader(run);
+  if (!read) return tl::unexpected(read.error());
+  return read->each(Seq{1}, take);
 }
 
 void RunFiles::open_writer(const RunId& run, File& file, Now now) {

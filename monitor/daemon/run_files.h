@@ -13,6 +13,7 @@
 
 #include "monitor/base/result.h"
 #include "monitor/base/types.h"
+#include "monitor/store/reader.h"
 #include "monitor/store/writer.h"
 #include "monitor/wire/messages.h"
 
@@ -40,6 +41,9 @@ class RunFiles {
     std::string identity;  // of the record
   };
   [[nodiscard]] Result<Opened> open(const RunId& run, Now now);
+
+  // Of the file as it is now.
+  [[nodiscard]] Result<store::Reader> reader(const RunId& run) const;
 
   // Everything recorded of the run, in order, until `take` returns false.
   [[nodiscard]] Result<void> each(const RunId& run,

@@ -67,8 +67,8 @@ struct HistoryQuery {
   wire::Query query;
 };
 
-// A hello of a run the engine does not know yet: the loop opens its file, gives what is in it to
-// restore() (also when that is nothing), and delivers the frame again; when it cannot be opened it
+// A hello of a run the engine does not know yet: the loop opens its file, restores what is in it
+// (also when that is nothing), and delivers the frame again; when it cannot be opened it
 // says so with refuse_open().
 struct OpenRun {
   PeerId peer = 0;
@@ -140,6 +140,13 @@ class Engine {
   [[nodiscard]] Result<void> restore(const RunId& run, const Record& record, Effects& effects,
                                      Now now);
 
+  // The same a little at a time: every recorded message in order. The run is not known before the
+  // end; after an error it is to be given up.
+  void begin_restore(const RunId& run, std::string identity);
+  [[nodiscard]] Result<void> take_up(const RunId& run, const wire::Message& recorded);
+  void end_restore(const RunId& run, Now now, Effects& effects);
+  void give_up_restore(const RunId& run);
+
   void on_message(Channel channel, PeerId peer, std::string_view bytes, Now now, Effects& effects);
 
   // The answer to a hello whose run cannot be opened now: it may come again.
@@ -181,6 +188,7 @@ class Engine {
   void list_statuses(std::int64_t from, Now now, wire::Reply& reply) const;
   void refuse(PeerId peer, const wire::Message& hello, wire::Reject reject, Now now,
               Effects& effects);
+  [[nodiscard]] std::string no_run_text(const RunId& run) const;
   [[nodiscard]] bool make_room(Effects& effects);
   [[nodiscard]] bool is_cut_off(PeerId peer) const;
   // Counts what waits for the disk: whether that is `more` than most_waiting_bytes.
@@ -193,6 +201,7 @@ class Engine {
 
   EngineSettings settings_;
   std::map<RunId, std::unique_ptr<RunSlot>> runs_;
+  std::map<RunId, std::unique_ptr<RunSlot>> restoring_;
   EngineCounters counters_;
   std::map<PeerId, std::int64_t> bad_frames_;
   bool record_healthy_ = true;
