@@ -1,13 +1,26 @@
 #include "monitor/daemon/http.h"
 
-#include <httplib.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
-#include <cmath>
 #include <cstdlib>
-#include <future>
+#include <cstring>
+#include <deque>
 #include <mutex>
+#include <string_view>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "monitor/base/text.h"
 
@@ -15,127 +28,92 @@ namespace phaseguard::daemon {
 
 namespace {
 
-// Each slow client holds one; who asks for the figures shall find a free one.
-constexpr std::size_t kWorkers = 64;
-constexpr std::size_t kMostBodyBytes = 1024;  // nothing here takes a body
+using Clock = std::chrono::steady_clock;
 
-void family(std::string& out, const char* name, const char* type, const char* help) {
-  out += std::string("# HELP ") + name + " " + help + "\n# TYPE " + name + " " + type + "\n";
-}
+constexpr std::size_t kMostClients = 32;                 // one more takes the place of the oldest
+constexpr std::size_t kMostAfterHead = 65536;            // read, so that the answer is not lost
+constexpr std::chrono::seconds kMostTime{5};             // from its first byte to our last
+constexpr std::chrono::milliseconds kNoDescriptor{100};  // until accept() is tried again
 
-void counter(std::string& out, const char* name, const char* help, std::uint64_t value) {
-  family(out, name, "counter", help);
-  out += std::string(name) + " " + std::to_string(value) + "\n";
-}
-
-void gauge(std::string& out, const char* name, const char* help, std::uint64_t value) {
-  family(out, name, "gauge", help);
-  out += std::string(name) + " " + std::to_string(value) + "\n";
-}
-
-std::string label(const std::string& text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '\\' || c == '"') out += '\\';
-    out += c == '\n' ? ' ' : c;
-  }
-  return out;
-}
-
-std::string number(double value) { return std::isnan(value) ? "NaN" : number_text(value); }
-
-void knob_gauges(std::string& out, const std::vector<wire::Message>& statuses) {
-  family(out, "phaseguard_knob_value", "gauge", "Value of a knob, in its three lives.");
-  for (const wire::Message& message : statuses) {
-    for (const wire::KnobStatus& knob : std::get<wire::Status>(message.body).knobs) {
-      const std::string labels = "phaseguard_knob_value{run=\"" + message.header.run.text() +
-                                 "\",knob=\"" + label(knob.name);
-      out += labels + "\",life=\"decided\"} " + number(knob.decided) + "\n";
-      out += labels + "\",life=\"sent\"} " + number(knob.sent) + "\n";
-      out += labels + "\",life=\"applied\"} " + number(knob.applied) + "\n";
-    }
-  }
-}
-
-void run_gauges(std::string& out, const std::vector<wire::Message>& statuses) {
-  family(out, "phaseguard_run_step", "gauge", "Last step the trainer reported.");
-  for (const wire::Message& message : statuses) {
-    out += "phaseguard_run_step{run=\"" + message.header.run.text() + "\"} " +
-           std::to_string(message.header.step.value) + "\n";
-  }
-  family(out, "phaseguard_trainer_age_seconds", "gauge", "Time since the trainer's last frame.");
-  for (const wire::Message& message : statuses) {
-    out += "phaseguard_trainer_age_seconds{run=\"" + message.header.run.text() + "\"} " +
-           number(std::get<wire::Status>(message.body).age_s) + "\n";
-  }
-}
-
-}  // namespace
-
-std::string metrics_text(const EngineCounters& counters, const std::vector<wire::Message>& statuses,
-                         const std::string& fault) {
-  std::string out;
-  family(out, "phaseguard_build_info", "gauge", "Version of the daemon.");
-  out += "phaseguard_build_info{version=\"" PHASEGUARD_VERSION "\"} 1\n";
-  counter(out, "phaseguard_frames_total", "Frames received.", counters.frames);
-  counter(out, "phaseguard_malformed_frames_total", "Frames that could not be read.",
-          counters.malformed);
-  counter(out, "phaseguard_unknown_kinds_total", "Messages of a kind this daemon does not know.",
-          counters.unknown_kinds);
-  counter(out, "phaseguard_unknown_peer_frames_total", "Frames of connections without a run.",
-          counters.unknown_peers);
-  counter(out, "phaseguard_unseated_frames_total",
-          "Frames of connections for which there was no seat.", counters.unseated);
-  counter(out, "phaseguard_refused_hellos_total", "Hellos that were refused in words.",
-          counters.refused_hellos);
-  counter(out, "phaseguard_undeclared_left_out_total",
-          "Values left out: their trainer named too many signals and knobs it did not declare.",
-          counters.left_out);
-  counter(out, "phaseguard_duplicate_frames_total", "Frames already recorded.",
-          counters.duplicates);
-  counter(out, "phaseguard_samples_total", "Signal samples recorded.", counters.samples);
-  counter(out, "phaseguard_decisions_total", "Decisions recorded.", counters.decisions);
-  counter(out, "phaseguard_commands_total", "Operator commands received.", counters.commands);
-  counter(out, "phaseguard_samples_dropped_total",
-          "Samples that no policy reads, dropped while a run file could not be written.",
-          counters.samples_dropped);
-  counter(out, "phaseguard_frames_not_taken_total",
-          "Frames passed over, unacknowledged, while a run file could not be written.",
-          counters.frames_not_taken);
-  gauge(out, "phaseguard_record_writable", "1: every open run file can be written; 0: not.",
-        fault.empty() ? 1 : 0);
-  gauge(out, "phaseguard_record_waiting_bytes", "Bytes that wait in memory for run files.",
-        counters.waiting_bytes);
-  knob_gauges(out, statuses);
-  run_gauges(out, statuses);
-  return out;
-}
-
-struct HttpServer::Impl {
-  httplib::Server server;
-  std::mutex mutex;  // of the two below
-  std::string metrics;
-  std::string fault;
-  std::thread thread;
-  std::promise<void> ended;
+struct Answer {
+  int status = 200;
+  std::string body;
+  const char* type = "text/plain";
 };
 
-HttpServer::HttpServer() : impl_(std::make_shared<Impl>()) {}
-
-// A client that sends a byte now and then can hold a worker for ever: the process does not wait.
-HttpServer::~HttpServer() {
-  impl_->server.stop();
-  if (!impl_->thread.joinable()) return;
-  const bool ended = impl_->ended.get_future().wait_for(std::chrono::milliseconds(500)) ==
-                     std::future_status::ready;
-  if (ended) {
-    impl_->thread.join();
-  } else {
-    impl_->thread.detach();
+const char* reason_of(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 400:
+      return "Bad Request";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 431:
+      return "Request Header Fields Too Large";
+    default:
+      return "Service Unavailable";
   }
 }
 
-Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address) {
+std::string text_of(const Answer& answer, bool with_body) {
+  return "HTTP/1.1 " + std::to_string(answer.status) + " " + reason_of(answer.status) +
+         "\r\nContent-Type: " + answer.type +
+         "\r\nContent-Length: " + std::to_string(answer.body.size()) +
+         (answer.status == 405 ? "\r\nAllow: GET, HEAD" : "") + "\r\nConnection: close\r\n\r\n" +
+         (with_body ? answer.body : "");
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+struct Client {
+  Descriptor socket;
+  Clock::time_point until;
+  std::string head;  // as far as it has come; empty once it is answered
+  std::string out;   // what is still to be sent
+  bool answered = false;
+  std::size_t after = 0;  // bytes that came after the head
+};
+
+// "GET /metrics HTTP/1.1": method and path, without what follows a question mark.
+struct RequestLine {
+  std::string_view method, path;
+};
+
+RequestLine request_line(std::string_view head) {
+  const std::string_view line = head.substr(0, head.find('\n'));
+  const std::size_t first = line.find(' ');
+  if (first == std::string_view::npos) return {};
+  const std::string_view rest = line.substr(first + 1);
+  const std::size_t second = rest.find(' ');
+  if (second == std::string_view::npos || rest.substr(second + 1, 5) != "HTTP/") return {};
+  const std::string_view target = rest.substr(0, second);
+  return {line.substr(0, first), target.substr(0, target.find('?'))};
+}
+
+bool is_whole(std::string_view head) {
+  return head.find("\r\n\r\n") != std::string_view::npos ||
+         head.find("\n\n") != std::string_view::npos;
+}
+
+Result<int> port_of(const std::string& address) {
   const std::size_t colon = address.rfind(':');
   const std::string host = address.substr(0, colon);
   const int port = colon == std::string::npos ? 0 : std::atoi(address.c_str() + colon + 1);
@@ -148,45 +126,203 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address
                                     "; put a proxy with "
                                     "authentication in front of it for other hosts");
   }
-  std::unique_ptr<HttpServer> http(new HttpServer());
-  Impl& impl = *http->impl_;
-  const auto text = [](const char* body) {
-    return [body](const httplib::Request&, httplib::Response& response) {
-      response.set_content(body, "text/plain");
-    };
-  };
-  impl.server.Get("/-/healthy", text("healthy\n"));
-  impl.server.Get("/-/ready", [&impl](const httplib::Request&, httplib::Response& response) {
-    const std::lock_guard lock(impl.mutex);
-    if (!impl.fault.empty()) response.status = 503;
-    response.set_content(impl.fault.empty() ? "ready\n" : impl.fault + "\n", "text/plain");
-  });
-  impl.server.Get("/metrics", [&impl](const httplib::Request&, httplib::Response& response) {
-    const std::lock_guard lock(impl.mutex);
-    response.set_content(impl.metrics, "text/plain; version=0.0.4");
-  });
-  impl.server.new_task_queue = [] { return new httplib::ThreadPool(kWorkers); };
-  impl.server.set_payload_max_length(kMostBodyBytes);
-  impl.server.set_read_timeout(1);
-  impl.server.set_write_timeout(1);
-  impl.server.set_keep_alive_max_count(1);
-  if (!impl.server.bind_to_port("127.0.0.1", port)) {
+  return port;
+}
+
+Result<Descriptor> listen_at(int port) {
+  Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int on = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(static_cast<std::uint16_t>(port));
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool bound = ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0 &&
+                     ::listen(socket.get(), static_cast<int>(kMostClients)) == 0;
+  if (bound) return socket;
+  if (errno == EADDRINUSE) {
     return fail(Errc::kConflict, "http: port " + std::to_string(port) +
                                      " of 127.0.0.1 is in use; choose another with --http");
   }
-  impl.thread = std::thread([shared = http->impl_] {
-    shared->server.listen_after_bind();
-    shared->ended.set_value();
-  });
+  return fail(Errc::kIo, "http: port " + std::to_string(port) +
+                             " of 127.0.0.1 cannot be served: " + std::strerror(errno));
+}
+
+}  // namespace
+
+struct HttpServer::Impl {
+  Descriptor listener, wake;
+  std::thread thread;
+  std::atomic<std::uint64_t> refused = 0;
+  std::mutex mutex;  // of the two below
+  std::string metrics;
+  std::string fault;
+  // The rest is the thread's own.
+  std::deque<Client> clients;  // in the order in which they came
+  Clock::time_point accepts_at;
+
+  void serve();
+  void take_in();
+  void turn(Client& client, int events);
+  void read_head(Client& client);
+  void pass_over(Client& client);
+  void send(Client& client);
+  void answer(Client& client, const Answer& answer, bool with_body = true);
+  void refuse(Client& client, int status, const std::string& why);
+  void count(const std::string& why);
+  Answer answer_at(std::string_view path);
+};
+
+HttpServer::HttpServer() : impl_(std::make_unique<Impl>()) {}
+
+HttpServer::~HttpServer() {
+  if (!impl_->thread.joinable()) return;
+  const std::uint64_t one = 1;
+  (void)!::write(impl_->wake.get(), &one, sizeof one);
+  impl_->thread.join();
+}
+
+Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address) {
+  const auto port = port_of(address);
+  if (!port) return tl::unexpected(port.error());
+  auto listener = listen_at(*port);
+  if (!listener) return tl::unexpected(listener.error());
+  std::unique_ptr<HttpServer> http(new HttpServer());
+  http->impl_->listener = std::move(*listener);
+  http->impl_->wake = Descriptor(::eventfd(0, EFD_CLOEXEC));
+  http->impl_->thread = std::thread([impl = http->impl_.get()] { impl->serve(); });
   return http;
 }
 
-void HttpServer::set_metrics(const EngineCounters& counters,
-                             const std::vector<wire::Message>& statuses, const std::string& fault) {
-  std::string text = metrics_text(counters, statuses, fault);
+void HttpServer::set_answers(std::string metrics, std::string fault) {
   const std::lock_guard lock(impl_->mutex);
-  impl_->fault = fault;
-  impl_->metrics = std::move(text);
+  impl_->metrics = std::move(metrics);
+  impl_->fault = std::move(fault);
+}
+
+std::uint64_t HttpServer::refused() const { return impl_->refused; }
+
+void HttpServer::Impl::serve() {
+  std::vector<pollfd> wanted;
+  while (true) {
+    wanted.assign(1, {wake.get(), POLLIN, 0});
+    Clock::time_point next = Clock::now() + kMostTime;
+    if (Clock::now() >= accepts_at) {
+      wanted.push_back({listener.get(), POLLIN, 0});
+    } else {
+      wanted.push_back({-1, 0, 0});
+      next = accepts_at;
+    }
+    for (const Client& client : clients) {
+      const short events = client.out.empty() ? POLLIN : POLLOUT;
+      wanted.push_back({client.socket.get(), events, 0});
+      next = std::min(next, client.until);
+    }
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
+    ::poll(wanted.data(), wanted.size(), static_cast<int>(std::max<std::int64_t>(0, wait.count())));
+    if (wanted[0].revents != 0) return;
+    for (std::size_t i = 0; i < clients.size(); ++i) turn(clients[i], wanted[i + 2].revents);
+    clients.erase(std::remove_if(clients.begin(), clients.end(),
+                                 [](const Client& client) { return client.socket.get() < 0; }),
+                  clients.end());
+    if (wanted[1].revents != 0) take_in();
+  }
+}
+
+void HttpServer::Impl::take_in() {
+  while (true) {
+    Descriptor socket(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (socket.get() < 0) {
+      if (errno == EMFILE || errno == ENFILE) accepts_at = Clock::now() + kNoDescriptor;
+      return;
+    }
+    if (clients.size() == kMostClients) {
+      if (!clients.front().answered) count("its place was needed before it had come as a whole");
+      clients.pop_front();
+    }
+    clients.push_back({std::move(socket), Clock::now() + kMostTime, {}, {}, false, 0});
+  }
+}
+
+void HttpServer::Impl::turn(Client& client, int events) {
+  if (Clock::now() >= client.until) {
+    if (!client.answered) count("it had not come as a whole within 5 s");
+    client.socket = Descriptor();
+  } else if (events != 0 && !client.out.empty()) {
+    send(client);
+  } else if (events != 0) {
+    client.answered ? pass_over(client) : read_head(client);
+  }
+}
+
+void HttpServer::Impl::read_head(Client& client) {
+  std::array<char, kMostHeadBytes + 1> bytes;
+  const ssize_t n = ::recv(client.socket.get(), bytes.data(), bytes.size() - client.head.size(), 0);
+  if (n < 0 && errno == EAGAIN) return;
+  if (n <= 0) {
+    client.socket = Descriptor();
+    return;
+  }
+  client.head.append(bytes.data(), static_cast<std::size_t>(n));
+  if (!is_whole(client.head)) {
+    if (client.head.size() > kMostHeadBytes) {
+      refuse(client, 431,
+             "request line and header lines of more than " + std::to_string(kMostHeadBytes) +
+                 " bytes");
+    }
+    return;
+  }
+  const RequestLine line = request_line(client.head);
+  if (line.method.empty()) return refuse(client, 400, "the request line is not one of HTTP");
+  if (line.method != "GET" && line.method != "HEAD")
+    return refuse(client, 405, "only GET and HEAD are served");
+  answer(client, answer_at(line.path), line.method == "GET");
+}
+
+// A socket closed with bytes unread would take the answer back.
+void HttpServer::Impl::pass_over(Client& client) {
+  std::array<char, 16384> bytes;
+  const ssize_t n = ::recv(client.socket.get(), bytes.data(), bytes.size(), 0);
+  if (n < 0 && errno == EAGAIN) return;
+  client.after += n > 0 ? static_cast<std::size_t>(n) : 0;
+  if (n <= 0 || client.after > kMostAfterHead) client.socket = Descriptor();
+}
+
+void HttpServer::Impl::send(Client& client) {
+  const ssize_t n = ::send(client.socket.get(), client.out.data(), client.out.size(), MSG_NOSIGNAL);
+  if (n < 0 && errno == EAGAIN) return;
+  if (n <= 0) {
+    client.socket = Descriptor();
+    return;
+  }
+  client.out.erase(0, static_cast<std::size_t>(n));
+  if (client.out.empty()) ::shutdown(client.socket.get(), SHUT_WR);
+}
+
+void HttpServer::Impl::answer(Client& client, const Answer& answer, bool with_body) {
+  client.answered = true;
+  client.head = {};
+  client.out = text_of(answer, with_body);
+  send(client);
+}
+
+void HttpServer::Impl::refuse(Client& client, int status, const std::string& why) {
+  count(why);
+  answer(client, {status, why + "\n"});
+}
+
+// One line for the first of them and then for each power of two.
+void HttpServer::Impl::count(const std::string& why) {
+  const std::uint64_t n = ++refused;
+  if ((n & (n - 1)) == 0) spdlog::warn("http: request refused ({} so far): {}", n, why);
+}
+
+Answer HttpServer::Impl::answer_at(std::string_view path) {
+  if (path == "/-/healthy") return {200, "healthy\n"};
+  const std::lock_guard lock(mutex);
+  if (path == "/-/ready") return fault.empty() ? Answer{200, "ready\n"} : Answer{503, fault + "\n"};
+  if (path == "/metrics") return {200, metrics, "text/plain; version=0.0.4"};
+  return {404, "here are /metrics, /-/healthy and /-/ready\n"};
 }
 
 }  // namespace phaseguard::daemon

@@ -1,38 +1,39 @@
-// `/metrics` (Prometheus text), `/-/healthy` and `/-/ready` on loopback, in a thread of its own
-// that only ever reads a string handed over by the loop.
+// `/metrics` (Prometheus text), `/-/healthy` and `/-/ready` on loopback. One thread of its own
+// serves all clients, and only ever reads a text handed over by the loop; what a client can take of
+// memory, places and time is bounded.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "monitor/base/result.h"
-#include "monitor/daemon/engine/engine.h"
 
 namespace phaseguard::daemon {
+
+// Request line and header lines together; nothing here needs more, nor a body.
+inline constexpr std::size_t kMostHeadBytes = 8192;
 
 class HttpServer {
  public:
   // `address`: "127.0.0.1:9091"; another host is refused. Errors: kInvalidArgument, kRefused,
-  // kConflict (port in use).
+  // kConflict (port in use), kIo.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> start(const std::string& address);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
   // `fault`: why the record cannot be written; the daemon is not ready then. Empty: it can.
-  void set_metrics(const EngineCounters& counters, const std::vector<wire::Message>& statuses,
-                   const std::string& fault);
+  void set_answers(std::string metrics, std::string fault);
+
+  // Requests refused in words, and those that did not come in time.
+  [[nodiscard]] std::uint64_t refused() const;
 
  private:
   HttpServer();
   struct Impl;
-  std::shared_ptr<Impl> impl_;
+  std::unique_ptr<Impl> impl_;
 };
-
-// The exposition text.
-[[nodiscard]] std::string metrics_text(const EngineCounters& counters,
-                                       const std::vector<wire::Message>& statuses,
-                                       const std::string& fault);
 
 }  // namespace phaseguard::daemon

@@ -21,8 +21,10 @@
 #include "monitor/base/text.h"
 #include "monitor/daemon/engine/engine.h"
 #include "monitor/daemon/http.h"
+#include "monitor/daemon/metrics.h"
 #include "monitor/daemon/notify.h"
 #include "monitor/daemon/opening.h"
+#include "monitor/daemon/readings.h"
 #include "monitor/daemon/run_files.h"
 #include "monitor/link/directory.h"
 #include "monitor/link/server.h"
@@ -35,14 +37,13 @@ namespace {
 
 constexpr int kTickMs = 50;
 constexpr int kOpenedAtOnce = 8;
+constexpr std::size_t kMostReadings = 8;  // records read back at once
 constexpr std::size_t kFaultsShown = 8;
 constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kMetricsMs = 500;
 constexpr std::int64_t kTrimMs = 2000;
 constexpr std::size_t kMostFreeBytes = std::size_t{32} << 20;
 constexpr std::int64_t kPageEvents = 1000;
-constexpr std::size_t kPageBytes =
-    std::size_t{768} * 1024;  // a reply stays within the feed's frame limit
 
 Now now_of_this_host() {
   using namespace std::chrono;
@@ -162,10 +163,11 @@ class Daemon {
         engine_(settings_of(config, std::move(policies))),
         files_(config.runs_dir) {}
 
-  // Names the runs that could not be taken up again.
-  std::vector<std::string> restore() {
+  // How many runs could not be taken up again.
+  std::size_t restore() {
     std::vector<std::string> faults;
-    for (const RunId& run : files_.unfinished(faults)) {
+    const RunFiles::Unfinished unfinished = files_.unfinished(EngineSettings{}.max_runs, faults);
+    for (const RunId& run : unfinished.runs) {
       Effects effects;
       if (const Result<void> restored = open(run, effects); !restored) {
         faults.push_back(run.text() + ": " + restored.error().message);
@@ -174,8 +176,14 @@ class Daemon {
       spdlog::info("{}: taken up again from its record", run.text());
       carry_out(effects);
     }
-    for (const std::string& fault : faults) spdlog::error("not taken up again: {}", fault);
-    return faults;
+    tell(faults, "not taken up again: ");
+    if (unfinished.more > 0) {
+      spdlog::warn(
+          "{} runs that have not ended are too many, and were written to longest ago; each "
+          "is taken up again when its trainer says hello",
+          unfinished.more);
+    }
+    return faults.size();
   }
 
   Result<void> bind(const link::Endpoints& endpoints) {
@@ -198,7 +206,7 @@ class Daemon {
     auto http = HttpServer::start(config_.http);
     if (!http) return tl::unexpected(http.error());
     http_ = std::move(*http);
-    http_->set_metrics(engine_.counters(), engine_.statuses(now_of_this_host()), fault_);
+    tell_http(now_of_this_host());
     return {};
   }
 
@@ -208,7 +216,7 @@ class Daemon {
     std::vector<link::Incoming> incoming;
     while (true) {
       incoming.clear();
-      const int wait_ms = opening_.empty() ? kTickMs : 0;
+      const int wait_ms = opening_.empty() && readings_.empty() ? kTickMs : 0;
       const bool woken = sockets_->poll(wait_ms, signals.fd(), incoming);
       const Now now = now_of_this_host();
       Effects effects;
@@ -220,6 +228,7 @@ class Daemon {
         }
       }
       open_some(now, effects);
+      read_on(now, effects);
       engine_.on_tick(now, effects);
       carry_out(effects);
       for (const link::Incoming& frame : incoming) {
@@ -244,7 +253,7 @@ class Daemon {
       }
       if (http_ && now.mono >= next_metrics) {
         next_metrics = Nanos{now.mono.value + kMetricsMs * 1'000'000};
-        http_->set_metrics(engine_.counters(), engine_.statuses(now), fault_);
+        tell_http(now);
       }
     }
     std::vector<std::string> faults;
@@ -259,10 +268,10 @@ class Daemon {
     const Now now = now_of_this_host();
     const auto opened = files_.open(run, now);
     if (!opened) return tl::unexpected(opened.error());
-    Record record;
-    record.identity = opened->identity;
-    if (opened->exists) record.messages = [&](const auto& take) { return files_.each(run, take); };
-    return engine_.restore(run, record, effects, now);
+    const Record record{[&](const auto& take) { return files_.each(run, take); }, opened->identity};
+    Result<void> restored = engine_.restore(run, record, effects, now);
+    if (!restored) files_.close(run);
+    return restored;
   }
 
   void deliver(const link::Incoming& frame, Now now, Effects& effects) {
@@ -271,25 +280,14 @@ class Daemon {
     engine_.on_message(channel, frame.peer, frame.bytes, now, effects);
     close(effects);
     for (const OpenRun& wanted : std::exchange(effects.open, {})) {
-      if (!opening_.add(wanted))
-        refuse(wanted, wire::RejectCode::kLimit,
-               "too many runs are being opened at this moment; say hello again", now, effects);
+      if (!opening_.add(wanted)) refuse_for_many(wanted, now, effects);
     }
-  }
-
-  static void refuse(const OpenRun& wanted, wire::RejectCode code, std::string reason, Now now,
-                     Effects& effects) {
-    wire::Reject reject;
-    reject.code = code;
-    reject.retry = true;
-    reject.reason = std::move(reason);
-    reject.ours = reject.theirs = wire::kProtocolVersion;
-    effects.send.push_back(reject_to(wanted.peer, wanted.run, std::move(reject), now));
   }
 
   // A few at a time: each costs syncs, and whoever is there already waits meanwhile.
   void open_some(Now now, Effects& effects) {
-    for (int i = 0; i < kOpenedAtOnce && !opening_.empty(); ++i) {
+    for (int i = 0; i < kOpenedAtOnce && !opening_.empty() && readings_.size() < kMostReadings;
+         ++i) {
       const OpenRun next = opening_.take();
       engine_.on_message(Channel::kTelemetry, next.peer, next.frame, now, effects);
       for (const OpenRun& wanted : std::exchange(effects.open, {})) open_now(wanted, now, effects);
@@ -298,18 +296,58 @@ class Daemon {
   }
 
   void open_now(const OpenRun& wanted, Now now, Effects& effects) {
-    if (const Result<void> opened = open(wanted.run, effects); !opened) {
-      effects.log.push_back(
-          {LogLine::Level::kError, wanted.run.text() + ": " + opened.error().message});
-      refuse(wanted, wire::RejectCode::kRecord,
-             "its run file cannot be used now: " + opened.error().message, now, effects);
+    if (readings_.has(wanted.run)) {
+      if (!readings_.wait(wanted)) refuse_for_many(wanted, now, effects);
       return;
     }
-    engine_.on_message(Channel::kTelemetry, wanted.peer, wanted.frame, now, effects);
+    const auto opened = files_.open(wanted.run, now);
+    if (!opened) return refuse_unusable(wanted, opened.error(), now, effects);
+    if (!opened->exists) {
+      engine_.begin_restore(wanted.run, opened->identity);
+      engine_.end_restore(wanted.run, now, effects);
+      engine_.on_message(Channel::kTelemetry, wanted.peer, wanted.frame, now, effects);
+      return;
+    }
+    auto reader = files_.reader(wanted.run);
+    if (!reader) return refuse_unusable(wanted, reader.error(), now, effects);
+    readings_.begin(wanted, std::move(*reader), opened->identity);
+  }
+
+  void read_on(Now now, Effects& effects) {
+    for (Readings::Over& over : readings_.read_on(now, effects)) {
+      while (!over.hellos.empty()) {
+        const OpenRun hello = over.hellos.take();
+        if (over.read) {
+          engine_.on_message(Channel::kTelemetry, hello.peer, hello.frame, now, effects);
+        } else {
+          refuse_unusable(hello, over.read.error(), now, effects);
+        }
+      }
+      close(effects);
+    }
+  }
+
+  void refuse_for_many(const OpenRun& wanted, Now now, Effects& effects) {
+    engine_.refuse_open(wanted, wire::RejectCode::kLimit,
+                        "too many runs are being opened at this moment; say hello again", now,
+                        effects);
+  }
+
+  void refuse_unusable(const OpenRun& wanted, const Error& why, Now now, Effects& effects) {
+    files_.close(wanted.run);
+    engine_.refuse_open(wanted, wire::RejectCode::kRecord,
+                        "its run file cannot be used now: " + why.message, now, effects);
   }
 
   void close(Effects& effects) {
     for (const RunId& run : std::exchange(effects.closed, {})) files_.close(run);
+  }
+
+  void tell_http(Now now) {
+    const link::ServerCounters& link = sockets_->counters();
+    const Refusals refusals{link.frames_misshapen, link.frames_dropped, http_->refused()};
+    http_->set_answers(metrics_text(engine_.counters(), engine_.statuses(now), refusals, fault_),
+                       fault_);
   }
 
   void log(const LogLine& line) {
@@ -429,6 +467,7 @@ class Daemon {
   Engine engine_;
   RunFiles files_;
   Opening opening_;
+  Readings readings_{engine_};
   std::optional<link::ServerSockets> sockets_;
   std::size_t trainer_seats_ = 0;
   std::unique_ptr<HttpServer> http_;
@@ -440,8 +479,9 @@ class Daemon {
 
 std::string missing_text(std::size_t faults) {
   if (faults == 0) return "";
-  return ", but for " + std::to_string(faults) + (faults == 1 ? " run" : " runs") +
-         " named above, which is tried again when its trainer says hello";
+  return ", but for " + std::to_string(faults) +
+         (faults == 1 ? " run file" : " run files, each of") +
+         " which is tried again when its trainer says hello";
 }
 
 Result<void> make_directory(const std::string& path) {
@@ -474,11 +514,11 @@ Result<void> serve(const Config& config) {
   const Signals signals;
   Daemon daemon(config, std::move(*policies));
   // Latches are in force again before anybody can ask.
-  const std::vector<std::string> faults = daemon.restore();
+  const std::size_t faults = daemon.restore();
   if (Result<void> bound = daemon.bind(*endpoints); !bound) return bound;
   if (Result<void> listening = daemon.listen_http(); !listening) return listening;
   spdlog::info("phaseguardd {} is ready{}: telemetry {}, operator {}, feed {}, runs in {}",
-               PHASEGUARD_VERSION, missing_text(faults.size()), endpoints->telemetry.text(),
+               PHASEGUARD_VERSION, missing_text(faults), endpoints->telemetry.text(),
                endpoints->operators.text(), endpoints->feed.text(), config.runs_dir);
   notify("READY=1");
   daemon.run(signals);

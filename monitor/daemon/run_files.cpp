@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "monitor/store/reader.h"
-
 namespace phaseguard::daemon {
 
 namespace {
@@ -49,22 +47,40 @@ bool has_ended(const store::Reader& reader) {
   return ended;
 }
 
+// A daemon that was killed leaves the newest in the log beside it.
+std::filesystem::file_time_type written_at(const std::filesystem::path& path) {
+  auto newest = std::filesystem::file_time_type::min();
+  for (const char* suffix : {"", "-wal"}) {
+    std::error_code fault;
+    const auto at = std::filesystem::last_write_time(path.string() + suffix, fault);
+    if (!fault) newest = std::max(newest, at);
+  }
+  return newest;
+}
+
 }  // namespace
 
-std::vector<RunId> RunFiles::unfinished(std::vector<std::string>& faults) const {
-  std::vector<RunId> runs;
+RunFiles::Unfinished RunFiles::unfinished(std::size_t most,
+                                          std::vector<std::string>& faults) const {
+  std::vector<std::pair<std::filesystem::file_time_type, RunId>> found;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(directory_, ignored)) {
     if (entry.path().extension() != store::kExtension) continue;
+    const auto written = written_at(entry.path());
     auto reader = store::Reader::open(entry.path());
     if (!reader) {
       faults.push_back(reader.error().message);
     } else if (!has_ended(*reader)) {
-      runs.push_back(reader->run());
+      found.emplace_back(written, reader->run());
     }
   }
-  std::sort(runs.begin(), runs.end());
-  return runs;
+  std::sort(found.rbegin(), found.rend());
+  Unfinished out;
+  if (found.size() > most) out.more = found.size() - most;
+  found.erase(found.end() - static_cast<std::ptrdiff_t>(out.more), found.end());
+  for (auto& [written_last, run] : found) out.runs.push_back(std::move(run));
+  std::sort(out.runs.begin(), out.runs.end());
+  return out;
 }
 
 Result<RunFiles::Opened> RunFiles::open(const RunId& run, Now now) {
@@ -83,11 +99,15 @@ Result<RunFiles::Opened> RunFiles::open(const RunId& run, Now now) {
   return opened;
 }
 
+Result<store::Reader> RunFiles::reader(const RunId& run) const {
+  return store::Reader::open(store::run_file(directory_, run));
+}
+
 Result<void> RunFiles::each(const RunId& run,
                             const std::function<bool(const wire::Message&)>& take) const {
-  auto reader = store::Reader::open(store::run_file(directory_, run));
-  if (!reader) return tl::unexpected(reader.error());
-  return reader->each(Seq{1}, take);
+  auto read = reader(run);
+  if (!read) return tl::unexpected(read.error());
+  return read->each(Seq{1}, take);
 }
 
 void RunFiles::open_writer(const RunId& run, File& file, Now now) {

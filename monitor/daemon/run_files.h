@@ -13,6 +13,7 @@
 
 #include "monitor/base/result.h"
 #include "monitor/base/types.h"
+#include "monitor/store/reader.h"
 #include "monitor/store/writer.h"
 #include "monitor/wire/messages.h"
 
@@ -24,9 +25,14 @@ class RunFiles {
   explicit RunFiles(std::filesystem::path directory, int cache_kib = 4096)
       : directory_(std::move(directory)), cache_kib_(cache_kib) {}
 
-  // Runs in the folder that have not ended: those a restarted daemon takes up again.
-  // A file that cannot be read is named in `faults` and left alone.
-  [[nodiscard]] std::vector<RunId> unfinished(std::vector<std::string>& faults) const;
+  // Runs in the folder that have not ended, in order of name: those a restarted daemon takes up
+  // again. Of more than `most`, those last written to. A file that cannot be read is named in
+  // `faults` and left alone.
+  struct Unfinished {
+    std::vector<RunId> runs;
+    std::size_t more = 0;
+  };
+  [[nodiscard]] Unfinished unfinished(std::size_t most, std::vector<std::string>& faults) const;
 
   // Opens the file for writing. When there is none, it is made with the first message, so that a
   // trainer that is refused leaves no file behind; its identity is settled here.
@@ -35,6 +41,9 @@ class RunFiles {
     std::string identity;  // of the record
   };
   [[nodiscard]] Result<Opened> open(const RunId& run, Now now);
+
+  // Of the file as it is now.
+  [[nodiscard]] Result<store::Reader> reader(const RunId& run) const;
 
   // Everything recorded of the run, in order, until `take` returns false.
   [[nodiscard]] Result<void> each(const RunId& run,

@@ -42,8 +42,13 @@ constexpr std::size_t kMostRollbacks = 1024;
 
 void add_rollback(Lineage& lineage, Rollback rollback) {
   lineage.count = rollback.number;
-  lineage.rollbacks.push_back(std::move(rollback));
-  if (lineage.rollbacks.size() > kMostRollbacks) lineage.rollbacks.erase(lineage.rollbacks.begin());
+  std::vector<Rollback>& kept = lineage.rollbacks;
+  kept.push_back(std::move(rollback));
+  if (kept.size() <= kMostRollbacks) return;
+  // The two oldest become one, so that no checkpoint of a line that was given up slips in.
+  kept[1].restored = std::min(kept[0].restored, kept[1].restored);
+  kept[1].is_seen = false;
+  kept.erase(kept.begin());
 }
 
 Resume judge_resume(const RunState& state, const std::string& identity, const wire::Hello& hello) {

@@ -6,6 +6,7 @@ usage: crowd_test.py SOURCE_DIR BUILD_DIR
 import pathlib
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -158,6 +159,61 @@ def log_lines_are_held_back(daemon):
     return lambda: daemon.log.read_text().count("operator \"loud\"") <= 1200 and "lines of this log were held back" in daemon.log.read_text()
 
 
+def bad_files_are_told(daemon):
+    """Of 40 damaged run files eight are named, all are counted, and each trainer is told why."""
+    log = daemon.log.read_text()
+    assert log.count("not taken up again: ") == 9, log
+    assert "and 32 more run files" in log and "but for 40 run files" in log, log
+    trainer = dealer(daemon.telemetry)
+    for run in ("bad00", "bad39"):
+        trainer.send(hello(run))
+        told = answer(trainer, "welcome", "reject")
+        assert told["code"] == "record" and told["retry"] and "expected a PhaseGuard run file" in told["reason"], told
+        wait_for(lambda: f"{run}: hello refused" in daemon.log.read_text())
+
+
+def make_long(file, reports):
+    """Puts so many more reports before the end of a recorded run, all like the one that is there."""
+    with sqlite3.connect(file) as db:
+        (last,) = db.execute("SELECT max(seq) FROM reports").fetchone()
+        for seq, body in db.execute("SELECT seq, body FROM events WHERE seq > ? ORDER BY seq DESC", (last,)).fetchall():
+            moved = msgpack.packb({**msgpack.unpackb(body), "seq": seq + reports})
+            db.execute("UPDATE events SET seq = ?, body = ? WHERE seq = ?", (seq + reports, moved, seq))
+        for table in ("reports", "points"):
+            columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+            values = [f"{name} + n" if name in ("seq", "step", "source_seq") else name for name in columns]
+            db.execute(f"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {reports}) "
+                       f"INSERT INTO {table} SELECT {', '.join(values)} FROM {table}, c WHERE seq = {last}")
+
+
+def record_a_run(daemon, run):
+    trainer = dealer(daemon.telemetry)
+    trainer.send(hello(run))
+    assert answer(trainer, "welcome", "reject")["kind"] == "welcome"
+    trainer.send(packed("batch", run, 2, 0, 1, batch=1, samples=[{"signal": "judge/score", "value": 0.1}]))
+    trainer.send(packed("goodbye", run, 3, 0, 1, reason="finished"))
+    answer(trainer, "control")
+    wait_for(lambda: answer(trainer, "control")["ack"] == 3)
+
+
+def others_are_answered_meanwhile(daemon):
+    """While the long record of a run is read back; its own trainer is welcomed then."""
+    other, trainer, operator = dealer(daemon.telemetry), dealer(daemon.telemetry), dealer(daemon.operator)
+    other.send(hello("other"))
+    assert answer(other, "welcome", "reject")["kind"] == "welcome"
+    trainer.send(hello("long", attempt=2, session="again"))
+    answered, told = 0, set()
+    while not trainer.poll(0):
+        operator.send(packed("query", "long", 1, -1, 0, id="l", what="status"))
+        told.add(answer(operator, "reply").get("text", ""))
+        operator.send(packed("query", "other", 1, -1, 0, id="o", what="status"))
+        assert answer(operator, "reply")["status"] == "ok"
+        answered += 1
+    assert answer(trainer, "welcome", "reject")["kind"] == "welcome"
+    assert answered >= 4 and any("is being read back" in text for text in told), (answered, told)
+    return answered
+
+
 def main():
     source, build = map(pathlib.Path, sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="pgd-") as folder:
@@ -176,7 +232,19 @@ def main():
             ask_status(daemon.operator)
             are_held_back = log_lines_are_held_back(daemon)
         assert are_held_back()
-    print(f"2 seats told of, {n} tools at once answered, of 500 times two starts at once one each owns the run, a killed one's run is free at once")
+        daemon.log.unlink()
+        for i in range(40):
+            (root / f"runs/bad{i:02}.phaseguard").write_bytes(b"no run file" * 100)
+        with Daemon(build / "bin/phaseguardd", root, 2) as daemon:
+            ask_status(daemon.operator)
+            bad_files_are_told(daemon)
+            record_a_run(daemon, "long")
+        make_long(root / "runs/long.phaseguard", 400_000)
+        with Daemon(build / "bin/phaseguardd", root, 4) as daemon:
+            ask_status(daemon.operator)
+            answered = others_are_answered_meanwhile(daemon)
+    print(f"2 seats told of, {n} tools at once answered, of 500 times two starts at once one each owns the run, a killed one's run is free at once, "
+          f"{answered} answers while a long record was read")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,41 @@ def rude_clients(port):
     return half_open
 
 
+def told_for(port, *parts):
+    """The status line that a client gets for what it sends, whatever becomes of the rest of it."""
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.settimeout(10)
+        try:
+            for part in parts:
+                client.sendall(part)
+        except OSError:
+            pass
+        return client.recv(4096).split(b"\r\n")[0].decode()
+
+
+def long_heads(port, pid):
+    """A head of many lines, and one of a single endless line: told so, counted, and not kept in memory."""
+    before = resident_mib(pid)
+    lines = [b"GET /metrics HTTP/1.1\r\n"] + [b"x-%d: %s\r\n" % (n, b"v" * 30) for n in range(300)]
+    assert told_for(port, *lines) == "HTTP/1.1 431 Request Header Fields Too Large"
+    assert told_for(port, b"GET /" + b"x" * 8192) == "HTTP/1.1 431 Request Header Fields Too Large"
+    assert told_for(port, b"GET /metrics HTTP/1.1\r\n", b"x: %s\r\n\r\n" % (b"v" * 8000)) == "HTTP/1.1 200 OK"
+    assert told_for(port, b"PUT /metrics HTTP/1.1\r\n\r\n") == "HTTP/1.1 405 Method Not Allowed"
+    assert told_for(port, b"what?\r\n\r\n") == "HTTP/1.1 400 Bad Request"
+    clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
+    for client in clients:
+        client.settimeout(10)
+        try:
+            client.sendall(b"GET / HTTP/1.1\r\n" + b"".join(b"x-%d: v\r\n" % n for n in range(300_000)))
+        except OSError:
+            pass
+    assert resident_mib(pid) < before + 8, "header lines are kept in memory"
+    time.sleep(0.6)  # the figures are made anew twice a second
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+    refused = int(next(line for line in text.splitlines() if line.startswith("phaseguard_http_refused_total ")).split()[1])
+    assert refused >= 4 + len(clients), text
+
+
 def resident_mib(pid):
     return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 
@@ -85,6 +120,11 @@ def main():
             half_open = rude_clients(port)
             assert urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).status == 200
             assert len(half_open) == 40 and resident_mib(daemon.pid) < 200, "a body that nobody asked for is kept in memory"
+
+            long_heads(port, daemon.pid)
+            assert "http: request refused" in (root / "log").read_text()
+            for client in half_open:
+                client.close()
 
             message = refused(1, "--policy", POLICY, "--runs-dir", root / "r2", "--endpoint-dir", root / "s")
             assert "in use" in message and str(daemon.pid) in message, message

@@ -3,6 +3,7 @@
 
 #include <sys/resource.h>
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -126,7 +127,7 @@ TEST_CASE("an ended run's file is closed, and opened again when more comes", "[d
   first.push_back(end);
   files.append(std::move(first), kNow);
   REQUIRE(files.flush(true, faults));
-  CHECK(files.unfinished(faults).empty());
+  CHECK(files.unfinished(9, faults).runs.empty());
   // Nobody holds the file: another process could write it.
   CHECK(store::Writer::create_or_open(store::run_file(folder.path(), kRun), kRun, kNow));
 
@@ -136,7 +137,35 @@ TEST_CASE("an ended run's file is closed, and opened again when more comes", "[d
   REQUIRE(files.flush(true, faults));
   CHECK_FALSE(store::Writer::create_or_open(store::run_file(folder.path(), kRun), kRun, kNow));
   CHECK(recorded(files).size() == 4);
-  CHECK(files.unfinished(faults) == std::vector<RunId>{kRun});
+  CHECK(files.unfinished(9, faults).runs == std::vector<RunId>{kRun});
+  CHECK(faults.empty());
+}
+
+TEST_CASE("of too many runs that have not ended those last written to are taken up", "[daemon]") {
+  const test::Folder folder;
+  RunFiles files(folder.path());
+  std::vector<std::string> faults;
+  std::vector<RunId> runs;
+  for (const char* name : {"a", "b", "c", "d"}) {
+    runs.push_back(*RunId::parse(name));
+    wire::Message message = report(1);
+    message.header.run = runs.back();
+    files.append({message}, kNow);
+    REQUIRE(files.flush(true, faults));
+    files.close(runs.back());
+  }
+  const auto written = std::filesystem::file_time_type::clock::now();
+  for (const auto& [run, minutes] : {std::pair(0, 1), {1, 40}, {2, 3}, {3, 20}}) {
+    std::filesystem::last_write_time(
+        store::run_file(folder.path(), runs[static_cast<std::size_t>(run)]),
+        written - std::chrono::minutes(minutes));
+  }
+  RunFiles::Unfinished unfinished = files.unfinished(2, faults);
+  CHECK(unfinished.runs == std::vector<RunId>{runs[0], runs[2]});
+  CHECK(unfinished.more == 2);
+  unfinished = files.unfinished(4, faults);
+  CHECK(unfinished.runs == runs);
+  CHECK(unfinished.more == 0);
   CHECK(faults.empty());
 }
 

@@ -68,6 +68,18 @@ TEST_CASE("with no daemon, training goes on: drops are counted and the end does 
   REQUIRE(reporter.state() == LinkState::kClosed);
 }
 
+TEST_CASE("more values of a step than a slot holds are dropped as a whole and counted",
+          "[reporter]") {
+  const TestDirectory directory;
+  Reporter reporter = started(at(directory));
+  std::vector<SignalValue> values(kMaxStepValues, {0, 1.5});
+  CHECK(reporter.step_values(Step{1}, values.data(), values.size()));
+  CHECK(reporter.stats().dropped_ring == 0);
+  values.push_back({0, 1.5});
+  CHECK_FALSE(reporter.step_values(Step{2}, values.data(), values.size()));
+  CHECK(reporter.stats().dropped_ring == 1);
+}
+
 TEST_CASE("a declaration that cannot work is refused in words", "[reporter][hostile]") {
   const TestDirectory directory;
   Options options = at(directory);

@@ -259,6 +259,51 @@ TEST_CASE("a request is handed out once, and asked again it is answered from mem
   REQUIRE(link.requests.size() == 1);
 }
 
+TEST_CASE("of 256 requests the outcome is remembered; the oldest is forgotten first",
+          "[reporter]") {
+  Link link;
+  link.link();
+  const auto ask = [&](std::int64_t id) {
+    const std::size_t before = link.requests.size();
+    wire::Request request;
+    request.epoch = 1;
+    request.id = id;
+    request.type = wire::RequestType::kRollback;
+    link.daemon(request);
+    if (link.requests.size() == before) return false;
+    wire::Applied applied;
+    applied.requests.push_back({id, wire::Outcome::kDone, "restored", Step{0}});
+    link.session.on_applied(applied, Step{1}, 1.0, link.now);
+    return true;
+  };
+  for (std::int64_t id = 1001; id <= 1300; ++id) REQUIRE(ask(id));
+  REQUIRE(ask(7));  // of another record: a smaller number, and yet the newest
+  CHECK_FALSE(ask(7));
+  CHECK_FALSE(ask(1300));
+  CHECK_FALSE(ask(1046));
+  CHECK(ask(1045));  // done again
+}
+
+TEST_CASE("a lowering that counts from before more rollbacks than are remembered ends now",
+          "[reporter][fault]") {
+  for (const int rollbacks : {16, 17}) {
+    Link link;
+    link.link();
+    for (int segment = 1; segment <= rollbacks; ++segment) {
+      wire::Applied applied;
+      applied.segment = segment;
+      link.session.on_applied(applied, Step{10}, 1.0, link.now);
+    }
+    wire::Control control = test_control(0.25, 1, 1);
+    control.segment = 0;
+    control.knobs[0].expires_step = Step{1000};
+    control.knobs[0].then.value = 1.5;
+    link.daemon(control, Step{10});
+    link.report(0.1, 11);
+    CHECK(link.in_force.value == (rollbacks == 16 ? 0.25 : 1.5));
+  }
+}
+
 TEST_CASE("a refusal is named and tried again after 5 s or more; a claim lost is final",
           "[reporter][fault]") {
   Link link;

@@ -54,8 +54,7 @@ void Session::on_report(wire::Report report, Step step, double t, Now now, Nanos
 }
 
 void Session::on_applied(wire::Applied applied, Step step, double t, Now now) {
-  for (const wire::RequestOutcome& outcome : applied.requests) outcomes_[outcome.id] = outcome;
-  while (outcomes_.size() > kOutcomesKept) outcomes_.erase(outcomes_.begin());
+  for (const wire::RequestOutcome& outcome : applied.requests) note_outcome(outcome.id, outcome);
   bool changed = !applied.requests.empty() || applied.knobs.size() != last_applied_.knobs.size() ||
                  applied.segment != last_applied_.segment;
   for (std::size_t i = 0; !changed && i < applied.knobs.size(); ++i) {
@@ -286,8 +285,16 @@ void Session::sent() {
 }
 
 void Session::hand_out(wire::Request request) {
-  outcomes_[request.id] = {};
+  note_outcome(request.id, {});
   output_.requests.push_back(std::move(request));
+}
+
+// Ids say nothing of age: those of another record may be smaller.
+void Session::note_outcome(std::int64_t id, wire::RequestOutcome outcome) {
+  if (outcomes_.insert_or_assign(id, std::move(outcome)).second) outcome_ids_.push_back(id);
+  if (outcome_ids_.size() <= kOutcomesKept) return;
+  outcomes_.erase(outcome_ids_.front());
+  outcome_ids_.pop_front();
 }
 
 void Session::report_outcomes(std::vector<wire::RequestOutcome> outcomes, Now now) {

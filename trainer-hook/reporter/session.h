@@ -161,6 +161,7 @@ class Session {
   void record(wire::Body body, Step step, double t, Journal::Kind kind, Now now);
   void feed_guard(const wire::Message& message, Now now);
   void hand_out(wire::Request request);
+  void note_outcome(std::int64_t id, wire::RequestOutcome outcome);
   void report_outcomes(std::vector<wire::RequestOutcome> outcomes, Now now);
   [[nodiscard]] double jittered(double seconds);
 
@@ -220,6 +221,7 @@ class Session {
   std::deque<std::vector<wire::KnobSetting>> answered_;
   wire::Applied last_applied_;
   std::map<std::int64_t, wire::RequestOutcome> outcomes_;  // by request; empty status: not done
+  std::deque<std::int64_t> outcome_ids_;                   // oldest first
   // Events by which the guard decided and which no control has answered yet; oldest first.
   struct Unanswered {
     Seq event;

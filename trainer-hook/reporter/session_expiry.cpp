@@ -34,12 +34,15 @@ void Session::note_rollback(const wire::Applied& applied, Step step) {
 std::vector<wire::KnobSetting> Session::rebased(std::vector<wire::KnobSetting> settings,
                                                 std::int64_t segment) const {
   if (segment < 0) return settings;
+  // By how much it would have to be moved is not known any more: it ends now.
+  const bool forgotten = !rollbacks_.empty() && rollbacks_.front().segment > segment + 1;
   for (wire::KnobSetting& setting : settings) {
     if (setting.expires_step.value < 0) continue;
     for (const Rollback& rollback : rollbacks_) {
       if (rollback.segment > segment)
         setting.expires_step = moved_back(setting.expires_step, rollback.from, rollback.to);
     }
+    if (forgotten) setting.expires_step = std::min(setting.expires_step, last_step_);
   }
   return settings;
 }

@@ -252,7 +252,7 @@ void Session::on_request(const wire::Request& request, const wire::Header& heade
     done.id = request.id;
     done.detail += " (by the local guard while the link was lost)";
     guard_requests_.erase(it);
-    outcomes_[request.id] = done;
+    note_outcome(request.id, done);
     report_outcomes({done}, now);
     return;
   }

@@ -112,36 +112,37 @@ Result<wire::Reply> LiveClient::ask(wire::Message message, const std::string& id
 }
 
 Result<std::vector<LiveRun>> LiveClient::status(const std::string& run) {
-  wire::Message message;
-  if (!run.empty()) message.header.run = *RunId::parse(run);
-  wire::Query query;
-  query.id = fresh_id();
-  query.what = wire::QueryWhat::kStatus;
-  message.body = query;
-  auto reply = ask(std::move(message), query.id);
-  if (!reply) return tl::unexpected(reply.error());
-  if (reply->status == wire::ReplyStatus::kNotFound) return fail(Errc::kNotFound, reply->text);
-  if (reply->status != wire::ReplyStatus::kOk) return fail(Errc::kRefused, reply->text);
+  const RunId id = run.empty() ? RunId{} : *RunId::parse(run);
   std::vector<LiveRun> runs;
-  for (const std::string& bytes : reply->messages) {
-    auto decoded = wire::decode(bytes, wire::kFeedLimits);
-    if (!decoded) return tl::unexpected(decoded.error());
-    if (auto* status = std::get_if<wire::Status>(&decoded->body))
-      runs.push_back({decoded->header, std::move(*status)});
+  bool more = true;
+  for (Seq from; more;) {
+    auto page = query(wire::QueryWhat::kStatus, id, from);
+    if (!page) return tl::unexpected(page.error());
+    for (wire::Message& message : page->messages) {
+      if (auto* status = std::get_if<wire::Status>(&message.body))
+        runs.push_back({message.header, std::move(*status)});
+    }
+    from = Seq{page->last.value + 1};
+    more = page->more && !page->messages.empty();
   }
   return runs;
 }
 
 Result<LiveClient::Page> LiveClient::events(const RunId& run, Seq from) {
+  return query(wire::QueryWhat::kEvents, run, from);
+}
+
+Result<LiveClient::Page> LiveClient::query(wire::QueryWhat what, const RunId& run, Seq from) {
   wire::Message message;
   message.header.run = run;
   wire::Query query;
   query.id = fresh_id();
-  query.what = wire::QueryWhat::kEvents;
+  query.what = what;
   query.from_seq = from;
   message.body = query;
   auto reply = ask(std::move(message), query.id);
   if (!reply) return tl::unexpected(reply.error());
+  if (reply->status == wire::ReplyStatus::kNotFound) return fail(Errc::kNotFound, reply->text);
   if (reply->status != wire::ReplyStatus::kOk) return fail(Errc::kRefused, reply->text);
   Page page;
   page.last = reply->seq;

@@ -57,6 +57,7 @@ class LiveClient {
  private:
   LiveClient(LiveOptions options, link::DealerClient dealer);
   [[nodiscard]] Result<wire::Reply> ask(wire::Message message, const std::string& id);
+  [[nodiscard]] Result<Page> query(wire::QueryWhat what, const RunId& run, Seq from);
   [[nodiscard]] Error nobody() const;
   [[nodiscard]] double answer_s() const;  // how long to wait for the daemon itself
 

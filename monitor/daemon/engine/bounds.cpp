@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t kKept = 64;         // newest entries of a list
 constexpr std::size_t kKeptStory = 4096;  // ... of what tells a run's course: segments, requests
 constexpr std::int64_t kMinuteNs = 60'000'000'000;
+constexpr std::int64_t kPassedOverNs = 10'000'000'000;
+constexpr std::size_t kNamed = 8;
 
 template <class List>
 void shorten(List& list, std::size_t kept = kKept) {
@@ -99,6 +101,21 @@ bool Allowance::take(Nanos now) {
   return false;
 }
 
+std::string PassedOver::line(std::size_t waiting, Nanos now) {
+  if (frames_ == 0 || now < next_) return "";
+  next_ = Nanos{now.value + kPassedOverNs};
+  std::string names;
+  std::size_t named = 0;
+  for (auto run = runs_.begin(); run != runs_.end() && named < kNamed; ++run, ++named)
+    names += (named == 0 ? "" : ", ") + run->text();
+  if (named < runs_.size()) names += " and " + std::to_string(runs_.size() - named) + " more";
+  const std::string count = std::to_string(runs_.size()) + (runs_.size() == 1 ? " run" : " runs");
+  runs_.clear();
+  return "frames are passed over (" + std::to_string(std::exchange(frames_, 0)) + " of " + count +
+         "): " + std::to_string(waiting) +
+         " bytes wait for the disk; the trainers keep them: " + names;
+}
+
 // A name beyond what is remembered is left out before it is recorded: so nobody's memory grows.
 void RunSlot::leave_out_names(wire::Message& frame, Effects& effects) {
   const std::int64_t before = left_out_;
@@ -142,14 +159,10 @@ void RunSlot::note_undeclared() {
 }
 
 // Once one was passed over, no later one counts: what is acknowledged has no holes.
-bool RunSlot::has_room(const wire::Message& frame, std::size_t waiting, Effects& effects) {
+bool RunSlot::has_room(const wire::Message& frame, std::size_t waiting) {
   if (missed_) return false;
   missed_ = unwritten_ && waiting + footprint(frame) > settings_->most_waiting_bytes;
-  if (!missed_) return true;
-  effects.log.push_back({LogLine::Level::kError,
-                         run_.text() + ": frames are passed over: " + std::to_string(waiting) +
-                             " bytes wait for the disk; the trainer keeps them"});
-  return false;
+  return !missed_;
 }
 
 // False: nothing of it is left to be recorded.

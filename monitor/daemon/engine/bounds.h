@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "monitor/base/types.h"
@@ -43,6 +45,23 @@ class Allowance {
   std::int64_t taken_ = 0;
   std::int64_t held_back_ = 0;
   Nanos until_;
+};
+
+// Frames that were not taken because nothing more can wait for the disk, told of for all trainers
+// together: at once, and then every ten seconds.
+class PassedOver {
+ public:
+  void add(const RunId& run) {
+    ++frames_;
+    runs_.insert(run);
+  }
+  // The line that is due; "": none. `waiting`: bytes that wait.
+  [[nodiscard]] std::string line(std::size_t waiting, Nanos now);
+
+ private:
+  std::int64_t frames_ = 0;  // since the last line
+  std::set<RunId> runs_;     // theirs
+  Nanos next_;
 };
 
 }  // namespace phaseguard::daemon

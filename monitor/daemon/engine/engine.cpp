@@ -70,11 +70,39 @@ const policy::Document* Engine::policy_for(const RunId& run) const {
 }
 
 Result<void> Engine::restore(const RunId& run, const Record& record, Effects& effects, Now now) {
-  auto slot = std::make_unique<RunSlot>(run, settings_);
-  if (Result<void> restored = slot->restore(record, now, effects); !restored) return restored;
-  runs_[run] = std::move(slot);
-  return {};
+  begin_restore(run, record.identity);
+  Result<void> taken;
+  Result<void> read;
+  if (record.messages) {
+    read = record.messages([&](const wire::Message& recorded) {
+      taken = take_up(run, recorded);
+      return taken.has_value();
+    });
+  }
+  if (taken && read) {
+    end_restore(run, now, effects);
+    return {};
+  }
+  give_up_restore(run);
+  return taken ? read : taken;
 }
+
+void Engine::begin_restore(const RunId& run, std::string identity) {
+  restoring_[run] = std::make_unique<RunSlot>(run, std::move(identity), settings_);
+}
+
+Result<void> Engine::take_up(const RunId& run, const wire::Message& recorded) {
+  return restoring_.at(run)->take_up(recorded);
+}
+
+void Engine::end_restore(const RunId& run, Now now, Effects& effects) {
+  const auto restored = restoring_.find(run);
+  restored->second->go_on(now, effects);
+  runs_[run] = std::move(restored->second);
+  restoring_.erase(restored);
+}
+
+void Engine::give_up_restore(const RunId& run) { restoring_.erase(run); }
 
 void Engine::on_message(Channel channel, PeerId peer, std::string_view bytes, Now now,
                         Effects& effects) {
@@ -90,7 +118,7 @@ void Engine::on_message(Channel channel, PeerId peer, std::string_view bytes, No
     on_operator(peer, *message, now, effects);
   } else if (std::holds_alternative<wire::Hello>(message->body)) {
     if (runs_.count(message->header.run) == 0 && !message->header.run.empty()) {
-      if (!make_room(effects)) {
+      if (restoring_.count(message->header.run) == 0 && !make_room(effects)) {
         wire::Reject reject;
         reject.code = wire::RejectCode::kLimit;
         reject.reason =
@@ -155,6 +183,17 @@ void Engine::on_undecodable(PeerId peer, std::string_view bytes, const Error& er
   effects.send.push_back(reject_to(peer, RunId{}, std::move(reject), now));
 }
 
+void Engine::refuse_open(const OpenRun& wanted, wire::RejectCode code, std::string reason, Now now,
+                         Effects& effects) {
+  wire::Message hello;
+  hello.header.run = wanted.run;
+  wire::Reject reject;
+  reject.code = code;
+  reject.reason = std::move(reason);
+  reject.retry = true;
+  refuse(wanted.peer, hello, std::move(reject), now, effects);
+}
+
 void Engine::on_unseated(PeerId peer, std::string_view bytes, std::size_t seats, Now now,
                          Effects& effects) {
   ++counters_.frames;
@@ -217,9 +256,14 @@ void Engine::refuse(PeerId peer, const wire::Message& hello, wire::Reject reject
   effects.send.push_back(reject_to(peer, hello.header.run, std::move(reject), now));
 }
 
+std::string Engine::no_run_text(const RunId& run) const {
+  if (restoring_.count(run) == 0) return "the daemon has no run " + quoted(run.text());
+  return "the record of run " + quoted(run.text()) + " is being read back; ask again";
+}
+
 // Of the runs that have ended, the first to end gives its place to a new one.
 bool Engine::make_room(Effects& effects) {
-  if (runs_.size() < settings_.max_runs) return true;
+  if (runs_.size() + restoring_.size() < settings_.max_runs) return true;
   auto first = runs_.end();
   for (auto one = runs_.begin(); one != runs_.end(); ++one) {
     const auto ended = one->second->finished();
@@ -264,6 +308,7 @@ void Engine::on_trainer(PeerId peer, const wire::Message& message, Now now, Effe
       return;
     case Taken::kNotNow:
       ++counters_.frames_not_taken;
+      passed_over_.add(message.header.run);
       return;
     case Taken::kAgain:
       break;
@@ -313,7 +358,7 @@ void Engine::on_operator(PeerId peer, const wire::Message& message, Now now, Eff
     reply.text = "a command needs an id, so that it takes effect at most once";
   } else if (found == runs_.end()) {
     reply.status = wire::ReplyStatus::kNotFound;
-    reply.text = "the daemon has no run " + quoted(message.header.run.text());
+    reply.text = no_run_text(message.header.run);
   } else if (found->second->unwritten() && is_full(settings_.reserve_bytes)) {
     reply.status = wire::ReplyStatus::kRefused;
     reply.text =
@@ -332,16 +377,17 @@ void Engine::on_query(PeerId peer, const wire::Header& header, const wire::Query
   const bool one = !header.run.empty();
   if (one && runs_.count(header.run) == 0) {
     reply.status = wire::ReplyStatus::kNotFound;
-    reply.text = "the daemon has no run " + quoted(header.run.text());
+    reply.text = no_run_text(header.run);
   } else if (query.what == wire::QueryWhat::kEvents) {
     if (one) return effects.history.push_back({peer, header.run, query});
     reply.status = wire::ReplyStatus::kRefused;
     reply.text = "events: name the run";
   } else if (query.what == wire::QueryWhat::kStatus || query.what == wire::QueryWhat::kRuns) {
     reply.status = wire::ReplyStatus::kOk;
-    for (const auto& [run, slot] : runs_) {
-      const bool wanted = one ? run == header.run : slot->state().last_seq > Seq{};
-      if (wanted) reply.messages.push_back(wire::encode(slot->status(now)));
+    if (one) {
+      reply.messages.push_back(wire::encode(runs_.at(header.run)->status(now)));
+    } else {
+      list_statuses(query.from_seq.value, now, reply);
     }
   } else {
     reply.status = wire::ReplyStatus::kRefused;
@@ -351,7 +397,24 @@ void Engine::on_query(PeerId peer, const wire::Header& header, const wire::Query
   effects.send.push_back(reply_to(peer, header.run, std::move(reply), now));
 }
 
+// In order of name, numbered from 1, from `from` on: as many as a frame holds.
+void Engine::list_statuses(std::int64_t from, Now now, wire::Reply& reply) const {
+  std::size_t bytes = 0;
+  std::int64_t place = 0;
+  for (const auto& [run, slot] : runs_) {
+    if (slot->state().last_seq == Seq{} || ++place < from) continue;
+    std::string status = wire::encode(slot->status(now));
+    bytes += status.size();
+    reply.more = bytes > kPageBytes;
+    if (reply.more) return;
+    reply.seq = Seq{place};
+    reply.messages.push_back(std::move(status));
+  }
+}
+
 void Engine::on_tick(Now now, Effects& effects) {
+  if (std::string line = passed_over_.line(counters_.waiting_bytes, now.mono); !line.empty())
+    effects.log.push_back({LogLine::Level::kError, std::move(line)});
   for (auto entry = runs_.begin(); entry != runs_.end();) {
     RunSlot& slot = *entry->second;
     if (slot.state().last_seq > Seq{}) slot.on_tick(now, effects);

@@ -69,9 +69,9 @@ struct HistoryQuery {
   wire::Query query;
 };
 
-// A hello of a run the engine does not know yet: the loop opens its file, gives what is in it to
-// restore() (also when that is nothing), and delivers the frame again; when the file cannot be
-// opened it answers with reject_to().
+// A hello of a run the engine does not know yet: the loop opens its file, restores what is in it
+// (also when that is nothing), and delivers the frame again; when it cannot be opened it
+// says so with refuse_open().
 struct OpenRun {
   PeerId peer = 0;
   RunId run;
@@ -142,7 +142,18 @@ class Engine {
   [[nodiscard]] Result<void> restore(const RunId& run, const Record& record, Effects& effects,
                                      Now now);
 
+  // The same a little at a time: every recorded message in order. The run is not known before the
+  // end; after an error it is to be given up.
+  void begin_restore(const RunId& run, std::string identity);
+  [[nodiscard]] Result<void> take_up(const RunId& run, const wire::Message& recorded);
+  void end_restore(const RunId& run, Now now, Effects& effects);
+  void give_up_restore(const RunId& run);
+
   void on_message(Channel channel, PeerId peer, std::string_view bytes, Now now, Effects& effects);
+
+  // The answer to a hello whose run cannot be opened now: it may come again.
+  void refuse_open(const OpenRun& wanted, wire::RejectCode code, std::string reason, Now now,
+                   Effects& effects);
 
   // A frame of a trainer for whom every one of `seats` is taken: a hello is refused in words, all
   // else is passed over.
@@ -176,8 +187,10 @@ class Engine {
   void on_operator(PeerId peer, const wire::Message& message, Now now, Effects& effects);
   void on_query(PeerId peer, const wire::Header& header, const wire::Query& query, Now now,
                 Effects& effects);
+  void list_statuses(std::int64_t from, Now now, wire::Reply& reply) const;
   void refuse(PeerId peer, const wire::Message& hello, wire::Reject reject, Now now,
               Effects& effects);
+  [[nodiscard]] std::string no_run_text(const RunId& run) const;
   [[nodiscard]] bool make_room(Effects& effects);
   [[nodiscard]] bool is_cut_off(PeerId peer) const;
   // Counts what waits for the disk: whether that is `more` than most_waiting_bytes.
@@ -190,14 +203,19 @@ class Engine {
 
   EngineSettings settings_;
   std::map<RunId, std::unique_ptr<RunSlot>> runs_;
+  std::map<RunId, std::unique_ptr<RunSlot>> restoring_;
   EngineCounters counters_;
   std::map<PeerId, std::int64_t> bad_frames_;
   bool record_healthy_ = true;
   Allowance refused_lines_{30};
+  PassedOver passed_over_;
 };
 
 // `name` fits `pattern`, in which `*` stands for any text.
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view name);
+
+// A reply stays within the frame limit of the feed.
+inline constexpr std::size_t kPageBytes = std::size_t{768} * 1024;
 
 [[nodiscard]] Outgoing reply_to(PeerId peer, const RunId& run, wire::Reply reply, Now now);
 [[nodiscard]] Outgoing reject_to(PeerId peer, const RunId& run, wire::Reject reject, Now now);

@@ -37,7 +37,6 @@ void RunSlot::fold(const wire::Message& event) {
   }
 }
 
-// One recorded message after a restart.
 Result<void> RunSlot::take_up(const wire::Message& event) {
   if (std::holds_alternative<wire::Hello>(event.body)) record_note_ = resume_of(event).note;
   fold(event);
@@ -59,27 +58,17 @@ Result<void> RunSlot::take_up(const wire::Message& event) {
   return {};  // what it decided then is on record
 }
 
-Result<void> RunSlot::restore(const Record& record_so_far, Now now, Effects& effects) {
-  identity_ = record_so_far.identity;
-  if (!record_so_far.messages) return {};
-  Result<void> taken;
-  Result<void> read = record_so_far.messages([&](const wire::Message& event) {
-    taken = take_up(event);
-    return taken.has_value();
-  });
-  if (!taken) return taken;
-  if (!read) return read;
-  if (state_.last_seq == Seq{}) return {};
+void RunSlot::go_on(Now now, Effects& effects) {
+  if (state_.last_seq == Seq{}) return;
   note_undeclared();
   ended_ = ended_ || state_.goodbye.has_value();
   ended_at_ = now.mono;
   restored_seq_ = told_seq_ = durable_told_ = state_.last_seq;
   ack_ = durable_ack_ = source_seq_;
   ++epoch_;
-  if (ended_) return {};
+  if (ended_) return;
   restored_at_ = now.mono;
   record_link(wire::LinkEvent::kRestored, "the daemon was started anew", now, effects);
-  return {};
 }
 
 }  // namespace phaseguard::daemon

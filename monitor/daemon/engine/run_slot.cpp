@@ -154,7 +154,7 @@ Taken RunSlot::on_trainer(const wire::Message& message, std::size_t waiting, Now
     return Taken::kTaken;
   }
   if (message.header.seq <= source_seq_) return Taken::kKnown;
-  if (!has_room(message, waiting, effects)) return Taken::kNotNow;
+  if (!has_room(message, waiting)) return Taken::kNotNow;
   source_seq_ = message.header.seq;
   wire::Message event = message;
   leave_out_names(event, effects);

@@ -25,11 +25,14 @@ enum class Taken : std::uint8_t {
 
 class RunSlot {
  public:
-  RunSlot(RunId run, const EngineSettings& settings) : run_(std::move(run)), settings_(&settings) {}
+  // `identity`: of its record.
+  RunSlot(RunId run, std::string identity, const EngineSettings& settings)
+      : run_(std::move(run)), settings_(&settings), identity_(std::move(identity)) {}
 
-  // The record so far, in order. Afterwards the run is as it was, under a new epoch. Error: see
-  // Engine::restore.
-  [[nodiscard]] Result<void> restore(const Record& record, Now now, Effects& effects);
+  // One message of the record so far, in order. Error: see Engine::restore.
+  [[nodiscard]] Result<void> take_up(const wire::Message& recorded);
+  // After the last one: the run is as it was, under a new epoch.
+  void go_on(Now now, Effects& effects);
 
   // A hello: why it is refused (nothing: it is welcomed). `document` is the policy of a run that
   // has none yet.
@@ -80,7 +83,6 @@ class RunSlot {
   void take(wire::Message event, Now now, Effects& effects);
   void record(const wire::Message& event, Effects& effects);
   void fold(const wire::Message& event);
-  [[nodiscard]] Result<void> take_up(const wire::Message& event);
   void record_link(wire::LinkEvent event, const std::string& detail, Now now, Effects& effects);
 
   // Who may train (admission.cpp).
@@ -111,7 +113,7 @@ class RunSlot {
   [[nodiscard]] Seq acknowledged(const Effects& effects);
 
   // While its file cannot be written (bounds.cpp).
-  [[nodiscard]] bool has_room(const wire::Message& frame, std::size_t waiting, Effects& effects);
+  [[nodiscard]] bool has_room(const wire::Message& frame, std::size_t waiting);
   [[nodiscard]] bool thin(wire::Message& frame, std::size_t waiting, Effects& effects);
   void tell_dropped(Effects& effects);
   void leave_out_names(wire::Message& frame, Effects& effects);

@@ -123,7 +123,10 @@ class Live final : public Source {
         note_unreadable(inner.error());
       }
     }
-    if (was_list) listed_ = Clock::now();
+    if (was_list) {
+      list_from_ = reply->more ? Seq{reply->seq.value + 1} : Seq{};
+      if (!reply->more) listed_ = Clock::now();
+    }
     if (!was_list && !reply->more) {
       // What the daemon's last page ends with is all there is, even when an empty one ends it.
       Progress& progress = runs_[asking_];
@@ -147,6 +150,7 @@ class Live final : public Source {
     const bool list_due = !answered_ || now - listed_ > kAsk * 2;
     if (list_due) {
       query.what = wire::QueryWhat::kRuns;
+      query.from_seq = list_from_;
     } else {
       for (const auto& [id, progress] : runs_) {
         if (progress.have >= progress.known) continue;
@@ -221,6 +225,7 @@ class Live final : public Source {
   std::int64_t questions_ = 0;
   std::string asked_;  // id of the open question; "": none
   RunId asking_;       // whose history; empty: the list of runs
+  Seq list_from_;      // place in the list of runs to ask for next; 0: from the start
   Clock::time_point not_before_, asked_at_, heard_, listed_, handed_over_, started_;
   bool answered_ = false;
   bool complete_ = false;

@@ -77,8 +77,9 @@ TEST_CASE("what may wait for the disk is bounded; beyond, frames come again", "[
   REQUIRE(rig.engine.counters().frames_not_taken == 1);
   const std::int64_t first_missed = rig.seq;
   CHECK(effects.record.empty());
+  effects = rig.tick();
   REQUIRE(effects.log.size() == 1);
-  CHECK(effects.log[0].text.find("passed over") != std::string::npos);
+  CHECK(effects.log[0].text.find("frames are passed over (1 of 1 run)") != std::string::npos);
   CHECK(rig.engine.counters().waiting_bytes <= 4096);
   CHECK(alerts_with(rig.status(), "its own guard decides") == 1);
 
@@ -117,6 +118,40 @@ TEST_CASE("what may wait for the disk is bounded; beyond, frames come again", "[
   rig.judge(step + 5, 0.9);
   CHECK(kinds(rig.judge(step + 10, 0.9).record) == std::vector<std::string>{"batch", "decision"});
   CHECK(rig.status().knobs[0].decided == 2.0);
+}
+
+TEST_CASE("on a full disk the frames that are passed over are one line for all trainers",
+          "[engine][fault]") {
+  Rig rig(tight(1 << 20, 0, 1 << 20));
+  std::set<RunId> runs;
+  for (int i = 0; i < 20; ++i) {
+    rig.run = *RunId::parse("r" + std::to_string(10 + i));
+    runs.insert(rig.run);
+    rig.hello(static_cast<PeerId>(i + 1));
+  }
+  rig.engine.set_record_healthy(true);
+  rig.engine.set_record_healthy(false, "the disk is full", runs);
+  std::vector<std::string> lines;
+  for (int second = 0; second < 60; ++second) {
+    PeerId peer = 0;
+    for (const RunId& run : runs) {
+      rig.run = run;
+      // Each says hello again and again, as a trainer does that is not answered.
+      rig.deliver(Channel::kTelemetry, ++peer, rig.frame(declaration(), 0, 1));
+      for (int i = 0; i < 2; ++i)
+        rig.deliver(Channel::kTelemetry, peer,
+                    rig.frame(telemetry(), second, 100 + 2 * second + i));
+    }
+    for (const LogLine& line : rig.tick().log) {
+      if (line.text.find("passed over") != std::string::npos) lines.push_back(line.text);
+    }
+    rig.pass(1.0);
+  }
+  REQUIRE(lines.size() == 6);
+  CHECK(lines[0].find("frames are passed over (40 of 20 runs)") == 0);
+  CHECK(lines[1].find("frames are passed over (400 of 20 runs)") == 0);
+  CHECK(lines[1].find("r10, r11") != std::string::npos);
+  CHECK(lines[1].find("r17 and 12 more") != std::string::npos);
 }
 
 TEST_CASE("on a full disk hellos and commands have their bounds too", "[engine][fault]") {
@@ -236,6 +271,151 @@ TEST_CASE("refused hellos do not fill the log", "[engine][hostile]") {
   const Effects effects = rig.hello(1, bad);
   REQUIRE(effects.log.size() == 1);
   CHECK(effects.log[0].text.find("70 more since the last line") != std::string::npos);
+}
+
+TEST_CASE("a hello whose run cannot be opened is counted, logged and answered",
+          "[engine][hostile]") {
+  Rig rig;
+  std::size_t lines = 0;
+  for (int i = 0; i < 40; ++i) {
+    Effects effects;
+    rig.engine.refuse_open({1, rig.run, {}}, wire::RejectCode::kRecord, "it is damaged", rig.now,
+                           effects);
+    REQUIRE(first<wire::Reject>(effects.send));
+    CHECK(first<wire::Reject>(effects.send)->code == "record");
+    CHECK(first<wire::Reject>(effects.send)->retry);
+    for (const LogLine& line : effects.log)
+      lines += line.text.find("it is damaged") != std::string::npos ? 1 : 0;
+  }
+  CHECK(rig.engine.counters().refused_hellos == 40);
+  CHECK(lines == 30);
+}
+
+TEST_CASE("of connections with damaged frames so many are remembered", "[engine][hostile]") {
+  Rig rig;
+  const auto damaged = [&](PeerId peer) {
+    Effects effects;
+    rig.engine.on_message(Channel::kTelemetry, peer, "no MessagePack", rig.now, effects);
+    return !effects.send.empty();  // one that is cut off is not answered
+  };
+  for (int i = 0; i < 100; ++i) CHECK(damaged(1));
+  CHECK_FALSE(damaged(1));
+  for (PeerId peer = 2; peer <= 1024; ++peer) damaged(peer);
+  CHECK_FALSE(damaged(1));
+  damaged(1025);
+  CHECK(damaged(1));  // forgotten: it has its hundred again
+  CHECK(rig.engine.counters().malformed == 100 + 1 + 1023 + 1 + 1 + 1);
+}
+
+TEST_CASE("what is forgotten of causes is adopted again, and said", "[engine][fault]") {
+  Rig rig;
+  rig.hello();
+  for (int i = 1; i <= 70; ++i) {  // a gap before each
+    rig.deliver(Channel::kTelemetry, 1, rig.frame(telemetry(), i, 2 * i + 1));
+  }
+  for (int i = 1; i <= 4100; ++i) {
+    rig.record.clear();
+    rig.command(force("c" + std::to_string(i), 1.0 + i * 1e-4));
+  }
+  wire::Hello again = declaration();
+  again.record = kIdentity;
+  wire::Held held;
+  held.kind = wire::HeldKind::kOperator;
+  held.name = "ann";
+  held.knob = "kl";
+  held.value = 1.0;
+  const auto outcome = [&] {
+    again.held = {held};
+    const Effects effects = rig.deliver(Channel::kTelemetry, 1, rig.frame(again, 0, 1));
+    const auto* welcome = first<wire::Welcome>(effects.send);
+    REQUIRE(welcome);
+    CHECK(welcome->held[0].outcome.known());
+    CHECK((welcome->held[0].outcome == wire::Adoption::kAdopted) == !effects.record.empty());
+    return welcome->held[0].outcome;
+  };
+  held.command = "c4096";
+  CHECK(outcome() == wire::Adoption::kRecorded);
+  held.command = "c4097";
+  CHECK(outcome() == wire::Adoption::kAdopted);
+  held.command.clear();
+  held.kind = wire::HeldKind::kTrip;
+  held.attempt = 1;
+  held.number = 141;
+  CHECK(outcome() == wire::Adoption::kRecorded);
+  held.number = 3;
+  CHECK(outcome() == wire::Adoption::kAdopted);
+}
+
+TEST_CASE("what is forgotten of old attempts is adopted again, and said", "[engine][fault]") {
+  Rig rig;
+  wire::Hello next = declaration();
+  const auto attempt = [&](std::int64_t number) {
+    next.session = "s" + std::to_string(number);
+    Effects effects = rig.hello(1, next, number);
+    rig.deliver(Channel::kTelemetry, 1, rig.frame(wire::Goodbye{}, 0, 2, number));
+    return effects;
+  };
+  for (std::int64_t number = 1; number <= 1100; ++number) {
+    rig.record.clear();
+    attempt(number);
+  }
+  wire::Held held;
+  held.kind = wire::HeldKind::kTrip;
+  held.name = "defend";
+  held.knob = "kl";
+  held.value = 2.0;
+  held.number = 2;
+  held.attempt = 1000;
+  next.record = kIdentity;
+  next.held = {held};
+  Effects effects = attempt(1101);
+  REQUIRE(first<wire::Welcome>(effects.send));
+  CHECK(first<wire::Welcome>(effects.send)->held[0].outcome == wire::Adoption::kRecorded);
+  next.held[0].attempt = 10;
+  effects = attempt(1102);
+  REQUIRE(first<wire::Welcome>(effects.send));
+  CHECK(first<wire::Welcome>(effects.send)->held[0].outcome == wire::Adoption::kAdopted);
+  const auto recorded = kinds(effects.record);
+  CHECK(std::count(recorded.begin(), recorded.end(), "adopted") == 1);
+  CHECK(std::any_of(effects.log.begin(), effects.log.end(), [](const LogLine& line) {
+    return line.level == LogLine::Level::kWarning && line.text.find("adopted") != std::string::npos;
+  }));
+  CHECK(alerts_with(rig.status(), "adopted from the trainer") >= 1);
+  CHECK(rig.status().knobs[0].decided == 2.0);
+}
+
+TEST_CASE("the list of runs comes in frames that every peer may read", "[engine]") {
+  Rig rig;
+  constexpr std::int64_t kRuns = 1024;
+  for (std::int64_t i = 0; i < kRuns; ++i) {
+    rig.run = *RunId::parse("run-with-a-long-name-" + std::to_string(1000 + i));
+    rig.hello(static_cast<PeerId>(i + 1));
+    rig.judge(0, 0.1, false, static_cast<PeerId>(i + 1));
+    rig.record.clear();
+  }
+  std::vector<std::string> names;
+  wire::Query query;
+  query.what = wire::QueryWhat::kRuns;
+  bool more = true;
+  int frames = 0;
+  for (; more && frames < 100; ++frames) {
+    wire::Message asked = rig.frame(query, 0, 1, 0);
+    asked.header.run = RunId();
+    const Effects effects = rig.deliver(Channel::kOperator, 5000, asked);
+    const auto* reply = first<wire::Reply>(effects.send);  // checks the frame's size
+    REQUIRE(reply);
+    for (const std::string& one : reply->messages) {
+      const auto status = wire::decode(one, wire::kFeedLimits);
+      REQUIRE(status);
+      names.push_back(status->header.run.text());
+    }
+    more = reply->more;
+    query.from_seq = Seq{reply->seq.value + 1};
+  }
+  CHECK(frames > 1);
+  CHECK(names.size() == kRuns);
+  CHECK(std::is_sorted(names.begin(), names.end()));
+  CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
 }
 
 TEST_CASE("there are so many runs at most; one that has ended gives its place", "[engine]") {
