@@ -46,6 +46,19 @@ void knob_gauges(std::string& out, const std::vector<wire::Message>& statuses) {
   }
 }
 
+void fate_counters(std::string& out, const std::vector<wire::Message>& statuses) {
+  family(out, "phaseguard_values_total", "counter", "Reported values, by what became of them.");
+  for (const wire::Message& message : statuses) {
+    for (const wire::SignalStatus& signal : std::get<wire::Status>(message.body).signals) {
+      for (const wire::FateCount& fate : signal.fates) {
+        out += "phaseguard_values_total{run=\"" + message.header.run.text() + "\",signal=\"" +
+               label(signal.name) + "\",fate=\"" + label(fate.fate.text()) + "\"} " +
+               std::to_string(fate.values) + "\n";
+      }
+    }
+  }
+}
+
 void run_gauges(std::string& out, const std::vector<wire::Message>& statuses) {
   family(out, "phaseguard_run_step", "gauge", "Last step the trainer reported.");
   for (const wire::Message& message : statuses) {
@@ -102,6 +115,7 @@ std::string metrics_text(const EngineCounters& counters, const std::vector<wire:
   gauge(out, "phaseguard_record_waiting_bytes", "Bytes that wait in memory for run files.",
         counters.waiting_bytes);
   knob_gauges(out, statuses);
+  fate_counters(out, statuses);
   run_gauges(out, statuses);
   return out;
 }

@@ -25,6 +25,7 @@ void extend(std::vector<OnInterval>& intervals, const RunState& state, Step step
 void add_segment(RunState& state, const wire::Message& m, std::int64_t segment, Step start,
                  Step from) {
   const bool rollback = from >= Step{0};
+  begin_segment(state.fates);
   state.attempt = std::max(state.attempt, m.header.attempt);
   state.segment = segment;
   state.segments.push_back({state.attempt, segment, start, from, m.header.t, m.header.seq});
@@ -267,7 +268,10 @@ struct Folder {
   Step before;  // where the trainer stood
 
   void operator()(const wire::Hello& body) const { fold_hello(state, m, body); }
-  void operator()(const wire::Report& body) const { fold_report(state, m, body); }
+  void operator()(const wire::Report& body) const {
+    fold_fates(state, m, body);
+    fold_report(state, m, body);
+  }
   void operator()(const wire::Applied& body) const { fold_applied(state, m, body, before); }
   void operator()(const wire::Decision& body) const { fold_decision(state, m, body); }
   void operator()(const wire::Goodbye& body) const { state.goodbye = body; }

@@ -13,6 +13,7 @@
 
 #include "monitor/run/derived.h"
 #include "monitor/run/lineage.h"
+#include "monitor/run/report_fate.h"
 #include "monitor/run/series.h"
 #include "monitor/wire/messages.h"
 
@@ -134,6 +135,7 @@ struct RunState {
   // What detectors of the policy watch that is no signal, by DetectorInfo::signal.
   std::map<std::string, Derived> derived;
   std::map<std::string, KnobState> knobs;
+  Fates fates;  // of all values that were reported
 
   std::optional<wire::PolicyLoaded> policy;
   Log<Entry<wire::Decision>> decisions;

@@ -208,6 +208,12 @@ void fields(V& v, T& x) {
   v("protecting", x.protecting, kWhenSet);
 }
 
+template <class V, class T, Fields<T, FateCount> = 0>
+void fields(V& v, T& x) {
+  v("fate", x.fate, kNeeded);
+  v("values", x.values, kNeeded);
+}
+
 template <class V, class T, Fields<T, SignalStatus> = 0>
 void fields(V& v, T& x) {
   v("name", x.name, kNeeded);
@@ -215,6 +221,7 @@ void fields(V& v, T& x) {
   v("quality", x.quality, kOptional);
   v("step", x.step, kFromMinusOne);
   v("age_s", x.age_s, kOptional);
+  v("fates", x.fates, kWhenSet);
 }
 
 template <class V, class T, Fields<T, RequestStatus> = 0>

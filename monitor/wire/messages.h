@@ -402,12 +402,17 @@ struct KnobStatus {
   Word<Protects> protects{};  // not given: up
   bool protecting = false;    // the applied value protects the run (run/protection.h)
 };
+struct FateCount {
+  Word<ReportFate> fate;
+  std::int64_t values = 0;
+};
 struct SignalStatus {
   std::string name;
   double value = kNaN;
   Quality quality = Quality::kMissing;
   Step step{-1};
   double age_s = kNaN;
+  std::vector<FateCount> fates{};  // of all its values so far, each fate that occurred. From 1.1
 };
 struct RequestStatus {
   std::int64_t id = 0;

@@ -225,6 +225,22 @@ struct Words<Adoption> {
   static constexpr std::array<std::string_view, 4> kTexts{"recorded", "awaited", "adopted", "kept"};
 };
 
+// What became of a value that a trainer reported. From 1.1.
+enum class ReportFate : std::uint8_t {
+  kDecided,     // the policy had it, as GOOD, BAD or MISSING
+  kRepeated,    // of a step that its signal has already: the first counts
+  kLate,        // of a step before its signal's newest
+  kDuplicate,   // the frame was recorded before
+  kUndeclared,  // the hello does not name its signal
+  kOutOfRange,  // outside the declared range: BAD
+  kNotANumber   // NaN or infinite: BAD
+};
+template <>
+struct Words<ReportFate> {
+  static constexpr std::array<std::string_view, 7> kTexts{
+      "decided", "repeated", "late", "duplicate", "undeclared", "out_of_range", "not_a_number"};
+};
+
 // Who gave the values that a trainer applies.
 enum class Source : std::uint8_t { kDaemon, kGuard, kHold, kInitial };
 template <>

@@ -343,6 +343,7 @@ std::vector<Message> samples_of_held() {
   Status intervened = status();
   intervened.mode = Mode::kShadow;
   intervened.intervened_step = Step{126};
+  intervened.signals.front().fates = {{ReportFate::kDecided, 120}, {ReportFate::kLate, 3}};
   const Heartbeat asking{"sync", 0, 3, true};
   const Snapshot snapshot{4, Seq{1050}, 2, 3, "phaseguard-machine"};
   std::vector<Message> all = {message(6, 121, asking),   message(7, 121, snapshot),

@@ -77,7 +77,10 @@ json rules_json(const wire::Status& status) {
 json lists_json(const wire::Status& status) {
   json signals = json::array(), requests = json::array(), alerts = json::array();
   for (const wire::SignalStatus& s : status.signals) {
+    json fates = json::object();
+    for (const wire::FateCount& f : s.fates) fates[f.fate.text()] = f.values;
     signals.push_back({{"name", s.name},
+                       {"fates", fates},
                        {"value", number_json(s.value)},
                        {"quality", name_of(s.quality)},
                        {"step", step_or_null(s.step)},
@@ -92,6 +95,18 @@ json lists_json(const wire::Status& status) {
         {{"severity", a.severity.text()}, {"source", a.source.text()}, {"text", a.text}});
   }
   return {{"signals", signals}, {"requests", requests}, {"alerts", alerts}};
+}
+
+// What became of its values, where not all were decided on.
+std::string fates_text(const wire::SignalStatus& signal) {
+  std::string out;
+  for (const wire::FateCount& f : signal.fates) {
+    if (f.fate == wire::ReportFate::kDecided) continue;
+    std::string word = f.fate.text();
+    std::replace(word.begin(), word.end(), '_', ' ');
+    out += ", " + std::to_string(f.values) + " " + plain(word);
+  }
+  return out;
 }
 
 std::string rule_line(const wire::RuleEvidence& r) {
@@ -212,7 +227,7 @@ std::string status_text(const wire::Header& header, const wire::Status& status) 
   out += "signals\n";
   for (const wire::SignalStatus& s : status.signals) {
     out += "  " + padded(plain(s.name), 18) + padded(short_number(s.value), 9) +
-           name_of(s.quality) + ", step " + std::to_string(s.step.value) + "\n";
+           name_of(s.quality) + ", step " + std::to_string(s.step.value) + fates_text(s) + "\n";
   }
   return out;
 }

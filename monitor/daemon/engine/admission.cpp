@@ -5,6 +5,7 @@
 #include "monitor/base/text.h"
 #include "monitor/daemon/engine/bounds.h"
 #include "monitor/daemon/engine/run_slot.h"
+#include "monitor/run/declaration.h"
 
 namespace phaseguard::daemon {
 
@@ -25,20 +26,25 @@ std::string seconds_text(std::int64_t ms) {
 
 }  // namespace
 
+// By its token, and by its own name where both say one: a script may use the same token each time.
+bool RunSlot::is_same_process(const wire::Hello& hello) const {
+  const bool other = !hello.process.empty() && !process_.empty() && hello.process != process_;
+  return state_.attempt > 0 && session_ == hello.session && !other;
+}
+
 std::int64_t RunSlot::attempt_for(const wire::Hello& hello) const {
-  const bool known = state_.attempt > 0 && session_ == hello.session;
-  return known ? state_.attempt : state_.attempt + 1;
+  return is_same_process(hello) ? state_.attempt : state_.attempt + 1;
 }
 
 // The very process that trains it now, or did last.
 bool RunSlot::is_present(const wire::Message& hello) const {
-  return session_ == std::get<wire::Hello>(hello.body).session &&
+  return is_same_process(std::get<wire::Hello>(hello.body)) &&
          hello.header.attempt == state_.attempt;
 }
 
 // Why another process has the run; "": none has.
 std::string RunSlot::claim_against(const wire::Message& hello, Now now) const {
-  const bool same = session_ == std::get<wire::Hello>(hello.body).session;
+  const bool same = is_same_process(std::get<wire::Hello>(hello.body));
   const bool held = !same && !ended_ && (last_frame_ || restored_at_) && !lost_recorded_;
   if (!held || (settings_->is_dead && settings_->is_dead(process_))) return "";
   const std::int64_t heard = (last_frame_ ? *last_frame_ : *restored_at_).value;
@@ -58,6 +64,14 @@ std::optional<wire::Reject> RunSlot::admit(const wire::Message& hello,
                                            const policy::Document* document, Now now) const {
   const auto& declared = std::get<wire::Hello>(hello.body);
   const bool present = is_present(hello);
+  if (std::string fault = run::contradiction_in(declared); !present && !fault.empty())
+    return refuse(wire::RejectCode::kMalformed, "hello: " + fault, false);
+  if (present && state_.goodbye)
+    return refuse(wire::RejectCode::kClaimed,
+                  "attempt " + std::to_string(state_.attempt) + " of run " + run_.text() +
+                      " has said goodbye; go on as attempt " + std::to_string(state_.attempt + 1) +
+                      " (0 asks for the next number), or choose another run id",
+                  false);
   if (!present && hello.header.attempt <= state_.attempt) {
     const bool busy = !ended_ && last_frame_.has_value();
     return refuse(wire::RejectCode::kClaimed,

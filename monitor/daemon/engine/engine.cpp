@@ -38,6 +38,16 @@ wire::Message as_attempt(wire::Message message, std::int64_t attempt) {
   return message;
 }
 
+wire::Reject second_sender(const RunSlot& slot) {
+  wire::Reject reject;
+  reject.code = wire::RejectCode::kClaimed;
+  reject.ours = wire::kProtocolVersion;
+  reject.reason = slot.intruder() +
+                  ". Give each process a session of its own and go on as the next attempt (0 asks "
+                  "for its number), or choose another run id";
+  return reject;
+}
+
 }  // namespace
 
 bool matches(std::string_view pattern, std::string_view name) {
@@ -131,7 +141,7 @@ void Engine::on_message(Channel channel, PeerId peer, std::string_view bytes, No
     }
     on_hello(peer, *message, now, effects);
   } else if (from_trainer(message->body)) {
-    on_trainer(peer, *message, now, effects);
+    on_trainer(peer, *message, std::hash<std::string_view>{}(bytes), now, effects);
   } else {
     ++counters_.malformed;
   }
@@ -275,7 +285,8 @@ bool Engine::make_room(Effects& effects) {
   return true;
 }
 
-void Engine::on_trainer(PeerId peer, const wire::Message& message, Now now, Effects& effects) {
+void Engine::on_trainer(PeerId peer, const wire::Message& message, std::uint64_t digest, Now now,
+                        Effects& effects) {
   const auto found = runs_.find(message.header.run);
   if (found == runs_.end() || !found->second->owned_by(peer)) {
     ++counters_.unknown_peers;
@@ -295,9 +306,9 @@ void Engine::on_trainer(PeerId peer, const wire::Message& message, Now now, Effe
   const std::int64_t dropped = slot.dropped();
   const std::int64_t left_out = slot.left_out();
   const Taken taken = message.header.attempt == 0
-                          ? slot.on_trainer(as_attempt(message, slot.state().attempt),
+                          ? slot.on_trainer(as_attempt(message, slot.state().attempt), digest,
                                             counters_.waiting_bytes, now, effects)
-                          : slot.on_trainer(message, counters_.waiting_bytes, now, effects);
+                          : slot.on_trainer(message, digest, counters_.waiting_bytes, now, effects);
   counters_.samples_dropped += static_cast<std::uint64_t>(slot.dropped() - dropped);
   counters_.left_out += static_cast<std::uint64_t>(slot.left_out() - left_out);
   switch (taken) {
@@ -305,6 +316,9 @@ void Engine::on_trainer(PeerId peer, const wire::Message& message, Now now, Effe
       return;
     case Taken::kKnown:
       ++counters_.duplicates;
+      return;
+    case Taken::kOther:
+      effects.send.push_back(reject_to(peer, message.header.run, second_sender(slot), now));
       return;
     case Taken::kNotNow:
       ++counters_.frames_not_taken;

@@ -183,7 +183,8 @@ class Engine {
 
  private:
   void on_hello(PeerId peer, const wire::Message& message, Now now, Effects& effects);
-  void on_trainer(PeerId peer, const wire::Message& message, Now now, Effects& effects);
+  void on_trainer(PeerId peer, const wire::Message& message, std::uint64_t digest, Now now,
+                  Effects& effects);
   void on_operator(PeerId peer, const wire::Message& message, Now now, Effects& effects);
   void on_query(PeerId peer, const wire::Header& header, const wire::Query& query, Now now,
                 Effects& effects);

@@ -82,6 +82,8 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
     dropped_ = 0;
     session_ = declared.session;
     process_ = declared.process;
+    repeats_.clear();
+    intruder_.clear();
     ended_ = lost_recorded_ = false;
     source_seq_ = hello.header.seq;
     ack_ = durable_ack_ = Seq{};
@@ -139,8 +141,25 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
   effects.publish.push_back(status(now));
 }
 
-Taken RunSlot::on_trainer(const wire::Message& message, std::size_t waiting, Now now,
-                          Effects& effects) {
+// A frame of a number that is recorded: sent again, or another one.
+Taken RunSlot::on_repeated(const wire::Message& frame, std::uint64_t digest, Now now,
+                           Effects& effects) {
+  repeats_.count(frame);
+  if (!repeats_.is_other(frame.header.seq, digest)) return Taken::kKnown;
+  if (intruder_.empty()) {
+    intruder_ = "message " + std::to_string(frame.header.seq.value) + " of attempt " +
+                std::to_string(state_.attempt) +
+                " came again with other content: a second process sends under the same session and "
+                "attempt, or the numbers began again; its values are not taken";
+    effects.log.push_back({LogLine::Level::kError, run_.text() + ": " + intruder_});
+  }
+  if (now.mono < next_told_) return Taken::kKnown;
+  next_told_ = after_ms(now.mono, settings_->assert_ms);
+  return Taken::kOther;
+}
+
+Taken RunSlot::on_trainer(const wire::Message& message, std::uint64_t digest, std::size_t waiting,
+                          Now now, Effects& effects) {
   if (message.header.attempt != state_.attempt) return Taken::kKnown;
   last_frame_ = now.mono;
   if (lost_recorded_ || crashed()) come_back(now, effects);
@@ -153,9 +172,10 @@ Taken RunSlot::on_trainer(const wire::Message& message, std::size_t waiting, Now
     if (beat->snapshot) send_snapshot(now, effects);
     return Taken::kTaken;
   }
-  if (message.header.seq <= source_seq_) return Taken::kKnown;
+  if (message.header.seq <= source_seq_) return on_repeated(message, digest, now, effects);
   if (!has_room(message, waiting)) return Taken::kNotNow;
   source_seq_ = message.header.seq;
+  repeats_.add(message.header.seq, digest);
   wire::Message event = message;
   leave_out_names(event, effects);
   if (!thin(event, waiting, effects)) return Taken::kTaken;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "monitor/daemon/engine/engine.h"
+#include "monitor/daemon/engine/repeats.h"
 #include "monitor/policy/engine/playback.h"
 #include "monitor/run/state.h"
 
@@ -19,6 +20,7 @@ namespace phaseguard::daemon {
 enum class Taken : std::uint8_t {
   kTaken,
   kKnown,   // of an earlier attempt, or already recorded
+  kOther,   // of a number that is recorded with other content: another process sends it
   kNotNow,  // nothing more can wait for the disk: neither folded nor acknowledged
   kAgain    // after that, once the record is written: it must say hello and send all again
 };
@@ -41,8 +43,10 @@ class RunSlot {
   void welcome(PeerId peer, const wire::Message& hello, const policy::Document* document, Now now,
                Effects& effects);
 
-  // A frame of the connected trainer. `waiting`: bytes that wait for the disk, of all runs.
-  Taken on_trainer(const wire::Message& message, std::size_t waiting, Now now, Effects& effects);
+  // A frame of the connected trainer. `digest`: of its bytes; `waiting`: bytes that wait for the
+  // disk, of all runs.
+  Taken on_trainer(const wire::Message& message, std::uint64_t digest, std::size_t waiting, Now now,
+                   Effects& effects);
   [[nodiscard]] wire::Reply on_command(const wire::Message& message, Now now, Effects& effects);
   void on_tick(Now now, Effects& effects);
 
@@ -69,6 +73,8 @@ class RunSlot {
   // Which attempt a hello of number 0 is: that of its process, if it is known, else the next.
   [[nodiscard]] std::int64_t attempt_for(const wire::Hello& hello) const;
 
+  // Why the newest frame was taken for another process's; "": none was.
+  [[nodiscard]] const std::string& intruder() const { return intruder_; }
   [[nodiscard]] bool owned_by(PeerId peer) const { return peer_ == peer && peer != 0; }
   [[nodiscard]] const run::RunState& state() const { return state_; }
   [[nodiscard]] wire::Message status(Now now) const;
@@ -83,9 +89,11 @@ class RunSlot {
   void take(wire::Message event, Now now, Effects& effects);
   void record(const wire::Message& event, Effects& effects);
   void fold(const wire::Message& event);
+  Taken on_repeated(const wire::Message& frame, std::uint64_t digest, Now now, Effects& effects);
   void record_link(wire::LinkEvent event, const std::string& detail, Now now, Effects& effects);
 
   // Who may train (admission.cpp).
+  [[nodiscard]] bool is_same_process(const wire::Hello& hello) const;
   [[nodiscard]] bool is_present(const wire::Message& hello) const;
   [[nodiscard]] std::string claim_against(const wire::Message& hello, Now now) const;
   [[nodiscard]] run::Resume resume_of(const wire::Message& hello) const;
@@ -158,7 +166,10 @@ class RunSlot {
   bool snapshot_is_too_large_ = false;  // told so
   bool is_looked_at_ = true;  // false: a trainer of 1.0 that was welcomed and not heard yet
   Seq looks_until_;           // its number then
-  std::string record_note_;   // what the trainer's present attempt knows better; "": nothing
+  Repeats repeats_;
+  std::string intruder_;     // frames of this attempt come from another process too; "": none did
+  Nanos next_told_;          // when such a one is told so next
+  std::string record_note_;  // what the trainer's present attempt knows better; "": nothing
 
   PeerId peer_ = 0;
   std::string session_;

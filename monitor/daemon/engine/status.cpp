@@ -19,7 +19,17 @@ const wire::RuleInfo* info_of(const run::RunState& state, const std::string& rul
   return nullptr;
 }
 
-std::vector<wire::SignalStatus> signal_statuses(const run::RunState& state, Now now) {
+std::vector<wire::FateCount> fates_of(const run::RunState& state, const std::string& signal,
+                                      std::int64_t duplicates) {
+  std::vector<wire::FateCount> out;
+  if (const auto fates = state.fates.signals.find(signal); fates != state.fates.signals.end())
+    out = run::counts_of(fates->second);
+  if (duplicates > 0) out.push_back({wire::ReportFate::kDuplicate, duplicates});
+  return out;
+}
+
+std::vector<wire::SignalStatus> signal_statuses(const run::RunState& state, const Repeats& repeats,
+                                                Now now) {
   std::vector<wire::SignalStatus> out;
   if (!state.hello) return out;
   // As declared: the series of single canaries are the viewers' own.
@@ -29,7 +39,8 @@ std::vector<wire::SignalStatus> signal_statuses(const run::RunState& state, Now 
     const run::SignalState& signal = found->second;
     if (signal.good + signal.bad + signal.missing == 0) continue;
     out.push_back({declared.name, signal.value, signal.quality, signal.step,
-                   std::max(0.0, now.wall_s - signal.t)});
+                   std::max(0.0, now.wall_s - signal.t),
+                   fates_of(state, declared.name, repeats.values(declared.name))});
   }
   return out;
 }
@@ -137,9 +148,13 @@ std::vector<wire::Alert> RunSlot::alerts(Now now) const {
     out.push_back({wire::Severity::kCritical, wire::AlertKind::kRecord,
                    "the record cannot be written, so nothing is lowered: " + record_fault_});
   add_bounds(out);
+  if (!intruder_.empty()) out.push_back({wire::Severity::kHigh, wire::AlertKind::kLink, intruder_});
   if (!record_note_.empty())
     out.push_back({wire::Severity::kHigh, wire::AlertKind::kRecord, record_note_});
   if (!machine()) return out;
+  for (wire::Alert& alert : run::fate_alerts(
+           state_, [this](const std::string& signal) { return machine()->reads(signal); }))
+    out.push_back(std::move(alert));
   for (const wire::Held& entry : machine()->held()) {
     if (entry.outcome.empty()) continue;
     out.push_back({wire::Severity::kHigh,
@@ -186,7 +201,7 @@ wire::Message RunSlot::status(Now now) const {
   status.last_seq = state_.last_seq;
   status.run_file = settings_->runs_dir + "/" + run_.text() + ".phaseguard";
   status.knobs = knob_statuses();
-  status.signals = signal_statuses(state_, now);
+  status.signals = signal_statuses(state_, repeats_, now);
   status.requests = request_statuses(state_);
   status.intervened_step = state_.intervened_step;
   status.alerts = alerts(now);

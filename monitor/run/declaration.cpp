@@ -1,0 +1,73 @@
+#include "monitor/run/declaration.h"
+
+#include <cmath>
+#include <set>
+
+#include "monitor/base/text.h"
+
+namespace phaseguard::run {
+
+namespace {
+
+constexpr std::int64_t kMostSteps = 1000000000000000;  // so that no sum of steps overflows
+
+std::string range_fault(const std::string& what, double min, double max) {
+  if (std::isnan(min) || std::isnan(max))
+    return what + ": expected numbers as min and max, found NaN";
+  if (min > max)
+    return what + ": expected min at most max, found min " + number_text(min) + " and max " +
+           number_text(max);
+  return "";
+}
+
+std::string knob_fault(const wire::KnobDecl& knob) {
+  const std::string what = "knob " + quoted(knob.name, 64);
+  if (!std::isfinite(knob.min) || !std::isfinite(knob.max))
+    return what + ": expected a finite range, found " + number_text(knob.min) + " to " +
+           number_text(knob.max);
+  std::string fault = range_fault(what, knob.min, knob.max);
+  if (!fault.empty()) return fault;
+  if (!(knob.initial >= knob.min && knob.initial <= knob.max))
+    return what + ": expected an initial value of " + number_text(knob.min) + " to " +
+           number_text(knob.max) + ", found " + number_text(knob.initial);
+  return "";
+}
+
+std::string count_fault(const char* key, std::int64_t value) {
+  if (value >= 0 && value <= kMostSteps) return "";
+  return std::string(key) + ": expected 0 to " + std::to_string(kMostSteps) + ", found " +
+         std::to_string(value);
+}
+
+std::string signal_fault(const wire::SignalDecl& signal) {
+  const std::string what = "signal " + quoted(signal.name, 64);
+  std::string fault = range_fault(what, signal.min, signal.max);
+  if (fault.empty()) fault = count_fault((what + ": every_steps").c_str(), signal.every_steps);
+  return fault;
+}
+
+template <class Declared, class Fault>
+std::string first_fault(const std::vector<Declared>& all, const char* what, Fault fault_of) {
+  std::set<std::string> names;
+  for (const Declared& declared : all) {
+    if (declared.name.empty())
+      return std::string(what) + ": expected a name, found one that is empty";
+    if (!names.insert(declared.name).second)
+      return std::string(what) + " " + quoted(declared.name, 64) + ": expected once, found twice";
+    if (std::string fault = fault_of(declared); !fault.empty()) return fault;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string contradiction_in(const wire::Hello& hello) {
+  std::string fault = first_fault(hello.knobs, "knob", knob_fault);
+  if (fault.empty()) fault = first_fault(hello.signals, "signal", signal_fault);
+  if (fault.empty()) fault = count_fault("total_steps", hello.total_steps);
+  if (fault.empty()) fault = count_fault("cadence_steps", hello.cadence_steps);
+  if (fault.empty()) fault = count_fault("start_step", hello.start_step.value);
+  return fault;
+}
+
+}  // namespace phaseguard::run
