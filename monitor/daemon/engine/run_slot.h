@@ -69,6 +69,7 @@ class RunSlot {
   // Which attempt a hello of number 0 is: that of its process, if it is known, else the next.
   [[nodiscard]] std::int64_t attempt_for(const wire::Hello& hello) const;
 
+  [[nodiscard]] PeerId peer() const { return peer_; }
   [[nodiscard]] bool owned_by(PeerId peer) const { return peer_ == peer && peer != 0; }
   [[nodiscard]] const run::RunState& state() const { return state_; }
   [[nodiscard]] wire::Message status(Now now) const;
