@@ -374,7 +374,7 @@ class Daemon {
   // Record first: what is not written down does not leave.
   void carry_out(Effects& effects) {
     std::vector<std::string> faults;
-    files_.append(std::move(effects.record), now_of_this_host());
+    begin_anew(files_.append(std::move(effects.record), now_of_this_host()), effects);
     close(effects);
     const bool written = files_.flush(effects.needs_sync, faults);
     if (!written && healthy_) {
@@ -393,6 +393,24 @@ class Daemon {
     for (const Outgoing& out : effects.send) sockets_->send(out.peer, out.bytes);
     for (const HistoryQuery& query : effects.history) answer(query);
     for (const LogLine& line : effects.log) log(line);
+  }
+
+  // Their records were deleted after they had ended. Nobody is answered who would take the old one
+  // for recorded; a trainer says hello again, and a tool asks again.
+  void begin_anew(const std::set<RunId>& runs, Effects& effects) {
+    if (runs.empty()) return;
+    effects.send.clear();
+    for (const RunId& run : runs) {
+      engine_.forget(run, effects);
+      effects.log.push_back({LogLine::Level::kWarning,
+                             run.text() + ": its run file was deleted after it had ended; a new "
+                                          "record begins with the next hello"});
+    }
+    effects.publish.erase(std::remove_if(effects.publish.begin(), effects.publish.end(),
+                                         [&](const wire::Message& message) {
+                                           return runs.count(message.header.run) > 0;
+                                         }),
+                          effects.publish.end());
   }
 
   void answer(const HistoryQuery& wanted) {

@@ -183,10 +183,24 @@ void RunFiles::write(File& file, const wire::Message& message) {
   }
 }
 
-void RunFiles::append(std::vector<wire::Message>&& messages, Now now) {
+// After its run had ended and all was written.
+bool RunFiles::is_deleted(const RunId& run, const File& file) const {
+  std::error_code ignored;
+  return file.ended && file.made && !file.writer && file.fault.empty() && file.pending.empty() &&
+         !std::filesystem::exists(store::run_file(directory_, run), ignored);
+}
+
+std::set<RunId> RunFiles::append(std::vector<wire::Message>&& messages, Now now) {
+  std::set<RunId> deleted;
   for (wire::Message& message : messages) {
     const RunId run = message.header.run;
+    if (deleted.count(run) > 0) continue;
     File& file = files_[run];
+    if (is_deleted(run, file)) {
+      deleted.insert(run);
+      files_.erase(run);
+      continue;
+    }
     if (!file.writer && file.fault.empty()) open_writer(run, file, now);
     file.ended = is_end(message);
     file.used = now.mono;
@@ -194,6 +208,7 @@ void RunFiles::append(std::vector<wire::Message>&& messages, Now now) {
     write(file, file.pending.back());
   }
   messages.clear();
+  return deleted;
 }
 
 void RunFiles::close(const RunId& run) {

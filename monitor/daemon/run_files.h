@@ -51,8 +51,9 @@ class RunFiles {
 
   // Takes the messages, in order. What is not committed is kept and tried again by retry(). The
   // file of a run that has ended is closed with the next durable flush, and opened again when more
-  // comes.
-  void append(std::vector<wire::Message>&& messages, Now now);
+  // comes. If that was deleted meanwhile, nothing of the run is taken and it is forgotten here:
+  // such runs come back, and have to begin a new record.
+  [[nodiscard]] std::set<RunId> append(std::vector<wire::Message>&& messages, Now now);
 
   // The run is not kept any more: once all is written its file is closed and forgotten.
   void close(const RunId& run);
@@ -87,6 +88,7 @@ class RunFiles {
     bool made = false;     // its file has been there
     std::string fault;     // of the last attempt; empty: none
   };
+  [[nodiscard]] bool is_deleted(const RunId& run, const File& file) const;
   void open_writer(const RunId& run, File& file, Now now);
   void retry(const RunId& run, File& file, Now now);
   void look_at(File& file, const RunId& run, Now now);

@@ -249,10 +249,18 @@ TEST_CASE("a run in shadow mode that somebody raised is named, and left out by d
           std::string::npos);
 
   const std::string replayed = "replay " + bad + " --policy " + policy;
-  require_one_line(phaseguard_with(replayed), 1, "--include-intervened");
+  const Done up_to = phaseguard_with(replayed);
+  REQUIRE(up_to.code == 0);
+  REQUIRE(up_to.out.find("From step 5 on a value that somebody raised") != std::string::npos);
+  REQUIRE(up_to.out.find("run ended") == std::string::npos);
+  const auto ended = nlohmann::json::parse(phaseguard_with(replayed + " --json").out);
+  REQUIRE(ended.at("ends_at_intervention") == true);
+  REQUIRE(ended.at("intervened_step") == 5);
+  for (const auto& row : ended.at("rows")) REQUIRE(row.at("step") <= 5);
   const Done with = phaseguard_with(replayed + " --include-intervened");
   REQUIRE(with.code == 0);
   REQUIRE(with.out.find("Intervened at step 5.") != std::string::npos);
+  REQUIRE(with.out.find("run ended") != std::string::npos);
   const std::string page = (place.path() / "r.html").string();
   REQUIRE(phaseguard_with("report " + bad + " -o " + page).code == 0);
   REQUIRE(test::read_file(page).find("at step 5: from there on a raised value") !=

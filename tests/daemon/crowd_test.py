@@ -214,6 +214,26 @@ def others_are_answered_meanwhile(daemon):
     return answered
 
 
+def a_deleted_record_begins_anew(daemon, root):
+    """The name of an ended run whose record was deleted by hand is used again; no other run is held back by that."""
+    record_a_run(daemon, "again")
+    other, trainer = dealer(daemon.telemetry), dealer(daemon.telemetry)
+    other.send(hello("beside"))
+    assert answer(other, "welcome", "reject")["kind"] == "welcome"
+    (root / "runs/again.phaseguard").unlink()
+    trainer.rcvtimeo = 500
+    for _ in range(10):
+        trainer.send(hello("again", attempt=0, session="anew"))
+        try:
+            told = answer(trainer, "welcome", "reject")
+            break
+        except zmq.Again:
+            pass
+    assert told["kind"] == "welcome" and told["attempt"] == 1, told
+    assert (root / "runs/again.phaseguard").exists() and "begins with the next hello" in daemon.log.read_text()
+    assert "nothing is lowered" not in daemon.log.read_text()
+
+
 def main():
     source, build = map(pathlib.Path, sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="pgd-") as folder:
@@ -240,8 +260,9 @@ def main():
             bad_files_are_told(daemon)
             record_a_run(daemon, "long")
         make_long(root / "runs/long.phaseguard", 400_000)
-        with Daemon(build / "bin/phaseguardd", root, 4) as daemon:
+        with Daemon(build / "bin/phaseguardd", root, 16) as daemon:
             ask_status(daemon.operator)
+            a_deleted_record_begins_anew(daemon, root)
             answered = others_are_answered_meanwhile(daemon)
     print(f"2 seats told of, {n} tools at once answered, of 500 times two starts at once one each owns the run, a killed one's run is free at once, "
           f"{answered} answers while a long record was read")

@@ -70,20 +70,20 @@ TEST_CASE("a disk that is full for a while costs no record", "[daemon][fault]") 
   const test::Folder folder;
   RunFiles files(folder.path());
   std::vector<std::string> faults;
-  files.append(reports(1, 50), kNow);
+  REQUIRE(files.append(reports(1, 50), kNow).empty());
   REQUIRE(files.flush(true, faults));
 
   limit_files(rlim_t{256} * 1024);
   std::int64_t seq = 50;
   bool written = true;
   while (written && seq < 100'000) {
-    files.append(reports(seq + 1, seq + 100), kNow);
+    REQUIRE(files.append(reports(seq + 1, seq + 100), kNow).empty());
     seq += 100;
     written = files.flush(seq % 300 == 0, faults);
   }
   REQUIRE_FALSE(written);
   CHECK_FALSE(files.healthy());
-  files.append(reports(seq + 1, seq + 100), kNow);
+  REQUIRE(files.append(reports(seq + 1, seq + 100), kNow).empty());
   seq += 100;
   CHECK_FALSE(files.flush(true, faults));
   limit_files(rlim_t{16} * 1024);
@@ -95,7 +95,7 @@ TEST_CASE("a disk that is full for a while costs no record", "[daemon][fault]") 
   files.retry(kNow);
   CHECK(files.flush(true, faults));
   CHECK(faults.empty());
-  files.append(reports(seq + 1, seq + 10), kNow);
+  REQUIRE(files.append(reports(seq + 1, seq + 10), kNow).empty());
   CHECK(files.flush(true, faults));
   const std::vector<std::int64_t> seqs = recorded(files);
   REQUIRE(seqs.size() == static_cast<std::size_t>(seq + 10));
@@ -125,7 +125,7 @@ TEST_CASE("an ended run's file is closed, and opened again when more comes", "[d
   end.body = wire::LinkChange{wire::LinkEvent::kEnded, "goodbye", 1};
   std::vector<wire::Message> first = reports(1, 2);
   first.push_back(end);
-  files.append(std::move(first), kNow);
+  REQUIRE(files.append(std::move(first), kNow).empty());
   REQUIRE(files.flush(true, faults));
   CHECK(files.unfinished(9, faults).runs.empty());
   // Nobody holds the file: another process could write it.
@@ -133,7 +133,7 @@ TEST_CASE("an ended run's file is closed, and opened again when more comes", "[d
 
   wire::Message back = report(4);
   back.body = wire::LinkChange{wire::LinkEvent::kBack, "", 1};
-  files.append({back}, kNow);
+  REQUIRE(files.append({back}, kNow).empty());
   REQUIRE(files.flush(true, faults));
   CHECK_FALSE(store::Writer::create_or_open(store::run_file(folder.path(), kRun), kRun, kNow));
   CHECK(recorded(files).size() == 4);
@@ -150,7 +150,7 @@ TEST_CASE("of too many runs that have not ended those last written to are taken 
     runs.push_back(*RunId::parse(name));
     wire::Message message = report(1);
     message.header.run = runs.back();
-    files.append({message}, kNow);
+    REQUIRE(files.append({message}, kNow).empty());
     REQUIRE(files.flush(true, faults));
     files.close(runs.back());
   }
@@ -175,7 +175,7 @@ TEST_CASE("a file that is not the one that is written is found out, and not made
   const std::string path = store::run_file(folder.path(), kRun).string();
   RunFiles files(folder.path());
   std::vector<std::string> faults;
-  files.append(reports(1, 50), kNow);
+  REQUIRE(files.append(reports(1, 50), kNow).empty());
   REQUIRE(files.flush(true, faults));
   files.look(kNow);
   REQUIRE(files.healthy());
@@ -205,15 +205,43 @@ TEST_CASE("a file that is not the one that is written is found out, and not made
   CHECK(faults[0].find("restart phaseguardd") != std::string::npos);
 }
 
+TEST_CASE("an ended run whose file was deleted begins a new record, and no other run notices",
+          "[daemon][fault]") {
+  const test::Folder folder;
+  RunFiles files(folder.path());
+  std::vector<std::string> faults;
+  wire::Message other = report(1);
+  other.header.run = *RunId::parse("other");
+  wire::Message end = report(2);
+  end.body = wire::LinkChange{wire::LinkEvent::kEnded, "goodbye", 1};
+  REQUIRE(files.append({report(1), end, other}, kNow).empty());
+  REQUIRE(files.flush(true, faults));
+  std::filesystem::remove(store::run_file(folder.path(), kRun));
+  files.look(kNow);
+  CHECK(files.healthy());
+  other.header.seq = Seq{2};
+  CHECK(files.append({report(3), other, report(4)}, kNow) == std::set<RunId>{kRun});
+  CHECK(files.flush(true, faults));
+  CHECK(files.healthy());
+  CHECK(faults.empty());
+  CHECK_FALSE(std::filesystem::exists(store::run_file(folder.path(), kRun)));
+  const auto opened = files.open(kRun, kNow);
+  REQUIRE(opened);
+  CHECK_FALSE(opened->exists);
+  CHECK(files.append(reports(1, 2), kNow).empty());
+  CHECK(files.flush(true, faults));
+  CHECK(recorded(files).size() == 2);
+}
+
 TEST_CASE("a run file that was moved away and put back goes on", "[daemon][fault]") {
   const test::Folder folder;
   const std::string path = store::run_file(folder.path(), kRun).string();
   RunFiles files(folder.path());
   std::vector<std::string> faults;
-  files.append(reports(1, 50), kNow);
+  REQUIRE(files.append(reports(1, 50), kNow).empty());
   REQUIRE(files.flush(true, faults));
   std::filesystem::rename(path, path + ".away");
-  files.append(reports(51, 60), kNow);
+  REQUIRE(files.append(reports(51, 60), kNow).empty());
   CHECK_FALSE(files.flush(true, faults));
   files.retry(kNow);
   CHECK_FALSE(files.flush(true, faults));
@@ -230,7 +258,7 @@ TEST_CASE("a write-ahead log without its run file is set aside", "[daemon][fault
   std::ofstream(path + "-wal") << "of a record that is gone";
   RunFiles files(folder.path());
   std::vector<std::string> faults;
-  files.append(reports(1, 5), kNow);
+  REQUIRE(files.append(reports(1, 5), kNow).empty());
   REQUIRE(files.flush(true, faults));
   CHECK(recorded(files).size() == 5);
   CHECK(std::filesystem::exists(path + "-wal.aside"));
@@ -260,10 +288,10 @@ TEST_CASE("a run that is not kept leaves no file open", "[daemon]") {
     return store::Writer::create_or_open(store::run_file(folder.path(), kRun), kRun, kNow)
         .has_value();
   };
-  files.append(reports(1, 3), kNow);
+  REQUIRE(files.append(reports(1, 3), kNow).empty());
   REQUIRE(files.flush(true, faults));
   REQUIRE_FALSE(is_free());
-  files.append(reports(4, 5), kNow);
+  REQUIRE(files.append(reports(4, 5), kNow).empty());
   files.close(kRun);  // what was appended is written first
   REQUIRE(files.flush(false, faults));
   REQUIRE(files.flush(true, faults));
@@ -281,7 +309,7 @@ TEST_CASE("an idle run's file is closed, looked after, and opened again when mor
   const std::string path = store::run_file(folder.path(), kRun).string();
   RunFiles files(folder.path());
   std::vector<std::string> faults;
-  files.append(reports(1, 50), kNow);
+  REQUIRE(files.append(reports(1, 50), kNow).empty());
   REQUIRE(files.flush(true, faults));
   const auto after = [](double seconds) {
     return Now{kNow.wall_s + seconds, Nanos{static_cast<std::int64_t>(seconds * 1e9)}};
@@ -290,7 +318,7 @@ TEST_CASE("an idle run's file is closed, looked after, and opened again when mor
   CHECK_FALSE(store::Writer::create_or_open(path, kRun, kNow));
   files.look(after(130));
   CHECK(store::Writer::create_or_open(path, kRun, kNow));
-  files.append(reports(51, 60), after(140));
+  REQUIRE(files.append(reports(51, 60), after(140)).empty());
   REQUIRE(files.flush(true, faults));
   CHECK(recorded(files).size() == 60);
 
@@ -311,7 +339,7 @@ TEST_CASE("many files that cannot be written are tried again a few at a time", "
   for (int i = 0; i < 100; ++i) {
     wire::Message message = report(1);
     message.header.run = *RunId::parse("run-" + std::to_string(i));
-    files.append({message}, kNow);
+    REQUIRE(files.append({message}, kNow).empty());
   }
   CHECK_FALSE(files.flush(true, faults));
   CHECK(files.unwritten().size() == 100);
@@ -330,7 +358,7 @@ TEST_CASE("what waited for the disk is written in portions that keep decisions w
   const test::Folder folder;
   RunFiles files(folder.path());
   std::vector<std::string> faults;
-  files.append(reports(1, 10), kNow);
+  REQUIRE(files.append(reports(1, 10), kNow).empty());
   REQUIRE(files.flush(true, faults));
   const std::string path = store::run_file(folder.path(), kRun).string();
   std::filesystem::rename(path, path + ".away");
@@ -338,7 +366,7 @@ TEST_CASE("what waited for the disk is written in portions that keep decisions w
   while (seq < 2000) {
     std::vector<wire::Message> batch = reports(seq + 1, seq + 2);
     batch[1].body = wire::Decision{};
-    files.append(std::move(batch), kNow);
+    REQUIRE(files.append(std::move(batch), kNow).empty());
     seq += 2;
   }
   CHECK_FALSE(files.flush(true, faults));

@@ -213,7 +213,8 @@ Result<Verification> verify(const store::Reader& reader) {
   return out;
 }
 
-Result<Replay> replay(const store::Reader& reader, const policy::Document& document) {
+Result<Replay> replay(const store::Reader& reader, const policy::Document& document,
+                      Intervention intervention) {
   Replay out;
   out.run = reader.run();
   out.policy = document.name;
@@ -222,6 +223,8 @@ Result<Replay> replay(const store::Reader& reader, const policy::Document& docum
   Result<void> running;
   auto read = reader.each(Seq{1}, [&](const wire::Message& message) {
     intervened.take(message);
+    out.ends_there = intervened.step() >= Step{0} && intervention == Intervention::kEndsIt;
+    if (out.ends_there) return false;
     running = comparison.on(message);
     return running.has_value();
   });

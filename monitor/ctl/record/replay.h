@@ -61,7 +61,8 @@ struct Replay {
   std::vector<ReplayRow> rows;
   Step happened_first_raise{-1};  // first step with a knob above 0; -1: never
   Step would_first_raise{-1};
-  Step intervened{-1};  // as run::Intervened: from here on what happened is no run unwatched
+  Step intervened{-1};      // as run::Intervened: from here on what happened is no run unwatched
+  bool ends_there = false;  // what came after is not in `rows`
 
   // The first row that differs; null: none does.
   [[nodiscard]] const ReplayRow* first_difference() const;
@@ -74,8 +75,11 @@ inline constexpr const char* kReplayCaveat =
     "first difference this is what the policy would make of these numbers, not what would have "
     "happened.";
 
-// Errors: the file cannot be read, holds no declaration, or the policy does not fit it.
-[[nodiscard]] Result<Replay> replay(const store::Reader& reader, const policy::Document& document);
+// A run that somebody intervened in is replayed up to there, or as a whole. Errors: the file cannot
+// be read, holds no declaration, or the policy does not fit it.
+enum class Intervention { kEndsIt, kIncluded };
+[[nodiscard]] Result<Replay> replay(const store::Reader& reader, const policy::Document& document,
+                                    Intervention intervention = Intervention::kEndsIt);
 
 // The first field in which two messages differ, as "path: recorded X, recomputed Y".
 [[nodiscard]] std::string first_difference(const wire::Message& recorded,

@@ -6,7 +6,6 @@
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
 #include "monitor/ctl/record/replay.h"
-#include "monitor/run/intervened.h"
 #include "monitor/store/reader.h"
 
 namespace phaseguard::ctl {
@@ -58,8 +57,14 @@ void print_text(const Replay& replay, bool only_differences) {
                 static_cast<long long>(first->step.value),
                 static_cast<long long>(first->seq.value));
   }
-  if (replay.intervened >= Step{0})
+  if (replay.ends_there) {
+    std::printf(
+        "From step %lld on a value that somebody raised, or that was adopted, was in force: not "
+        "replayed; --include-intervened replays all.\n",
+        static_cast<long long>(replay.intervened.value));
+  } else if (replay.intervened >= Step{0}) {
     std::printf("Intervened at step %lld.\n", static_cast<long long>(replay.intervened.value));
+  }
   std::printf("%s\n", kReplayCaveat);
 }
 
@@ -88,6 +93,7 @@ void print_json(const Replay& replay, bool only_differences) {
          {"happened_first_raise", step_json(replay.happened_first_raise)},
          {"would_first_raise", step_json(replay.would_first_raise)},
          {"intervened_step", step_json(replay.intervened)},
+         {"ends_at_intervention", replay.ends_there},
          {"first_difference", first == nullptr ? nlohmann::json(nullptr) : step_json(first->step)},
          {"rows", rows},
          {"caveat", kReplayCaveat}});
@@ -105,12 +111,10 @@ int replay_file(const ReplayOptions& options, bool as_json) {
   if (!document) return failed(document.error());
   auto reader = store::Reader::open(options.file);
   if (!reader) return failed(reader.error());
-  auto replayed = replay(*reader, *document);
+  auto replayed =
+      replay(*reader, *document,
+             options.include_intervened ? Intervention::kIncluded : Intervention::kEndsIt);
   if (!replayed) return failed(replayed.error());
-  if (replayed->intervened >= Step{0} && !options.include_intervened) {
-    return failed({Errc::kRefused, options.file + ": left out: run " + replayed->run.text() + " " +
-                                       run::intervened_text(replayed->intervened)});
-  }
   (as_json ? print_json : print_text)(*replayed, options.diff);
   return options.diff && replayed->first_difference() != nullptr ? kFindings : kDone;
 }
@@ -130,8 +134,8 @@ void add_replay(CLI::App& app, Context& context) {
                     "Only where the policy differs from what happened: in a knob, a request or an "
                     "alert. Exit code 3 when it does");
   command->add_flag("--include-intervened", options->include_intervened,
-                    "Also a run under a policy in shadow mode in which an operator raised a knob; "
-                    "it is left out otherwise");
+                    "Also what came after an operator had raised a knob under a policy in shadow "
+                    "mode; the replay ends there otherwise, and says so");
 }
 
 }  // namespace phaseguard::ctl

@@ -97,6 +97,13 @@ Result<void> Engine::restore(const RunId& run, const Record& record, Effects& ef
   return taken ? read : taken;
 }
 
+void Engine::forget(const RunId& run, Effects& effects) {
+  const auto found = runs_.find(run);
+  if (found == runs_.end()) return;
+  effects.seats.push_back({found->second->peer(), false});
+  runs_.erase(found);
+}
+
 void Engine::begin_restore(const RunId& run, std::string identity) {
   restoring_[run] = std::make_unique<RunSlot>(run, std::move(identity), settings_);
 }

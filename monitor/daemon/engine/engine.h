@@ -149,6 +149,9 @@ class Engine {
   void end_restore(const RunId& run, Now now, Effects& effects);
   void give_up_restore(const RunId& run);
 
+  // The run as if it had never been here: its record is not there any more.
+  void forget(const RunId& run, Effects& effects);
+
   void on_message(Channel channel, PeerId peer, std::string_view bytes, Now now, Effects& effects);
 
   // The answer to a hello whose run cannot be opened now: it may come again.

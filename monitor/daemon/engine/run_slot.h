@@ -75,6 +75,7 @@ class RunSlot {
 
   // Why the newest frame was taken for another process's; "": none was.
   [[nodiscard]] const std::string& intruder() const { return intruder_; }
+  [[nodiscard]] PeerId peer() const { return peer_; }
   [[nodiscard]] bool owned_by(PeerId peer) const { return peer_ == peer && peer != 0; }
   [[nodiscard]] const run::RunState& state() const { return state_; }
   [[nodiscard]] wire::Message status(Now now) const;
