@@ -180,13 +180,21 @@ Result<void> take_knob(wire::Hello& hello, const Words& words, const std::string
         knob.sites.push_back(wire::Word<wire::Site>::from(sites.substr(from, end - from)));
         from = end + 1;
       }
-    } else if (key == "per_sample") {
-      knob.per_sample = true;
+    } else if (key == "protects") {
+      taken = options.word(knob.protects);
+    } else if (key == "per_sample" || key == "forcible") {
+      (key == "forcible" ? knob.forcible : knob.per_sample) = true;
       options.flag();
     } else {
-      taken = options.unknown({"range", "initial", "unit", "site", "sites", "per_sample"});
+      taken = options.unknown(
+          {"range", "initial", "unit", "site", "sites", "protects", "per_sample", "forcible"});
     }
     if (!taken) return taken;
+  }
+  if (!knob.protects.empty() && !knob.protects.known()) {
+    return fail(Errc::kMalformed, where + "expected protects " +
+                                      wire::list_of_words<wire::Protects>(" or ") + ", found " +
+                                      quoted(knob.protects.text(), 40));
   }
   hello.knobs.push_back(std::move(knob));
   return {};

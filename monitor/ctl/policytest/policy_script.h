@@ -52,6 +52,7 @@ struct Expectation {
     kRule,       // name, word: quiet | active | latched; at_floor
     kKnob,       // name, comparison, value
     kSite,       // name: knob, word: site
+    kInForce,    // name: knob, comparison, value: what the trainer has, in shadow mode too
     kRequest,    // name: type; to
     kAlert,      // word: severity; name: source or ""
     kVote,       // name: detector, word: votes | quiet

@@ -185,6 +185,10 @@ class ItemReader {
       out.word = words[2];
       return {};
     }
+    if (words.size() == 5 && words[1] == "in" && words[2] == "force") {
+      out.kind = Expectation::Kind::kInForce;
+      return compared({words[0], words[3], words[4]}, out);
+    }
     return compared(words, out);
   }
 

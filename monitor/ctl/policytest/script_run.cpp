@@ -130,8 +130,10 @@ class Player {
 
   [[nodiscard]] wire::Applied applied_now() const {
     wire::Applied applied;
+    const bool shadow = machine().document().shadow;
     for (const wire::KnobSetting& knob : machine().settings()) {
       applied.knobs.push_back({knob.knob, knob.value, knob.decision, knob.cause, {}});
+      if (shadow) applied.knobs.back().value = machine().in_force(knob.knob);
     }
     applied.segment = segment_;
     applied.source = wire::Source::kDaemon;
@@ -153,12 +155,18 @@ class Player {
     on(std::move(report));
   }
 
+  [[nodiscard]] policy::Verdict verdict_on(const wire::Command& command) const {
+    std::string why = machine().why_not_possible(command);
+    if (!why.empty()) return {wire::ReplyStatus::kRefused, std::move(why)};
+    return machine().judge(command, Step{step_});
+  }
+
   void take(const ScriptEvent& event) {
     if (event.kind == ScriptEvent::Kind::kCommand) {
       wire::Command command = event.command;
       command.id = "command-" + std::to_string(++commands_);
       if (command.expected_version == -2) command.expected_version = machine().state_version();
-      happened_.answers.emplace_back(event.line, machine().judge(command, Step{step_}));
+      happened_.answers.emplace_back(event.line, verdict_on(command));
       // The daemon records what it accepts, and the engine hears what is recorded.
       if (happened_.answers.back().second.status == wire::ReplyStatus::kLogged) {
         note(playback_.on(message(std::move(command), 0)));
@@ -202,6 +210,7 @@ class Player {
           break;
         case Expectation::Kind::kKnob:
         case Expectation::Kind::kSite:
+        case Expectation::Kind::kInForce:
           found = knob_found(item);
           break;
         case Expectation::Kind::kVote:
@@ -252,6 +261,11 @@ class Player {
         if (knob.site.text() == item.word) return "";
         return knob.knob + " at the site " +
                (knob.site.empty() ? "it was declared with" : knob.site.text());
+      }
+      if (item.kind == Expectation::Kind::kInForce) {
+        const double value = machine().in_force(knob.knob);
+        if (holds(value, item.comparison, item.value)) return "";
+        return knob.knob + " in force = " + number_text(value);
       }
       if (holds(knob.value, item.comparison, item.value)) return "";
       return knob.knob + " = " + number_text(knob.value) + " (" + knob.cause.text() + ")";

@@ -75,6 +75,54 @@ TEST_CASE("what is not expected fails the test, unless others are allowed", "[ct
   REQUIRE(has(play(std::string(kFires) + "at 20: kl = 2\n"), "found rule.defend fired"));
 }
 
+TEST_CASE("in shadow mode a raise is in force where the trainer lets it, and rules are not",
+          "[ctl][script]") {
+  std::string head = kHead;
+  head.replace(head.find("\"enforce\""), 9, "\"shadow\"");
+  const std::string body = "test \"t\"\nothers allowed\nseries judge/score: 0.1 0.9x4\n";
+  const auto findings = [&](const std::string& knob, const std::string& rest) {
+    std::string text = head;
+    text.replace(text.find("knob kl range 0..4"), 18, "knob kl range 0..4" + knob);
+    auto script = parsed(text + body + rest);
+    INFO((script ? "" : script.error().message));
+    REQUIRE(script.has_value());
+    std::string out;
+    for (const ctl::ScriptFinding& one : ctl::run_test(*script, script->tests[0]).findings)
+      out +=
+          "step " + std::to_string(one.step) + ": " + one.expected + ", found " + one.found + "\n";
+    return out;
+  };
+  CHECK(findings(" forcible",
+                 "at 15: kl = 2, kl in force = 0\ndo 16: force kl 1 by ann\n"
+                 "at 16..18: answer logged, kl in force = 1\n")
+            .find("step 17: answer logged") == 0);
+  CHECK(findings(" forcible",
+                 "do 16: force kl 1 by ann\nat 16: answer logged\nat 16..18: kl in force = 1\n"
+                 "do 19: release kl\nat 19: answer logged\nat 19..20: kl in force = 0\n")
+            .empty());
+  CHECK(has(findings("", "do 16: force kl 1 by ann\n"), "not possible"));
+  CHECK(findings("", "do 16: force kl 1 by ann\nat 16: answer refused, kl in force = 0\n").empty());
+  CHECK(has(findings("", "at 15: kl in force = 2\n"), "kl in force = 0"));
+  CHECK(has(refusal("policy \"\"\"\n" + test::kPolicy + "\"\"\"\nknob kl protects left\n"),
+            "expected protects up, down or none, found \"left\""));
+}
+
+TEST_CASE("a knob that protects by going down is raised downwards", "[ctl][script]") {
+  std::string text = kHead;
+  text.replace(text.find("knob kl range 0..4"), 18, "knob kl range 0..4 initial 4 protects down");
+  text.replace(text.find("base = 0.0"), 10, "base = 4.0");
+  text.replace(text.find("set.kl = 2.0"), 12, "set.kl = 1.0");
+  auto script = parsed(text +
+                       "test \"t\"\nothers allowed\nseries judge/score: 0.1x2\n"
+                       "at 1: kl = 4\ndo 2: force kl 3 by ann version -1\nat 2..4: kl = 3\n"
+                       "at 2: answer logged\ndo 5: force kl 3.5 by ann version -1\n"
+                       "at 5: answer refused, kl = 3\n");
+  INFO((script ? "" : script.error().message));
+  REQUIRE(script.has_value());
+  for (const ctl::ScriptFinding& one : ctl::run_test(*script, script->tests[0]).findings)
+    FAIL_CHECK(one.step << ": " << one.expected << ", found " << one.found);
+}
+
 TEST_CASE("an expectation that does not hold says what was found", "[ctl][script]") {
   const std::string base = std::string(kFires) + kFired;
   REQUIRE(has(play(base + "at 20: kl = 1.5\n"), "expected kl = 1.5, found kl = 2 (rule:defend)"));

@@ -22,7 +22,7 @@ bool says(const std::string& message, const std::string& piece) {
 }
 
 TEST_CASE("the shipped policies fit the usual trainer", "[policy]") {
-  for (const char* name : {"hybrid", "observe-only", "phaseguard-kl"}) {
+  for (const char* name : {"hybrid", "hybrid-provider", "observe-only", "phaseguard-kl"}) {
     const Document document = must_parse(asset(name));
     CHECK(check_fit(document, usual_hello()).empty());
     CHECK(Machine::create(document, usual_hello()));

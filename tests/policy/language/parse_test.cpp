@@ -254,9 +254,10 @@ wire::Hello everything_declared() {
 }
 
 TEST_CASE("the shipped policies have no error and no warning", "[policy]") {
-  for (const char* name : {"hybrid", "observe-only", "phaseguard-kl", "phaseguard-proposal",
-                           "always-on", "fixed-switch", "adaptive-judge", "adaptive-judge-deadzone",
-                           "adaptive-probe", "per-sample-llr", "replay-kl"}) {
+  for (const char* name :
+       {"hybrid", "hybrid-provider", "observe-only", "phaseguard-kl", "phaseguard-proposal",
+        "always-on", "fixed-switch", "adaptive-judge", "adaptive-judge-deadzone", "adaptive-probe",
+        "per-sample-llr", "replay-kl"}) {
     const Parsed parsed = parse(asset(name), name);
     INFO(name);
     for (const Diagnostic& d : parsed.diagnostics) INFO(to_text(d, name));

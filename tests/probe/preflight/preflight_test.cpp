@@ -199,7 +199,7 @@ TEST_CASE("what the data do not say is silent, never a vote", "[preflight]") {
 }
 
 TEST_CASE("every shipped policy can be rehearsed", "[preflight]") {
-  for (const char* name : {"hybrid", "observe-only", "phaseguard-kl"}) {
+  for (const char* name : {"hybrid", "hybrid-provider", "observe-only", "phaseguard-kl"}) {
     INFO(name);
     const std::string text =
         test::read_file(test::source_dir() + "/assets/policies/" + name + ".toml");
