@@ -1,0 +1,237 @@
+// Random trainers with one everyday mistake each: none is watched in silence. Silent is a stream
+// after which lambda is not what an ideal trainer's would have led to, and no alert has named the
+// signal or the cause within three faulty measurements. Streams without a mistake raise nothing.
+//
+// The short form is a test; test_engine "[.swarm]" makes 100 000 and 20 000 and prints the figures.
+#include <array>
+#include <cmath>
+#include <iostream>
+
+#include "monitor/stats/random.h"
+#include "tests/daemon/engine/engine_rig.h"
+
+using namespace phaseguard;
+using namespace phaseguard::daemon;
+
+namespace {
+
+enum class Mistake : std::uint8_t {
+  kStepFalls,
+  kStepJumps,
+  kStepStands,
+  kMicroBatches,
+  kNotANumber,
+  kOtherScale,
+  kLateFrame,
+  kMisspelt,
+  kUndeclared,
+  kSilentSignal,
+  kForkedTwin,
+  kSameSession
+};
+constexpr std::size_t kMistakes = 12;
+constexpr std::array<const char*, kMistakes> kNames{
+    "the step falls", "the step jumps",  "the step stands",     "micro-batches one by one",
+    "not a number",   "another scale",   "one late frame",      "a misspelt signal",
+    "another signal", "it falls silent", "a twin after a fork", "started again, same session"};
+
+const std::string kQuietPolicy = R"(version = 1
+name = "swarm"
+mode = "enforce"
+
+[knob.kl]
+base = 0.0
+min = 0.0
+max = 4.0
+
+[detector.judge]
+signal = "judge/score"
+type = "level"
+above = 0.30
+consecutive = 2
+
+[rule.defend]
+of = ["judge"]
+latch = true
+set.kl = 2.0
+)";
+
+wire::Hello swarm_declaration(std::int64_t every) {
+  wire::Hello hello = declaration();
+  hello.total_steps = 1000;
+  hello.signals = {test::judge_signal(every)};
+  return hello;
+}
+
+// One trainer and what it measures: low, and in half of the runs high from some step on.
+struct Trainer {
+  Rig rig{kQuietPolicy};
+  stats::SplitMix64 random;
+  std::int64_t every;
+  std::int64_t attempt = 1;
+  std::int64_t turns;  // first step with a high score; beyond the end: never
+
+  explicit Trainer(std::uint64_t seed) : random(seed) {
+    every = random.next() % 2 == 0 ? 0 : 1;
+    turns = random.next() % 2 == 0 ? 12 + static_cast<std::int64_t>(random.next() % 6) : 1'000;
+    rig.hello(1, swarm_declaration(every));
+  }
+
+  [[nodiscard]] double score(std::int64_t step) const { return step >= turns ? 0.9 : 0.1; }
+  void report(std::int64_t step, double value, const std::string& signal = "judge/score") {
+    wire::Report report;
+    report.origin = wire::Report::Origin::kBatch;
+    report.batch = step + 1;
+    report.samples.push_back({signal, value, false, {}, wire::kNaN, wire::kNaN});
+    rig.deliver(Channel::kTelemetry, 1, rig.frame(std::move(report), step, 0, attempt));
+    rig.pass(0.1);
+  }
+  void train_loss(std::int64_t step) {
+    rig.deliver(Channel::kTelemetry, 1, rig.frame(wire::Report{}, step));
+    rig.pass(0.1);
+  }
+  [[nodiscard]] double lambda() { return rig.status().knobs[0].decided; }
+  // Of a signal or of the link: what a rule did is no alert here.
+  [[nodiscard]] bool is_told() {
+    for (const wire::Alert& alert : rig.status().alerts) {
+      if (alert.source.is(wire::AlertKind::kSignal) || alert.source.is(wire::AlertKind::kLink))
+        return true;
+    }
+    return false;
+  }
+};
+
+constexpr std::int64_t kSteps = 40;
+
+// The step at which the mistake begins, and what the trainer then sends in place of `step`.
+void faulty_measurement(Trainer& trainer, Mistake mistake, std::int64_t from, std::int64_t step) {
+  const double value = trainer.score(step);
+  switch (mistake) {
+    case Mistake::kStepFalls:
+      return trainer.report(step - from, value);
+    case Mistake::kStepJumps:
+      return trainer.report(step == from ? 1'000'000 : step, value);
+    case Mistake::kStepStands:
+      return trainer.report(from - 1, value);
+    case Mistake::kMicroBatches:
+      for (int part = 0; part < 4; ++part) trainer.report(step, part == 0 ? 0.1 : value);
+      return;
+    case Mistake::kNotANumber:
+      return trainer.report(step, step % 2 == 0 ? std::nan("") : HUGE_VAL);
+    case Mistake::kOtherScale:
+      return trainer.report(step, 100.0 * value);
+    case Mistake::kLateFrame:
+      if (step == from) trainer.report(step - 2, value);
+      return trainer.report(step, value);
+    case Mistake::kMisspelt:
+      return trainer.report(step, value, "judge/scores");
+    case Mistake::kUndeclared:
+      return trainer.report(step, value, "mine/risk");
+    case Mistake::kSilentSignal:
+      return trainer.train_loss(step);
+    case Mistake::kForkedTwin:
+    case Mistake::kSameSession: {
+      const bool begins_anew = mistake == Mistake::kSameSession;
+      if (step == from) {
+        const std::int64_t seq = trainer.rig.seq;
+        trainer.rig.hello(1, swarm_declaration(trainer.every));
+        trainer.rig.seq = begins_anew ? 1 : std::max<std::int64_t>(seq - 3, 1);
+      }
+      return trainer.report(begins_anew ? step - from : step, value);
+    }
+  }
+}
+
+// True: watched in silence.
+bool is_silent(std::uint64_t seed, Mistake mistake) {
+  Trainer trainer(seed);
+  const auto from = static_cast<std::int64_t>(4 + trainer.random.next() % 10);
+  for (std::int64_t step = 0; step < from; ++step) trainer.report(step, trainer.score(step));
+  bool told = false;
+  // Silence is seen by what is due: after 20 steps, or three times the cadence.
+  const std::int64_t within = mistake == Mistake::kSilentSignal ? 24 : 3;
+  for (std::int64_t step = from; step < kSteps; ++step) {
+    faulty_measurement(trainer, mistake, from, step);
+    if (step - from < within) told = told || trainer.is_told();
+  }
+  const double ideal = trainer.turns < kSteps - 1 ? 2.0 : 0.0;
+  return !told && trainer.lambda() != ideal;
+}
+
+// Without a mistake, but with all that happens to an honest run. True: something was raised.
+bool raises(std::uint64_t seed) {
+  Trainer trainer(seed);
+  std::int64_t segment = 0;
+  for (std::int64_t step = 0; step < 3 * kSteps; ++step) {
+    trainer.report(step, trainer.score(step));
+    switch (trainer.random.next() % 40) {
+      case 0: {  // the link comes back
+        const std::int64_t seq = trainer.rig.seq;
+        trainer.rig.hello(1, swarm_declaration(trainer.every), trainer.attempt);
+        trainer.rig.seq = seq;
+        break;
+      }
+      case 1: {
+        wire::Applied back;
+        back.segment = ++segment;
+        step = std::max<std::int64_t>(0, step - 7);
+        trainer.rig.deliver(Channel::kTelemetry, 1,
+                            trainer.rig.frame(std::move(back), step, 0, trainer.attempt));
+        break;
+      }
+      case 2: {  // a new process goes on
+        trainer.rig.deliver(Channel::kTelemetry, 1,
+                            trainer.rig.frame(wire::Goodbye{wire::GoodbyeReason::kInterrupted, ""},
+                                              step, 0, trainer.attempt));
+        wire::Hello next = swarm_declaration(trainer.every);
+        next.session = "s" + std::to_string(++trainer.attempt);
+        next.start_step = Step{step + 1};
+        trainer.rig.hello(1, next, trainer.attempt);
+        segment = 0;
+        break;
+      }
+      default:
+        break;
+    }
+    if (trainer.is_told()) return true;
+  }
+  return false;
+}
+
+struct Figures {
+  std::array<int, kMistakes> silent{};
+  int raised = 0;
+};
+
+Figures swarm(int with_mistake, int without) {
+  Figures figures;
+  for (int i = 0; i < with_mistake; ++i) {
+    const auto mistake = static_cast<std::size_t>(i) % kMistakes;
+    figures.silent[mistake] +=
+        is_silent(static_cast<std::uint64_t>(i), static_cast<Mistake>(mistake)) ? 1 : 0;
+  }
+  for (int i = 0; i < without; ++i) figures.raised += raises(static_cast<std::uint64_t>(i)) ? 1 : 0;
+  return figures;
+}
+
+void check(const Figures& figures) {
+  for (std::size_t i = 0; i < kMistakes; ++i) {
+    INFO(kNames[i]);
+    CHECK(figures.silent[i] == 0);
+  }
+  CHECK(figures.raised == 0);
+}
+
+}  // namespace
+
+TEST_CASE("no trainer with an everyday mistake is watched in silence", "[engine][stream]") {
+  check(swarm(1200, 150));
+}
+
+TEST_CASE("the same at length", "[.swarm]") {
+  const Figures figures = swarm(100'000, 20'000);
+  for (std::size_t i = 0; i < kMistakes; ++i)
+    std::cout << kNames[i] << ": " << figures.silent[i] << " silent\n";
+  std::cout << "without a mistake: " << figures.raised << " of 20000 raised something\n";
+  check(figures);
+}
