@@ -16,7 +16,7 @@ namespace phaseguard::daemon {
 namespace {
 
 constexpr std::int64_t kMostSeats = 65536;
-constexpr std::size_t kOwnDescriptors = 64;  // sockets, log, HTTP and what libraries open
+constexpr std::size_t kOwnDescriptors = 96;  // sockets, log, HTTP, records that are read back
 constexpr std::size_t kDescriptorsOfATrainer =
     5;  // a connection, a run file, its -wal, -shm, -lock
 

@@ -107,6 +107,18 @@ def resident_mib(pid):
     return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 
 
+def within_the_units_limits(root):
+    """Its 1024 seats need no more files, and its threads no more tasks, than assets/systemd allows."""
+    ours = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, ours[1]), min(8192, ours[1])))
+    (root / "log").unlink()
+    daemon = start(root, "--http", f"127.0.0.1:{free_port()}")
+    assert "seats for trainers, not" not in (root / "log").read_text()
+    assert len(list(pathlib.Path(f"/proc/{daemon.pid}/task").iterdir())) < 32  # TasksMax=64
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(timeout=5) == 0
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="pgd-") as folder:
         root = pathlib.Path(folder)
@@ -178,6 +190,12 @@ def main():
         assert "in order" in printed("--policy", POLICY, "--endpoint-dir", root / "s", "--check")
         units = SOURCE / "assets/systemd"
         assert "policy = " in printed("--config", units / "phaseguardd.toml", "--print-config")
+
+        for unit in (units / "phaseguardd.service", units / "user/phaseguardd.service"):
+            lines = unit.read_text().splitlines()
+            for wanted in ("Restart=always", "RestartSec=100ms", "StartLimitIntervalSec=0", "LimitNOFILE=8192"):
+                assert wanted in lines, (unit, wanted)
+        within_the_units_limits(root)
 
         daemon = start(root, WATCHDOG_USEC="200000")
         assert daemon.told.recv(100) == b"WATCHDOG=1" and daemon.told.recv(100) == b"WATCHDOG=1"
