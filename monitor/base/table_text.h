@@ -33,7 +33,8 @@ namespace phaseguard {
 [[nodiscard]] std::string joined(const std::vector<std::string>& parts,
                                  std::string_view between = ", ");
 
-// Text of others for a terminal: escaped and cut as quoted() does it (text.h), without the quotes.
+// Text of others for a terminal: escaped and cut as quoted() does it (text.h), without the quotes
+// around it, and those in it as they are.
 [[nodiscard]] std::string plain(std::string_view text, std::size_t max_bytes = 200);
 
 }  // namespace phaseguard

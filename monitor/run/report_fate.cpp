@@ -73,12 +73,11 @@ std::string trouble_text(const RunState& state, const std::string& signal,
              nearest_declared(state, signal);
     case ReportFate::kRepeated:
       return signal + " comes several times a step, last at step " + at +
-             ": the first value of a step counts alone; report once for each optimiser update";
+             ": only the first value of a step counts; report once for each optimiser update";
     case ReportFate::kLate:
       return signal + " comes late, last for step " + at + " when it had come for step " +
              std::to_string(fates.decided.value) +
-             ": nothing is decided on that. Steps count the updates of the whole run and fall at a "
-             "rollback alone, which opens a new segment";
+             ": it is not decided on; steps count updates, and fall at a rollback alone";
     case ReportFate::kOutOfRange:
       return signal + " lies outside its declared range, last at step " + at;
     case ReportFate::kNotANumber:

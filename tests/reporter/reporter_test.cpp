@@ -92,6 +92,16 @@ TEST_CASE("a declaration that cannot work is refused in words", "[reporter][host
   reporter = Reporter::start(at(directory), hello);
   REQUIRE_FALSE(reporter);
   REQUIRE(reporter.error().message.find("0 to 4") != std::string::npos);
+  hello = test_hello();
+  for (int i = 0; i < 2000; ++i) {
+    wire::SignalDecl signal;
+    signal.name = "train/param_norm/layer" + std::to_string(i);
+    hello.signals.push_back(std::move(signal));
+  }
+  reporter = Reporter::start(at(directory), hello);
+  REQUIRE_FALSE(reporter);
+  REQUIRE(reporter.error().message.find("65536") != std::string::npos);
+  REQUIRE(reporter.error().message.find("declare fewer signals") != std::string::npos);
   options = at(directory);
   options.run = RunId{};
   REQUIRE_FALSE(Reporter::start(options, test_hello()));

@@ -1,12 +1,14 @@
 #include "trainer-hook/reporter/reporter.h"
 
-#include <cmath>
+#include <algorithm>
 #include <exception>
 #include <random>
 #include <utility>
 
 #include "monitor/base/process.h"
 #include "monitor/base/text.h"
+#include "monitor/run/declaration.h"
+#include "monitor/wire/codec.h"
 #include "trainer-hook/reporter/core.h"
 #include "trainer-hook/reporter/lineage.h"
 
@@ -31,23 +33,22 @@ Result<void> check(const Options& options, const wire::Hello& hello) {
     return fail(Errc::kInvalidArgument,
                 "reporter options: expected a run id, found none; set Options::run");
   }
-  bool found = hello.knobs.empty();  // a run that only measures declares no knob
-  for (const wire::KnobDecl& knob : hello.knobs) {
-    found = found || knob.name == options.knob;
-    const bool valid = std::isfinite(knob.min) && std::isfinite(knob.max) &&
-                       knob.min <= knob.initial && knob.initial <= knob.max;
-    if (!valid) {
-      return fail(Errc::kInvalidArgument,
-                  "hello: knob " + quoted(knob.name) + " has initial value " +
-                      number_text(knob.initial) + ", expected one within its finite range " +
-                      number_text(knob.min) + " to " + number_text(knob.max));
-    }
-  }
+  if (const std::string fault = run::contradiction_in(hello); !fault.empty())
+    return fail(Errc::kInvalidArgument, "hello: " + fault);
+  wire::Message message;
+  message.header.run = options.run;
+  message.body = hello;
+  if (const Result<void> fit = wire::fits(wire::encode(message)); !fit)
+    return fail(fit.error().code, "hello: " + fit.error().message + "; declare fewer signals");
   if (options.attempt < 0) {
     return fail(Errc::kInvalidArgument,
                 "reporter options: expected an attempt from 1, or 0 to be given one, found " +
                     std::to_string(options.attempt));
   }
+  const bool found =
+      hello.knobs.empty() ||  // a run that only measures declares no knob
+      std::any_of(hello.knobs.begin(), hello.knobs.end(),
+                  [&](const wire::KnobDecl& knob) { return knob.name == options.knob; });
   if (!found) {
     return fail(Errc::kInvalidArgument,
                 "reporter options: knob " + quoted(options.knob) +
