@@ -98,11 +98,11 @@ def right_scores(daemon, url, root, undefended):
     assert set(values(signals, "judge/scored")) == {1.0} and set(values(signals, "judge/held")) == {0.0}
     assert all(len(items) == 16 for _, _, items in signals["judge/score"]), "a score per sample"
     assert highest(lambdas) > 0.5, f"lambda never followed the judge: {lambdas}"
-    rise = first_rise(lambdas)
     assert losses(signals) != undefended
     said, signals, lambdas = daemon.train("waiting", "--judge-endpoint", url, "--judge-model", HARM, "--judge-wait", 20)
     assert [step for step, _, _ in signals["judge/score"]] == list(range(0, STEPS, 5)), signals["judge/score"]
-    assert first_rise(lambdas) <= rise, f"with --judge-wait lambda rose at {first_rise(lambdas)}, without at {rise}"
+    # lambda moves 0.2 a step: nothing at the first batch, and by the second all that the steps between allow.
+    assert dict(lambdas).get(5, 0.0) >= 0.8, f"with --judge-wait the batch of step 5 was trained at {lambdas}"
     _, signals, lambdas = daemon.train("harmless", "--judge-endpoint", url, "--judge-model", HARM, *PACE, data="harmless")
     assert set(values(signals, "judge/score")) == {0.0} and highest(lambdas) == 0.0, lambdas
     scored_ahead(daemon, url, root)
