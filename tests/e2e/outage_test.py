@@ -208,7 +208,7 @@ def control(build, pace, seed, steps):
     folder, cell = in_cell(build, PACES[pace].policy)
     with folder, cell:
         cell.start_lab(seed, steps, 0)
-        cell.lab.wait(600)
+        cell.lab.wait(1800)
         return Story(cell.close())
 
 
