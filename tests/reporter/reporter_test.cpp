@@ -148,11 +148,11 @@ TEST_CASE("decide returns this batch's answer, and at its deadline the newest va
     const auto report = peer.receive_a<wire::Report>();
     if (report && report->wants_control) peer.control(1.25, report->batch);
   });
-  const Latched answer = reporter.decide(test_report(0.5, 0, 2), Step{1}, 20.0);
+  const Latched answer = reporter.decide(test_report(0.1, 0, 2), Step{1}, 20.0);
   daemon.join();
   REQUIRE(answer.answered);
   REQUIRE(answer.value == 1.25);
-  const Latched late = reporter.decide(test_report(0.5, 0, 2), Step{2}, 0.05);
+  const Latched late = reporter.decide(test_report(0.1, 0, 2), Step{2}, 0.05);
   REQUIRE_FALSE(late.answered);
   REQUIRE(late.value == 1.25);
 }
