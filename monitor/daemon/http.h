@@ -1,6 +1,6 @@
 // `/metrics` (Prometheus text), `/-/healthy` and `/-/ready` on loopback. One thread of its own
 // serves all clients, and only ever reads a text handed over by the loop; what a client can take of
-// memory, places and time is bounded.
+// memory, places and time is bounded (by no setting of cpp-httplib, so it is not used here).
 #pragma once
 
 #include <cstddef>

@@ -111,7 +111,7 @@ TEST_CASE("a configuration without times has the patience that every peer has", 
 TEST_CASE("there are no more seats than files the process may open", "[daemon]") {
   Config config;
   CHECK(seats_within(config, 1'000'000) == 1024);
-  CHECK(seats_within(config, 64 + 64 + 5 * 10) == 10);
+  CHECK(seats_within(config, 96 + 64 + 5 * 10) == 10);
   CHECK(seats_within(config, 20) == 1);
   config.trainer_seats = 3;
   CHECK(seats_within(config, 1'000'000) == 3);
