@@ -138,6 +138,7 @@ class RunSlot {
   void add_applied(wire::KnobStatus& status) const;
   void add_undecided(std::vector<wire::KnobStatus>& out) const;
   [[nodiscard]] std::vector<wire::Alert> alerts(Now now) const;
+  [[nodiscard]] wire::Alert unheard(wire::LinkState link, Now now) const;
 
   RunId run_;
   const EngineSettings* settings_;

@@ -139,11 +139,8 @@ std::vector<wire::Alert> RunSlot::alerts(Now now) const {
                    "the trainer has not applied " + knob.name + " " + number_text(wanted) +
                        " (link " + std::string(wire::text_of(link)) + ")"});
   }
-  if (link == wire::LinkState::kLost)
-    out.push_back({wire::Severity::kHigh, wire::AlertKind::kLink,
-                   "the trainer is lost; its local guard goes on with the policy"});
-  if (link == wire::LinkState::kSilent)
-    out.push_back({wire::Severity::kMedium, wire::AlertKind::kLink, "the trainer is silent"});
+  if (link == wire::LinkState::kLost || link == wire::LinkState::kSilent)
+    out.push_back(unheard(link, now));
   if (!record_healthy_)
     out.push_back({wire::Severity::kCritical, wire::AlertKind::kRecord,
                    "the record cannot be written, so nothing is lowered: " + record_fault_});
@@ -187,6 +184,24 @@ std::vector<wire::Alert> RunSlot::alerts(Now now) const {
     return run::severity_rank(a.severity) > run::severity_rank(b.severity);
   });
   return out;
+}
+
+// Of a trainer that is not heard: what is known of it, and no more.
+wire::Alert RunSlot::unheard(wire::LinkState link, Now now) const {
+  wire::Alert alert{wire::Severity::kHigh, wire::AlertKind::kLink, ""};
+  if (settings_->is_dead && settings_->is_dead(process_)) {
+    alert.text = "the trainer's process has ended without a goodbye";
+    return alert;
+  }
+  const bool lost = link == wire::LinkState::kLost;
+  if (!lost) alert.severity = wire::Severity::kMedium;
+  alert.text = lost ? "the trainer is lost: " : "the trainer is silent: ";
+  alert.text +=
+      last_frame_ ? "no frame for " +
+                        std::to_string((now.mono.value - last_frame_->value) / 1'000'000'000) + " s"
+                  : "no frame since the daemon was started";
+  if (lost) alert.text += "; what it does meanwhile is not known here";
+  return alert;
 }
 
 wire::Message RunSlot::status(Now now) const {

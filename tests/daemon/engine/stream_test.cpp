@@ -121,3 +121,24 @@ TEST_CASE("a signal that the policy reads and that stops is an alert, whatever e
   }
   CHECK(tells(rig, "judge/score, which the policy reads, has not come since step 5"));
 }
+
+TEST_CASE("of a trainer that is not heard only what is known is said", "[engine][stream]") {
+  const bool has_ended = GENERATE(false, true);
+  EngineSettings settings = Rig::settings(kPolicy);
+  settings.is_dead = [&](const std::string& process) { return has_ended && process == "p1"; };
+  Rig rig(std::move(settings));
+  wire::Hello declared = declaration();
+  declared.process = "p1";
+  rig.hello(1, declared);
+  rig.judge(0, 0.05);
+  CHECK(rig.status().alerts.empty());
+  rig.pass(3.0);
+  rig.tick();
+  CHECK(tells(rig, has_ended ? "the trainer's process has ended without a goodbye"
+                             : "the trainer is silent: no frame for 3 s"));
+  rig.pass(9.0);
+  rig.tick();
+  CHECK(tells(rig, has_ended ? "the trainer's process has ended without a goodbye"
+                             : "the trainer is lost: no frame for 12 s; what it does meanwhile is "
+                               "not known here"));
+}
