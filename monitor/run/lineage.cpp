@@ -1,7 +1,6 @@
 #include "monitor/run/lineage.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "monitor/run/state.h"
 
@@ -43,7 +42,7 @@ constexpr std::size_t kMostRollbacks = 1024;
 void add_rollback(Lineage& lineage, Rollback rollback) {
   lineage.count = rollback.number;
   std::vector<Rollback>& kept = lineage.rollbacks;
-  kept.push_back(std::move(rollback));
+  kept.push_back(rollback);
   if (kept.size() <= kMostRollbacks) return;
   // The two oldest become one, so that no checkpoint of a line that was given up slips in.
   kept[1].restored = std::min(kept[0].restored, kept[1].restored);

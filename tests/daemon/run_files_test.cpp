@@ -125,7 +125,8 @@ TEST_CASE("an ended run's file is closed, and opened again when more comes", "[d
   end.body = wire::LinkChange{wire::LinkEvent::kEnded, "goodbye", 1};
   std::vector<wire::Message> first = reports(1, 2);
   first.push_back(end);
-  REQUIRE(files.append(std::move(first), kNow).empty());
+  const auto unwritten = files.append(std::move(first), kNow);
+  REQUIRE(unwritten.empty());
   REQUIRE(files.flush(true, faults));
   CHECK(files.unfinished(9, faults).runs.empty());
   // Nobody holds the file: another process could write it.
@@ -366,7 +367,8 @@ TEST_CASE("what waited for the disk is written in portions that keep decisions w
   while (seq < 2000) {
     std::vector<wire::Message> batch = reports(seq + 1, seq + 2);
     batch[1].body = wire::Decision{};
-    REQUIRE(files.append(std::move(batch), kNow).empty());
+    const auto unwritten = files.append(std::move(batch), kNow);
+    REQUIRE(unwritten.empty());
     seq += 2;
   }
   CHECK_FALSE(files.flush(true, faults));

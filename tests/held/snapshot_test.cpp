@@ -7,7 +7,7 @@ using namespace phaseguard::test;
 
 namespace {
 
-std::string carried(std::string text = kPolicy) { return text + "\n[on]\nresume = \"carried\"\n"; }
+std::string carried(const std::string& text = kPolicy) { return text + "\n[on]\nresume = \"carried\"\n"; }
 
 // With detectors that keep thousands of values: more than one frame holds.
 std::string with_long_windows() {
@@ -17,7 +17,7 @@ std::string with_long_windows() {
             "]\nsignal = \"judge/score\"\ntype = \"zscore\"\nwindow = 4096\nabove = 4.0\n" +
             "\n[rule.note_" + name + "]\nof = [\"" + name + "\"]\nalert = \"info\"\n";
   }
-  return carried(std::move(text));
+  return carried(text);
 }
 
 }  // namespace

@@ -127,7 +127,7 @@ TEST_CASE("on a full disk the frames that are passed over are one line for all t
   for (int i = 0; i < 20; ++i) {
     rig.run = *RunId::parse("r" + std::to_string(10 + i));
     runs.insert(rig.run);
-    rig.hello(static_cast<PeerId>(i + 1));
+    rig.hello(static_cast<PeerId>(i) + 1);
   }
   rig.engine.set_record_healthy(true);
   rig.engine.set_record_healthy(false, "the disk is full", runs);
