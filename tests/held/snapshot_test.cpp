@@ -7,7 +7,9 @@ using namespace phaseguard::test;
 
 namespace {
 
-std::string carried(const std::string& text = kPolicy) { return text + "\n[on]\nresume = \"carried\"\n"; }
+std::string carried(const std::string& text = kPolicy) {
+  return text + "\n[on]\nresume = \"carried\"\n";
+}
 
 // With detectors that keep thousands of values: more than one frame holds.
 std::string with_long_windows() {
