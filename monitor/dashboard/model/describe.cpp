@@ -118,7 +118,7 @@ std::vector<Alarm> alarms(const Model& model) {
                                                            : Level::kHigh;
       out.push_back(alarm(level, "trainer " + model.health().link_text + " for " +
                                      age_text(model.health().age_s) +
-                                     ": rules cannot act; the hook's guard keeps deciding"));
+                                     ": rules cannot act; what it does is not known here"));
     }
     if (live) {
       for (const run::StaleSignal& s : model.health().stale) {
@@ -394,7 +394,7 @@ std::vector<LinkRow> link_rows(const Model& model) {
     trainer.good = true;
   }
   if (!trainer.good) {
-    trainer.protection = "rules cannot act; the hook's guard keeps deciding";
+    trainer.protection = "rules cannot act; what it does is not known here";
   }
   rows.push_back(trainer);
 
@@ -407,7 +407,7 @@ std::vector<LinkRow> link_rows(const Model& model) {
   daemon.good = !live || model.source().connected;
   daemon.active = live && model.source().connected;
   if (!daemon.good) {
-    daemon.protection = "a running daemon goes on enforcing; without one the hook's guard does";
+    daemon.protection = "what is in force is not known here";
   }
   rows.push_back(daemon);
   return rows;
