@@ -38,6 +38,16 @@ wire::Message as_attempt(wire::Message message, std::int64_t attempt) {
   return message;
 }
 
+// Of a frame's bytes. A peer of 1.0 may write a message anew to send it again: its time is left
+// out.
+std::uint64_t digest_of(const wire::Message& message, std::string_view bytes) {
+  const std::hash<std::string_view> hash;
+  if (message.header.version.minor > 0) return hash(bytes);
+  wire::Message timeless = message;
+  timeless.header.t = 0.0;
+  return hash(wire::encode(timeless));
+}
+
 wire::Reject second_sender(const RunSlot& slot) {
   wire::Reject reject;
   reject.code = wire::RejectCode::kClaimed;
@@ -148,7 +158,7 @@ void Engine::on_message(Channel channel, PeerId peer, std::string_view bytes, No
     }
     on_hello(peer, *message, now, effects);
   } else if (from_trainer(message->body)) {
-    on_trainer(peer, *message, std::hash<std::string_view>{}(bytes), now, effects);
+    on_trainer(peer, *message, digest_of(*message, bytes), now, effects);
   } else {
     ++counters_.malformed;
   }

@@ -52,6 +52,22 @@ TEST_CASE("frames that are sent anew with the same bytes are only counted", "[en
   CHECK(rig.status().signals[0].fates.back().values == 5);
 }
 
+TEST_CASE("a trainer of 1.0 may write a message anew to send it again", "[engine][stream]") {
+  const auto minor = GENERATE(0, 1);
+  Rig rig;
+  rig.hello();
+  rig.judge(0, 0.05);
+  wire::Report report;
+  report.origin = wire::Report::Origin::kBatch;
+  report.samples.push_back({"judge/score", 0.05, false, {}, wire::kNaN, wire::kNaN});
+  wire::Message frame = rig.frame(report, 5);
+  frame.header.version.minor = minor;
+  rig.deliver(Channel::kTelemetry, 1, frame);
+  frame.header.t += 1.0;
+  const bool refused = first<wire::Reject>(rig.deliver(Channel::kTelemetry, 1, frame).send);
+  CHECK(refused == (minor > 0));
+}
+
 TEST_CASE("another process with the same session and attempt is refused", "[engine][stream]") {
   Rig rig;
   wire::Hello one = declaration();
