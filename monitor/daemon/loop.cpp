@@ -9,15 +9,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
-#include "monitor/base/process.h"
 #include "monitor/base/text.h"
 #include "monitor/daemon/engine/engine.h"
 #include "monitor/daemon/http.h"
@@ -26,7 +20,7 @@
 #include "monitor/daemon/opening.h"
 #include "monitor/daemon/readings.h"
 #include "monitor/daemon/run_files.h"
-#include "monitor/link/directory.h"
+#include "monitor/daemon/setup.h"
 #include "monitor/link/server.h"
 #include "monitor/store/reader.h"
 #include "monitor/wire/codec.h"
@@ -66,61 +60,6 @@ std::size_t descriptors() {
     if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
   }
   return limit.rlim_cur;
-}
-
-Result<policy::Document> read_policy(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in)
-    return fail(Errc::kNotFound, file + ": cannot read this policy file: " + std::strerror(errno));
-  std::ostringstream text;
-  text << in.rdbuf();
-  policy::Parsed parsed = policy::parse(text.str(), file);
-  if (parsed.document) return std::move(*parsed.document);
-  std::string findings;
-  for (const policy::Diagnostic& finding : parsed.diagnostics) {
-    findings += (findings.empty() ? "" : "\n") + policy::to_text(finding, file);
-  }
-  return fail(Errc::kMalformed, findings);
-}
-
-Result<std::vector<PolicyChoice>> read_policies(const Config& config) {
-  std::vector<PolicyChoice> choices;
-  std::vector<RunPolicy> wanted = config.runs;
-  if (!config.policy.empty()) wanted.push_back({"*", config.policy});
-  for (const RunPolicy& run : wanted) {
-    auto document = read_policy(run.file);
-    if (!document) return tl::unexpected(document.error());
-    choices.push_back({run.pattern, std::move(*document)});
-  }
-  return choices;
-}
-
-Result<link::Endpoints> endpoints_of(const Config& config) {
-  link::Endpoints endpoints = link::endpoints_in(
-      config.endpoint_dir.empty() ? link::default_directory() : config.endpoint_dir);
-  const std::pair<const std::string*, link::Endpoint*> overridden[] = {
-      {&config.telemetry, &endpoints.telemetry},
-      {&config.operators, &endpoints.operators},
-      {&config.feed, &endpoints.feed}};
-  for (const auto& [text, endpoint] : overridden) {
-    if (text->empty()) continue;
-    auto parsed = link::parse_endpoint(*text);
-    if (!parsed) return tl::unexpected(parsed.error());
-    *endpoint = *parsed;
-  }
-  return endpoints;
-}
-
-EngineSettings settings_of(const Config& config, std::vector<PolicyChoice> policies) {
-  const auto ms = [](double seconds) { return static_cast<std::int64_t>(seconds * 1e3); };
-  EngineSettings settings;
-  settings.policies = std::move(policies);
-  settings.runs_dir = config.runs_dir;
-  settings.patience.silent_ms = ms(config.silent_s);
-  settings.patience.lost_ms = ms(config.lost_s);
-  settings.ended_ms = ms(config.ended_s);
-  settings.is_dead = is_known_dead;
-  return settings;
 }
 
 void write_log(const LogLine& line) {
@@ -502,26 +441,7 @@ std::string missing_text(std::size_t faults) {
          " which is tried again when its trainer says hello";
 }
 
-Result<void> make_directory(const std::string& path) {
-  std::error_code fault;
-  std::filesystem::create_directories(path, fault);
-  if (!fault && ::access(path.c_str(), W_OK) == 0) return {};
-  return fail(Errc::kIo, "the folder for run files " + path + " cannot be made or written: " +
-                             (fault ? fault.message() : std::strerror(errno)));
-}
-
 }  // namespace
-
-Result<void> check(const Config& config) {
-  if (auto policies = read_policies(config); !policies) return tl::unexpected(policies.error());
-  auto endpoints = endpoints_of(config);
-  if (!endpoints) return tl::unexpected(endpoints.error());
-  for (const link::Endpoint* endpoint :
-       {&endpoints->telemetry, &endpoints->operators, &endpoints->feed}) {
-    if (Result<void> allowed = link::check_endpoint(*endpoint); !allowed) return allowed;
-  }
-  return {};
-}
 
 Result<void> serve(const Config& config) {
   auto policies = read_policies(config);

@@ -168,7 +168,7 @@ def main():
         config.write_text("[daemon\n")
         assert f"{config}:" in refused(2, "--config", config)
         assert "no such" in refused(2, "--config", root / "absent.toml")
-        assert "cannot read" in refused(2, "--policy", root / "absent.toml")
+        assert "absent.toml: expected a policy file, cannot be read" in refused(2, "--policy", root / "absent.toml")
         assert "loopback" in refused(2, "--policy", POLICY, "--telemetry", "tcp://0.0.0.0:5555")
         refused(2, "--no-such-flag")
 

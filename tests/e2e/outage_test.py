@@ -316,19 +316,22 @@ def row(name, parts, everything):
             f"{'met' if met else 'MISSED'} |"), met
 
 
+CELLS = ("kill slow", "stop slow", "kill fast", "stop fast", "quiet", "law")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("source")
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
-    parser.add_argument("--only", help="kill slow, stop slow, kill fast, stop fast, quiet or law")
+    parser.add_argument("--only", choices=CELLS)
     options = parser.parse_args()
     build, draw = options.build.resolve(), random.Random(options.seed)
     runs, n = (4, 25) if options.all else (1, 2)
     print(f"seed {options.seed}", flush=True)
 
-    wanted = [name for name in ("kill slow", "stop slow", "kill fast", "stop fast", "quiet", "law") if options.only in (None, name)]
+    wanted = [name for name in CELLS if options.only in (None, name)]
     # A control trains without pause; the slow ones sleep nearly all the time.
     alone, fast, asleep = (concurrent.futures.ThreadPoolExecutor(workers) for workers in (1, 2, 4))
     controls, cells = {}, {name: [] for name in wanted}

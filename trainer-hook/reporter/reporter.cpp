@@ -7,8 +7,8 @@
 
 #include "monitor/base/process.h"
 #include "monitor/base/text.h"
-#include "monitor/run/declaration.h"
 #include "monitor/wire/codec.h"
+#include "monitor/wire/declaration.h"
 #include "trainer-hook/reporter/core.h"
 #include "trainer-hook/reporter/lineage.h"
 
@@ -33,7 +33,7 @@ Result<void> check(const Options& options, const wire::Hello& hello) {
     return fail(Errc::kInvalidArgument,
                 "reporter options: expected a run id, found none; set Options::run");
   }
-  if (const std::string fault = run::contradiction_in(hello); !fault.empty())
+  if (const std::string fault = wire::contradiction_in(hello); !fault.empty())
     return fail(Errc::kInvalidArgument, "hello: " + fault);
   wire::Message message;
   message.header.run = options.run;

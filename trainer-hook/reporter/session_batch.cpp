@@ -6,19 +6,13 @@
 
 #include "monitor/run/protection.h"
 #include "trainer-hook/reporter/session.h"
+#include "trainer-hook/reporter/settings.h"
 
 namespace phaseguard::reporter {
 
 namespace {
 
 constexpr std::size_t kAnswersKept = 8;
-
-const wire::KnobSetting* find_knob(const std::vector<wire::KnobSetting>& settings,
-                                   const std::string& knob) {
-  const auto found = std::find_if(settings.begin(), settings.end(),
-                                  [&](const wire::KnobSetting& s) { return s.knob == knob; });
-  return found == settings.end() ? nullptr : &*found;
-}
 
 }  // namespace
 

@@ -6,20 +6,13 @@
 #include "monitor/base/text.h"
 #include "monitor/run/protection.h"
 #include "trainer-hook/reporter/session.h"
+#include "trainer-hook/reporter/settings.h"
 
 namespace phaseguard::reporter {
 
 namespace {
 
 constexpr std::int64_t kUnansweredNs = 500'000'000;
-
-template <class Settings>
-auto find_knob(Settings& settings, const std::string& knob) -> decltype(settings.data()) {
-  for (auto& setting : settings) {
-    if (setting.knob == knob) return &setting;
-  }
-  return nullptr;
-}
 
 bool inside(const wire::KnobDecl& declared, double value) {
   return std::isfinite(value) && value >= declared.min && value <= declared.max;

@@ -5,7 +5,7 @@
 #include "monitor/base/text.h"
 #include "monitor/daemon/engine/bounds.h"
 #include "monitor/daemon/engine/run_slot.h"
-#include "monitor/run/declaration.h"
+#include "monitor/wire/declaration.h"
 
 namespace phaseguard::daemon {
 
@@ -64,7 +64,7 @@ std::optional<wire::Reject> RunSlot::admit(const wire::Message& hello,
                                            const policy::Document* document, Now now) const {
   const auto& declared = std::get<wire::Hello>(hello.body);
   const bool present = is_present(hello);
-  if (std::string fault = run::contradiction_in(declared); !present && !fault.empty())
+  if (std::string fault = wire::contradiction_in(declared); !present && !fault.empty())
     return refuse(wire::RejectCode::kMalformed, "hello: " + fault, false);
   if (present && state_.goodbye)
     return refuse(wire::RejectCode::kClaimed,

@@ -35,27 +35,6 @@ constexpr std::array<const char*, kMistakes> kNames{
     "not a number",   "another scale",   "one late frame",      "a misspelt signal",
     "another signal", "it falls silent", "a twin after a fork", "started again, same session"};
 
-const std::string kQuietPolicy = R"(version = 1
-name = "swarm"
-mode = "enforce"
-
-[knob.kl]
-base = 0.0
-min = 0.0
-max = 4.0
-
-[detector.judge]
-signal = "judge/score"
-type = "level"
-above = 0.30
-consecutive = 2
-
-[rule.defend]
-of = ["judge"]
-latch = true
-set.kl = 2.0
-)";
-
 wire::Hello swarm_declaration(std::int64_t every) {
   wire::Hello hello = declaration();
   hello.total_steps = 1000;
@@ -65,7 +44,7 @@ wire::Hello swarm_declaration(std::int64_t every) {
 
 // One trainer and what it measures: low, and in half of the runs high from some step on.
 struct Trainer {
-  Rig rig{kQuietPolicy};
+  Rig rig;
   stats::SplitMix64 random;
   std::int64_t every;
   std::int64_t attempt = 1;

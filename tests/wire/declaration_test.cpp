@@ -1,5 +1,5 @@
 // Declarations that contradict themselves.
-#include "monitor/run/declaration.h"
+#include "monitor/wire/declaration.h"
 
 #include <cmath>
 #include <functional>
@@ -12,12 +12,12 @@
 using namespace phaseguard;
 
 TEST_CASE("a declaration that can be meant is let in", "[run][declaration]") {
-  CHECK(run::contradiction_in(test::hello()).empty());
-  CHECK(run::contradiction_in(wire::Hello{}).empty());
+  CHECK(wire::contradiction_in(test::hello()).empty());
+  CHECK(wire::contradiction_in(wire::Hello{}).empty());
   wire::Hello open = test::hello();
   open.signals[0].min = -std::numeric_limits<double>::infinity();
   open.signals[0].max = std::numeric_limits<double>::infinity();
-  CHECK(run::contradiction_in(open).empty());
+  CHECK(wire::contradiction_in(open).empty());
 }
 
 TEST_CASE("a contradiction is named with its field, what was expected and what was found",
@@ -57,5 +57,5 @@ TEST_CASE("a contradiction is named with its field, what was expected and what w
   wire::Hello hello = test::hello();
   one.change(hello);
   INFO(one.text);
-  CHECK(run::contradiction_in(hello).find(one.text) == 0);
+  CHECK(wire::contradiction_in(hello).find(one.text) == 0);
 }

@@ -1,11 +1,11 @@
-#include "monitor/run/declaration.h"
+#include "monitor/wire/declaration.h"
 
 #include <cmath>
 #include <set>
 
 #include "monitor/base/text.h"
 
-namespace phaseguard::run {
+namespace phaseguard::wire {
 
 namespace {
 
@@ -20,7 +20,7 @@ std::string range_fault(const std::string& what, double min, double max) {
   return "";
 }
 
-std::string knob_fault(const wire::KnobDecl& knob) {
+std::string knob_fault(const KnobDecl& knob) {
   const std::string what = "knob " + quoted(knob.name, 64);
   if (!std::isfinite(knob.min) || !std::isfinite(knob.max))
     return what + ": expected a finite range, found " + number_text(knob.min) + " to " +
@@ -39,7 +39,7 @@ std::string count_fault(const char* key, std::int64_t value) {
          std::to_string(value);
 }
 
-std::string signal_fault(const wire::SignalDecl& signal) {
+std::string signal_fault(const SignalDecl& signal) {
   const std::string what = "signal " + quoted(signal.name, 64);
   std::string fault = range_fault(what, signal.min, signal.max);
   if (fault.empty()) fault = count_fault((what + ": every_steps").c_str(), signal.every_steps);
@@ -61,7 +61,7 @@ std::string first_fault(const std::vector<Declared>& all, const char* what, Faul
 
 }  // namespace
 
-std::string contradiction_in(const wire::Hello& hello) {
+std::string contradiction_in(const Hello& hello) {
   std::string fault = first_fault(hello.knobs, "knob", knob_fault);
   if (fault.empty()) fault = first_fault(hello.signals, "signal", signal_fault);
   if (fault.empty()) fault = count_fault("total_steps", hello.total_steps);
@@ -70,4 +70,4 @@ std::string contradiction_in(const wire::Hello& hello) {
   return fault;
 }
 
-}  // namespace phaseguard::run
+}  // namespace phaseguard::wire

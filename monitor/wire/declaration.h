@@ -5,10 +5,10 @@
 
 #include "monitor/wire/messages.h"
 
-namespace phaseguard::run {
+namespace phaseguard::wire {
 
 // The first field that contradicts itself or another: what was expected and what was found. "": it
 // can be meant.
-[[nodiscard]] std::string contradiction_in(const wire::Hello& hello);
+[[nodiscard]] std::string contradiction_in(const Hello& hello);
 
-}  // namespace phaseguard::run
+}  // namespace phaseguard::wire
