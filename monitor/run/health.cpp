@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "monitor/base/text.h"
 #include "monitor/run/liveness.h"
@@ -11,11 +12,8 @@ namespace phaseguard::run {
 
 namespace {
 
-wire::Word<wire::LinkState> recorded_link(const RunState& state) {
-  if (state.goodbye) return wire::LinkState::kEnded;
-  if (!state.hello) return wire::LinkState::kAbsent;
-  if (state.links.entries.empty()) return wire::LinkState::kActive;
-  const wire::Word<wire::LinkEvent>& word = state.links.entries.back().body.state;
+// Nothing: the event says nothing of whether the trainer is there.
+std::optional<wire::Word<wire::LinkState>> link_after(const wire::Word<wire::LinkEvent>& word) {
   if (const auto event = word.known()) {
     switch (*event) {
       case wire::LinkEvent::kClaimed:
@@ -26,9 +24,22 @@ wire::Word<wire::LinkState> recorded_link(const RunState& state) {
         return wire::LinkState::kLost;
       case wire::LinkEvent::kEnded:
         return wire::LinkState::kEnded;
+      case wire::LinkEvent::kSkipped:
+      case wire::LinkEvent::kMissing:
+        return std::nullopt;
     }
   }
   return wire::Word<wire::LinkState>::from(word.text());
+}
+
+wire::Word<wire::LinkState> recorded_link(const RunState& state) {
+  if (state.goodbye) return wire::LinkState::kEnded;
+  if (!state.hello) return wire::LinkState::kAbsent;
+  const auto& events = state.links.entries;
+  for (auto event = events.rbegin(); event != events.rend(); ++event) {
+    if (auto link = link_after(event->body.state)) return *link;
+  }
+  return wire::LinkState::kActive;
 }
 
 void fill_link(Health& out, const RunState& state, Now now) {

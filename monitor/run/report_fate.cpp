@@ -5,6 +5,7 @@
 
 #include "monitor/base/text.h"
 #include "monitor/run/state.h"
+#include "monitor/wire/declaration.h"
 
 namespace phaseguard::run {
 
@@ -12,12 +13,22 @@ namespace {
 
 using wire::ReportFate;
 
+// Of the present attempt, with the range in which values are GOOD; nullptr: it does not name it.
 const wire::SignalDecl* declaration_of(const RunState& state, const std::string& signal) {
   if (!state.hello) return nullptr;
-  for (const wire::SignalDecl& declared : state.hello->signals) {
-    if (declared.name == signal) return &declared;
-  }
-  return nullptr;
+  const auto& all = state.hello->signals;
+  const bool is_declared = std::any_of(
+      all.begin(), all.end(), [&](const wire::SignalDecl& known) { return known.name == signal; });
+  const auto known = state.signals.find(signal);
+  return is_declared && known != state.signals.end() ? &known->second.declaration : nullptr;
+}
+
+ReportFate judge_value(const wire::SignalDecl& declared, const wire::Sample& sample,
+                       ReportFate if_good) {
+  // Of distributions the items count; the value is there for show.
+  if (sample.missing || declared.columns > 0) return if_good;
+  if (!std::isfinite(sample.value)) return ReportFate::kNotANumber;
+  return wire::assess(declared, sample.value) == Quality::kGood ? if_good : ReportFate::kOutOfRange;
 }
 
 ReportFate judge(const SignalFates& fates, const wire::SignalDecl* declared,
@@ -25,35 +36,49 @@ ReportFate judge(const SignalFates& fates, const wire::SignalDecl* declared,
   if (declared == nullptr) return ReportFate::kUndeclared;
   if (step == fates.decided) return ReportFate::kRepeated;
   if (step < fates.decided) return ReportFate::kLate;
-  // Of distributions the items count; the value is there for show.
-  if (sample.missing || declared->columns > 0) return ReportFate::kDecided;
-  if (!std::isfinite(sample.value)) return ReportFate::kNotANumber;
-  const bool inside = sample.value >= declared->min && sample.value <= declared->max;
-  return inside ? ReportFate::kDecided : ReportFate::kOutOfRange;
+  return judge_value(*declared, sample, ReportFate::kDecided);
 }
 
-void note_trouble(SignalFates& fates, ReportFate fate, Step step) {
-  if (fate == ReportFate::kDecided) {
+ReportFate judge_part(wire::Taking taken, const wire::SignalDecl& declared,
+                      const wire::Sample& sample) {
+  if (taken == wire::Taking::kTooLate) return ReportFate::kLate;
+  if (taken == wire::Taking::kRepeated) return ReportFate::kRepeated;
+  return judge_value(declared, sample, ReportFate::kJoined);
+}
+
+// One is enough to be told of.
+bool is_told_at_once(const RunState& state, ReportFate fate, const wire::SignalDecl* declared,
+                     wire::Report::Origin origin) {
+  if (fate == ReportFate::kUndeclared) return true;
+  return fate == ReportFate::kRepeated && wire::has_law(*state.hello, wire::Law::kJoins) &&
+         wire::join_of(*declared, origin) == wire::Join::kLast;
+}
+
+void note_trouble(SignalFates& fates, ReportFate fate, Step step, bool at_once) {
+  if (fate == ReportFate::kDecided || fate == ReportFate::kJoined) {
     if (++fates.clean >= kCleanToForget) fates.trouble = ReportFate::kDecided;
     return;
   }
   fates.clean = 0;
-  const bool is_told = fate == ReportFate::kUndeclared || fates.in_a_row >= kFatesToAlert;
+  const bool is_told = at_once || fates.in_a_row >= kFatesToAlert;
   if (is_told) fates.trouble = fate;
   if (fates.trouble == fate) fates.trouble_at = step;
 }
 
-void note(SignalFates& fates, ReportFate fate, Step step) {
-  ++fates.counts[static_cast<std::size_t>(fate)];
-  fates.in_a_row = fate == fates.newest ? fates.in_a_row + 1 : 1;
-  fates.newest = fate;
-  note_trouble(fates, fate, step);
-  const bool is_point = fate == ReportFate::kDecided || fate == ReportFate::kOutOfRange ||
-                        fate == ReportFate::kNotANumber;
-  if (!is_point) return;
+void note_point(SignalFates& fates, Step step) {
   if (fates.decided >= Step{0})
     fates.longest_gap = std::max(fates.longest_gap, step.value - fates.decided.value);
   fates.decided = step;
+}
+
+void note(SignalFates& fates, ReportFate fate, Step step, bool at_once, bool is_part) {
+  ++fates.counts[static_cast<std::size_t>(fate)];
+  fates.in_a_row = fate == fates.newest ? fates.in_a_row + 1 : 1;
+  fates.newest = fate;
+  note_trouble(fates, fate, step, at_once);
+  const bool is_point = fate == ReportFate::kDecided || fate == ReportFate::kOutOfRange ||
+                        fate == ReportFate::kNotANumber;
+  if (is_point && !is_part) note_point(fates, step);
 }
 
 std::string nearest_declared(const RunState& state, const std::string& signal) {
@@ -73,7 +98,8 @@ std::string trouble_text(const RunState& state, const std::string& signal,
              nearest_declared(state, signal);
     case ReportFate::kRepeated:
       return signal + " comes several times a step, last at step " + at +
-             ": only the first value of a step counts; report once for each optimiser update";
+             ": only the first value of a step counts; report once for each optimiser update, or "
+             "say which part of the step a value is";
     case ReportFate::kLate:
       return signal + " comes late, last for step " + at + " when it had come for step " +
              std::to_string(fates.decided.value) +
@@ -83,6 +109,7 @@ std::string trouble_text(const RunState& state, const std::string& signal,
     case ReportFate::kNotANumber:
       return signal + " is no number, last at step " + at;
     case ReportFate::kDecided:
+    case ReportFate::kJoined:
     case ReportFate::kDuplicate:
       return "";
   }
@@ -113,15 +140,56 @@ void add_overdue(const RunState& state, const wire::SignalDecl& declared,
                      std::to_string(state.step.value)});
 }
 
+std::string clock_text(const Fates& fates) {
+  if (fates.clock.standing() >= kStandingToAlert)
+    return "the trainer's clock has stood still for " + std::to_string(fates.clock.standing()) +
+           " updates: spans of seconds do not end; send the time of each report";
+  if (std::isnan(fates.jump_s)) return "";
+  const std::string at = " at step " + std::to_string(fates.jumped_at.value);
+  if (fates.jump_s < 0.0)
+    return "the trainer's clock went back by " + number_text(-fates.jump_s) + " s" + at +
+           ": that counts as no time";
+  return "the trainer's clock went forward by " + number_text(fates.jump_s) +
+         " s more than updates take" + at + ": that does not count as time";
+}
+
 }  // namespace
 
-void fold_fates(RunState& state, const wire::Message& message, const wire::Report& report) {
+void fold_clock(RunState& state, const wire::Header& header) {
+  Fates& fates = state.fates;
+  fates.clock.add(header.step, header.t);
+  const double jump = fates.clock.jump();
+  if (jump > 0.0 || jump <= -kLeastBack) {
+    fates.jump_s = jump;
+    fates.jumped_at = header.step;
+    fates.since_jump = 0;
+  } else if (++fates.since_jump >= kCleanToForget) {
+    fates.jump_s = wire::kNaN;
+  }
+}
+
+void fold_fates(RunState& state, const wire::Message& message, const wire::Report& report,
+                const std::vector<wire::Taking>& taken) {
   const Step step = message.header.step;
   const bool ends = state.total_steps > 0;
   if (ends && step.value > state.total_steps) state.fates.beyond = step;
-  for (const wire::Sample& sample : report.samples) {
+  for (std::size_t i = 0; i < report.samples.size(); ++i) {
+    const wire::Sample& sample = report.samples[i];
     SignalFates& fates = state.fates.signals[sample.signal];
-    note(fates, judge(fates, declaration_of(state, sample.signal), sample, step), step);
+    const wire::SignalDecl* declared = declaration_of(state, sample.signal);
+    const bool is_part = i < taken.size() && taken[i] != wire::Taking::kWhole;
+    const ReportFate fate = is_part && declared != nullptr ? judge_part(taken[i], *declared, sample)
+                                                           : judge(fates, declared, sample, step);
+    note(fates, fate, step, is_told_at_once(state, fate, declared, report.origin), is_part);
+  }
+}
+
+void fold_joined_fates(RunState& state, const wire::Joined& joined) {
+  for (const wire::Sample& sample : joined.report.samples) {
+    SignalFates& fates = state.fates.signals[sample.signal];
+    note_point(fates, std::max(fates.decided, joined.step));
+    fates.incomplete += joined.is_complete ? 0 : 1;
+    fates.incomplete_in_a_row = joined.is_complete ? 0 : fates.incomplete_in_a_row + 1;
   }
 }
 
@@ -142,10 +210,33 @@ std::vector<wire::FateCount> counts_of(const SignalFates& fates) {
   return out;
 }
 
+std::vector<wire::Alert> stream_alerts(const RunState& state) {
+  std::vector<wire::Alert> out;
+  const auto add = [&out](wire::Severity severity, std::string text) {
+    out.push_back({severity, wire::AlertKind::kLink, std::move(text)});
+  };
+  const Gaps& gaps = state.gaps;
+  const std::string newest = " (newest: " + std::to_string(gaps.from.value) + " to " +
+                             std::to_string(gaps.to.value) + ", before step " +
+                             std::to_string(gaps.step.value) + ")";
+  if (gaps.missing > 0)
+    add(wire::Severity::kHigh, std::to_string(gaps.missing) +
+                                   " messages of this attempt never came and are not in the "
+                                   "record" +
+                                   newest);
+  if (gaps.skipped > 0)
+    add(wire::Severity::kMedium, "the trainer can no longer send " + std::to_string(gaps.skipped) +
+                                     " messages of this attempt, and they are not in the record" +
+                                     newest);
+  if (std::string text = clock_text(state.fates); !text.empty())
+    add(wire::Severity::kHigh, std::move(text));
+  return out;
+}
+
 std::vector<wire::Alert> fate_alerts(const RunState& state,
                                      const std::function<bool(const std::string&)>& reads) {
-  std::vector<wire::Alert> out;
-  if (!state.hello || state.goodbye) return out;
+  if (!state.hello || state.goodbye) return {};
+  std::vector<wire::Alert> out = stream_alerts(state);
   if (state.fates.beyond >= Step{0}) {
     out.push_back({wire::Severity::kHigh, wire::AlertKind::kLink,
                    "the trainer reported step " + std::to_string(state.fates.beyond.value) +
@@ -153,6 +244,11 @@ std::vector<wire::Alert> fate_alerts(const RunState& state,
                        " steps: what comes at lower steps is late and not decided on"});
   }
   for (const auto& [signal, fates] : state.fates.signals) {
+    if (fates.incomplete_in_a_row >= kFatesToAlert)
+      out.push_back({wire::Severity::kMedium,
+                     {wire::AlertKind::kSignal, signal},
+                     "parts of " + signal + " did not come at the last " +
+                         std::to_string(fates.incomplete_in_a_row) + " steps"});
     const std::string text = trouble_text(state, signal, fates);
     if (text.empty()) continue;
     const bool matters = fates.trouble == ReportFate::kUndeclared || reads(signal);

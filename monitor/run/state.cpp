@@ -5,6 +5,7 @@
 
 #include "monitor/run/intervened.h"
 #include "monitor/run/protection.h"
+#include "monitor/wire/declaration.h"
 
 namespace phaseguard::run {
 
@@ -26,6 +27,7 @@ void add_segment(RunState& state, const wire::Message& m, std::int64_t segment, 
                  Step from) {
   const bool rollback = from >= Step{0};
   begin_segment(state.fates);
+  state.parts.begin_segment();
   state.attempt = std::max(state.attempt, m.header.attempt);
   state.segment = segment;
   state.segments.push_back({state.attempt, segment, start, from, m.header.t, m.header.seq});
@@ -58,47 +60,6 @@ void follow_sources(RunState& state) {
       before.erase(known);
     }
     state.derived.emplace(detector.signal, std::move(*derived));
-  }
-}
-
-void fold_hello(RunState& state, const wire::Message& m, const wire::Hello& hello) {
-  if (hello.rollbacks > state.lineage.count)
-    add_rollback(state.lineage, {hello.rollbacks, hello.start_step, m.header.seq, false});
-  state.lineage.before = state.lineage.count = std::max(state.lineage.count, hello.rollbacks);
-  add_segment(state, m, 0, hello.start_step, Step{-1});
-  state.hello = hello;
-  state.goodbye.reset();
-  state.applied_version = -1;
-  state.label = hello.label;
-  state.total_steps = hello.total_steps;
-  state.cadence_steps = hello.cadence_steps;
-  state.step = hello.start_step;
-  for (const auto& declaration : hello.signals) {
-    auto& signal = state.signals[declaration.name];
-    signal.declaration = declaration;
-    signal.declared = true;
-    signal.is_item = false;
-  }
-  follow_sources(state);
-  for (const auto& declaration : hello.knobs) {
-    auto& knob = state.knobs[declaration.name];
-    knob.declaration = declaration;
-    // Of a new attempt: in force until a decision is sent and applied.
-    if (knob.decided.empty()) {
-      knob.decided_value = declaration.initial;
-      knob.decided.append(hello.start_step, m.header.t, declaration.initial, Quality::kGood);
-      extend(knob.on_decided, state, hello.start_step,
-             is_protecting(declaration, declaration.initial));
-    } else {
-      knob.decided.append(hello.start_step, m.header.t, knob.decided_value, Quality::kGood);
-    }
-    knob.applied_value = declaration.initial;
-    knob.applied_step = hello.start_step;
-    knob.applied_cause = wire::CauseKind::kBase;
-    knob.applied_decision = 0;
-    knob.applied.append(hello.start_step, m.header.t, declaration.initial, Quality::kGood);
-    extend(knob.on_applied, state, hello.start_step,
-           is_protecting(declaration, declaration.initial));
   }
 }
 
@@ -139,7 +100,7 @@ void fold_items(RunState& state, const wire::Message& m, const wire::Sample& sam
   }
 }
 
-void fold_report(RunState& state, const wire::Message& m, const wire::Report& report) {
+void fold_values(RunState& state, const wire::Message& m, const wire::Report& report) {
   for (const auto& sample : report.samples) {
     auto& signal = state.signals[sample.signal];
     if (signal.declaration.name.empty()) signal.declaration.name = sample.signal;
@@ -155,6 +116,89 @@ void fold_report(RunState& state, const wire::Message& m, const wire::Report& re
           signal.declaration;  // fold_items may move the map's node
       fold_items(state, m, sample, declaration);
     }
+  }
+}
+
+// Viewers see what the policy sees: the value of a step, not its parts.
+void fold_joined(RunState& state, const wire::Header& header, wire::Joined joined) {
+  wire::Message at;
+  at.header = header;
+  at.header.step = joined.step;
+  fold_joined_fates(state, joined);
+  fold_values(state, at, joined.report);
+}
+
+void fold_report(RunState& state, const wire::Message& m, const wire::Report& report) {
+  fold_clock(state, m.header);
+  if (state.parts.is_idle(report)) {
+    fold_fates(state, m, report);
+    return fold_values(state, m, report);
+  }
+  std::vector<wire::Taking> taken;
+  std::vector<wire::Joined> all = state.parts.take(report, m.header.step, &taken);
+  for (std::size_t i = 0; i + 1 < all.size(); ++i) fold_joined(state, m.header, std::move(all[i]));
+  fold_fates(state, m, report, taken);
+  fold_joined(state, m.header, std::move(all.back()));
+}
+
+// A gap, a rollback, a resume or the end: what is pending cannot become complete any more.
+void fold_pending(RunState& state, const wire::Message& m) {
+  for (wire::Joined& joined : state.parts.take_all())
+    fold_joined(state, m.header, std::move(joined));
+}
+
+void fold_gap(RunState& state, const wire::Message& m, const wire::LinkChange& link) {
+  const bool is_skipped = link.state == wire::LinkEvent::kSkipped;
+  if (!is_skipped && link.state != wire::LinkEvent::kMissing) return;
+  fold_pending(state, m);
+  (is_skipped ? state.gaps.skipped : state.gaps.missing) += link.to.value - link.from.value + 1;
+  state.gaps.from = link.from;
+  state.gaps.to = link.to;
+  state.gaps.step = m.header.step;
+}
+
+void fold_hello(RunState& state, const wire::Message& m, const wire::Hello& hello) {
+  fold_pending(state, m);
+  state.parts.declare(hello);
+  state.fates.clock = Elapsed();
+  state.gaps = Gaps();
+  if (hello.rollbacks > state.lineage.count)
+    add_rollback(state.lineage, {hello.rollbacks, hello.start_step, m.header.seq, false});
+  state.lineage.before = state.lineage.count = std::max(state.lineage.count, hello.rollbacks);
+  add_segment(state, m, 0, hello.start_step, Step{-1});
+  state.hello = hello;
+  state.goodbye.reset();
+  state.applied_version = -1;
+  state.label = hello.label;
+  state.total_steps = hello.total_steps;
+  state.cadence_steps = hello.cadence_steps;
+  state.step = hello.start_step;
+  for (const auto& declaration : hello.signals) {
+    auto& signal = state.signals[declaration.name];
+    signal.declaration = wire::with_edges(hello, declaration);
+    signal.declared = true;
+    signal.is_item = false;
+  }
+  follow_sources(state);
+  for (const auto& declaration : hello.knobs) {
+    auto& knob = state.knobs[declaration.name];
+    knob.declaration = declaration;
+    // Of a new attempt: in force until a decision is sent and applied.
+    if (knob.decided.empty()) {
+      knob.decided_value = declaration.initial;
+      knob.decided.append(hello.start_step, m.header.t, declaration.initial, Quality::kGood);
+      extend(knob.on_decided, state, hello.start_step,
+             is_protecting(declaration, declaration.initial));
+    } else {
+      knob.decided.append(hello.start_step, m.header.t, knob.decided_value, Quality::kGood);
+    }
+    knob.applied_value = declaration.initial;
+    knob.applied_step = hello.start_step;
+    knob.applied_cause = wire::CauseKind::kBase;
+    knob.applied_decision = 0;
+    knob.applied.append(hello.start_step, m.header.t, declaration.initial, Quality::kGood);
+    extend(knob.on_applied, state, hello.start_step,
+           is_protecting(declaration, declaration.initial));
   }
 }
 
@@ -181,6 +225,7 @@ void fold_applied(RunState& state, const wire::Message& m, const wire::Applied& 
   for (const auto& outcome : applied.requests) fold_outcome(state, m, outcome);
   state.applied_version = std::max(state.applied_version, applied.state_version);
   if (applied.segment > state.segment) {
+    fold_pending(state, m);
     Step start = m.header.step;
     for (const auto& outcome : applied.requests) {
       if (outcome.restored_step >= Step{0}) start = outcome.restored_step;
@@ -268,13 +313,13 @@ struct Folder {
   Step before;  // where the trainer stood
 
   void operator()(const wire::Hello& body) const { fold_hello(state, m, body); }
-  void operator()(const wire::Report& body) const {
-    fold_fates(state, m, body);
-    fold_report(state, m, body);
-  }
+  void operator()(const wire::Report& body) const { fold_report(state, m, body); }
   void operator()(const wire::Applied& body) const { fold_applied(state, m, body, before); }
   void operator()(const wire::Decision& body) const { fold_decision(state, m, body); }
-  void operator()(const wire::Goodbye& body) const { state.goodbye = body; }
+  void operator()(const wire::Goodbye& body) const {
+    fold_pending(state, m);
+    state.goodbye = body;
+  }
   void operator()(const wire::PolicyLoaded& body) const {
     state.policy = body;
     state.mode = body.mode;
@@ -284,6 +329,7 @@ struct Folder {
     state.commands.push({m.header.seq, m.header.step, m.header.t, body});
   }
   void operator()(const wire::LinkChange& body) const {
+    fold_gap(state, m, body);
     state.links.push({m.header.seq, m.header.step, m.header.t, body});
   }
   template <class Other>

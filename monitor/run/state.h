@@ -16,6 +16,7 @@
 #include "monitor/run/report_fate.h"
 #include "monitor/run/series.h"
 #include "monitor/wire/messages.h"
+#include "monitor/wire/parts.h"
 
 namespace phaseguard::run {
 
@@ -114,6 +115,15 @@ struct RequestState {
   Step done_step{-1};  // at which the trainer stood when it reported the outcome
 };
 
+// Messages of the present attempt that are not in the record, and never will be.
+struct Gaps {
+  std::int64_t skipped = 0;  // the trainer said that it cannot send them any more
+  std::int64_t missing = 0;  // nobody said anything
+  Seq from{-1};              // the newest gap
+  Seq to{-1};
+  Step step{-1};
+};
+
 struct RunState {
   RunId run;
   // Declaration: the last Hello.
@@ -135,7 +145,9 @@ struct RunState {
   // What detectors of the policy watch that is no signal, by DetectorInfo::signal.
   std::map<std::string, Derived> derived;
   std::map<std::string, KnobState> knobs;
-  Fates fates;  // of all values that were reported
+  Fates fates;        // of all values that were reported
+  wire::Parts parts;  // of a step that are not all there yet
+  Gaps gaps;          // numbers of the trainer that never came
 
   std::optional<wire::PolicyLoaded> policy;
   Log<Entry<wire::Decision>> decisions;

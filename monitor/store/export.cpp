@@ -7,6 +7,7 @@
 #include "monitor/base/text.h"
 #include "monitor/store/rows.h"
 #include "monitor/wire/codec.h"
+#include "monitor/wire/declaration.h"
 
 namespace phaseguard::store {
 
@@ -47,7 +48,8 @@ class CsvRows {
   bool on(const wire::Message& message) {
     if (const auto* hello = std::get_if<wire::Hello>(&message.body)) {
       declared_.clear();
-      for (const auto& signal : hello->signals) declared_[signal.name] = signal;
+      for (const auto& signal : hello->signals)
+        declared_[signal.name] = wire::with_edges(*hello, signal);
       canary_ids_ = hello->canary_ids;
     } else if (const auto* applied = std::get_if<wire::Applied>(&message.body)) {
       segments_[message.header.attempt] = applied->segment;

@@ -106,7 +106,9 @@ bool needs_exact(const wire::Message& message) {
   const bool ours = header.version.major == wire::kProtocolVersion.major &&
                     header.version.minor >= wire::kReportVersion.minor &&
                     header.version.minor <= wire::kProtocolVersion.minor;
-  return !ours || !survives(header.t);
+  const auto* report = std::get_if<wire::Report>(&message.body);
+  const bool is_part = report != nullptr && !report->part.empty();
+  return !ours || is_part || !survives(header.t);
 }
 
 std::string chained_bytes(const ReportRow& row) {

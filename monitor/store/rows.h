@@ -19,8 +19,8 @@ using Declared = std::map<std::string, wire::SignalDecl>;  // of the last Hello
 [[nodiscard]] Quality quality_of(const Declared& declared, const wire::Sample& sample);
 
 // Row of `reports` with its points. `exact` holds the encoded message when the columns cannot: a
-// time that is not a number, another protocol version. Made for being filled again and again: a
-// cursor keeps one, so that reading a long record allocates next to nothing.
+// time that is not a number, a part of a step, another protocol version. Made for being filled
+// again and again: a cursor keeps one, so that reading a long record allocates next to nothing.
 struct ReportRow {
   ReportRow() {
     message.body.emplace<wire::Report>();

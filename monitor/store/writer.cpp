@@ -17,6 +17,7 @@
 #include "monitor/store/rows.h"
 #include "monitor/store/schema.h"
 #include "monitor/wire/codec.h"
+#include "monitor/wire/declaration.h"
 
 namespace phaseguard::store {
 
@@ -66,7 +67,7 @@ Result<void> set_log_aside(const std::filesystem::path& path) {
 
 void declare(Declared& declared, const wire::Hello& hello) {
   declared.clear();
-  for (const auto& signal : hello.signals) declared[signal.name] = signal;
+  for (const auto& signal : hello.signals) declared[signal.name] = wire::with_edges(hello, signal);
 }
 
 }  // namespace

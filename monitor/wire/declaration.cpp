@@ -1,5 +1,6 @@
 #include "monitor/wire/declaration.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -59,7 +60,39 @@ std::string first_fault(const std::vector<Declared>& all, const char* what, Faul
   return "";
 }
 
+// Of float32 at `bound`; 0 at 0 and where there is no bound.
+double four_ulp(double bound) {
+  constexpr int kMantissaBits = 23;
+  if (!std::isfinite(bound) || bound == 0.0) return 0.0;
+  return std::ldexp(4.0, std::ilogb(bound) - kMantissaBits);
+}
+
 }  // namespace
+
+void leave_out_session(Message& message) {
+  if (auto* hello = std::get_if<Hello>(&message.body)) hello->session.clear();
+}
+
+bool has_law(const Hello& hello, Law law) {
+  return std::any_of(hello.laws.begin(), hello.laws.end(),
+                     [law](const Word<Law>& known) { return known == law; });
+}
+
+std::vector<Word<Law>> laws_for(const Version& version) {
+  if (version.minor < 1) return {Law::kClock, Law::kEdges};
+  return {Law::kJoins, Law::kClock, Law::kEdges};
+}
+
+void widen(const Hello& hello, double& min, double& max) {
+  if (!has_law(hello, Law::kEdges)) return;
+  min -= four_ulp(min);
+  max += four_ulp(max);
+}
+
+SignalDecl with_edges(const Hello& hello, SignalDecl declared) {
+  widen(hello, declared.min, declared.max);
+  return declared;
+}
 
 std::string contradiction_in(const Hello& hello) {
   std::string fault = first_fault(hello.knobs, "knob", knob_fault);

@@ -13,6 +13,7 @@
 #include "monitor/wire/codec.h"
 #include "monitor/wire/decode_target.h"
 #include "monitor/wire/kinds.h"
+#include "monitor/wire/parts.h"
 #include "monitor/wire/scan.h"
 
 namespace phaseguard::wire {
@@ -189,6 +190,14 @@ std::optional<Error> check_run(const Message& message) {
                                      " message is about, found an empty string"};
 }
 
+std::optional<Error> check_part(const Message& message) {
+  const auto* report = std::get_if<Report>(&message.body);
+  if (report == nullptr) return std::nullopt;
+  if (std::string fault = part_fault(*report); !fault.empty())
+    return Error{Errc::kMalformed, std::move(fault)};
+  return std::nullopt;
+}
+
 Result<Message> read(std::string_view bytes, std::string_view kind, const Limits& limits) {
   auto body = empty_body(kind);
   if (!body)
@@ -199,6 +208,7 @@ Result<Message> read(std::string_view bytes, std::string_view kind, const Limits
   std::size_t offset = 0;
   msgpack::parse(bytes.data(), bytes.size(), offset, reader);
   if (!reader.error) reader.error = check_run(message);
+  if (!reader.error) reader.error = check_part(message);
   if (reader.error) return tl::unexpected<Error>(*std::move(reader.error));
   return message;
 }

@@ -64,6 +64,7 @@ void fields(V& v, T& x) {
   v("items", x.items, kOptional);
   v("every_steps", x.every_steps, kOptional);
   v("columns", x.columns, kOptional);
+  v("join", x.join, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Sample> = 0>
@@ -222,6 +223,7 @@ void fields(V& v, T& x) {
   v("step", x.step, kFromMinusOne);
   v("age_s", x.age_s, kOptional);
   v("fates", x.fates, kWhenSet);
+  v("incomplete", x.incomplete, kWhenSet);
 }
 
 template <class V, class T, Fields<T, RequestStatus> = 0>
@@ -275,6 +277,10 @@ void fields(V& v, T& x) {
   v("held", x.held, kWhenSet);
   v("rollbacks", x.rollbacks, kWhenSet);
   v("process", x.process, kWhenSet);
+  v("guard", x.guard, kWhenSet);
+  v("snapshots", x.snapshots, kWhenSet);
+  v("segments", x.segments, kWhenSet);
+  v("laws", x.laws, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Report> = 0>
@@ -282,6 +288,8 @@ void fields(V& v, T& x) {
   v("samples", x.samples, kNeeded);
   v("batch", x.batch, kOptional);
   v("wants_control", x.wants_control, kOptional);
+  v("part", x.part, kWhenSet);
+  v("weight", x.weight, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Applied> = 0>
@@ -324,6 +332,7 @@ void fields(V& v, T& x) {
   v("held", x.held, kWhenSet);
   v("rollbacks", x.rollbacks, kWhenSet);
   v("profile", x.profile, kWhenSet);
+  v("laws", x.laws, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Reject> = 0>
@@ -367,6 +376,12 @@ void fields(V& v, T& x) {
   v("part", x.part, kNeeded);
   v("parts", x.parts, kNeeded);
   v.binary("bytes", x.bytes, kNeeded);
+}
+
+template <class V, class T, Fields<T, Resend> = 0>
+void fields(V& v, T& x) {
+  v("epoch", x.epoch, kNeeded);
+  v("from", x.from, kNeeded);
 }
 
 template <class V, class T, Fields<T, Command> = 0>
@@ -432,6 +447,8 @@ void fields(V& v, T& x) {
   v("state", x.state, kNeeded);
   v("detail", x.detail, kOptional);
   v("epoch", x.epoch, kOptional);
+  v("from", x.from, kWhenSet);
+  v("to", x.to, kWhenSet);
 }
 template <class V, class T, Fields<T, Tick> = 0>
 void fields(V&, T&) {}

@@ -33,6 +33,7 @@ struct KindOf {
   std::string_view operator()(const Status&) const { return "status"; }
   std::string_view operator()(const Adopted&) const { return "adopted"; }
   std::string_view operator()(const Snapshot&) const { return "snapshot"; }
+  std::string_view operator()(const Resend&) const { return "resend"; }
 };
 
 }  // namespace

@@ -59,6 +59,7 @@ struct SignalDecl {
   Word<Items> items;
   std::int64_t every_steps = 0;  // measured every n steps; 0 = no fixed cadence
   std::int64_t columns = 0;      // of items = "distribution": outcomes of a row; else 0
+  Word<Join> join{};             // of the parts of one step (parts.h). From 1.1
 };
 
 // GOOD when finite and inside the declared range, else BAD (docs/POLICY.md). -0.0 and
@@ -99,6 +100,13 @@ struct Hello {
   // Which process on which machine this is (base/process.h), so that a daemon there can see that it
   // is dead. "": not said.
   std::string process;
+  // What else the trainer can do; nothing is said of it that is not declared.
+  bool guard = false;      // decides by the policy itself while no daemon answers
+  bool snapshots = false;  // keeps states to roll back to
+  bool segments = false;   // counts its rollbacks in Applied::segment
+
+  // Written by the daemon when it records the hello.
+  std::vector<Word<Law>> laws;
 };
 
 // One value of one signal. Non-finite means "could not be computed".
@@ -119,8 +127,12 @@ struct Report {
   Origin origin = Origin::kStep;
   std::vector<Sample> samples;
   std::int64_t batch = 0;  // id of the batch the values belong to; 0: none
-  // decide(): the trainer waits for a Control with answers_batch = batch.
+  // decide(): the trainer waits for a Control with answers_batch = batch. Of any origin.
   bool wants_control = false;
+
+  // From 1.1. Part k of n of its step, from 1, as {k, n}; n = 0: not said. Empty: all of it.
+  std::vector<std::int64_t> part{};
+  double weight = kNaN;  // of the part, > 0: tokens or samples; NaN: 1
 };
 
 struct AppliedKnob {
@@ -202,6 +214,7 @@ struct Welcome {
   std::vector<Held> held;          // of the hello, each with its outcome
   std::int64_t rollbacks = -1;     // of the run before this attempt, as recorded
   Word<Profile> profile{};         // of the policy; not given: watch
+  std::vector<Word<Law>> laws{};   // of the recorded hello, for the trainer's own copy
 };
 
 struct Reject {
@@ -251,6 +264,12 @@ struct Snapshot {
   std::string bytes;
 };
 
+// The daemon waits for number `from` of this trainer: it may not come by itself. From 1.1.
+struct Resend {
+  std::int64_t epoch = 0;
+  Seq from;
+};
+
 // ---- operator
 
 struct Command {
@@ -269,7 +288,7 @@ struct Command {
 struct Query {
   std::string id;
   Word<QueryWhat> what;
-  Seq from_seq;            // events: first one wanted
+  Seq from_seq;            // first event wanted, or first status of all, from 1
   std::int64_t limit = 0;  // events: at most so many; 0: the daemon's page size
 };
 
@@ -376,6 +395,9 @@ struct LinkChange {
   Word<LinkEvent> state;
   std::string detail;
   std::int64_t epoch = 0;
+  // kSkipped, kMissing: the trainer's numbers, first and last. From 1.1.
+  Seq from{-1};
+  Seq to{-1};
 };
 
 // Passing of time, recorded only when it changes something (an override that expires, a signal
@@ -412,7 +434,10 @@ struct SignalStatus {
   Quality quality = Quality::kMissing;
   Step step{-1};
   double age_s = kNaN;
-  std::vector<FateCount> fates{};  // of all its values so far, each fate that occurred. From 1.1
+  // From 1.1, of all its values so far: each fate that occurred, and the steps that were joined
+  // although parts of them were missing; -1: none.
+  std::vector<FateCount> fates{};
+  std::int64_t incomplete = -1;
 };
 struct RequestStatus {
   std::int64_t id = 0;
@@ -471,7 +496,7 @@ struct Header {
 
 using Body = std::variant<Hello, Report, Applied, Heartbeat, Goodbye, Welcome, Reject, Control,
                           Request, Command, Query, Reply, PolicyLoaded, Decision, LinkChange, Tick,
-                          Status, Adopted, Snapshot>;
+                          Status, Adopted, Snapshot, Resend>;
 
 struct Message {
   Header header;

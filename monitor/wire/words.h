@@ -156,6 +156,25 @@ struct Words<Items> {
   static constexpr std::array<std::string_view, 3> kTexts{"canary", "sample", "distribution"};
 };
 
+// How the parts of one step are joined; not given: by what the report is (parts.h). From 1.1.
+enum class Join : std::uint8_t { kMean, kMax, kSum, kLast };
+template <>
+struct Words<Join> {
+  static constexpr std::array<std::string_view, 4> kTexts{"mean", "max", "sum", "last"};
+};
+
+// By what laws a record is folded: the daemon writes those in use into the recorded hello, so that
+// older records are read as they were decided. From 1.1.
+enum class Law : std::uint8_t {
+  kJoins,  // parts of a step are joined (parts.h); else the first value of a step counts
+  kClock,  // elapsed time is a sum of bounded differences (base/elapsed.h); else of the newest time
+  kEdges   // a value within 4 ulp of float32 of a declared bound counts (declaration.h)
+};
+template <>
+struct Words<Law> {
+  static constexpr std::array<std::string_view, 3> kTexts{"joins", "clock", "edges"};
+};
+
 // Ground truth of a recording.
 enum class Label : std::uint8_t { kMalicious, kHarmless };
 template <>
@@ -233,12 +252,14 @@ enum class ReportFate : std::uint8_t {
   kDuplicate,   // the frame was recorded before
   kUndeclared,  // the hello does not name its signal
   kOutOfRange,  // outside the declared range: BAD
-  kNotANumber   // NaN or infinite: BAD
+  kNotANumber,  // NaN or infinite: BAD
+  kJoined       // a part, taken into the value of its step
 };
 template <>
 struct Words<ReportFate> {
-  static constexpr std::array<std::string_view, 7> kTexts{
-      "decided", "repeated", "late", "duplicate", "undeclared", "out_of_range", "not_a_number"};
+  static constexpr std::array<std::string_view, 8> kTexts{
+      "decided",    "repeated",     "late",         "duplicate",
+      "undeclared", "out_of_range", "not_a_number", "joined"};
 };
 
 // Who gave the values that a trainer applies.
@@ -400,11 +421,19 @@ struct Words<LinkState> {
 };
 
 // A change of the trainer's link, as recorded.
-enum class LinkEvent : std::uint8_t { kClaimed, kLost, kBack, kEnded, kRestored };
+enum class LinkEvent : std::uint8_t {
+  kClaimed,
+  kLost,
+  kBack,
+  kEnded,
+  kRestored,
+  kSkipped,  // numbers that the trainer said it can no longer send. From 1.1
+  kMissing   // numbers that never came, and nobody said why. From 1.1
+};
 template <>
 struct Words<LinkEvent> {
-  static constexpr std::array<std::string_view, 5> kTexts{"claimed", "lost", "back", "ended",
-                                                          "restored"};
+  static constexpr std::array<std::string_view, 7> kTexts{"claimed",  "lost",    "back",   "ended",
+                                                          "restored", "skipped", "missing"};
 };
 
 // Who decides in a run.

@@ -59,3 +59,26 @@ TEST_CASE("a contradiction is named with its field, what was expected and what w
   INFO(one.text);
   CHECK(wire::contradiction_in(hello).find(one.text) == 0);
 }
+
+TEST_CASE("a value within 4 ulp of float32 of a bound counts, by the law of its record",
+          "[run][declaration]") {
+  wire::Hello hello;
+  wire::SignalDecl js;
+  js.min = 0.0;
+  js.max = 0.6931471805599453;
+  const auto quality = [&](double value) {
+    return wire::assess(wire::with_edges(hello, js), value);
+  };
+  const double ln2 = static_cast<double>(static_cast<float>(js.max));
+  REQUIRE(ln2 > js.max);
+  CHECK(quality(ln2) == Quality::kBad);  // an older record
+  hello.laws = {wire::Law::kEdges};
+  CHECK(quality(ln2) == Quality::kGood);
+  CHECK(quality(js.max + 3.9 * 0x1p-24) == Quality::kGood);
+  CHECK(quality(js.max + 4.1 * 0x1p-24) == Quality::kBad);
+  CHECK(quality(-1e-30) == Quality::kBad);  // 0 has no neighbours
+  js.max = 9.0;
+  CHECK(quality(0.9 / (1.0 - 0.9)) == Quality::kGood);
+  js.max = std::numeric_limits<double>::infinity();
+  CHECK(quality(HUGE_VAL) == Quality::kBad);
+}

@@ -354,6 +354,23 @@ std::vector<Message> samples_of_held() {
   return all;
 }
 
+std::vector<Message> samples_of_parts() {
+  Hello declared = hello();
+  declared.signals.front().join = Join::kMax;
+  declared.guard = declared.snapshots = declared.segments = true;
+  declared.laws = {Law::kJoins, Law::kClock, Law::kEdges};
+  Report part;
+  part.origin = Report::Origin::kBatch;
+  part.samples.push_back({"judge/score", 0.9, false, {}, kNaN, kNaN});
+  part.part = {3, 8};
+  part.weight = 512.0;
+  const LinkChange missing{LinkEvent::kMissing, "messages 7 to 9 never came", 4, Seq{7}, Seq{9}};
+  std::vector<Message> all = {message(1, 120, declared), message(6, 121, part),
+                              message(7, 121, missing), message(3, 121, Resend{4, Seq{7}})};
+  for (Message& m : all) m.header.version = {1, 1};
+  return all;
+}
+
 std::string readable(const std::string& frame) {
   return make_readable(Json::from_msgpack(frame)).dump(2) + "\n";
 }

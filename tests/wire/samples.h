@@ -16,6 +16,7 @@ namespace phaseguard::wire {
 
 // Of the kinds of 1.1 that say what a trainer holds and what a daemon makes of it.
 [[nodiscard]] std::vector<Message> samples_of_held();
+[[nodiscard]] std::vector<Message> samples_of_parts();
 
 // A golden file as a person reads it: the frame through nlohmann's MessagePack reader, which shares
 // no code with ours. Non-finite floats become {"$float": "NaN"}, bin {"$text": ...} or, when it is

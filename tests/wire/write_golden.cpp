@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   const std::filesystem::path folder = argv[1];
   const bool written = write_all(folder / "v1", samples()) &&
                        write_all(folder / "v1.1", samples_of_1_1()) &&
-                       write_all(folder / "v1.1-held", samples_of_held());
+                       write_all(folder / "v1.1-held", samples_of_held()) &&
+                       write_all(folder / "v1.1-parts", samples_of_parts());
   return written ? 0 : 1;
 }

@@ -7,11 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include "monitor/base/elapsed.h"
 #include "monitor/base/types.h"
 #include "monitor/policy/document.h"
 #include "monitor/policy/engine/machine.h"
 #include "monitor/policy/laws/detector.h"
 #include "monitor/wire/messages.h"
+#include "monitor/wire/parts.h"
 
 namespace phaseguard::policy {
 
@@ -197,9 +199,14 @@ struct MachineState {
   std::int64_t n_canaries = 0;
   std::int64_t attempt = 0;
   std::int64_t segment = 0;
-  Step start_step;           // of the attempt or segment
-  Step step;                 // newest seen in it
-  double time = wire::kNaN;  // newest header.t of the attempt's own events; NaN: none yet
+  Step start_step;  // of the attempt or segment
+  Step step;        // newest seen in it
+  // Seconds by the clock of the attempt's own events: of what went by (Law::kClock), else the
+  // newest header.t; NaN: none yet.
+  double time = wire::kNaN;
+  bool sums_time = false;  // Law::kClock; not in a snapshot
+  Elapsed elapsed;
+  wire::Parts parts;  // of a step that are not all there yet
   std::int64_t decisions = 0;
   std::int64_t firings = 0;
   std::int64_t version = 0;

@@ -15,7 +15,7 @@ namespace phaseguard::policy {
 
 namespace {
 
-constexpr std::string_view kMagic = "phaseguard-machine 6\n";
+constexpr std::string_view kMagic = "phaseguard-machine 7\n";
 
 class Writer {
  public:
@@ -165,6 +165,24 @@ void visit(A& a, wire::Held& s) {
   visit(a, s.outcome), visit(a, s.detail);
 }
 template <class A>
+void visit(A& a, wire::Sample& s) {
+  visit(a, s.signal), visit(a, s.value), visit(a, s.missing), visit(a, s.items);
+  visit(a, s.lower), visit(a, s.upper);
+}
+template <class A>
+void visit(A& a, wire::Parts::Part& s) {
+  visit(a, s.k), visit(a, s.weight), visit(a, s.sample);
+}
+template <class A>
+void visit(A& a, wire::Parts::Pending& s) {
+  visit(a, s.signal), visit(a, s.step), visit(a, s.n), visit(a, s.origin), visit(a, s.batch);
+  visit(a, s.parts);
+}
+template <class A>
+void visit(A& a, wire::Parts::Done& s) {
+  visit(a, s.signal), visit(a, s.step);
+}
+template <class A>
 void visit(A& a, IssuedRequest& s) {
   visit(a, s.id), visit(a, s.type), visit(a, s.rule), visit(a, s.fallback), visit(a, s.settled);
 }
@@ -211,6 +229,8 @@ void visit(A& a, MachineState& s) {
   visit(a, s.firings), visit(a, s.version), visit(a, s.steady_version), visit(a, s.detectors);
   visit(a, s.rules), visit(a, s.knobs), visit(a, s.requests), visit(a, s.commands);
   visit(a, s.trainer_held), visit(a, s.requests_skipped);
+  visit(a, s.parts.pending()), visit(a, s.parts.done());
+  s.elapsed.visit_fields([&a](auto& field) { visit(a, field); });
 }
 
 template <class A>
@@ -272,6 +292,13 @@ bool has_sound_tracks(const MachineState& state) {
   return true;
 }
 
+bool has_sound_parts(MachineState& state) {
+  const std::vector<wire::Parts::Pending>& pending = state.parts.pending();
+  return std::all_of(pending.begin(), pending.end(), [](const wire::Parts::Pending& one) {
+    return !one.parts.empty() && one.origin >= 0 && one.origin <= 2;
+  });
+}
+
 // Which rung of a ladder; others have none.
 bool has_sound_rung(const Controller& controller, const ControllerState& run) {
   const auto* ladder = std::get_if<LadderController>(&controller);
@@ -324,7 +351,7 @@ Result<void> decode_state(std::string_view bytes, MachineState& state) {
   const std::string_view body = bytes.substr(0, bytes.size() < kHex ? 0 : bytes.size() - kHex);
   if (body.substr(0, kMagic.size()) != kMagic || hex(sha256(body)) != bytes.substr(body.size())) {
     return fail(Errc::kMalformed,
-                "expected a snapshot of a policy machine, version 6, found bytes that are cut, "
+                "expected a snapshot of a policy machine, version 7, found bytes that are cut, "
                 "damaged or something else; fold the record instead");
   }
   const std::string_view digest = body.substr(kMagic.size(), kHex);
@@ -339,7 +366,8 @@ Result<void> decode_state(std::string_view bytes, MachineState& state) {
   const bool more = !reader.done();
   if (more) visit(reader, read.adopted);
   if (!reader.done() || read.adopted.empty() == more || !has_sound_detectors(read) ||
-      !has_sound_tracks(read) || !has_sound_rules(read) || !has_sound_causes(read)) {
+      !has_sound_parts(read) || !has_sound_tracks(read) || !has_sound_rules(read) ||
+      !has_sound_causes(read)) {
     return fail(Errc::kMalformed, "the snapshot does not hold this policy's state");
   }
   wire::Hello declared;

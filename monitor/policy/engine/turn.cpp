@@ -34,6 +34,7 @@ class Turn {
   void operator()(const wire::Goodbye& goodbye);
   void operator()(const wire::Command& command);
   void operator()(const wire::Adopted& adopted);
+  void operator()(const wire::LinkChange& link);
   template <class Other>
   void operator()(const Other&) {}  // changes nothing here
 
@@ -45,6 +46,8 @@ class Turn {
            header_.step.value <= kMaxStep;
   }
   void restart(Step start, bool new_attempt);
+  void take_values(const wire::Report& report, Step step);
+  void take_pending();
   void settle(bool everything);
   void fire(std::size_t rule);
   [[nodiscard]] Because because() const;
@@ -76,6 +79,8 @@ void Turn::restart(Step start, bool new_attempt) {
   }
   const bool carried = new_attempt && state_.document.carries_detectors;
   restart_controllers(state_, start, carried);
+  state_.parts.begin_segment();
+  state_.elapsed.begin_segment();
   restart_signals(state_, start, carried);
   index_rules(state_);
   restart_rules(state_, carried);
@@ -84,6 +89,7 @@ void Turn::restart(Step start, bool new_attempt) {
 void Turn::operator()(const wire::Hello& hello) {
   if (header_.attempt <= state_.attempt && state_.attempt > 0) return;  // the same trainer again
   if (hello.start_step.value < 0 || hello.start_step.value > kMaxStep) return;
+  take_pending();
   state_.attempt = header_.attempt;
   state_.segment = 0;
   rebase_rules(state_, hello.start_step, true);
@@ -96,11 +102,24 @@ void Turn::operator()(const wire::Hello& hello) {
 
 void Turn::operator()(const wire::Report& report) {
   if (!is_current()) return;
+  if (state_.parts.is_idle(report)) return take_values(report, header_.step);
+  for (const wire::Joined& joined : state_.parts.take(report, header_.step))
+    take_values(joined.report, joined.step);
+}
+
+// What is pending cannot become complete any more.
+void Turn::take_pending() {
+  for (const wire::Joined& joined : state_.parts.take_all())
+    take_values(joined.report, joined.step);
+}
+
+// Rules are run for each step, as if its values had come in a report of their own.
+void Turn::take_values(const wire::Report& report, Step step) {
   std::vector<std::string> faulty;
-  take_samples(state_, report, header_.step, faulty);
-  state_.step = std::max(state_.step, header_.step);
+  take_samples(state_, report, step, faulty);
+  state_.step = std::max(state_.step, step);
   infer_missing(state_, state_.step, faulty);
-  observe(state_, header_.step, header_.t);
+  observe(state_, step, header_.t);
   report_faults(faulty);
   const bool of_batch = report.origin == wire::Report::Origin::kBatch;
   batch_ = {of_batch, of_batch && report.batch > 0 ? report.batch : -1};
@@ -111,6 +130,7 @@ void Turn::operator()(const wire::Applied& applied) {
   if (!is_current()) return;
   const bool rolled_back = applied.segment > state_.segment;
   if (rolled_back) {
+    take_pending();
     state_.segment = applied.segment;
     rebase_rules(state_, header_.step, false);
     restart(header_.step, false);
@@ -152,6 +172,7 @@ void Turn::take_outcome(const wire::RequestOutcome& outcome) {
 
 void Turn::operator()(const wire::Goodbye& goodbye) {
   if (!is_current()) return;
+  take_pending();
   closing_ = true;
   append(summary_, "run ended at step " + std::to_string(header_.step.value) + " (" +
                        goodbye.reason.text() + "): " + closing_text(state_));
@@ -170,6 +191,11 @@ void Turn::operator()(const wire::Adopted& adopted) {
   append(summary_, take_adopted(state_, adopted, alerts_));
   changed_ = true;
   settle(true);
+}
+
+void Turn::operator()(const wire::LinkChange& link) {
+  if (link.state == wire::LinkEvent::kSkipped || link.state == wire::LinkEvent::kMissing)
+    take_pending();
 }
 
 void Turn::report_faults(const std::vector<std::string>& faulty) {
@@ -206,7 +232,11 @@ void Turn::settle(bool everything) {
     changed_ = true;
     append(summary_, text);
   }
-  moves_ = move_knobs(state_, state_.step, state_.decisions + 1, before_);
+  std::vector<wire::KnobSetting> before;
+  const Moves now = move_knobs(state_, state_.step, state_.decisions + 1, before);
+  if (now.any && !moves_.any) before_ = std::move(before);
+  moves_.any = moves_.any || now.any;
+  moves_.steady = moves_.steady || now.steady;
 }
 
 void Turn::ask_for(std::size_t rule, wire::RequestType type, const std::string& why) {

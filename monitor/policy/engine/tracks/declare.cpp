@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "monitor/policy/engine/tracks/tracker.h"
+#include "monitor/wire/declaration.h"
 
 namespace phaseguard::policy {
 
@@ -18,6 +19,7 @@ SignalTrack track_of(const wire::Hello& hello, const wire::SignalDecl& signal) {
   }
   track.min = signal.min;
   track.max = signal.max;
+  wire::widen(hello, track.min, track.max);
   track.every_steps = cadence_of(hello, signal);
   return track;
 }
@@ -92,6 +94,7 @@ std::int64_t joining_track(MachineState& state, const wire::Hello& hello,
   track.form = form_of(source);
   track.min = fit->min;
   track.max = fit->max;
+  wire::widen(hello, track.min, track.max);
   track.every_steps = fit->every_steps;
   track.members = members_of(state, hello, source);
   const std::int64_t index = add(state, std::move(track));
@@ -146,6 +149,9 @@ void index_samples(MachineState& state) {
 
 void declare_signals(MachineState& state, const wire::Hello& hello) {
   state.time = wire::kNaN;
+  state.elapsed = Elapsed();
+  state.sums_time = wire::has_law(hello, wire::Law::kClock);
+  state.parts.declare(hello);
   state.tracks.clear();
   state.track_of.clear();
   state.least_points.clear();

@@ -223,7 +223,12 @@ void infer_missing(MachineState& state, Step step, std::vector<std::string>& fau
 
 void observe(MachineState& state, Step step, double t) {
   state.step = std::max(state.step, step);
-  if (std::isfinite(t) && !(t <= state.time)) state.time = t;
+  state.elapsed.add(step, t);
+  if (state.sums_time) {
+    state.time = state.elapsed.seconds();
+  } else if (std::isfinite(t) && !(t <= state.time)) {
+    state.time = t;
+  }
   for (std::size_t d = 0; d < state.detectors.size(); ++d) {
     const DetectorSpec& spec = state.document.detectors[d];
     if (row_of(spec).clock == nullptr) continue;
