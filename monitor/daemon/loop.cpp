@@ -24,6 +24,7 @@
 #include "monitor/link/server.h"
 #include "monitor/store/reader.h"
 #include "monitor/wire/codec.h"
+#include "monitor/wire/declaration.h"
 
 namespace phaseguard::daemon {
 
@@ -364,7 +365,9 @@ class Daemon {
     Result<void> read = reader ? Result<void>{} : Result<void>(tl::unexpected(reader.error()));
     if (reader) {
       read = reader->each(wanted.query.from_seq, [&](const wire::Message& message) {
-        std::string encoded = wire::encode(message);
+        wire::Message shown = message;
+        wire::leave_out_session(shown);
+        std::string encoded = wire::encode(shown);
         const bool full = static_cast<std::int64_t>(reply.messages.size()) >= asked ||
                           bytes + encoded.size() > kPageBytes;
         if (full) {

@@ -72,7 +72,7 @@ struct ServerSockets::Impl {
   }
 
   void set_router(zmq::socket_t& socket) {
-    set_common(socket, static_cast<std::int64_t>(wire::kTelemetryLimits.frame_bytes),
+    set_common(socket, static_cast<std::int64_t>(kReadFactor * wire::kTelemetryLimits.frame_bytes),
                options.high_water_frames);
     socket.set(zmq::sockopt::backlog, kBacklog);
     // Mandatory: a frame for a peer that is gone is told, not lost in silence. No handover: a

@@ -15,6 +15,10 @@
 
 namespace phaseguard::link {
 
+// Frames up to so many times the protocol's limit are read, so that who sends one is told in words;
+// of a larger one the connection is closed.
+inline constexpr std::size_t kReadFactor = 4;
+
 enum class Door : std::uint8_t { kTelemetry, kOperator };
 
 // A connection, for as long as it lasts. Numbers are never used twice by one ServerSockets.

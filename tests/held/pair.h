@@ -191,6 +191,8 @@ class Pair {
   // ---- the daemon
 
   void kill() { monitor_record_ = std::move(monitor_); }
+  // The trainer hands it over, and it does not arrive.
+  void lose_next_frame() { loses_frame_ = true; }
   // Stopped, not ended: frames wait for it.
   void freeze() { frozen_ = true; }
   void thaw() {
@@ -318,6 +320,7 @@ class Pair {
       if (!monitor_) break;
       const std::string bytes = *frame;
       trainer_->sent();
+      if (std::exchange(loses_frame_, false)) continue;
       if (frozen_) {
         waiting_.emplace_back(peer_, bytes);
       } else {
@@ -364,6 +367,7 @@ class Pair {
   std::unique_ptr<Monitor> monitor_record_;
   std::unique_ptr<reporter::Session> trainer_;
   bool frozen_ = false;
+  bool loses_frame_ = false;
   bool disk_is_full_ = false;
   std::vector<std::pair<daemon::PeerId, std::string>> waiting_;
   daemon::PeerId peer_ = 1;

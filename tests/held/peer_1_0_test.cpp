@@ -91,6 +91,8 @@ TEST_CASE("what a 1.0 trainer applies by a decision that the record lacks is ado
   trainer.second();
   CHECK(trainer.commanded().empty());
   trainer.applied(42, 2.0, 3, kByRule);
+  trainer.second();
+  trainer.second();  // what it sent before, and number 41, is given up
   REQUIRE_FALSE(trainer.commanded().empty());
   trainer.second();
   for (const double value : trainer.commanded()) CHECK(value == 2.0);

@@ -31,6 +31,7 @@ wire::RequestOutcome failed(std::int64_t id, std::string why) {
 Result<Hook> Hook::attach(Options options, wire::Hello hello, TrainerState state) {
   SnapshotRing snapshots(options.snapshots);
   const Step start = hello.start_step;
+  hello.snapshots = hello.segments = true;
   if (Result<void> taken = snapshots.take(start, state); !taken)
     return tl::unexpected<Error>(taken.error());
   Result<reporter::Reporter> link =

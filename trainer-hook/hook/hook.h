@@ -5,8 +5,8 @@
 // Order of calls in one step, `s` = completed optimiser updates before it:
 //   1. plan = hook.begin_step(Step{s})      requests are done here; lambda is latched for all
 //   micro-batches
-//      (or: hook.decide_batch(report, Step{s}, wait) first, then begin_step: this batch's risks
-//      decide this batch's lambda)
+//      (or: hook.decide_batch(report, Step{s}, wait) first, then begin_step: this batch's risks, or
+//      what the canaries show after s updates, decide the lambda of the update that follows)
 //   2. loss = hook.add_penalty(ce, kl)      kl from trainer-hook/defenses; 0 adds nothing, not even
 //   a rounding
 //   3. optimiser step
@@ -63,8 +63,8 @@ class Hook {
 
   StepPlan begin_step(Step step) noexcept;
 
-  // Sends this batch's risks and waits for its lambda, at most `max_wait_s`; begin_step of the same
-  // step uses the answer.
+  // Sends this batch's risks, or with report.origin = kCanary the canaries', and waits for the
+  // lambda that answers them, at most `max_wait_s`; begin_step of the same step uses the answer.
   void decide_batch(wire::Report report, Step step, double max_wait_s) noexcept;
 
   // loss + lambda * kl of the plan in force. kl: scalar, or [B] per sample: loss + mean_i(lambda_i

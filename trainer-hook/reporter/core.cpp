@@ -169,7 +169,7 @@ const Latched& Core::read() {
 }
 
 const Latched& Core::decide(wire::Report&& report, Step step, double max_wait_s) {
-  report.origin = wire::Report::Origin::kBatch;
+  if (report.origin != wire::Report::Origin::kCanary) report.origin = wire::Report::Origin::kBatch;
   report.wants_control = true;
   if (report.batch == 0) report.batch = ++next_batch_;
   const std::int64_t batch = report.batch;

@@ -91,7 +91,7 @@ struct Stats {
   std::int64_t reports = 0;          // handed to the ring
   std::int64_t dropped_ring = 0;     // the ring was full
   std::int64_t dropped_journal = 0;  // the journal was full: oldest telemetry first
-  std::int64_t oversize = 0;         // messages larger than the protocol allows: not sent
+  std::int64_t oversize = 0;         // messages that the protocol does not allow: not sent
   std::int64_t sent = 0;             // messages given to the socket, resends included
   std::int64_t acknowledged = 0;     // highest sender seq the daemon has recorded
   std::int64_t journaled = 0;        // messages waiting for an acknowledgement
@@ -135,7 +135,8 @@ class Reporter {
   // The newest settings; valid until the next call of lambda() or decide().
   [[nodiscard]] const Latched& lambda() noexcept;
 
-  // Sends a batch report and waits for the control that answers it, at most `max_wait_s`. Without
+  // Sends a report, of a batch or of the canaries, and waits for the control that answers it, at
+  // most `max_wait_s`: what it measures at step s acts on the update that follows. Without
   // an answer in time (or without a daemon: at once) the local guard's values for this very batch
   // come back, never below what an operator or a latched rule holds; without a guard the newest
   // settings, of values that each batch gives the most protecting of the last 8. answered is then

@@ -5,6 +5,7 @@
 
 #include "monitor/run/liveness.h"
 #include "monitor/wire/codec.h"
+#include "monitor/wire/parts.h"
 
 namespace phaseguard::reporter {
 
@@ -35,6 +36,7 @@ Session::Session(const Options& options, wire::Hello hello, std::uint64_t random
   rollbacks_before_ = hello.rollbacks;
   if (!unechoed_.empty()) publish(Source::kHold);
   last_step_ = hello.start_step;
+  hello.guard = true;
   hello_.header.run = options.run;
   hello_.header.seq = Seq{1};
   hello_.header.step = hello.start_step;
@@ -74,6 +76,12 @@ void Session::on_goodbye(wire::Goodbye goodbye, Step step, Now now) {
 
 void Session::record(wire::Body body, Step step, double t, Journal::Kind kind, Now now) {
   if (state_ == LinkState::kDisabledError) return;
+  const auto* report = std::get_if<wire::Report>(&body);
+  if (std::string fault = report ? wire::part_fault(*report) : ""; !fault.empty()) {
+    ++stats_.oversize;
+    refusal_ = "not sent: " + fault;
+    return;
+  }
   if (journal_.size() == 0) last_progress_ = now.mono;
   wire::Message message;
   message.header.run = options_.run;

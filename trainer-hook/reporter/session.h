@@ -82,6 +82,7 @@ class Session {
   void on_reject(const wire::Reject& reject, Now now);
   void on_control(const wire::Control& control, const wire::Header& header, Step current, Now now);
   void on_request(const wire::Request& request, const wire::Header& header, Now now);
+  void on_resend(const wire::Resend& resend, const wire::Header& header, Now now);
   void on_snapshot(const wire::Snapshot& snapshot, const wire::Header& header, Now now);
   [[nodiscard]] bool wants_snapshot() const;
   void take_over(const std::string& snapshot, Seq number, Now now);

@@ -44,6 +44,8 @@ void Session::on_frame(std::string_view bytes, Step current, Now now) {
     on_request(*request, header, now);
   } else if (const auto* snapshot = std::get_if<wire::Snapshot>(&message->body)) {
     on_snapshot(*snapshot, header, now);
+  } else if (const auto* resend = std::get_if<wire::Resend>(&message->body)) {
+    on_resend(*resend, header, now);
   } else if (std::holds_alternative<wire::Heartbeat>(message->body)) {
     if (state_ == LinkState::kSync || state_ == LinkState::kLinked || state_ == LinkState::kStale)
       heard(now);
@@ -105,7 +107,9 @@ void Session::adopt_policy(const wire::Welcome& welcome) {
   if (guard_ && guard_->policy_digest() == welcome.policy_digest) return;
   guard_.reset();
   if (welcome.policy_text.empty()) return;
-  Result<Guard> guard = Guard::create(welcome, hello_);
+  wire::Message recorded = hello_;
+  std::get<wire::Hello>(recorded.body).laws = welcome.laws;
+  Result<Guard> guard = Guard::create(welcome, recorded);
   if (!guard) {
     refusal_ = "no local guard: " + guard.error().message;
     return;
@@ -257,6 +261,13 @@ void Session::on_request(const wire::Request& request, const wire::Header& heade
     return;
   }
   hand_out(request);
+}
+
+// The journal has it, or lets next_frame() see that it must say hello.
+void Session::on_resend(const wire::Resend& resend, const wire::Header& header, Now now) {
+  if (!fresh(resend.epoch, header.seq)) return;
+  heard(now);
+  if (resend.from > acked_) sent_seq_ = std::min(sent_seq_, Seq{resend.from.value - 1});
 }
 
 void Session::acknowledge(Seq ack, Now now) {

@@ -2,6 +2,7 @@
 // back.
 #include <algorithm>
 
+#include "monitor/base/sha256.h"
 #include "monitor/base/text.h"
 #include "monitor/daemon/engine/bounds.h"
 #include "monitor/daemon/engine/run_slot.h"
@@ -19,6 +20,8 @@ wire::Reject refuse(wire::RejectCode code, std::string reason, bool retry) {
   return reject;
 }
 
+const std::string kMark = "sha256:";
+
 // Rounded up, so that who waits so long finds it free.
 std::string seconds_text(std::int64_t ms) {
   return std::to_string((std::max<std::int64_t>(ms, 0) + 999) / 1000) + " s";
@@ -26,10 +29,17 @@ std::string seconds_text(std::int64_t ms) {
 
 }  // namespace
 
+// What is recorded of a session's token: enough to know it again, and not to claim its run.
+std::string RunSlot::session_mark(const std::string& session) const {
+  return kMark + hex(sha256(identity_ + "\n" + session));
+}
+
 // By its token, and by its own name where both say one: a script may use the same token each time.
 bool RunSlot::is_same_process(const wire::Hello& hello) const {
   const bool other = !hello.process.empty() && !process_.empty() && hello.process != process_;
-  return state_.attempt > 0 && session_ == hello.session && !other;
+  const bool is_marked = session_.rfind(kMark, 0) == 0;
+  const bool same = session_ == (is_marked ? session_mark(hello.session) : hello.session);
+  return state_.attempt > 0 && same && !other;
 }
 
 std::int64_t RunSlot::attempt_for(const wire::Hello& hello) const {

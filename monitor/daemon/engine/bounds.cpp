@@ -192,8 +192,10 @@ void RunSlot::tell_dropped(Effects& effects) {
 void RunSlot::add_bounds(std::vector<wire::Alert>& out) const {
   if (missed_) {
     out.push_back({wire::Severity::kCritical, wire::AlertKind::kRecord,
-                   "nothing more is taken from its trainer until the record can be written: its "
-                   "own guard decides, if it has one"});
+                   std::string("nothing more is taken from its trainer until the record can be "
+                               "written: ") +
+                       (has_guard() ? "its own guard decides meanwhile, as it declared"
+                                    : "it declared no guard of its own, so that nobody decides")});
   }
   if (left_out_ > 0) {
     out.push_back(

@@ -50,6 +50,7 @@ Result<void> RunSlot::take_up(const wire::Message& event) {
   }
   if (const auto* link = std::get_if<wire::LinkChange>(&event.body)) {
     epoch_ = std::max(epoch_, link->epoch);
+    source_seq_ = std::max(source_seq_, link->to);
     if (link->state == wire::LinkEvent::kEnded || link->state == wire::LinkEvent::kBack)
       ended_ = link->state == wire::LinkEvent::kEnded;
   }

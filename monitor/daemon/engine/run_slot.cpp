@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "monitor/base/text.h"
 #include "monitor/daemon/engine/bounds.h"
 #include "monitor/run/protection.h"
 #include "monitor/wire/codec.h"
+#include "monitor/wire/declaration.h"
 #include "monitor/wire/version.h"
 
 namespace phaseguard::daemon {
@@ -15,6 +17,8 @@ namespace {
 
 // A control older than this many measuring intervals is of another situation.
 constexpr std::int64_t kControlIntervals = 50;
+
+constexpr std::int64_t kStallNs = 1'000'000'000;
 
 // Ids of requests of two records do not meet: 2^52 is exact in every language's number.
 std::int64_t request_base_of(const std::string& identity) {
@@ -33,6 +37,7 @@ Nanos after_ms(Nanos from, std::int64_t ms) { return Nanos{from.value + ms * 1'0
 void RunSlot::record(const wire::Message& event, Effects& effects) {
   effects.record.push_back(event);
   effects.publish.push_back(event);
+  wire::leave_out_session(effects.publish.back());
   waiting_bytes_ += footprint(event);
   fold(event);
 }
@@ -72,6 +77,7 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
   const auto& declared = std::get<wire::Hello>(hello.body);
   const bool known = is_present(hello);
   const bool was_away = lost_recorded_ || !last_frame_ || crashed();
+  if (!known) take_ahead(true, waiting_bytes_, now, effects);  // of the attempt before
   if (peer_ != peer) effects.seats.push_back({peer_, false});
   peer_ = peer;
   effects.seats.push_back({peer_, true});
@@ -80,7 +86,7 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
   if (!known) {
     const std::string note = resume_of(hello).note;
     dropped_ = 0;
-    session_ = declared.session;
+    session_ = session_mark(declared.session);
     process_ = declared.process;
     repeats_.clear();
     intruder_.clear();
@@ -90,7 +96,10 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
     record_note_ = note;
     ++epoch_;
     control_seq_ = 0;
-    take(hello, now, effects);
+    wire::Message recorded = hello;
+    std::get<wire::Hello>(recorded.body).session = session_;
+    std::get<wire::Hello>(recorded.body).laws = wire::laws_for(hello.header.version);
+    take(std::move(recorded), now, effects);
     if (!machine()) {
       // admit() has tried the same policy on the same declaration.
       policy::Document of_record = *document;
@@ -116,10 +125,13 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
   } else if (was_away) {
     come_back(now, effects);
   }
+  speaks_1_1_ = hello.header.version.minor > 0;
+  whole_from_ = declared.from;
+  pace_.begin_anew(now.mono);
   wire::Welcome answer;
   answer.held = adopt(hello, now, effects);
   effects.needs_sync = true;  // what is acknowledged is on disk
-  is_looked_at_ = hello.header.version.minor > 0;
+  is_looked_at_ = speaks_1_1_;
   looks_until_ = Seq{};
   answer.epoch = epoch_;
   answer.heartbeat_ms = settings_->heartbeat_ms;
@@ -134,6 +146,7 @@ void RunSlot::welcome(PeerId peer, const wire::Message& hello, const policy::Doc
   answer.record = identity_;
   answer.position = told_seq_;
   answer.rollbacks = state_.lineage.before;
+  if (state_.hello) answer.laws = state_.hello->laws;
   answer.knobs = settings_to_send(now);
   send(std::move(answer), now, effects);
   send_control(0, now, effects);
@@ -173,7 +186,19 @@ Taken RunSlot::on_trainer(const wire::Message& message, std::uint64_t digest, st
     return Taken::kTaken;
   }
   if (message.header.seq <= source_seq_) return on_repeated(message, digest, now, effects);
+  if (missed_) return Taken::kNotNow;
+  pass_declared(message.header.seq, now, effects);
+  if (message.header.seq.value > source_seq_.value + 1)
+    return on_ahead(message, digest, waiting, now, effects);
+  const Taken taken = on_next(message, digest, waiting, now, effects);
+  if (taken == Taken::kTaken) take_ahead(false, waiting, now, effects);
+  return taken;
+}
+
+Taken RunSlot::on_next(const wire::Message& message, std::uint64_t digest, std::size_t waiting,
+                       Now now, Effects& effects) {
   if (!has_room(message, waiting)) return Taken::kNotNow;
+  if (std::holds_alternative<wire::Report>(message.body)) pace_.add(message.header.t, now.mono);
   source_seq_ = message.header.seq;
   repeats_.add(message.header.seq, digest);
   wire::Message event = message;
@@ -404,6 +429,10 @@ void RunSlot::follow_link(Now now, Effects& effects) {
 }
 
 void RunSlot::on_tick(Now now, Effects& effects) {
+  // After a stall of this program frames have waited for it.
+  if (now.mono.value - std::exchange(last_tick_, now.mono).value > kStallNs)
+    pace_.begin_anew(now.mono);
+  if (ahead_.is_overdue(now.mono)) take_ahead(true, waiting_bytes_, now, effects);
   follow_link(now, effects);
   tell_dropped(effects);
   if (now.mono >= next_assert_) {

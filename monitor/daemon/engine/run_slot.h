@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "monitor/daemon/engine/ahead.h"
 #include "monitor/daemon/engine/engine.h"
+#include "monitor/daemon/engine/pace.h"
 #include "monitor/daemon/engine/repeats.h"
 #include "monitor/policy/engine/playback.h"
 #include "monitor/run/state.h"
@@ -91,9 +93,20 @@ class RunSlot {
   void record(const wire::Message& event, Effects& effects);
   void fold(const wire::Message& event);
   Taken on_repeated(const wire::Message& frame, std::uint64_t digest, Now now, Effects& effects);
+  // The frame of the next number.
+  Taken on_next(const wire::Message& frame, std::uint64_t digest, std::size_t waiting, Now now,
+                Effects& effects);
+
+  // Numbers that do not follow each other (gaps.cpp).
+  Taken on_ahead(const wire::Message& frame, std::uint64_t digest, std::size_t waiting, Now now,
+                 Effects& effects);
+  void pass_gap(wire::LinkEvent why, Seq to, Now now, Effects& effects);
+  void pass_declared(Seq before, Now now, Effects& effects);
+  void take_ahead(bool over_gaps, std::size_t waiting, Now now, Effects& effects);
   void record_link(wire::LinkEvent event, const std::string& detail, Now now, Effects& effects);
 
   // Who may train (admission.cpp).
+  [[nodiscard]] std::string session_mark(const std::string& session) const;
   [[nodiscard]] bool is_same_process(const wire::Hello& hello) const;
   [[nodiscard]] bool is_present(const wire::Message& hello) const;
   [[nodiscard]] std::string claim_against(const wire::Message& hello, Now now) const;
@@ -132,6 +145,7 @@ class RunSlot {
 
   // Null: no policy is in force yet.
   [[nodiscard]] const policy::Machine* machine() const { return playback_.machine(); }
+  [[nodiscard]] bool has_guard() const { return state_.hello && state_.hello->guard; }
   [[nodiscard]] bool shadow() const { return machine() && machine()->document().shadow; }
   [[nodiscard]] wire::LinkState link_state(Now now) const;
   [[nodiscard]] std::vector<wire::KnobStatus> knob_statuses() const;
@@ -168,13 +182,18 @@ class RunSlot {
   bool snapshot_is_too_large_ = false;  // told so
   bool is_looked_at_ = true;  // false: a trainer of 1.0 that was welcomed and not heard yet
   Seq looks_until_;           // its number then
+  bool speaks_1_1_ = false;   // the trainer that is connected
+  Seq whole_from_{-1};        // first number that it can still send; -1: it did not say
+  Ahead ahead_;
+  Pace pace_;
+  Nanos last_tick_;
   Repeats repeats_;
   std::string intruder_;     // frames of this attempt come from another process too; "": none did
   Nanos next_told_;          // when such a one is told so next
   std::string record_note_;  // what the trainer's present attempt knows better; "": nothing
 
   PeerId peer_ = 0;
-  std::string session_;
+  std::string session_;  // session_mark() of the trainer's token; of older records the token
   std::string process_;  // Hello::process of that session
   std::int64_t epoch_ = 0;
   Seq source_seq_;  // highest of this attempt in the record

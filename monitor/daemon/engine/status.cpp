@@ -28,6 +28,12 @@ std::vector<wire::FateCount> fates_of(const run::RunState& state, const std::str
   return out;
 }
 
+std::int64_t incomplete_of(const run::RunState& state, const std::string& signal) {
+  const auto fates = state.fates.signals.find(signal);
+  const bool any = fates != state.fates.signals.end() && fates->second.incomplete > 0;
+  return any ? fates->second.incomplete : -1;
+}
+
 std::vector<wire::SignalStatus> signal_statuses(const run::RunState& state, const Repeats& repeats,
                                                 Now now) {
   std::vector<wire::SignalStatus> out;
@@ -40,7 +46,8 @@ std::vector<wire::SignalStatus> signal_statuses(const run::RunState& state, cons
     if (signal.good + signal.bad + signal.missing == 0) continue;
     out.push_back({declared.name, signal.value, signal.quality, signal.step,
                    std::max(0.0, now.wall_s - signal.t),
-                   fates_of(state, declared.name, repeats.values(declared.name))});
+                   fates_of(state, declared.name, repeats.values(declared.name)),
+                   incomplete_of(state, declared.name)});
   }
   return out;
 }
@@ -145,6 +152,8 @@ std::vector<wire::Alert> RunSlot::alerts(Now now) const {
     out.push_back({wire::Severity::kCritical, wire::AlertKind::kRecord,
                    "the record cannot be written, so nothing is lowered: " + record_fault_});
   add_bounds(out);
+  if (!pace_.fault().empty())
+    out.push_back({wire::Severity::kHigh, wire::AlertKind::kLink, pace_.fault()});
   if (!intruder_.empty()) out.push_back({wire::Severity::kHigh, wire::AlertKind::kLink, intruder_});
   if (!record_note_.empty())
     out.push_back({wire::Severity::kHigh, wire::AlertKind::kRecord, record_note_});
@@ -200,7 +209,9 @@ wire::Alert RunSlot::unheard(wire::LinkState link, Now now) const {
       last_frame_ ? "no frame for " +
                         std::to_string((now.mono.value - last_frame_->value) / 1'000'000'000) + " s"
                   : "no frame since the daemon was started";
-  if (lost) alert.text += "; what it does meanwhile is not known here";
+  if (lost)
+    alert.text += std::string("; what it does meanwhile is not known here; it declared ") +
+                  (has_guard() ? "a" : "no") + " guard of its own";
   return alert;
 }
 

@@ -27,13 +27,42 @@ enum class Mistake : std::uint8_t {
   kUndeclared,
   kSilentSignal,
   kForkedTwin,
-  kSameSession
+  kSameSession,
+  kOutOfOrder,
+  kGap,
+  kNotANumberThenRetry,
+  kClockSpike,
+  kMilliseconds,
+  kClockStands
 };
-constexpr std::size_t kMistakes = 12;
-constexpr std::array<const char*, kMistakes> kNames{
-    "the step falls", "the step jumps",  "the step stands",     "micro-batches one by one",
-    "not a number",   "another scale",   "one late frame",      "a misspelt signal",
-    "another signal", "it falls silent", "a twin after a fork", "started again, same session"};
+constexpr std::size_t kMistakes = 18;
+constexpr std::array<const char*, kMistakes> kNames{"the step falls",
+                                                    "the step jumps",
+                                                    "the step stands",
+                                                    "micro-batches one by one",
+                                                    "not a number",
+                                                    "another scale",
+                                                    "one late frame",
+                                                    "a misspelt signal",
+                                                    "another signal",
+                                                    "it falls silent",
+                                                    "a twin after a fork",
+                                                    "started again, same session",
+                                                    "frames out of order",
+                                                    "a frame is lost",
+                                                    "not a number, then again",
+                                                    "the clock jumps",
+                                                    "the clock counts milliseconds",
+                                                    "the clock stands"};
+
+bool is_of_the_clock(Mistake mistake) { return mistake >= Mistake::kClockSpike; }
+
+// Under which seconds count: the rule fires once the score was high for a second.
+std::string policy_for(Mistake mistake) {
+  std::string text = kPolicy;
+  if (is_of_the_clock(mistake)) text.replace(text.find("latch = true"), 12, "for = \"1 s\"");
+  return text;
+}
 
 wire::Hello swarm_declaration(std::int64_t every) {
   wire::Hello hello = declaration();
@@ -50,7 +79,11 @@ struct Trainer {
   std::int64_t attempt = 1;
   std::int64_t turns;  // first step with a high score; beyond the end: never
 
-  explicit Trainer(std::uint64_t seed) : random(seed) {
+  double clock_factor = 1.0;
+  double clock_ahead = 0.0;
+
+  explicit Trainer(std::uint64_t seed, const std::string& policy = kPolicy)
+      : rig(policy), random(seed) {
     every = random.next() % 2 == 0 ? 0 : 1;
     turns = random.next() % 2 == 0 ? 12 + static_cast<std::int64_t>(random.next() % 6) : 1'000;
     rig.hello(1, swarm_declaration(every));
@@ -62,8 +95,11 @@ struct Trainer {
     report.origin = wire::Report::Origin::kBatch;
     report.batch = step + 1;
     report.samples.push_back({signal, value, false, {}, wire::kNaN, wire::kNaN});
-    rig.deliver(Channel::kTelemetry, 1, rig.frame(std::move(report), step, 0, attempt));
+    wire::Message frame = rig.frame(std::move(report), step, 0, attempt);
+    frame.header.t = clock_factor * frame.header.t + clock_ahead;
+    rig.deliver(Channel::kTelemetry, 1, frame);
     rig.pass(0.1);
+    rig.tick();
   }
   void train_loss(std::int64_t step) {
     rig.deliver(Channel::kTelemetry, 1, rig.frame(wire::Report{}, step));
@@ -118,17 +154,46 @@ void faulty_measurement(Trainer& trainer, Mistake mistake, std::int64_t from, st
       }
       return trainer.report(begins_anew ? step - from : step, value);
     }
+    case Mistake::kOutOfOrder: {
+      if (step % 2 != 0) return trainer.report(step, value);
+      const std::int64_t number = trainer.rig.seq;  // this frame comes after the next one
+      trainer.rig.seq = number + 1;
+      trainer.report(step + 1, trainer.score(step + 1));
+      trainer.rig.seq = number;
+      trainer.report(step, value);
+      trainer.rig.seq = number + 2;
+      return;
+    }
+    case Mistake::kGap:
+      if (step == from) ++trainer.rig.seq;
+      return trainer.report(step, value);
+    case Mistake::kNotANumberThenRetry:
+      trainer.report(step, std::nan(""));
+      return trainer.report(step, value);
+    case Mistake::kClockSpike:
+      trainer.clock_ahead = step == from ? 31'536'000.0 : 0.0;
+      return trainer.report(step, value);
+    case Mistake::kMilliseconds:
+      trainer.clock_factor = 1000.0;
+      return trainer.report(step, value);
+    case Mistake::kClockStands:
+      trainer.clock_factor = 0.0;
+      return trainer.report(step, value);
   }
 }
 
 // True: watched in silence.
 bool is_silent(std::uint64_t seed, Mistake mistake) {
-  Trainer trainer(seed);
+  Trainer trainer(seed, policy_for(mistake));
   const auto from = static_cast<std::int64_t>(4 + trainer.random.next() % 10);
   for (std::int64_t step = 0; step < from; ++step) trainer.report(step, trainer.score(step));
   bool told = false;
   // Silence is seen by what is due: after 20 steps, or three times the cadence.
-  const std::int64_t within = mistake == Mistake::kSilentSignal ? 24 : 3;
+  // A lost frame is given up after two seconds, a clock that stands is named after twenty updates.
+  const std::int64_t within = mistake == Mistake::kSilentSignal  ? 24
+                              : mistake == Mistake::kGap         ? 24
+                              : mistake == Mistake::kClockStands ? 23
+                                                                 : 3;
   for (std::int64_t step = from; step < kSteps; ++step) {
     faulty_measurement(trainer, mistake, from, step);
     if (step - from < within) told = told || trainer.is_told();
@@ -141,18 +206,21 @@ bool is_silent(std::uint64_t seed, Mistake mistake) {
 bool raises(std::uint64_t seed) {
   Trainer trainer(seed);
   std::int64_t segment = 0;
+  std::int64_t rollbacks = 0;
+  wire::Hello present = swarm_declaration(trainer.every);
   for (std::int64_t step = 0; step < 3 * kSteps; ++step) {
     trainer.report(step, trainer.score(step));
     switch (trainer.random.next() % 40) {
       case 0: {  // the link comes back
         const std::int64_t seq = trainer.rig.seq;
-        trainer.rig.hello(1, swarm_declaration(trainer.every), trainer.attempt);
+        trainer.rig.hello(1, present, trainer.attempt);
         trainer.rig.seq = seq;
         break;
       }
       case 1: {
         wire::Applied back;
         back.segment = ++segment;
+        ++rollbacks;
         step = std::max<std::int64_t>(0, step - 7);
         trainer.rig.deliver(Channel::kTelemetry, 1,
                             trainer.rig.frame(std::move(back), step, 0, trainer.attempt));
@@ -162,10 +230,13 @@ bool raises(std::uint64_t seed) {
         trainer.rig.deliver(Channel::kTelemetry, 1,
                             trainer.rig.frame(wire::Goodbye{wire::GoodbyeReason::kInterrupted, ""},
                                               step, 0, trainer.attempt));
-        wire::Hello next = swarm_declaration(trainer.every);
-        next.session = "s" + std::to_string(++trainer.attempt);
-        next.start_step = Step{step + 1};
-        trainer.rig.hello(1, next, trainer.attempt);
+        present.session = "s" + std::to_string(++trainer.attempt);
+        present.start_step = Step{step + 1};
+        present.record = kIdentity;
+        present.position = Seq{static_cast<std::int64_t>(trainer.rig.record.size())};
+        present.rollbacks = rollbacks;
+        trainer.rig.hello(1, present, trainer.attempt);
+        if (trainer.rig.status().attempt != trainer.attempt) return true;
         segment = 0;
         break;
       }
