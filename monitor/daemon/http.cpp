@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -51,6 +52,8 @@ const char* reason_of(int status) {
       return "Not Found";
     case 405:
       return "Method Not Allowed";
+    case 421:
+      return "Misdirected Request";
     case 431:
       return "Request Header Fields Too Large";
     default:
@@ -106,6 +109,30 @@ RequestLine request_line(std::string_view head) {
   if (second == std::string_view::npos || rest.substr(second + 1, 5) != "HTTP/") return {};
   const std::string_view target = rest.substr(0, second);
   return {line.substr(0, first), target.substr(0, target.find('?'))};
+}
+
+// The value of the first Host line, in small letters; "": there is none.
+std::string host_of(std::string_view head) {
+  while (!head.empty()) {
+    const std::size_t end = std::min(head.find('\n'), head.size());
+    std::string line(head.substr(0, end));
+    head.remove_prefix(std::min(end + 1, head.size()));
+    std::transform(line.begin(), line.end(), line.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (line.rfind("host:", 0) != 0) continue;
+    const std::size_t first = line.find_first_not_of(" \t", 5);
+    const std::size_t last = line.find_last_not_of(" \t\r");
+    return first == std::string::npos || first > last ? "" : line.substr(first, last - first + 1);
+  }
+  return "";
+}
+
+// A page of another name that resolves to this machine must not read what is here. A client of
+// HTTP 1.0 names no host.
+bool is_for_us(std::string_view head) {
+  const std::string host = host_of(head);
+  const std::string name = host.substr(0, host.rfind(':'));
+  return host.empty() || name == "127.0.0.1" || name == "localhost";
 }
 
 bool is_whole(std::string_view head) {
@@ -276,6 +303,8 @@ void HttpServer::Impl::read_head(Client& client) {
   if (line.method.empty()) return refuse(client, 400, "the request line is not one of HTTP");
   if (line.method != "GET" && line.method != "HEAD")
     return refuse(client, 405, "only GET and HEAD are served");
+  if (!is_for_us(client.head))
+    return refuse(client, 421, "the Host line names another host; expected 127.0.0.1 or localhost");
   answer(client, answer_at(line.path), line.method == "GET");
 }
 

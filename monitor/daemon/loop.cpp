@@ -195,6 +195,7 @@ class Daemon {
         next_metrics = Nanos{now.mono.value + kMetricsMs * 1'000'000};
         tell_http(now);
       }
+      loop_times_.add(now.mono, now_of_this_host().mono);
     }
     std::vector<std::string> faults;
     if (!files_.flush(true, faults)) {
@@ -285,8 +286,12 @@ class Daemon {
 
   void tell_http(Now now) {
     const link::ServerCounters& link = sockets_->counters();
-    const Refusals refusals{link.frames_misshapen, link.frames_dropped, http_->refused()};
-    http_->set_answers(metrics_text(engine_.counters(), engine_.statuses(now), refusals, fault_),
+    const Seats seats{sockets_->taken(link::Door::kTelemetry),
+                      sockets_->taken(link::Door::kOperator), trainer_seats_,
+                      config_.operator_seats};
+    const Measured measured{
+        {link.frames_misshapen, link.frames_dropped, http_->refused()}, loop_times_, seats};
+    http_->set_answers(metrics_text(engine_.counters(), engine_.statuses(now), measured, fault_),
                        fault_);
   }
 
@@ -430,6 +435,7 @@ class Daemon {
   Readings readings_{engine_};
   std::optional<link::ServerSockets> sockets_;
   std::size_t trainer_seats_ = 0;
+  LoopTimes loop_times_;
   std::unique_ptr<HttpServer> http_;
   // Of each level: a flood of decisions hides no error.
   std::array<Allowance, 3> lines_{Allowance{1200}, Allowance{1200}, Allowance{1200}};

@@ -1,6 +1,9 @@
 #include "monitor/daemon/metrics.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <string_view>
 
 #include "monitor/base/text.h"
 
@@ -59,23 +62,143 @@ void fate_counters(std::string& out, const std::vector<wire::Message>& statuses)
   }
 }
 
-void run_gauges(std::string& out, const std::vector<wire::Message>& statuses) {
-  family(out, "phaseguard_run_step", "gauge", "Last step the trainer reported.");
-  for (const wire::Message& message : statuses) {
-    out += "phaseguard_run_step{run=\"" + message.header.run.text() + "\"} " +
-           std::to_string(message.header.step.value) + "\n";
+// One line of each of `all`: the family's name, the run, `labels` and the value.
+void line(std::string& out, const char* name, const wire::Message& message,
+          const std::string& labels, const std::string& value) {
+  out += std::string(name) + "{run=\"" + message.header.run.text() + "\"" + labels + "} " + value +
+         "\n";
+}
+
+std::string with(const char* key, const std::string& text) {
+  return std::string(",") + key + "=\"" + label(text) + "\"";
+}
+
+using Each = void (*)(std::string& out, const char* name, const wire::Message& message,
+                      const wire::Status& status);
+
+struct RunFamily {
+  const char* name;
+  const char* type;
+  const char* help;
+  Each each;
+};
+
+constexpr std::array<RunFamily, 11> kRunFamilies{{
+    {"phaseguard_run_info", "gauge",
+     "1: a run, its policy and mode, and how its present attempt ended (empty: it has not).",
+     [](std::string& out, const char* name, const wire::Message& m, const wire::Status& s) {
+       line(out, name, m,
+            with("policy", s.policy) + with("mode", s.mode.text()) + with("label", s.label.text()) +
+                with("end", s.end.text()),
+            "1");
+     }},
+    {"phaseguard_run_step", "gauge", "Last step the trainer reported.",
+     [](std::string& out, const char* name, const wire::Message& m, const wire::Status&) {
+       line(out, name, m, "", std::to_string(m.header.step.value));
+     }},
+    {"phaseguard_trainer_age_seconds", "gauge", "Time since the trainer's last frame.",
+     [](std::string& out, const char* name, const wire::Message& m, const wire::Status& s) {
+       line(out, name, m, "", number(s.age_s));
+     }},
+    {"phaseguard_trainer_link", "gauge", "1: the state that the trainer's link is in.",
+     [](std::string& out, const char* name, const wire::Message& m, const wire::Status& s) {
+       for (const std::string_view state : wire::Words<wire::LinkState>::kTexts)
+         line(out, name, m, with("state", std::string(state)), s.link.text() == state ? "1" : "0");
+     }},
+    {"phaseguard_messages_skipped_total", "counter",
+     "Messages of the attempt that its trainer can no longer send and that are not recorded.",
+     [](std::string& out, const char* name, const wire::Message& m, const wire::Status& s) {
+       line(out, name, m, "", std::to_string(std::max<std::int64_t>(s.skipped, 0)));
+     }},
+    {"phaseguard_messages_missing_total", "counter",
+     "Messages of the attempt that never came, and nobody said why.",
+     [](std::string& out, const char* name, const wire::Message& m, const wire::Status& s) {
+       line(out, name, m, "", std::to_string(std::max<std::int64_t>(s.missing, 0)));
+     }},
+    {"phaseguard_signal_value", "gauge", "Newest value of a signal, as the trainer sent it.",
+     [](std::string& out, const char* name, const wire::Message& m, const wire::Status& s) {
+       for (const wire::SignalStatus& signal : s.signals)
+         line(out, name, m, with("signal", signal.name), number(signal.value));
+     }},
+    {"phaseguard_signal_step", "gauge", "Step of the newest value of a signal.",
+     [](std::string& out, const char* name, const wire::Message& m, const wire::Status& s) {
+       for (const wire::SignalStatus& signal : s.signals)
+         line(out, name, m, with("signal", signal.name), std::to_string(signal.step.value));
+     }},
+    {"phaseguard_incomplete_steps_total", "counter",
+     "Steps whose value was joined although parts of it were missing.",
+     [](std::string& out, const char* name, const wire::Message& m, const wire::Status& s) {
+       for (const wire::SignalStatus& signal : s.signals)
+         line(out, name, m, with("signal", signal.name),
+              std::to_string(std::max<std::int64_t>(signal.incomplete, 0)));
+     }},
+    {"phaseguard_rule_state", "gauge", "1: the state that a rule is in.",
+     [](std::string& out, const char* name, const wire::Message& m, const wire::Status& s) {
+       for (const wire::RuleEvidence& rule : s.rules) {
+         for (const std::string_view state : wire::Words<wire::RuleState>::kTexts)
+           line(out, name, m, with("rule", rule.rule) + with("state", std::string(state)),
+                rule.state.text() == state ? "1" : "0");
+       }
+     }},
+    {"phaseguard_alerts", "gauge", "Alerts in force, by severity.",
+     [](std::string& out, const char* name, const wire::Message& m, const wire::Status& s) {
+       for (const std::string_view severity : wire::Words<wire::Severity>::kTexts) {
+         const auto n = std::count_if(
+             s.alerts.begin(), s.alerts.end(),
+             [&](const wire::Alert& alert) { return alert.severity.text() == severity; });
+         line(out, name, m, with("severity", std::string(severity)), std::to_string(n));
+       }
+     }},
+}};
+
+void run_families(std::string& out, const std::vector<wire::Message>& statuses) {
+  for (const RunFamily& one : kRunFamilies) {
+    family(out, one.name, one.type, one.help);
+    for (const wire::Message& message : statuses)
+      one.each(out, one.name, message, std::get<wire::Status>(message.body));
   }
-  family(out, "phaseguard_trainer_age_seconds", "gauge", "Time since the trainer's last frame.");
-  for (const wire::Message& message : statuses) {
-    out += "phaseguard_trainer_age_seconds{run=\"" + message.header.run.text() + "\"} " +
-           number(std::get<wire::Status>(message.body).age_s) + "\n";
-  }
+}
+
+void seat_gauges(std::string& out, const Seats& seats) {
+  family(out, "phaseguard_seats_taken", "gauge", "Connections that have a seat.");
+  out += "phaseguard_seats_taken{door=\"trainer\"} " + std::to_string(seats.trainers) + "\n";
+  out += "phaseguard_seats_taken{door=\"operator\"} " + std::to_string(seats.operators) + "\n";
+  family(out, "phaseguard_seats", "gauge", "Seats there are.");
+  out += "phaseguard_seats{door=\"trainer\"} " + std::to_string(seats.most_trainers) + "\n";
+  out += "phaseguard_seats{door=\"operator\"} " + std::to_string(seats.most_operators) + "\n";
+}
+
+void loop_times(std::string& out, const LoopTimes& loop) {
+  family(
+      out, "phaseguard_loop_longest_turn_seconds", "gauge",
+      "Longest turn of the daemon's loop in the last one to two minutes: how long others waited.");
+  out += "phaseguard_loop_longest_turn_seconds " + number(loop.longest_s()) + "\n";
+  family(out, "phaseguard_loop_busy_seconds_total", "counter",
+         "Time that the daemon's loop did not wait for something to do.");
+  out += "phaseguard_loop_busy_seconds_total " + number(loop.busy_s()) + "\n";
 }
 
 }  // namespace
 
+void LoopTimes::add(Nanos began, Nanos ended) {
+  constexpr std::int64_t kMinuteNs = 60'000'000'000;
+  const std::int64_t turn = ended.value - began.value;
+  busy_ns_ += turn;
+  if (ended.value - minute_.value >= kMinuteNs) {
+    minute_ = ended;
+    longest_before_ns_ = longest_ns_;
+    longest_ns_ = 0;
+  }
+  longest_ns_ = std::max(longest_ns_, turn);
+}
+
+double LoopTimes::longest_s() const {
+  return static_cast<double>(std::max(longest_ns_, longest_before_ns_)) * 1e-9;
+}
+
 std::string metrics_text(const EngineCounters& counters, const std::vector<wire::Message>& statuses,
-                         const Refusals& refusals, const std::string& fault) {
+                         const Measured& measured, const std::string& fault) {
+  const Refusals& refusals = measured.refusals;
   std::string out;
   family(out, "phaseguard_build_info", "gauge", "Version of the daemon.");
   out += "phaseguard_build_info{version=\"" PHASEGUARD_VERSION "\"} 1\n";
@@ -116,7 +239,9 @@ std::string metrics_text(const EngineCounters& counters, const std::vector<wire:
         counters.waiting_bytes);
   knob_gauges(out, statuses);
   fate_counters(out, statuses);
-  run_gauges(out, statuses);
+  run_families(out, statuses);
+  seat_gauges(out, measured.seats);
+  loop_times(out, measured.loop);
   return out;
 }
 

@@ -42,6 +42,7 @@ class Peers {
   void drop_answered(std::int64_t now_ms);
 
   [[nodiscard]] bool has(PeerId id) const { return peers_.count(id) != 0; }
+  [[nodiscard]] std::size_t size() const { return peers_.size(); }
   [[nodiscard]] bool has_unsent() const { return unsent_ > 0; }
 
  private:

@@ -205,6 +205,10 @@ void ServerSockets::publish(std::string_view topic, std::string_view bytes) {
   }
 }
 
+std::size_t ServerSockets::taken(Door door) const {
+  return door == Door::kTelemetry ? impl_->telemetry_peers.size() : impl_->operator_peers.size();
+}
+
 bool ServerSockets::knows(PeerId peer) const {
   return impl_->telemetry_peers.has(peer) || impl_->operator_peers.has(peer);
 }

@@ -88,6 +88,8 @@ class ServerSockets {
   // Whether the peer of a door is still known. One that left without a word is known until
   // something is sent to it.
   [[nodiscard]] bool knows(PeerId peer) const;
+  // Connections of a door that are known.
+  [[nodiscard]] std::size_t taken(Door door) const;
   [[nodiscard]] const ServerCounters& counters() const;
 
  private:

@@ -484,6 +484,9 @@ void fields(V& v, T& x) {
   v("alerts", x.alerts, kOptional);
   v("override", x.override_, kOptional);
   v("intervened_step", x.intervened_step, kWhenSet);
+  v("end", x.end, kWhenSet);
+  v("skipped", x.skipped, kWhenSet);
+  v("missing", x.missing, kWhenSet);
 }
 
 // ---- envelope ----

@@ -478,6 +478,11 @@ struct Status {
   // From 1.1: first step at which an operator's value was in force under a policy in shadow; -1:
   // none was.
   Step intervened_step{-1};
+  Word<RunEnd> end{};  // of the present attempt. From 1.1
+  // From 1.1: the trainer's messages of this attempt that are not in the record: those that it said
+  // it can no longer send, and those of which nothing is known; -1: none.
+  std::int64_t skipped = -1;
+  std::int64_t missing = -1;
 };
 
 // ---- envelope

@@ -420,6 +420,19 @@ struct Words<LinkState> {
                                                           "ended"};
 };
 
+// How an attempt ended, in `status`; not given: it has not.
+enum class RunEnd : std::uint8_t {
+  kFinished,     // ... so its goodbye said
+  kInterrupted,  // ...
+  kError,        // ...
+  kCrashed       // it went without a goodbye, and its run is free
+};
+template <>
+struct Words<RunEnd> {
+  static constexpr std::array<std::string_view, 4> kTexts{"finished", "interrupted", "error",
+                                                          "crashed"};
+};
+
 // A change of the trainer's link, as recorded.
 enum class LinkEvent : std::uint8_t {
   kClaimed,

@@ -89,6 +89,8 @@ def long_heads(port, pid):
     assert told_for(port, b"GET /metrics HTTP/1.1\r\n", b"x: %s\r\n\r\n" % (b"v" * 8000)) == "HTTP/1.1 200 OK"
     assert told_for(port, b"PUT /metrics HTTP/1.1\r\n\r\n") == "HTTP/1.1 405 Method Not Allowed"
     assert told_for(port, b"what?\r\n\r\n") == "HTTP/1.1 400 Bad Request"
+    assert told_for(port, b"GET /metrics HTTP/1.1\r\nHost: evil.example:80\r\n\r\n") == "HTTP/1.1 421 Misdirected Request"
+    assert told_for(port, b"GET /metrics HTTP/1.1\r\nhost:  LocalHost:%d\r\n\r\n" % port) == "HTTP/1.1 200 OK"
     clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
     for client in clients:
         client.settimeout(10)
@@ -128,6 +130,7 @@ def main():
         try:
             text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
             assert "# TYPE phaseguard_frames_total counter" in text, text
+            assert 'phaseguard_seats{door="trainer"}' in text and "phaseguard_loop_longest_turn_seconds" in text, text
             assert urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5).status == 200
             half_open = rude_clients(port)
             assert urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).status == 200

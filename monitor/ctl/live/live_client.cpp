@@ -118,6 +118,7 @@ Result<std::vector<LiveRun>> LiveClient::status(const std::string& run) {
   for (Seq from; more;) {
     auto page = query(wire::QueryWhat::kStatus, id, from);
     if (!page) return tl::unexpected(page.error());
+    refused_ = std::move(page->text);
     for (wire::Message& message : page->messages) {
       if (auto* status = std::get_if<wire::Status>(&message.body))
         runs.push_back({message.header, std::move(*status)});
@@ -145,6 +146,7 @@ Result<LiveClient::Page> LiveClient::query(wire::QueryWhat what, const RunId& ru
   if (reply->status == wire::ReplyStatus::kNotFound) return fail(Errc::kNotFound, reply->text);
   if (reply->status != wire::ReplyStatus::kOk) return fail(Errc::kRefused, reply->text);
   Page page;
+  page.text = reply->text;
   page.last = reply->seq;
   page.more = reply->more;
   for (const std::string& bytes : reply->messages) {

@@ -37,10 +37,13 @@ class LiveClient {
 
   // Statuses of one run (by name) or of all. kTimeout: nobody answers, with how to start a daemon.
   [[nodiscard]] Result<std::vector<LiveRun>> status(const std::string& run);
+  // Hellos that the daemon refused last, a line each, as of the newest status().
+  [[nodiscard]] const std::string& refused() const { return refused_; }
 
   // Recorded events from `from` on, as many as the daemon puts in a page.
   struct Page {
     std::vector<wire::Message> messages;
+    std::string text;   // of the reply
     Seq last;           // last one included; 0: none
     bool more = false;  // ask again from last + 1
   };
@@ -63,6 +66,7 @@ class LiveClient {
 
   LiveOptions options_;
   link::DealerClient dealer_;
+  std::string refused_;
   std::int64_t sent_ = 0;
 };
 

@@ -1,7 +1,11 @@
 // `phaseguard status`: what the daemon knows now, of one run or of all.
 #include <cstdio>
 #include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
 
+#include "monitor/base/table_text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/live/live_client.h"
 #include "monitor/ctl/live/status_text.h"
@@ -9,6 +13,13 @@
 namespace phaseguard::ctl {
 
 namespace {
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(plain(line));
+  return lines;
+}
 
 int show_status(const LiveOptions& options, bool as_json) {
   auto client = LiveClient::connect(options);
@@ -18,13 +29,14 @@ int show_status(const LiveOptions& options, bool as_json) {
   if (as_json) {
     nlohmann::json list = nlohmann::json::array();
     for (const LiveRun& run : *runs) list.push_back(status_json(run.header, run.status));
-    std::printf("%s\n", nlohmann::json{{"runs", list}}
+    std::printf("%s\n", nlohmann::json{{"runs", list}, {"refused", lines_of(client->refused())}}
                             .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
                             .c_str());
     return kDone;
   }
   if (runs->empty()) std::printf("the daemon runs; no trainer has said hello yet\n");
   for (const LiveRun& run : *runs) std::printf("%s", status_text(run.header, run.status).c_str());
+  for (const std::string& line : lines_of(client->refused())) std::printf("! %s\n", line.c_str());
   return kDone;
 }
 

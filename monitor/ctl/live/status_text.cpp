@@ -81,6 +81,7 @@ json lists_json(const wire::Status& status) {
     for (const wire::FateCount& f : s.fates) fates[f.fate.text()] = f.values;
     signals.push_back({{"name", s.name},
                        {"fates", fates},
+                       {"incomplete", std::max<std::int64_t>(s.incomplete, 0)},
                        {"value", number_json(s.value)},
                        {"quality", name_of(s.quality)},
                        {"step", step_or_null(s.step)},
@@ -106,6 +107,7 @@ std::string fates_text(const wire::SignalStatus& signal) {
     std::replace(word.begin(), word.end(), '_', ' ');
     out += ", " + std::to_string(f.values) + " " + plain(word);
   }
+  if (signal.incomplete > 0) out += ", " + std::to_string(signal.incomplete) + " steps incomplete";
   return out;
 }
 
@@ -157,6 +159,9 @@ json status_json(const wire::Header& header, const wire::Status& status) {
            {"policy_digest", status.policy_digest},
            {"mode", status.mode.text()},
            {"intervened_step", step_or_null(status.intervened_step)},
+           {"end", status.end.empty() ? json(nullptr) : json(status.end.text())},
+           {"skipped", std::max<std::int64_t>(status.skipped, 0)},
+           {"missing", std::max<std::int64_t>(status.missing, 0)},
            {"control", status.control.text()},
            {"state_version", status.state_version},
            {"epoch", status.epoch},
@@ -187,6 +192,7 @@ std::string status_line(const wire::Header& header, const wire::Status& status) 
                              (shadow ? " decided in shadow" : " decided, NOT CONFIRMED");
   }
   out += "  link " + plain(status.link.text());
+  if (!status.end.empty()) out += " (" + plain(status.end.text()) + ")";
   if (std::isfinite(status.age_s)) out += " " + short_number(status.age_s) + " s";
   return out;
 }

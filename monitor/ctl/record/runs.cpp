@@ -1,6 +1,7 @@
 // `phaseguard runs [DIR]`: the run files of a folder.
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <system_error>
 #include <vector>
@@ -49,6 +50,31 @@ std::string fired(const run::RunState& state) {
   return out;
 }
 
+// By fate, of all signals and attempts; those that were decided on or joined are left to others.
+std::map<std::string, std::int64_t> troubles(const run::RunState& state) {
+  std::map<std::string, std::int64_t> out;
+  for (const auto& [name, signal] : state.fates.signals) {
+    for (const wire::FateCount& count : run::counts_of(signal)) {
+      if (count.fate == wire::ReportFate::kDecided || count.fate == wire::ReportFate::kJoined)
+        continue;
+      out[count.fate.text()] += count.values;
+    }
+    if (signal.incomplete > 0) out["incomplete"] += signal.incomplete;
+  }
+  return out;
+}
+
+// "    42 values repeated, 3 late"; "" when there is nothing to tell.
+std::string troubles_text(const run::RunState& state) {
+  std::string out;
+  for (const auto& [fate, values] : troubles(state)) {
+    std::string word = fate;
+    std::replace(word.begin(), word.end(), '_', ' ');
+    out += (out.empty() ? "" : ", ") + std::to_string(values) + " " + word;
+  }
+  return out.empty() ? "" : "    values: " + out + "\n";
+}
+
 std::string ended(const run::RunState& state) {
   if (state.goodbye) return state.goodbye->reason.text();
   return state.hello ? "no goodbye" : "never began";
@@ -74,6 +100,7 @@ nlohmann::json to_json(const Listed& listed) {
                                ? nlohmann::json(nullptr)
                                : nlohmann::json(state.intervened_step.value);
   out["ended"] = ended(state);
+  out["fates"] = troubles(state);
   out["events"] = state.last_seq.value;
   out["fired"] = nlohmann::json::array();
   out["notes"] = state.hello ? state.hello->notes : std::vector<std::string>();
@@ -121,6 +148,7 @@ int list_runs(const std::filesystem::path& folder, bool as_json) {
     if (state.intervened_step >= Step{0})
       std::printf("    intervened at step %lld under a policy in shadow mode\n",
                   static_cast<long long>(state.intervened_step.value));
+    std::printf("%s", troubles_text(state).c_str());
     if (!state.hello) continue;
     for (const std::string& note : state.hello->notes) {
       const std::string safe = phaseguard::quoted(note, 400);

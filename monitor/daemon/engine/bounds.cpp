@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "monitor/base/text.h"
 #include "monitor/daemon/engine/run_slot.h"
 #include "monitor/wire/codec.h"
 
@@ -99,6 +100,32 @@ bool Allowance::take(Nanos now) {
   }
   ++held_back_;
   return false;
+}
+
+void RefusedHellos::add(const RunId& run, const wire::Reject& reject, Nanos now) {
+  const auto known = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return entry.run == run && entry.code == reject.code;
+  });
+  Entry entry{run, reject.code, reject.reason, 1, now};
+  if (known != entries_.end()) {
+    entry.times += known->times;
+    entries_.erase(known);
+  }
+  entries_.push_front(std::move(entry));
+  if (entries_.size() > kMost) entries_.pop_back();
+}
+
+std::string RefusedHellos::text(const RunId& run, Nanos now) const {
+  std::string out;
+  for (const Entry& entry : entries_) {
+    if (!run.empty() && entry.run != run) continue;
+    out += (out.empty() ? "" : "\n") + std::string("hello of ") +
+           (entry.run.empty() ? "no run" : entry.run.text()) + " refused " +
+           std::to_string(entry.times) + (entry.times == 1 ? " time" : " times") + ", last " +
+           std::to_string((now.value - entry.last.value) / 1'000'000'000) + " s ago (" +
+           entry.code.text() + "): " + quoted(entry.reason, 300);
+  }
+  return out;
 }
 
 std::string PassedOver::line(std::size_t waiting, Nanos now) {

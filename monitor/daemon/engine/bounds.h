@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <set>
 #include <string>
 #include <utility>
@@ -62,6 +63,25 @@ class PassedOver {
   std::int64_t frames_ = 0;  // since the last line
   std::set<RunId> runs_;     // theirs
   Nanos next_;
+};
+
+// The newest refusals of hellos, one for each run and code: for `status`.
+class RefusedHellos {
+ public:
+  void add(const RunId& run, const wire::Reject& reject, Nanos now);
+  // A line for each, newest first, of one run or of all; "": none.
+  [[nodiscard]] std::string text(const RunId& run, Nanos now) const;
+
+ private:
+  static constexpr std::size_t kMost = 8;  // so that the text fits a reply
+  struct Entry {
+    RunId run;
+    wire::Word<wire::RejectCode> code;
+    std::string reason;
+    std::int64_t times = 0;
+    Nanos last;
+  };
+  std::deque<Entry> entries_;  // newest first
 };
 
 }  // namespace phaseguard::daemon

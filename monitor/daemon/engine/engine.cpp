@@ -270,6 +270,7 @@ void Engine::on_hello(PeerId peer, const wire::Message& message, Now now, Effect
 void Engine::refuse(PeerId peer, const wire::Message& hello, wire::Reject reject, Now now,
                     Effects& effects) {
   ++counters_.refused_hellos;
+  refused_.add(hello.header.run, reject, now.mono);
   reject.ours = wire::kProtocolVersion;
   reject.theirs = hello.header.version;
   // Who says hello without end must not fill the log.
@@ -406,15 +407,17 @@ void Engine::on_query(PeerId peer, const wire::Header& header, const wire::Query
   wire::Reply reply;
   reply.id = query.id;
   const bool one = !header.run.empty();
+  const std::string refused = refused_.text(header.run, now.mono);
   if (one && runs_.count(header.run) == 0) {
     reply.status = wire::ReplyStatus::kNotFound;
-    reply.text = no_run_text(header.run);
+    reply.text = no_run_text(header.run) + (refused.empty() ? "" : "; " + refused);
   } else if (query.what == wire::QueryWhat::kEvents) {
     if (one) return effects.history.push_back({peer, header.run, query});
     reply.status = wire::ReplyStatus::kRefused;
     reply.text = "events: name the run";
   } else if (query.what == wire::QueryWhat::kStatus || query.what == wire::QueryWhat::kRuns) {
     reply.status = wire::ReplyStatus::kOk;
+    reply.text = refused;
     if (one) {
       reply.messages.push_back(wire::encode(runs_.at(header.run)->status(now)));
     } else {

@@ -212,6 +212,7 @@ class Engine {
   std::map<PeerId, std::int64_t> bad_frames_;
   bool record_healthy_ = true;
   Allowance refused_lines_{30};
+  RefusedHellos refused_;
   PassedOver passed_over_;
 };
 

@@ -149,6 +149,7 @@ class RunSlot {
   [[nodiscard]] bool shadow() const { return machine() && machine()->document().shadow; }
   [[nodiscard]] wire::LinkState link_state(Now now) const;
   [[nodiscard]] std::vector<wire::KnobStatus> knob_statuses() const;
+  [[nodiscard]] wire::Word<wire::RunEnd> end_word() const;
   void add_applied(wire::KnobStatus& status) const;
   void add_undecided(std::vector<wire::KnobStatus>& out) const;
   [[nodiscard]] std::vector<wire::Alert> alerts(Now now) const;

@@ -75,6 +75,11 @@ wire::LinkState RunSlot::link_state(Now now) const {
   return run::liveness(Nanos{now.mono.value - last_frame_->value}, settings_->patience);
 }
 
+wire::Word<wire::RunEnd> RunSlot::end_word() const {
+  if (state_.goodbye) return wire::Word<wire::RunEnd>::from(state_.goodbye->reason.text());
+  return crashed() ? wire::Word<wire::RunEnd>(wire::RunEnd::kCrashed) : wire::Word<wire::RunEnd>();
+}
+
 void RunSlot::add_applied(wire::KnobStatus& status) const {
   if (const auto knob = state_.knobs.find(status.name); knob != state_.knobs.end()) {
     status.applied = knob->second.applied_value;
@@ -230,6 +235,9 @@ wire::Message RunSlot::status(Now now) const {
   status.signals = signal_statuses(state_, repeats_, now);
   status.requests = request_statuses(state_);
   status.intervened_step = state_.intervened_step;
+  status.end = end_word();
+  if (state_.gaps.skipped > 0) status.skipped = state_.gaps.skipped;
+  if (state_.gaps.missing > 0) status.missing = state_.gaps.missing;
   status.alerts = alerts(now);
   if (machine()) {
     status.policy = machine()->document().name;
