@@ -180,6 +180,7 @@ int explain_file(const ExplainOptions& options, bool as_json) {
            {"digest", document->digest},
            {"summary", explained.summary},
            {"knobs", to_json(explained.knobs)},
+           {"signals", to_json(explained.signals)},
            {"detectors", to_json(explained.detectors)},
            {"rules", to_json(explained.rules)},
            {"precedence", explained.precedence},

@@ -15,6 +15,7 @@
 
 #include "monitor/base/result.h"
 #include "monitor/base/types.h"
+#include "monitor/policy/ask.h"
 #include "monitor/policy/detector_spec.h"
 #include "monitor/policy/place.h"
 #include "monitor/policy/rule_spec.h"
@@ -45,6 +46,7 @@ struct Document {
   bool strict_shadow = false;  // shadow = "strict": nor may an operator raise anything
   wire::Profile profile = wire::Profile::kWatch;  // its defaults are in the other fields already
   std::vector<KnobSpec> knobs;                    // each list in the order of the file
+  std::vector<SignalSpec> signals;                // what signals must mean
   std::vector<DetectorSpec> detectors;
   std::vector<RuleSpec> rules;
   std::vector<std::size_t> rule_order;  // indices into rules: a rule after those it has as terms
@@ -82,7 +84,8 @@ struct Parsed {
 [[nodiscard]] Result<void> adopt_constants(Document& document, const wire::PolicyLoaded& recorded);
 
 // Does the policy fit what the trainer declared? Errors: a signal or knob that is not declared, a
-// value outside the declared range, a request the trainer cannot do. Warnings: a threshold that the
+// value outside the declared range, a request the trainer cannot do, a knob or signal that is not
+// declared to mean what the policy asks for. Warnings: a threshold that the
 // signal cannot exceed, an earliest firing step that is not known.
 [[nodiscard]] std::vector<Diagnostic> check_fit(const Document& document, const wire::Hello& hello);
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "monitor/base/types.h"
+#include "monitor/policy/ask.h"
 #include "monitor/policy/place.h"
 #include "monitor/policy/source_spec.h"
 #include "monitor/policy/span.h"
@@ -26,6 +27,7 @@ struct KnobSpec {
   std::optional<double> substitute;     // for link_loss = "substitute"
   Place place;
   std::optional<wire::Protects> protects;  // as the trainer must declare it; none: as it declares
+  std::vector<Ask> asks;                   // what the knob must mean, in the order of knob_asks()
 };
 
 // ---- controllers: what a rule sets a knob to while it is in force (controller.h has their laws)

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "monitor/base/text.h"
+#include "monitor/policy/asks.h"
 #include "monitor/policy/engine/playback.h"
 #include "monitor/wire/signals.h"
 
@@ -55,29 +56,21 @@ wire::SignalDecl silent_signal(const std::string& name, bool is_group) {
   return out;
 }
 
-// Signals the policy looks at, by name; a group gives its prefix and an item.
-std::vector<std::string> wanted_signals(const policy::Document& document) {
-  std::vector<std::string> out;
-  const auto add = [&](const policy::SourceSpec& source) {
-    for (const std::string& name : {source.signal, source.minus, source.over}) {
-      if (name.empty() || std::find(out.begin(), out.end(), name) != out.end()) continue;
-      out.push_back(name);
-    }
-  };
-  for (const auto& detector : document.detectors) add(detector.source);
-  for (const auto& rule : document.rules) {
-    for (const auto& action : rule.sets) {
-      if (const auto* source = policy::source_of(action.controller)) add(*source);
-    }
-  }
-  return out;
-}
-
 std::string variant_of(const policy::Document& document, const std::string& signal) {
   for (const auto& detector : document.detectors) {
     if (detector.source.signal == signal && !detector.variant.empty()) return detector.variant;
   }
   return {};
+}
+
+// A pass has no variants, so that the policy's own are taken; the units of what it measures it has.
+void assume_meaning(wire::SignalDecl& signal, const policy::Document& document, bool is_measured) {
+  const std::string unit = signal.unit;
+  signal.variant = variant_of(document, signal.name);
+  if (const auto* spec = policy::find_signal_spec(document, signal.name)) {
+    policy::assume(signal, spec->asks);
+  }
+  if (is_measured) signal.unit = unit;
 }
 
 // Declared as this signal or as the vector or group it is part of.
@@ -98,6 +91,7 @@ wire::KnobDecl declared_knob(const policy::KnobSpec& spec) {
   knob.max = spec.max;
   knob.initial = spec.base;
   knob.per_sample = true;
+  policy::assume(knob, spec.asks);
   return knob;
 }
 
@@ -113,7 +107,7 @@ wire::Hello declaration(const policy::Document& document, const Fed& fed, StepZe
   for (const auto& knob : document.knobs) hello.knobs.push_back(declared_knob(knob));
   hello.signals = fed_signals(fed, options.cadence);
   const std::size_t known = hello.signals.size();
-  for (const std::string& name : wanted_signals(document)) {
+  for (const std::string& name : policy::signals_read(document)) {
     if (is_covered(hello.signals, name)) {
       out.fed.push_back(name);
       continue;
@@ -125,8 +119,13 @@ wire::Hello declaration(const policy::Document& document, const Fed& fed, StepZe
     }
     hello.signals.push_back(silent_signal(plain, plain != name));
   }
+  for (const policy::SignalSpec& spec : document.signals) {  // a member of a group
+    if (!is_covered(hello.signals, spec.name)) {
+      hello.signals.push_back(silent_signal(spec.name, false));
+    }
+  }
   for (std::size_t i = 0; i < hello.signals.size(); ++i) {
-    hello.signals[i].variant = variant_of(document, hello.signals[i].name);
+    assume_meaning(hello.signals[i], document, i < known);
     if (i >= known) hello.signals[i].every_steps = 0;
   }
   return hello;

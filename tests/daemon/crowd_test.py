@@ -17,7 +17,8 @@ import zmq
 
 KL = {"name": "kl", "unit": "1", "min": 0.0, "max": 4.0, "site": "batch", "direction": "model_ref", "mask": "answer",
       "normaliser": "token_mean_step", "form": "additive", "reference": "zero"}
-SIGNALS = [{"name": name, "unit": "1"} for name in ("judge/score", "data/llr_share", "canary/margin", "canary/js")]
+SIGNALS = [{"name": name, "unit": unit} for name, unit in
+           (("judge/score", "1"), ("data/llr_share", "1"), ("canary/margin", "nats"), ("canary/js", "nats"))]
 
 
 def dealer(endpoint):

@@ -13,6 +13,9 @@ import docs_test
 import paths_test
 import place as places
 
+ALWAYS_ON = ("policy ../always-on.toml\n"
+             "knob kl range 0..4 site batch direction model_ref mask answer normaliser token_mean_step form additive\n")
+
 # name: (info string, sound block, broken block, line of the break from 1, words of the finding)
 PLANTED = {
     "toml, a whole policy": ("toml", '\nversion = 1\nname = "p"\n[knob.kl]\nbase = 0.0\nmax = 4.0\n[rule.r]\nwhen = "always"\nset.kl = 1.0\n',
@@ -22,9 +25,9 @@ PLANTED = {
     "toml, keys": ("toml", 'signal = "judge/score"\nover = "train/loss"\n', 'signal = "judge/score"\nover = 3\n', 2, "the integer 3"),
     "toml, the daemon's": ("toml", '[daemon]\nsilent_s = 2.0\n', '[daemon]\nsilent_s = -2.0\n', 2, "seconds"),
     "toml, not TOML": ("toml", '[on]\nresume = "fresh"\n', '[on\nresume = "fresh"\n', 1, "not valid TOML"),
-    "policytest": ("policytest", 'policy ../always-on.toml\nknob kl range 0..4\nsignal a/b every 1\ntest "t"\nothers allowed\nseries a/b: 1x2\nat 1: kl = 0.1\n',
+    "policytest": ("policytest", ALWAYS_ON + 'signal a/b every 1\ntest "t"\nothers allowed\nseries a/b: 1x2\nat 1: kl = 0.1\n',
                  
-                   'policy ../always-on.toml\nknob kl range 0..4\nsignal a/b every 1\ntest "t"\nothers allowed\nseries a/b: 1x2\nat 1: kl = 3\n', 7, "kl = 3"),
+                   ALWAYS_ON + 'signal a/b every 1\ntest "t"\nothers allowed\nseries a/b: 1x2\nat 1: kl = 3\n', 7, "kl = 3"),
     "cpp": ("cpp", '#include "monitor/base/types.h"\nphaseguard::Step step{3};\n', '#include "monitor/base/types.h"\nphaseguard::Stp step{3};\n', 2, "Stp"),
     "c": ("c", "int a = 3;\n", "int a = 3\n", 1, "expected"),
     "python, syntax": ("python", "x = 1\n", "x = 1\nif x\n", 2, "expected"),

@@ -23,21 +23,34 @@ inline wire::SignalDecl signal_decl(std::string name, std::int64_t every_steps =
   return decl;
 }
 
+// kl with the meaning that the shipped policies ask for.
+inline wire::KnobDecl lab_kl() {
+  wire::KnobDecl kl = test::kl_knob();
+  kl.site = wire::Site::kBatch;
+  kl.direction = wire::Direction::kModelRef;
+  kl.mask = wire::Mask::kAnswer;
+  kl.normaliser = wire::Normaliser::kTokenMeanStep;
+  kl.form = wire::Form::kAdditive;
+  return kl;
+}
+
 // Cadence 5, knob kl 0..4, canaries a and b, every request.
 inline wire::Hello usual_hello() {
   wire::Hello hello;
   hello.total_steps = 200;
   hello.cadence_steps = 5;
   hello.canary_ids = {"a", "b"};
-  hello.knobs = {test::kl_knob()};
+  hello.knobs = {lab_kl()};
   wire::SignalDecl js = signal_decl("canary/js", 0);  // by Hello::cadence_steps
   js.unit = "nats";
   js.min = 0.0;
   js.max = kLn2 + 1e-6;
   js.items = wire::Items::kCanary;
   js.variant = "full";
-  hello.signals = {js, signal_decl("canary/margin"), signal_decl("data/llr_share"),
-                   signal_decl("judge/score"), signal_decl("train/loss", 1)};
+  wire::SignalDecl margin = signal_decl("canary/margin");
+  margin.unit = "nats";
+  hello.signals = {js, margin, signal_decl("data/llr_share"), signal_decl("judge/score"),
+                   signal_decl("train/loss", 1)};
   hello.requests = {wire::RequestType::kRollback, wire::RequestType::kCheckpoint,
                     wire::RequestType::kPause, wire::RequestType::kStop};
   return hello;

@@ -7,6 +7,7 @@
 #include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/text_lines.h"
+#include "monitor/policy/asks.h"
 
 namespace phaseguard::ctl {
 
@@ -154,6 +155,20 @@ Result<void> take_signal(wire::Hello& hello, const Words& words, const std::stri
   return {};
 }
 
+// What a policy can ask for is declared under the same key with the same words.
+Result<void> take_meaning(wire::KnobDecl& knob, const policy::AskRow<wire::KnobDecl>& row,
+                          Options& options, const std::string& where) {
+  auto word = options.text();
+  if (!word) return tl::unexpected(word.error());
+  const Words& legal = row.words;
+  if (!legal.empty() && std::find(legal.begin(), legal.end(), *word) == legal.end()) {
+    return fail(Errc::kMalformed, where + "expected " + row.key + " " + joined(legal, " or ") +
+                                      ", found " + quoted(*word, 40));
+  }
+  row.say(knob, *word);
+  return {};
+}
+
 Result<void> take_knob(wire::Hello& hello, const Words& words, const std::string& where) {
   wire::KnobDecl knob;
   knob.name = words[1];
@@ -168,10 +183,6 @@ Result<void> take_knob(wire::Hello& hello, const Words& words, const std::string
       taken = options.range(knob.min, knob.max);
     } else if (key == "initial") {
       taken = options.number(knob.initial);
-    } else if (key == "unit") {
-      taken = options.word(knob.unit);
-    } else if (key == "site") {
-      taken = options.word(knob.site);
     } else if (key == "sites") {
       std::string sites;
       taken = options.word(sites);
@@ -185,9 +196,12 @@ Result<void> take_knob(wire::Hello& hello, const Words& words, const std::string
     } else if (key == "per_sample" || key == "forcible") {
       (key == "forcible" ? knob.forcible : knob.per_sample) = true;
       options.flag();
+    } else if (const auto* meaning = policy::find_ask(policy::knob_asks(), key)) {
+      taken = take_meaning(knob, *meaning, options, where);
     } else {
-      taken = options.unknown(
-          {"range", "initial", "unit", "site", "sites", "protects", "per_sample", "forcible"});
+      taken =
+          options.unknown({"range", "initial", "unit", "site", "direction", "mask", "normaliser",
+                           "form", "sites", "protects", "per_sample", "forcible"});
     }
     if (!taken) return taken;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "monitor/base/text.h"
+#include "monitor/policy/asks.h"
 #include "monitor/policy/engine/machine.h"
 #include "monitor/policy/explain/explain_parts.h"
 #include "monitor/policy/laws/law_row.h"
@@ -10,6 +11,16 @@
 namespace phaseguard::policy {
 
 namespace {
+
+// "direction model_ref, mask answer and per_sample".
+std::string asks_text(const std::vector<Ask>& asks) {
+  std::string out;
+  for (std::size_t i = 0; i < asks.size(); ++i) {
+    out += i == 0 ? "" : i + 1 == asks.size() ? " and " : ", ";
+    out += asks[i].key + " " + asks[i].word;
+  }
+  return out;
+}
 
 std::string explain_knob(const KnobSpec& knob) {
   std::string out = "Starts at " + number_text(knob.base) + " and may be moved between " +
@@ -25,6 +36,9 @@ std::string explain_knob(const KnobSpec& knob) {
   }
   if (knob.substitute) {
     out += " It is set to " + number_text(*knob.substitute) + " when the link is lost.";
+  }
+  if (!knob.asks.empty()) {
+    out += " A trainer must declare it with " + asks_text(knob.asks) + ", or is refused.";
   }
   return out;
 }
@@ -215,6 +229,7 @@ wire::Hello assumed_declaration(const Document& document, std::int64_t cadence) 
     declared.max = knob.max;
     declared.initial = knob.base;
     declared.per_sample = true;
+    assume(declared, knob.asks);
     hello.knobs.push_back(std::move(declared));
   }
   for (const DetectorSpec& detector : document.detectors) {
@@ -238,6 +253,12 @@ wire::Hello assumed_declaration(const Document& document, std::int64_t cadence) 
     for (const SiteAction& action : rule.sites)
       hello.knobs[action.knob].sites.push_back(action.site);
   }
+  for (const SignalSpec& spec : document.signals) {
+    declare(hello, spec.name, {}, cadence);  // a member of a group of signals
+    for (wire::SignalDecl& signal : hello.signals) {
+      if (signal.name == spec.name) assume(signal, spec.asks);
+    }
+  }
   return hello;
 }
 
@@ -246,6 +267,14 @@ Explanation explain(const Document& document, const wire::Hello& hello) {
   out.summary = summary_of(document);
   for (const KnobSpec& knob : document.knobs) {
     out.knobs.push_back({knob.name, explain_knob(knob), "", Step{-1}, {}});
+  }
+  for (const SignalSpec& signal : document.signals) {
+    out.signals.push_back(
+        {signal.name,
+         "A trainer must declare it with " + asks_text(signal.asks) + ", or is refused.",
+         "",
+         Step{-1},
+         {}});
   }
   for (const DetectorSpec& detector : document.detectors) {
     out.detectors.push_back({detector.name,
@@ -275,6 +304,7 @@ Explanation explain(const Document& document, const wire::Hello& hello) {
 std::string to_text(const Explanation& explanation) {
   std::string out = wrapped(explanation.summary, 0, kWidth);
   out += parts_text(explanation.knobs, "Knobs");
+  out += parts_text(explanation.signals, "Signals");
   out += parts_text(explanation.detectors, "Detectors");
   out += parts_text(explanation.rules, "Rules");
   out += list_text(explanation.precedence, "Who wins on a knob, highest first", true);

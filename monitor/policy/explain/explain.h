@@ -21,10 +21,10 @@ struct ExplainedPart {
 };
 
 struct Explanation {
-  std::string summary;  // one sentence
-  std::vector<ExplainedPart> knobs, detectors, rules;
-  std::vector<std::string> precedence;  // who wins on a knob, highest first
-  std::vector<std::string> failures;    // bad, missing, lost link, resume
+  std::string summary;                                          // one sentence
+  std::vector<ExplainedPart> knobs, signals, detectors, rules;  // signals: what they must mean
+  std::vector<std::string> precedence;                          // who wins on a knob, highest first
+  std::vector<std::string> failures;                            // bad, missing, lost link, resume
 };
 
 // `hello` says the cadence that earliest steps come from. A policy that does not fit it is

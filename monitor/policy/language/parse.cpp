@@ -16,7 +16,7 @@ constexpr std::size_t kMaxDiagnostics = 100;
 void parse_head(const toml::table& root, Document& document, std::vector<Diagnostic>& out) {
   const TableReader head(root, "the policy file", {1, 1}, out);
   head.check_keys(
-      {"version", "name", "mode", "profile", "shadow", "knob", "detector", "rule", "on"},
+      {"version", "name", "mode", "profile", "shadow", "knob", "signal", "detector", "rule", "on"},
       {"include"});
   if (root.get("version") == nullptr) {
     head.error({1, 1}, "the policy file has no \"version\"; add version = 1");
@@ -139,6 +139,7 @@ Parsed parse(std::string_view toml, std::string_view file_name) {
   parse_on(root, document, parsed.diagnostics);  // detectors take bad_signal from it
   parse_detectors(root, document, names, parsed.diagnostics);
   parse_rules(root, document, names, parsed.diagnostics);
+  parse_signals(root, document, parsed.diagnostics);
 
   auto& found = parsed.diagnostics;
   std::stable_sort(found.begin(), found.end(), in_file_order);

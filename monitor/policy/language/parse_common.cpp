@@ -8,6 +8,14 @@
 
 namespace phaseguard::policy {
 
+bool is_signal_name(std::string_view name) {
+  const bool clean = name.size() <= 128 && std::none_of(name.begin(), name.end(), [](char c) {
+                       return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '*';
+                     });
+  const std::size_t slash = name.find('/');
+  return clean && slash != std::string_view::npos && slash > 0 && name.back() != '/';
+}
+
 namespace {
 
 const char* unit_text(SpanUnit unit, bool plural) {
@@ -22,14 +30,6 @@ const char* unit_text(SpanUnit unit, bool plural) {
       break;
   }
   return "s";
-}
-
-bool is_signal_name(std::string_view name) {
-  const bool clean = name.size() <= 128 && std::none_of(name.begin(), name.end(), [](char c) {
-                       return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '*';
-                     });
-  const std::size_t slash = name.find('/');
-  return clean && slash != std::string_view::npos && slash > 0 && name.back() != '/';
 }
 
 bool is_group_name(std::string_view name) {

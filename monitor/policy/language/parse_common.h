@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "monitor/policy/language/toml_reader.h"
@@ -13,6 +14,9 @@
 namespace phaseguard::policy {
 
 inline constexpr std::int64_t kMaxSpan = 1000000000;  // of any unit
+
+// group/name, 128 bytes at most, without control characters and "*".
+[[nodiscard]] bool is_signal_name(std::string_view name);
 
 // The keys that parse_source reads, for check_keys: "signal", "combine", "minus", "over".
 [[nodiscard]] const Words& source_keys();

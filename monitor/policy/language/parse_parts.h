@@ -33,6 +33,8 @@ void parse_knobs(const toml::table& root, Document& document, NamesInFile& names
                  std::vector<Diagnostic>& out);
 void parse_detectors(const toml::table& root, Document& document, NamesInFile& names,
                      std::vector<Diagnostic>& out);
+// [signal."NAME"]: after the detectors and rules, which say what is read.
+void parse_signals(const toml::table& root, Document& document, std::vector<Diagnostic>& out);
 void parse_rules(const toml::table& root, Document& document, NamesInFile& names,
                  std::vector<Diagnostic>& out);
 

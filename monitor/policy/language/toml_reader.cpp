@@ -204,9 +204,15 @@ std::vector<std::pair<std::string, Place>> TableReader::texts(const std::string&
   return out;
 }
 
+const NameRule& plain_names() {
+  static const NameRule kRule{is_name, "a name of 1 to 64 letters, digits, \"_\" or \"-\"", false};
+  return kRule;
+}
+
 std::vector<NamedTable> named_tables(const toml::table& root, const std::string& group,
-                                     std::vector<Diagnostic>& out) {
+                                     std::vector<Diagnostic>& out, const NameRule& rule) {
   std::vector<NamedTable> tables;
+  const std::string form = "[" + group + (rule.is_quoted ? ".\"NAME\"]" : ".NAME]");
   const toml::node* node = root.get(group);
   if (node == nullptr) return tables;
   const toml::table* parent = node->as_table();
@@ -215,23 +221,24 @@ std::vector<NamedTable> named_tables(const toml::table& root, const std::string&
   };
   if (parent == nullptr) {
     report(place_of(*node),
-           "expected tables [" + group + ".NAME], found \"" + group + "\" = " + kind_text(*node));
+           "expected tables " + form + ", found \"" + group + "\" = " + kind_text(*node));
     return tables;
   }
   for (const auto& [name, key_place] : keys_in_order(*parent)) {
     const toml::node& child = *parent->get(name);
     const toml::table* table = child.as_table();
     if (table == nullptr) {
-      report(key_place, "expected a table [" + group + ".NAME], found the key " + quoted(name, 60) +
+      report(key_place, "expected a table " + form + ", found the key " + quoted(name, 60) +
                             " in [" + group + "]");
       continue;
     }
-    if (!is_name(name)) {
-      report(key_place, "expected a name of 1 to 64 letters, digits, \"_\" or \"-\", found " +
-                            quoted(name, 80) + " in [" + group + ".NAME]");
+    if (!rule.fits(name)) {
+      report(key_place, std::string("expected ") + rule.expected + ", found " + quoted(name, 80) +
+                            " in " + form);
       continue;
     }
-    tables.push_back({name, TableReader(*table, "[" + group + "." + name + "]", key_place, out)});
+    const std::string shown = rule.is_quoted ? quoted(name, 128) : name;
+    tables.push_back({name, TableReader(*table, "[" + group + "." + shown + "]", key_place, out)});
   }
   return tables;
 }

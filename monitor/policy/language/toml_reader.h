@@ -93,15 +93,23 @@ class TableReader {
   std::vector<Diagnostic>& out_;
 };
 
-// The tables [`group`.NAME] of the file in the order in which they are written, each name checked
-// ([A-Za-z0-9_-]{1,64}).
+// What the name of a table may be.
+struct NameRule {
+  bool (*fits)(std::string_view);
+  const char* expected;  // "a name of 1 to 64 letters, ..."
+  bool is_quoted;        // as the file must write it
+};
+[[nodiscard]] const NameRule& plain_names();  // [A-Za-z0-9_-]{1,64}
+
+// The tables [`group`.NAME] of the file in the order in which they are written, each name checked.
 struct NamedTable {
   std::string name;
   TableReader reader;
 };
 [[nodiscard]] std::vector<NamedTable> named_tables(const toml::table& root,
                                                    const std::string& group,
-                                                   std::vector<Diagnostic>& out);
+                                                   std::vector<Diagnostic>& out,
+                                                   const NameRule& rule = plain_names());
 
 // "; did you mean \"above\"?", or "" when no candidate is near.
 [[nodiscard]] std::string suggestion(std::string_view word, const Words& candidates);

@@ -75,7 +75,7 @@ TEST_CASE("warnings: no cadence, a line that cannot be crossed", "[policy]") {
 
 TEST_CASE("one canary can be watched by its id", "[policy]") {
   std::string toml = asset("phaseguard-kl");
-  toml.replace(toml.find("\"canary/js\""), 11, "\"canary/js/b\"");
+  toml.replace(toml.find("= \"canary/js\""), 13, "= \"canary/js/b\"");
   Run run(toml);
   wire::Report report;
   wire::Sample sample;

@@ -244,6 +244,7 @@ wire::Hello everything_declared() {
     }
   }
   wire::SignalDecl llr = signal_decl("data/llr");
+  llr.unit = "nats";
   llr.items = wire::Items::kSample;
   wire::SignalDecl risk = signal_decl("probe/risk");
   risk.min = 0.0;
