@@ -8,6 +8,22 @@ namespace {
 
 constexpr int kBusyTimeoutMs = 1000;
 
+// `path` where a URI has it.
+std::string uri_path(const std::string& path) {
+  static constexpr const char* kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : path) {
+    if (c != '?' && c != '#' && c != '%') {
+      out += c;
+      continue;
+    }
+    out += '%';
+    out += kHex[static_cast<unsigned char>(c) >> 4];
+    out += kHex[static_cast<unsigned char>(c) & 15];
+  }
+  return out;
+}
+
 }  // namespace
 
 Error database_error(sqlite3* db, const std::string& path, int code) {
@@ -63,10 +79,21 @@ std::string_view Statement::bytes(int column) const {
 }
 
 Result<Database> Database::open(const std::filesystem::path& path, int flags) {
+  return open_with(path, flags, {});
+}
+
+Result<Database> Database::open_with(const std::filesystem::path& path, int flags,
+                                     std::string_view parameters, const char* file_system) {
   Database out;
   out.path_ = path.string();
+  std::string name = out.path_;
+  if (!parameters.empty()) {
+    name = "file:" + uri_path(std::filesystem::absolute(path).string()) + "?";
+    name += parameters;
+    flags |= SQLITE_OPEN_URI;
+  }
   sqlite3* db = nullptr;
-  const int code = sqlite3_open_v2(out.path_.c_str(), &db, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code = sqlite3_open_v2(name.c_str(), &db, flags | SQLITE_OPEN_NOMUTEX, file_system);
   out.db_.reset(db);
   if (code != SQLITE_OK) return tl::unexpected(database_error(db, out.path_, code));
   sqlite3_extended_result_codes(db, 1);

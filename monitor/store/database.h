@@ -56,6 +56,12 @@ class Database {
   // `flags` as sqlite3_open_v2 takes them. Waits up to a second for another connection's lock.
   [[nodiscard]] static Result<Database> open(const std::filesystem::path& path, int flags);
 
+  // The same by SQLite's URI parameters, "immutable=1", and by one of its file systems; null: its
+  // own choice.
+  [[nodiscard]] static Result<Database> open_with(const std::filesystem::path& path, int flags,
+                                                  std::string_view parameters,
+                                                  const char* file_system = nullptr);
+
   [[nodiscard]] Result<Statement> prepare(std::string_view sql) const;
   [[nodiscard]] Result<void> execute(const char* sql) const;
   // First column of the first row; 0 when there is none or it is NULL.

@@ -35,8 +35,11 @@ Result<WriterLock> WriterLock::take(const std::filesystem::path& run_file) {
     }
     if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
       const int error = errno;
+      // A reader that looks for a writer shares the lock for a moment; a writer shares it with
+      // nobody.
+      const bool looked_at = error == EWOULDBLOCK && ::flock(descriptor, LOCK_SH | LOCK_NB) == 0;
       ::close(descriptor);
-      if (error == EINTR) continue;
+      if (error == EINTR || looked_at) continue;
       if (error == EWOULDBLOCK) {
         return fail(Errc::kConflict, run_file.string() +
                                          ": run file in use by another writer; stop the other "
@@ -74,6 +77,15 @@ void WriterLock::release() {
   ::unlink(path_.c_str());  // while locked, so that nobody loses a lock it has just taken
   ::close(descriptor_);
   descriptor_ = -1;
+}
+
+bool writer_lives(const std::filesystem::path& run_file) {
+  const std::string path = run_file.string() + "-lock";
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (descriptor < 0) return errno == EACCES || errno == EPERM;  // another user's
+  const bool held = ::flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(descriptor);
+  return held;
 }
 
 }  // namespace phaseguard::store

@@ -25,4 +25,7 @@ class WriterLock {
   std::string path_;
 };
 
+// Whether a writer holds the lock, as far as this process may look. Looking keeps no writer out.
+[[nodiscard]] bool writer_lives(const std::filesystem::path& run_file);
+
 }  // namespace phaseguard::store

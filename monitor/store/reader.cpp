@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "monitor/base/text.h"
+#include "monitor/store/access.h"
 #include "monitor/store/cursor.h"
 #include "monitor/store/schema.h"
 #include "monitor/store/verify.h"
@@ -14,8 +15,20 @@ namespace phaseguard::store {
 struct Reader::Impl {
   std::filesystem::path path;
   RunId run;
-  std::optional<Database> db;
+  std::optional<Access> access;
+
+  Result<const Database*> open();
 };
+
+// Where nobody wrote when the file was opened, somebody may have begun.
+Result<const Database*> Reader::Impl::open() {
+  if (!access || !(access->shared || access->seen == state_of(path))) {
+    auto opened = open_for_reading(path);
+    if (!opened) return tl::unexpected(opened.error());
+    access.emplace(std::move(*opened));
+  }
+  return &access->db;
+}
 
 namespace {
 
@@ -56,10 +69,9 @@ Reader::~Reader() = default;
 Result<Reader> Reader::open(const std::filesystem::path& path) {
   auto impl = std::make_unique<Impl>();
   impl->path = path;
-  auto db = open_file(path, false);
+  auto db = impl->open();
   if (!db) return tl::unexpected(db.error());
-  impl->db.emplace(std::move(*db));
-  auto run = recorded_run(*impl->db);
+  auto run = recorded_run(**db);
   if (!run) return tl::unexpected(run.error());
   impl->run = *run;
   return Reader(std::move(impl));
@@ -69,7 +81,9 @@ const std::filesystem::path& Reader::path() const { return impl_->path; }
 const RunId& Reader::run() const { return impl_->run; }
 
 Result<Seq> Reader::last_seq() const {
-  auto last = impl_->db->integer(
+  auto db = impl_->open();
+  if (!db) return tl::unexpected(db.error());
+  auto last = (*db)->integer(
       "SELECT max(coalesce((SELECT max(seq) FROM events), 0), coalesce((SELECT max(seq) FROM "
       "reports), 0))");
   if (!last) return tl::unexpected(last.error());
@@ -78,12 +92,14 @@ Result<Seq> Reader::last_seq() const {
 
 Result<void> Reader::each(Seq from, const std::function<bool(const wire::Message&)>& visit,
                           std::int64_t limit, Decisions decisions) const {
-  const Snapshot snapshot(*impl_->db);
+  auto db = impl_->open();
+  if (!db) return tl::unexpected(db.error());
+  const Snapshot snapshot(**db);
   const Seq after{from.value - 1};
   const std::string path = impl_->path.string();
-  auto events = EventCursor::open(*impl_->db, after, decisions == Decisions::kRead);
+  auto events = EventCursor::open(**db, after, decisions == Decisions::kRead);
   if (!events) return tl::unexpected(events.error());
-  auto reports = ReportCursor::open(*impl_->db, after, impl_->run);
+  auto reports = ReportCursor::open(**db, after, impl_->run);
   if (!reports) return tl::unexpected(reports.error());
   auto has_event = events->next();
   auto has_report = reports->next();
@@ -121,8 +137,10 @@ Result<std::vector<wire::Message>> Reader::page(Seq from, std::int64_t limit) co
 }
 
 Result<ChainReport> Reader::verify_chain() const {
-  const Snapshot snapshot(*impl_->db);
-  return store::verify_chain(*impl_->db, impl_->run);
+  auto db = impl_->open();
+  if (!db) return tl::unexpected(db.error());
+  const Snapshot snapshot(**db);
+  return store::verify_chain(**db, impl_->run);
 }
 
 }  // namespace phaseguard::store

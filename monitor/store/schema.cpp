@@ -196,7 +196,7 @@ Result<void> place_file(Database fresh, const fs::path& path) {
   return sync_path(folder.empty() ? fs::path(".") : folder);
 }
 
-Result<Database> open_file(const fs::path& path, bool writable) {
+Result<void> require_file(const fs::path& path) {
   std::error_code error;
   const auto kind = fs::status(path, error);
   if (!fs::exists(kind)) {
@@ -204,30 +204,30 @@ Result<Database> open_file(const fs::path& path, bool writable) {
   }
   if (!fs::is_regular_file(kind)) {
     return fail(Errc::kMalformed,
-                path.string() + ": expected a run file, found a folder or device");
+                path.string() + ": expected a run file, found a folder, pipe or device");
   }
-  auto db = Database::open(path, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
-  if (!db) return db;
-  if (auto ours = recognise(*db); !ours) return tl::unexpected(ours.error());
+  return {};
+}
+
+Result<void> require_ours(const Database& db) {
+  if (auto ours = recognise(db); !ours) return ours;
   // Reads the schema, and with it what a killed writer left in the log.
-  auto tables = db->integer(
+  auto tables = db.integer(
       "SELECT count(*) FROM sqlite_schema WHERE name IN "
       "('meta','events','reports','signals','points')");
-  if (!tables && !writable && tables.error().code == Errc::kIo) {
-    // A folder we may not write: SQLite cannot make the log's index. Without a log the file is
-    // whole by itself.
-    std::error_code ignored;
-    if (!fs::exists(path.string() + "-wal", ignored)) {
-      const std::string uri = "file:" + fs::absolute(path).string() + "?immutable=1";
-      auto still = Database::open(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
-      if (still) return still;
-    }
-  }
   if (!tables) return tl::unexpected(tables.error());
   if (*tables != 5) {
-    return fail(Errc::kMalformed, path.string() + ": expected the tables of a run file, found " +
+    return fail(Errc::kMalformed, db.path() + ": expected the tables of a run file, found " +
                                       std::to_string(*tables) + " of 5; restore it from a copy");
   }
+  return {};
+}
+
+Result<Database> open_file(const fs::path& path) {
+  if (auto file = require_file(path); !file) return tl::unexpected(file.error());
+  auto db = Database::open(path, SQLITE_OPEN_READWRITE);
+  if (!db) return db;
+  if (auto ours = require_ours(*db); !ours) return tl::unexpected(ours.error());
   return db;
 }
 

@@ -26,9 +26,13 @@ inline constexpr std::int32_t kSchemaVersion = 1;           // PRAGMA user_versi
 // Of a file that was made and not placed.
 void remove_fresh(const std::filesystem::path& path);
 
-// Opens an existing run file. Errors: kNotFound; kMalformed not SQLite, not ours, or shorter than
-// its own header says; kUnsupported newer schema; kIo.
-[[nodiscard]] Result<Database> open_file(const std::filesystem::path& path, bool writable);
+// Opens an existing run file for its writer. Errors: kNotFound; kMalformed not SQLite, not ours, or
+// shorter than its own header says; kUnsupported newer schema; kIo. (Readers: access.h.)
+[[nodiscard]] Result<Database> open_file(const std::filesystem::path& path);
+
+// The two halves of it: a file of the name is there; what was opened is a run file.
+[[nodiscard]] Result<void> require_file(const std::filesystem::path& path);
+[[nodiscard]] Result<void> require_ours(const Database& db);
 
 // The run whose record the file is.
 [[nodiscard]] Result<RunId> recorded_run(const Database& db);

@@ -54,6 +54,8 @@ class Checker {
     previous_event_ = row.seq;
   }
 
+  [[nodiscard]] Seq last() const { return last_; }
+
   void finding(std::string text) {
     if (out_.findings.size() < kMaxFindings) out_.findings.push_back(std::move(text));
   }
@@ -150,6 +152,11 @@ Result<ChainReport> verify_chain(const Database& db, const RunId& run) {
   const std::string after = "after seq " + std::to_string(out.records) + ": ";
   if (!has_event) checker.finding(after + has_event.error().message);
   if (!has_report) checker.finding(after + has_report.error().message);
+  if (checker.last() == Seq{0}) {
+    checker.finding(
+        "holds no record: a run file begins with its trainer's hello at seq 1; was it copied "
+        "without the -wal beside it?");
+  }
   return out;
 }
 

@@ -319,7 +319,7 @@ Result<void> Writer::Impl::place() {
   Result<void> placed = place_file(std::move(*db), path);
   if (placed) {
     is_new = false;
-    auto opened = open_file(path, true);
+    auto opened = open_file(path);
     placed = opened ? Result<void>{} : Result<void>(tl::unexpected(opened.error()));
     if (opened) db.emplace(std::move(*opened));
   }
@@ -363,7 +363,7 @@ Result<Writer> Writer::create_or_open(const std::filesystem::path& path, const R
     if (auto aside = set_log_aside(path); !aside) return tl::unexpected(aside.error());
     impl->is_new = true;
   }
-  auto db = impl->is_new ? create_file(path, run, wanted, now) : open_file(path, true);
+  auto db = impl->is_new ? create_file(path, run, wanted, now) : open_file(path);
   if (!db) return tl::unexpected(db.error());
   impl->db.emplace(std::move(*db));
   auto recorded = recorded_run(*impl->db);

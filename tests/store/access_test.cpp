@@ -1,0 +1,158 @@
+// Who only reads a run file leaves nothing behind and needs no right to write; and an empty record
+// is a finding.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+#include "monitor/store/database.h"
+#include "tests/run/story.h"
+#include "tests/store/place.h"
+
+using namespace phaseguard;
+namespace fs = std::filesystem;
+
+namespace {
+
+const RunId kRun = *RunId::parse("story");
+
+std::map<std::string, std::string> contents(const fs::path& folder) {
+  std::map<std::string, std::string> out;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    out[entry.path().filename().string()] = test::read_file(entry.path());
+  }
+  return out;
+}
+
+std::size_t read_all(const fs::path& file) {
+  const auto reader = test::open_reader(file);
+  REQUIRE(reader.verify_chain().has_value());
+  return reader.page(Seq{1}, 0)->size();
+}
+
+std::vector<std::string> findings(const fs::path& file) {
+  return test::open_reader(file).verify_chain()->findings;
+}
+
+void require_finding(const fs::path& file, const std::string& word) {
+  const auto found = findings(file);
+  REQUIRE(found.size() == 1);
+  INFO(found[0]);
+  REQUIRE(found[0].find(word) != std::string::npos);
+}
+
+// The files of a run that is being written, as a copy of the folder has them.
+void copy_live(const fs::path& file, const fs::path& to,
+               const std::vector<std::string>& parts = {"", "-wal", "-shm"}) {
+  auto story = test::story();
+  auto writer = test::open_writer(file, kRun);
+  std::vector<wire::Message> first(story.messages.begin(), story.messages.begin() + 2);
+  std::vector<wire::Message> rest(story.messages.begin() + 2, story.messages.end());
+  test::record(writer, first);
+  test::record(writer, rest);
+  for (const std::string& part : parts) fs::copy(file.string() + part, to.string() + part);
+}
+
+void write_closed(const fs::path& file) {
+  auto story = test::story();
+  auto writer = test::open_writer(file, kRun);
+  test::record(writer, story.messages);
+}
+
+// Whether `file` can be read whole by a user who may write nothing there.
+bool read_without_rights(const fs::path& folder, const fs::path& file) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    fs::permissions(entry.path(), fs::perms{0444});
+  }
+  fs::permissions(folder, fs::perms{0555});
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::geteuid() == 0 && ::seteuid(65534) != 0) ::_exit(9);
+    const auto reader = store::Reader::open(file);
+    ::_exit(reader && reader->page(Seq{1}, 0) && !reader->page(Seq{1}, 0)->empty() ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  fs::permissions(folder, fs::perms{0700});
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("a reader leaves the folder as it was", "[store]") {
+  const test::Place place, other;
+  const auto file = place.file("story");
+  const std::size_t all = test::story().messages.size();
+  SECTION("of a record that was closed") { write_closed(file); }
+  SECTION("with an empty log beside it") {
+    write_closed(file);
+    test::write_file(file.string() + "-wal", "");
+  }
+  SECTION("of one whose writer was killed") { copy_live(other.file("story"), file); }
+  SECTION("copied without the log's index") { copy_live(other.file("story"), file, {"", "-wal"}); }
+  const auto before = contents(place.path());
+  CHECK(read_all(file) == all);
+  CHECK(contents(place.path()) == before);
+  CHECK(findings(file).empty());
+  CHECK(read_without_rights(place.path(), file));
+  CHECK(contents(place.path()) == before);
+}
+
+TEST_CASE("a name that a URI would read otherwise is a name", "[store]") {
+  const test::Place place;
+  const auto odd = place.path() / "a?mode=memory#b%41.phaseguard";
+  write_closed(place.file("story"));
+  fs::rename(place.file("story"), odd);
+  CHECK(read_all(odd) == test::story().messages.size());
+}
+
+TEST_CASE("a reader of a file that nobody wrote sees the writer who begins", "[store]") {
+  const test::Place place;
+  const auto file = place.file("story");
+  write_closed(file);
+  const auto reader = test::open_reader(file);
+  const Seq before = *reader.last_seq();
+  auto story = test::story();
+  auto writer = test::open_writer(file, kRun);
+  for (int i = 0; i < 3000; ++i) {  // more than one log is merged
+    wire::Message m = story.messages[3];
+    m.header.seq = Seq{writer.last_seq().value + 1};
+    REQUIRE(writer.append(m).has_value());
+    if (i % 10 == 0) REQUIRE(writer.commit().has_value());
+  }
+  REQUIRE(writer.commit().has_value());
+  CHECK(reader.last_seq()->value == before.value + 3000);
+  CHECK(reader.verify_chain()->findings.empty());
+}
+
+TEST_CASE("looking for a writer keeps no writer out", "[store]") {
+  const test::Place place;
+  const auto file = place.file("story");
+  write_closed(file);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    while (true) (void)store::Reader::open(file);
+  }
+  bool always = true;
+  for (int i = 0; i < 200; ++i) {
+    always = always && store::Writer::create_or_open(file, kRun, Now{}).has_value();
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  CHECK(always);
+}
+
+TEST_CASE("a record that is empty is a finding", "[store][hostile]") {
+  const test::Place place;
+  const auto file = place.file("story");
+  const auto change = [&](const char* sql) {
+    auto db = store::Database::open(file, SQLITE_OPEN_READWRITE);
+    REQUIRE(db.has_value());
+    REQUIRE(db->execute(sql).has_value());
+  };
+  write_closed(file);
+  change("DELETE FROM events; DELETE FROM reports; DELETE FROM points");
+  require_finding(file, "holds no record");
+}
