@@ -1,6 +1,7 @@
 // phaseguardd: flags, then the loop. Exit codes: 0 done, 1 failed, 2 usage.
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -136,6 +137,7 @@ int parse_and_run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ::umask(S_IRWXG | S_IRWXO);  // a record holds what was trained on: its user's alone
   try {
     return parse_and_run(argc, argv);
   } catch (const std::exception& error) {

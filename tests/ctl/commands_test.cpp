@@ -19,6 +19,19 @@ Done phaseguard_with(const std::string& words) {
 
 }  // namespace
 
+TEST_CASE("output that cannot be written is a failure", "[ctl][e2e]") {
+  const test::Place place;
+  const std::string run = place.file("bad-1").string();
+  test::malicious().write(run);
+  for (const char* words : {"verify ", "export ", "report "}) {
+    INFO(words);
+    const Done done =
+        test::run_program("(" PHASEGUARD_PROGRAM " " + (words + run) + " > /dev/full)");
+    CHECK(done.code == 1);
+    CHECK_FALSE(done.err.empty());
+  }
+}
+
 TEST_CASE("runs, verify, replay, export and report on recorded runs", "[ctl][e2e]") {
   const test::Place place;
   const std::string bad = place.file("bad-1").string();

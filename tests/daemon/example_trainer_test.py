@@ -102,6 +102,10 @@ def main():
         assert status(root)["end"] == "finished"
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(timeout=5) == 0
+        # A record is nobody else's to read.
+        assert (root / "runs").stat().st_mode & 0o777 == 0o700
+        for file in (root / "runs").iterdir():
+            assert file.stat().st_mode & 0o777 == 0o600, (file, oct(file.stat().st_mode))
         for attempt, numbers in recorded_numbers(root).items():
             assert numbers == list(range(1, len(numbers) + 1)), (attempt, numbers)
         verified = subprocess.run([BIN / "phaseguard", "verify", root / "runs" / "example.phaseguard"], capture_output=True, text=True, timeout=30)
