@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "monitor/base/text.h"
 #include "monitor/daemon/engine/run_slot.h"
 #include "monitor/wire/codec.h"
 
@@ -106,7 +105,8 @@ void RefusedHellos::add(const RunId& run, const wire::Reject& reject, Nanos now)
   const auto known = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
     return entry.run == run && entry.code == reject.code;
   });
-  Entry entry{run, reject.code, reject.reason, 1, now};
+  Entry entry{run, reject.code, reject.reason.substr(0, kMostReason), 1, now};
+  std::replace(entry.reason.begin(), entry.reason.end(), '\n', ' ');
   if (known != entries_.end()) {
     entry.times += known->times;
     entries_.erase(known);
@@ -123,7 +123,7 @@ std::string RefusedHellos::text(const RunId& run, Nanos now) const {
            (entry.run.empty() ? "no run" : entry.run.text()) + " refused " +
            std::to_string(entry.times) + (entry.times == 1 ? " time" : " times") + ", last " +
            std::to_string((now.value - entry.last.value) / 1'000'000'000) + " s ago (" +
-           entry.code.text() + "): " + quoted(entry.reason, 300);
+           entry.code.text() + "): " + entry.reason;
   }
   return out;
 }

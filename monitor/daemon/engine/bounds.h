@@ -74,6 +74,7 @@ class RefusedHellos {
 
  private:
   static constexpr std::size_t kMost = 8;  // so that the text fits a reply
+  static constexpr std::size_t kMostReason = 350;
   struct Entry {
     RunId run;
     wire::Word<wire::RejectCode> code;

@@ -457,3 +457,26 @@ TEST_CASE("what a long run leaves in memory does not grow, and no value is forgo
   rig.deliver(Channel::kTelemetry, 1, rig.frame(wire::Goodbye{}, 40'000));
   CHECK(first<wire::Welcome>(rig.hello(2, second, 2).send));
 }
+
+TEST_CASE("the newest refusals of hellos are in the answer to a query, one for each run",
+          "[engine][fault]") {
+  Rig rig;
+  wire::Hello wrong = declaration();
+  wrong.knobs[0].min = 5.0;
+  for (int i = 0; i < 20; ++i) {
+    rig.run = *RunId::parse("r" + std::to_string(10 + i));
+    for (int times = 0; times <= i; ++times) rig.hello(1, wrong);
+  }
+  rig.pass(7.0);
+  const auto told = [&](const RunId& run) {
+    wire::Message query = rig.frame(wire::Query{"q", wire::QueryWhat::kStatus, Seq{}, 0}, 0, 1, 0);
+    query.header.run = run;
+    return first<wire::Reply>(rig.deliver(Channel::kOperator, 9, query).send)->text;
+  };
+  const std::string all = told(RunId{});
+  CHECK(std::count(all.begin(), all.end(), '\n') == 7);
+  CHECK(all.find("hello of r29 refused 20 times, last 7 s ago (malformed): hello: knob \"kl\"") ==
+        0);
+  CHECK(told(*RunId::parse("r28")).find("refused 19 times") != std::string::npos);
+  CHECK(told(*RunId::parse("r28")).find("r29") == std::string::npos);
+}
