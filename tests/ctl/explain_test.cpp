@@ -101,6 +101,20 @@ TEST_CASE("a declaration is read from text and from a policy test", "[ctl][decla
   REQUIRE(hello->knobs.at(0).per_sample);
   REQUIRE(hello->requests == std::vector<wire::Word<wire::RequestType>>{
                                  wire::RequestType::kRollback, wire::RequestType::kStop});
+  const auto kl = ctl::read_declaration(
+      "knob kl unit w site replay direction ref_model mask canary normaliser token_mean_step form "
+      "convex\n",
+      "d.txt");
+  INFO((kl ? "" : kl.error().message));
+  REQUIRE(kl.has_value());
+  REQUIRE(kl->knobs.at(0).unit == "w");
+  REQUIRE(kl->knobs.at(0).site == wire::Site::kReplay);
+  REQUIRE(kl->knobs.at(0).direction == wire::Direction::kRefModel);
+  REQUIRE(kl->knobs.at(0).mask == wire::Mask::kCanary);
+  REQUIRE(kl->knobs.at(0).normaliser == wire::Normaliser::kTokenMeanStep);
+  REQUIRE(kl->knobs.at(0).form == wire::Form::kConvex);
+  REQUIRE(has(ctl::read_declaration("knob kl mask answers\n", "d").error().message,
+              "d:1: expected mask answer or attention or canary or replay, found \"answers\""));
   REQUIRE(has(ctl::read_declaration("bogus 1\n", "d").error().message, "d:1: expected cadence"));
   REQUIRE(has(ctl::read_declaration("cadence x\n", "d").error().message, "expected cadence N"));
   REQUIRE(has(ctl::read_declaration("", "d").error().message, "found no signal and no knob"));

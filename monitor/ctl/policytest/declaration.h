@@ -7,6 +7,8 @@
 //   signal judge/score range 0..1 every 5       also: unit nats, items canary|sample|distribution,
 //                                               columns K, variant full
 //   knob kl range 0..4                          also: initial 0, unit 1, site batch, per_sample,
+//                                               direction model_ref, mask answer, form additive,
+//                                               normaliser token_mean_step,
 //                                               sites batch,replay (where it may be moved to),
 //                                               protects up|down|none, forcible (in shadow mode)
 //   can rollback checkpoint                     requests that the trainer can do; pause, stop

@@ -173,6 +173,30 @@ TEST_CASE("explain: knobs, mode, and who wins", "[policy][explain]") {
         "Rules in force: the one of the highest priority; among equals the largest value.");
 }
 
+TEST_CASE("explain: what the policy asks of knobs and signals", "[policy][explain]") {
+  const std::string watched =
+      "[detector.d]\nsignal = \"drift/*\"\ncombine = \"max\"\ntype = \"level\"\nabove = 1.0\n"
+      "[rule.r]\nof = [\"d\"]\nset.kl = 2.0\n";
+  const std::string asking =
+      kExplained +
+      "direction = \"ref_model\"\nmask = \"canary\"\nform = \"convex\"\n"
+      "per_sample = false\n[signal.\"drift/persona\"]\nvariant = \"mean\"\n" +
+      "unit = \"sd\"\n" + watched;
+  const Explanation all = told(asking);
+  CHECK(all.knobs.at(0).text ==
+        "Starts at 0.5 and may be moved between 0 and 10. A trainer must declare it with direction "
+        "ref_model, mask canary, form convex and per_sample false, or is refused.");
+  REQUIRE(all.signals.size() == 1);
+  CHECK(all.signals[0].name == "drift/persona");
+  CHECK(all.signals[0].text ==
+        "A trainer must declare it with unit sd and variant mean, or is refused.");
+  CHECK(to_text(all).find("\nSignals\n  drift/persona  A trainer must") != std::string::npos);
+  CHECK(check_fit(must_parse(asking), assumed_declaration(must_parse(asking), 5)).empty());
+  const Explanation plain = told(kExplained + watched);
+  CHECK(plain.signals.empty());
+  CHECK(to_text(plain).find("Signals") == std::string::npos);
+}
+
 // The sentence on the link, the first and the last, with these keys of [on].
 std::vector<std::string> failures(const std::string& keys) {
   return told(kExplained + "substitute = 1.0\n[on]\n" + keys +
