@@ -36,33 +36,7 @@ std::string label(const std::string& text) {
 
 std::string number(double value) { return std::isnan(value) ? "NaN" : number_text(value); }
 
-void knob_gauges(std::string& out, const std::vector<wire::Message>& statuses) {
-  family(out, "phaseguard_knob_value", "gauge", "Value of a knob, in its three lives.");
-  for (const wire::Message& message : statuses) {
-    for (const wire::KnobStatus& knob : std::get<wire::Status>(message.body).knobs) {
-      const std::string labels = "phaseguard_knob_value{run=\"" + message.header.run.text() +
-                                 "\",knob=\"" + label(knob.name);
-      out += labels + "\",life=\"decided\"} " + number(knob.decided) + "\n";
-      out += labels + "\",life=\"sent\"} " + number(knob.sent) + "\n";
-      out += labels + "\",life=\"applied\"} " + number(knob.applied) + "\n";
-    }
-  }
-}
-
-void fate_counters(std::string& out, const std::vector<wire::Message>& statuses) {
-  family(out, "phaseguard_values_total", "counter", "Reported values, by what became of them.");
-  for (const wire::Message& message : statuses) {
-    for (const wire::SignalStatus& signal : std::get<wire::Status>(message.body).signals) {
-      for (const wire::FateCount& fate : signal.fates) {
-        out += "phaseguard_values_total{run=\"" + message.header.run.text() + "\",signal=\"" +
-               label(signal.name) + "\",fate=\"" + label(fate.fate.text()) + "\"} " +
-               std::to_string(fate.values) + "\n";
-      }
-    }
-  }
-}
-
-// One line of each of `all`: the family's name, the run, `labels` and the value.
+// One line of a family: the run, further `labels`, the value.
 void line(std::string& out, const char* name, const wire::Message& message,
           const std::string& labels, const std::string& value) {
   out += std::string(name) + "{run=\"" + message.header.run.text() + "\"" + labels + "} " + value +
@@ -83,7 +57,24 @@ struct RunFamily {
   Each each;
 };
 
-constexpr std::array<RunFamily, 11> kRunFamilies{{
+constexpr std::array<RunFamily, 13> kRunFamilies{{
+    {"phaseguard_knob_value", "gauge", "Value of a knob, in its three lives.",
+     [](std::string& out, const char* name, const wire::Message& m, const wire::Status& s) {
+       for (const wire::KnobStatus& knob : s.knobs) {
+         const std::string labels = with("knob", knob.name);
+         line(out, name, m, labels + with("life", "decided"), number(knob.decided));
+         line(out, name, m, labels + with("life", "sent"), number(knob.sent));
+         line(out, name, m, labels + with("life", "applied"), number(knob.applied));
+       }
+     }},
+    {"phaseguard_values_total", "counter", "Reported values, by what became of them.",
+     [](std::string& out, const char* name, const wire::Message& m, const wire::Status& s) {
+       for (const wire::SignalStatus& signal : s.signals) {
+         for (const wire::FateCount& fate : signal.fates)
+           line(out, name, m, with("signal", signal.name) + with("fate", fate.fate.text()),
+                std::to_string(fate.values));
+       }
+     }},
     {"phaseguard_run_info", "gauge",
      "1: a run, its policy and mode, and how its present attempt ended (empty: it has not).",
      [](std::string& out, const char* name, const wire::Message& m, const wire::Status& s) {
@@ -160,7 +151,8 @@ void run_families(std::string& out, const std::vector<wire::Message>& statuses) 
 }
 
 void seat_gauges(std::string& out, const Seats& seats) {
-  family(out, "phaseguard_seats_taken", "gauge", "Connections that have a seat.");
+  family(out, "phaseguard_seats_taken", "gauge",
+         "Connections that are known, most of which have a seat.");
   out += "phaseguard_seats_taken{door=\"trainer\"} " + std::to_string(seats.trainers) + "\n";
   out += "phaseguard_seats_taken{door=\"operator\"} " + std::to_string(seats.operators) + "\n";
   family(out, "phaseguard_seats", "gauge", "Seats there are.");
@@ -237,8 +229,6 @@ std::string metrics_text(const EngineCounters& counters, const std::vector<wire:
         fault.empty() ? 1 : 0);
   gauge(out, "phaseguard_record_waiting_bytes", "Bytes that wait in memory for run files.",
         counters.waiting_bytes);
-  knob_gauges(out, statuses);
-  fate_counters(out, statuses);
   run_families(out, statuses);
   seat_gauges(out, measured.seats);
   loop_times(out, measured.loop);

@@ -98,8 +98,8 @@ std::string trouble_text(const RunState& state, const std::string& signal,
              nearest_declared(state, signal);
     case ReportFate::kRepeated:
       return signal + " comes several times a step, last at step " + at +
-             ": only the first value of a step counts; report once for each optimiser update, or "
-             "say which part of the step a value is";
+             ": the first value of a step counts, of a part of it the newest; report once for each "
+             "optimiser update, or once for each part of it";
     case ReportFate::kLate:
       return signal + " comes late, last for step " + at + " when it had come for step " +
              std::to_string(fates.decided.value) +
@@ -140,17 +140,20 @@ void add_overdue(const RunState& state, const wire::SignalDecl& declared,
                      std::to_string(state.step.value)});
 }
 
-std::string clock_text(const Fates& fates) {
+std::string clock_text(const RunState& state) {
+  const Fates& fates = state.fates;
+  // In an older record the newest time counts.
+  const bool is_bounded = wire::has_law(*state.hello, wire::Law::kClock);
+  const std::string counted = is_bounded ? ": that does not count as time" : "";
   if (fates.clock.standing() >= kStandingToAlert)
     return "the trainer's clock has stood still for " + std::to_string(fates.clock.standing()) +
            " updates: spans of seconds do not end; send the time of each report";
   if (std::isnan(fates.jump_s)) return "";
   const std::string at = " at step " + std::to_string(fates.jumped_at.value);
   if (fates.jump_s < 0.0)
-    return "the trainer's clock went back by " + number_text(-fates.jump_s) + " s" + at +
-           ": that counts as no time";
+    return "the trainer's clock went back by " + number_text(-fates.jump_s) + " s" + at + counted;
   return "the trainer's clock went forward by " + number_text(fates.jump_s) +
-         " s more than updates take" + at + ": that does not count as time";
+         " s more than updates take" + at + counted;
 }
 
 }  // namespace
@@ -228,7 +231,7 @@ std::vector<wire::Alert> stream_alerts(const RunState& state) {
     add(wire::Severity::kMedium, "the trainer can no longer send " + std::to_string(gaps.skipped) +
                                      " messages of this attempt, and they are not in the record" +
                                      newest);
-  if (std::string text = clock_text(state.fates); !text.empty())
+  if (std::string text = clock_text(state); !text.empty())
     add(wire::Severity::kHigh, std::move(text));
   return out;
 }

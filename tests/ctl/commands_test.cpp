@@ -23,10 +23,11 @@ TEST_CASE("output that cannot be written is a failure", "[ctl][e2e]") {
   const test::Place place;
   const std::string run = place.file("bad-1").string();
   test::malicious().write(run);
-  for (const char* words : {"verify ", "export ", "report "}) {
+  const std::string page = (place.path() / "page.html").string();
+  for (const std::string& words :
+       {"verify " + run, "export " + run, "report " + run + " -o " + page}) {
     INFO(words);
-    const Done done =
-        test::run_program("(" PHASEGUARD_PROGRAM " " + (words + run) + " > /dev/full)");
+    const Done done = test::run_program("(" PHASEGUARD_PROGRAM " " + words + " > /dev/full)");
     CHECK(done.code == 1);
     CHECK_FALSE(done.err.empty());
   }

@@ -54,6 +54,11 @@ TEST_CASE("what fell out on the way is sent again when the daemon asks", "[held]
   pair.lose_next_frame();
   pair.updates(2, 0.9);  // the first of the two is lost on the way
   CHECK(pair.kl() == 2.0);
-  pair.updates(20, 0.1);
+  pair.updates(60, 0.1);  // far beyond the patience with a gap
   for (const wire::LinkChange& link : pair.recorded<wire::LinkChange>()) CHECK(link.to.value < 0);
+  std::int64_t next = 1;
+  for (const wire::Message& message : pair.record()) {
+    if (message.header.attempt > 0) CHECK(message.header.source_seq.value == next++);
+  }
+  CHECK(next > 100);
 }

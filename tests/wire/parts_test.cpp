@@ -134,6 +134,8 @@ TEST_CASE("a part that cannot be one is refused in words", "[wire][parts]") {
   CHECK(wire::part_fault(part(1, 1, 0.0)).empty());
   CHECK(wire::part_fault(part(3, 0, 0.0)).empty());
   CHECK(wire::part_fault(part(3, 2, 0.0)).find("found [3, 2]") != std::string::npos);
+  CHECK(wire::part_fault(part(1024, 1024, 0.0)).empty());
+  CHECK_FALSE(wire::part_fault(part(1, 1025, 0.0)).empty());
   CHECK(wire::part_fault(part(0, 2, 0.0)).find("found [0, 2]") != std::string::npos);
   CHECK(wire::part_fault(part(1, 2, 0.0, 0.0)).find("weight: expected a finite number above 0") ==
         0);

@@ -14,7 +14,7 @@ namespace phaseguard::ctl {
 
 namespace {
 
-std::vector<std::string> lines_of(const std::string& text) {
+std::vector<std::string> refused_lines(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream in(text);
   for (std::string line; std::getline(in, line);) lines.push_back(plain(line));
@@ -29,14 +29,16 @@ int show_status(const LiveOptions& options, bool as_json) {
   if (as_json) {
     nlohmann::json list = nlohmann::json::array();
     for (const LiveRun& run : *runs) list.push_back(status_json(run.header, run.status));
-    std::printf("%s\n", nlohmann::json{{"runs", list}, {"refused", lines_of(client->refused())}}
-                            .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
-                            .c_str());
+    std::printf("%s\n",
+                nlohmann::json{{"runs", list}, {"refused", refused_lines(client->refused())}}
+                    .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+                    .c_str());
     return kDone;
   }
   if (runs->empty()) std::printf("the daemon runs; no trainer has said hello yet\n");
   for (const LiveRun& run : *runs) std::printf("%s", status_text(run.header, run.status).c_str());
-  for (const std::string& line : lines_of(client->refused())) std::printf("! %s\n", line.c_str());
+  for (const std::string& line : refused_lines(client->refused()))
+    std::printf("! %s\n", line.c_str());
   return kDone;
 }
 

@@ -219,10 +219,8 @@ void RunSlot::tell_dropped(Effects& effects) {
 void RunSlot::add_bounds(std::vector<wire::Alert>& out) const {
   if (missed_) {
     out.push_back({wire::Severity::kCritical, wire::AlertKind::kRecord,
-                   std::string("nothing more is taken from its trainer until the record can be "
-                               "written: ") +
-                       (has_guard() ? "its own guard decides meanwhile, as it declared"
-                                    : "it declared no guard of its own, so that nobody decides")});
+                   "nothing more is taken from its trainer until the record can be written; " +
+                       guard_text()});
   }
   if (left_out_ > 0) {
     out.push_back(

@@ -25,12 +25,7 @@ void RunSlot::pass_gap(wire::LinkEvent why, Seq to, Now now, Effects& effects) {
       numbers_text(from, to) + (why == wire::LinkEvent::kSkipped
                                     ? ": the trainer can no longer send what is not recorded here"
                                     : " never came");
-  wire::Message event;
-  event.header.run = run_;
-  event.header.step = state_.step;
-  event.header.t = now.wall_s;
-  event.body = wire::LinkChange{why, detail, epoch_, from, to};
-  take(std::move(event), now, effects);
+  record_link(why, detail, now, effects, from, to);
   source_seq_ = to;
   effects.needs_sync = true;
   effects.log.push_back({LogLine::Level::kWarning, run_.text() + ": " + detail});

@@ -63,12 +63,12 @@ void RunSlot::take(wire::Message event, Now now, Effects& effects) {
 }
 
 void RunSlot::record_link(wire::LinkEvent what, const std::string& detail, Now now,
-                          Effects& effects) {
+                          Effects& effects, Seq from, Seq to) {
   wire::Message event;
   event.header.run = run_;
   event.header.step = state_.step;
   event.header.t = now.wall_s;
-  event.body = wire::LinkChange{what, detail, epoch_};
+  event.body = wire::LinkChange{what, detail, epoch_, from, to};
   take(std::move(event), now, effects);
 }
 

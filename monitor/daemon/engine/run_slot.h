@@ -103,7 +103,9 @@ class RunSlot {
   void pass_gap(wire::LinkEvent why, Seq to, Now now, Effects& effects);
   void pass_declared(Seq before, Now now, Effects& effects);
   void take_ahead(bool over_gaps, std::size_t waiting, Now now, Effects& effects);
-  void record_link(wire::LinkEvent event, const std::string& detail, Now now, Effects& effects);
+  // `from`, `to`: of a gap, the trainer's numbers.
+  void record_link(wire::LinkEvent event, const std::string& detail, Now now, Effects& effects,
+                   Seq from = Seq{-1}, Seq to = Seq{-1});
 
   // Who may train (admission.cpp).
   [[nodiscard]] std::string session_mark(const std::string& session) const;
@@ -145,7 +147,6 @@ class RunSlot {
 
   // Null: no policy is in force yet.
   [[nodiscard]] const policy::Machine* machine() const { return playback_.machine(); }
-  [[nodiscard]] bool has_guard() const { return state_.hello && state_.hello->guard; }
   [[nodiscard]] bool shadow() const { return machine() && machine()->document().shadow; }
   [[nodiscard]] wire::LinkState link_state(Now now) const;
   [[nodiscard]] std::vector<wire::KnobStatus> knob_statuses() const;
@@ -153,6 +154,7 @@ class RunSlot {
   void add_applied(wire::KnobStatus& status) const;
   void add_undecided(std::vector<wire::KnobStatus>& out) const;
   [[nodiscard]] std::vector<wire::Alert> alerts(Now now) const;
+  [[nodiscard]] std::string guard_text() const;
   [[nodiscard]] wire::Alert unheard(wire::LinkState link, Now now) const;
 
   RunId run_;

@@ -200,6 +200,11 @@ std::vector<wire::Alert> RunSlot::alerts(Now now) const {
   return out;
 }
 
+std::string RunSlot::guard_text() const {
+  const bool has_one = state_.hello && state_.hello->guard;
+  return std::string("it declared ") + (has_one ? "a" : "no") + " guard of its own";
+}
+
 // Of a trainer that is not heard: what is known of it, and no more.
 wire::Alert RunSlot::unheard(wire::LinkState link, Now now) const {
   wire::Alert alert{wire::Severity::kHigh, wire::AlertKind::kLink, ""};
@@ -214,9 +219,7 @@ wire::Alert RunSlot::unheard(wire::LinkState link, Now now) const {
       last_frame_ ? "no frame for " +
                         std::to_string((now.mono.value - last_frame_->value) / 1'000'000'000) + " s"
                   : "no frame since the daemon was started";
-  if (lost)
-    alert.text += std::string("; what it does meanwhile is not known here; it declared ") +
-                  (has_guard() ? "a" : "no") + " guard of its own";
+  if (lost) alert.text += "; what it does meanwhile is not known here; " + guard_text();
   return alert;
 }
 
