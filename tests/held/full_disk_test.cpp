@@ -28,7 +28,7 @@ TEST_CASE(
   CHECK(pair.kl() == 2.0);
   CHECK(pair.status().knobs[0].decided == 0.0);
   CHECK(scores(pair) < 9);
-  CHECK(pair.has_alert("its own guard decides"));
+  CHECK(pair.has_alert("it declared a guard of its own"));
   pair.watch();
   pair.pass(35.0);  // over several leases: hello and back-fill, which is passed over again
   pair.updates(5, 0.1);
@@ -40,7 +40,7 @@ TEST_CASE(
   CHECK(pair.status().knobs[0].decided == 2.0);
   CHECK(pair.status().rules[0].phase == wire::RulePhase::kLatched);
   CHECK(scores(pair) == 14);  // every one, once
-  CHECK_FALSE(pair.has_alert("its own guard decides"));
+  CHECK_FALSE(pair.has_alert("it declared a guard of its own"));
   pair.updates(5, 0.1);
   CHECK(pair.lowest() == 2.0);
   CHECK(std::any_of(pair.rejects().begin(), pair.rejects().end(), [](const wire::Reject& reject) {
