@@ -26,6 +26,7 @@ void RunSlot::pass_gap(wire::LinkEvent why, Seq to, Now now, Effects& effects) {
                                     ? ": the trainer can no longer send what is not recorded here"
                                     : " never came");
   record_link(why, detail, now, effects, from, to);
+  repeats_.pass(from, to);
   source_seq_ = to;
   effects.needs_sync = true;
   effects.log.push_back({LogLine::Level::kWarning, run_.text() + ": " + detail});

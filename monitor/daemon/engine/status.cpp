@@ -19,13 +19,15 @@ const wire::RuleInfo* info_of(const run::RunState& state, const std::string& rul
   return nullptr;
 }
 
-std::vector<wire::FateCount> fates_of(const run::RunState& state, const std::string& signal,
-                                      std::int64_t duplicates) {
-  std::vector<wire::FateCount> out;
+// Those of the record, and those that it does not hold.
+std::vector<wire::FateCount> fates_of(const run::RunState& state, const Repeats& repeats,
+                                      const std::string& signal) {
+  run::SignalFates all;
   if (const auto fates = state.fates.signals.find(signal); fates != state.fates.signals.end())
-    out = run::counts_of(fates->second);
-  if (duplicates > 0) out.push_back({wire::ReportFate::kDuplicate, duplicates});
-  return out;
+    all = fates->second;
+  for (const auto fate : {wire::ReportFate::kLate, wire::ReportFate::kDuplicate})
+    all.counts[static_cast<std::size_t>(fate)] += repeats.values(fate, signal);
+  return run::counts_of(all);
 }
 
 std::int64_t incomplete_of(const run::RunState& state, const std::string& signal) {
@@ -45,8 +47,7 @@ std::vector<wire::SignalStatus> signal_statuses(const run::RunState& state, cons
     const run::SignalState& signal = found->second;
     if (signal.good + signal.bad + signal.missing == 0) continue;
     out.push_back({declared.name, signal.value, signal.quality, signal.step,
-                   std::max(0.0, now.wall_s - signal.t),
-                   fates_of(state, declared.name, repeats.values(declared.name)),
+                   std::max(0.0, now.wall_s - signal.t), fates_of(state, repeats, declared.name),
                    incomplete_of(state, declared.name)});
   }
   return out;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "monitor/base/text.h"
 #include "monitor/policy/engine/arbiter.h"
@@ -14,6 +15,13 @@
 namespace phaseguard::policy {
 
 namespace {
+
+// Saturates: a trainer may report any step.
+Step later(Step now, std::int64_t steps) {
+  std::int64_t sum = 0;
+  const bool over = __builtin_add_overflow(now.value, steps, &sum);
+  return Step{over ? std::numeric_limits<std::int64_t>::max() : sum};
+}
 
 constexpr std::int64_t kMaxExpirySteps = 1000000000000;
 
@@ -54,7 +62,7 @@ Verdict check_version(const MachineState& state, const wire::Command& command, c
 
 std::string until(const wire::Command& command, Step now) {
   if (command.expires_after_steps == 0) return " until released";
-  return " until step " + std::to_string(now.value + command.expires_after_steps);
+  return " until step " + std::to_string(later(now, command.expires_after_steps).value);
 }
 
 // Where a value lies that protects less than another.
@@ -292,9 +300,8 @@ std::string apply_force(MachineState& state, const wire::Command& command) {
   by_hand.reason = command.reason;
   by_hand.command = command.id;
   by_hand.adopted = false;
-  by_hand.expires = command.expires_after_steps > 0
-                        ? Step{state.step.value + command.expires_after_steps}
-                        : Step{-1};
+  by_hand.expires =
+      command.expires_after_steps > 0 ? later(state.step, command.expires_after_steps) : Step{-1};
   return command.operator_name + (by_hand.lowering ? " lowered " : " forced ") + command.knob +
          " to " + number_text(command.value) + until(command, state.step);
 }
@@ -302,7 +309,7 @@ std::string apply_force(MachineState& state, const wire::Command& command) {
 std::string apply_inhibit(MachineState& state, const wire::Command& command) {
   const auto at = static_cast<std::size_t>(find_rule(state, command.rule));
   silence_rule(state, at);
-  state.rules[at].inhibited = {Step{state.step.value + command.expires_after_steps},
+  state.rules[at].inhibited = {later(state.step, command.expires_after_steps),
                                command.operator_name, command.reason};
   return command.operator_name + " inhibited " + command.rule + until(command, state.step);
 }

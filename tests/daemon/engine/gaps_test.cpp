@@ -116,6 +116,29 @@ TEST_CASE("what does not come in two seconds is recorded as missing, alerted and
   CHECK(acknowledged(rig) == 9);
 }
 
+TEST_CASE("a frame that comes after it was recorded as lost is late, and no second process",
+          "[daemon][gaps]") {
+  Rig rig;
+  rig.hello(1, each_step());
+  numbered(rig, 2, 0);
+  numbered(rig, 5, 3);
+  rig.pass(2.1);
+  rig.tick();
+  numbered(rig, 4, 2, 0.9);  // given up
+  CHECK_FALSE(has_alert(rig, "second process"));
+  numbered(rig, 5, 3);  // recorded
+  CHECK(recorded_numbers(rig) == std::vector<std::int64_t>{2, 5});
+  const wire::Status status = rig.status();
+  const auto count = [&](wire::ReportFate fate) {
+    for (const wire::FateCount& of : status.signals.at(0).fates) {
+      if (of.fate == fate) return of.values;
+    }
+    return std::int64_t{0};
+  };
+  CHECK(count(wire::ReportFate::kLate) == 1);
+  CHECK(count(wire::ReportFate::kDuplicate) == 1);
+}
+
 TEST_CASE("what the trainer says it cannot send any more is recorded at once", "[daemon][gaps]") {
   Rig rig;
   rig.hello(1, each_step());

@@ -1,4 +1,6 @@
 // Who wins on a knob and its site; inhibitions.
+#include <limits>
+
 #include "monitor/policy/engine/rule.h"
 #include "tests/policy/rules_support.h"
 #include "tests/support/catch.h"
@@ -143,6 +145,37 @@ TEST_CASE("control: an inhibited rule whose condition holds is said", "[policy]"
   CHECK(run.machine.control() == "manual");
   run.at(10, {{"s/0", kHigh}});  // the inhibition is over
   CHECK(run.rule_state() == "active");
+}
+
+TEST_CASE("what expires after the last step there can be does not expire at once",
+          "[policy][hostile]") {
+  Run run(one_rule("set.kl = 1.0\n"), rules_hello());
+  run.at(std::numeric_limits<std::int64_t>::max() - 1, {{"s/0", kLow}});
+  wire::Command force = command("1", "force", "");
+  force.knob = "kl";
+  force.value = 0.5;
+  force.expires_after_steps = 100;
+  run.say(force, std::numeric_limits<std::int64_t>::max() - 1);
+  CHECK(run.machine.control() == "manual");
+  CHECK(run.value() == 0.5);
+}
+
+TEST_CASE("an id is remembered through 4096 commands, as the protocol promises", "[policy]") {
+  Run run(one_rule("set.kl = 1.0\n"), rules_hello());
+  wire::Command force = command("first", "force", "");
+  force.knob = "kl";
+  force.value = 0.5;
+  run.say(force, 0);
+  for (int i = 1; i < 4096; ++i) {
+    force.id = std::to_string(i);
+    force.value = 0.5 + 0.5 / (i + 1);
+    run.say(force, 0);
+  }
+  const double last = run.value();
+  force.id = "first";
+  force.value = 4.0;
+  run.say(force, 0);
+  CHECK(run.value() == last);
 }
 
 TEST_CASE("control: a trip is said before an inhibition", "[policy]") {
