@@ -29,6 +29,8 @@ struct FileState {
   bool writer_lives = false;  // as far as this process may know
 
   [[nodiscard]] bool has_log() const { return log.size > 0; }
+  // Not even an empty log is there, and nobody writes.
+  [[nodiscard]] bool alone() const { return log.size < 0 && !writer_lives; }
   [[nodiscard]] bool operator==(const FileState& other) const {
     return file == other.file && log == other.log && writer_lives == other.writer_lives;
   }

@@ -140,7 +140,7 @@ Result<ChainReport> Reader::verify_chain() const {
   auto db = impl_->open();
   if (!db) return tl::unexpected(db.error());
   const Snapshot snapshot(**db);
-  return store::verify_chain(**db, impl_->run);
+  return store::verify_chain(**db, impl_->run, impl_->access->seen.alone());
 }
 
 }  // namespace phaseguard::store

@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <system_error>
 
 #include "monitor/base/text.h"
+#include "monitor/store/length.h"
 
 namespace phaseguard::store {
 
@@ -135,6 +137,7 @@ Result<void> fill(const Database& db, const RunId& run, const std::string& ident
       {"run", run.text()},
       {"identity", identity},
       {"created", number_text(now.wall_s)},
+      {"length", kLengthInLog},  // from here on it is written through a log
       {"written_by", std::string("phaseguard ") + PHASEGUARD_VERSION}};
   for (const auto& [key, value] : facts) {
     insert->bind_text(1, key);
@@ -161,6 +164,16 @@ Result<void> sync_path(const fs::path& path) {
   if (descriptor >= 0) ::close(descriptor);
   if (synced) return {};
   return fail(Errc::kIo, path.string() + ": cannot be synced after making a run file");
+}
+
+// An empty log: a file without any is one that lost it (length.h).
+Result<void> begin_log(const fs::path& path) {
+  const std::string log = path.string() + "-wal";
+  const int descriptor = ::open(log.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (descriptor < 0 || ::close(descriptor) != 0) {
+    return fail(Errc::kIo, log + ": cannot be made: " + std::generic_category().message(errno));
+  }
+  return {};
 }
 
 }  // namespace
@@ -192,6 +205,7 @@ Result<void> place_file(Database fresh, const fs::path& path) {
   std::error_code error;
   fs::rename(fresh_name(path), path, error);
   if (error) return fail(Errc::kIo, path.string() + ": cannot be made: " + error.message());
+  if (auto begun = begin_log(path); !begun) return begun;
   const fs::path folder = path.parent_path();
   return sync_path(folder.empty() ? fs::path(".") : folder);
 }

@@ -6,6 +6,7 @@
 
 #include "monitor/base/text.h"
 #include "monitor/store/cursor.h"
+#include "monitor/store/length.h"
 #include "monitor/store/rows.h"
 #include "monitor/wire/codec.h"
 
@@ -128,9 +129,21 @@ Result<void> integrity(const Database& db, Checker& checker) {
   }
 }
 
+void check_length(const Database& db, Checker& checker, bool alone) {
+  if (checker.last() == Seq{0}) {
+    return checker.finding(
+        "holds no record: a run file begins with its trainer's hello at seq 1; was it copied "
+        "without the -wal beside it?");
+  }
+  const auto length = recorded_length(db);
+  const std::string wrong =
+      length ? length_finding(*length, checker.last(), alone) : length.error().message;
+  if (!wrong.empty()) checker.finding(wrong);
+}
+
 }  // namespace
 
-Result<ChainReport> verify_chain(const Database& db, const RunId& run) {
+Result<ChainReport> verify_chain(const Database& db, const RunId& run, bool alone) {
   ChainReport out;
   Checker checker(run, out);
   if (auto sound = integrity(db, checker); !sound) checker.finding(sound.error().message);
@@ -152,11 +165,7 @@ Result<ChainReport> verify_chain(const Database& db, const RunId& run) {
   const std::string after = "after seq " + std::to_string(out.records) + ": ";
   if (!has_event) checker.finding(after + has_event.error().message);
   if (!has_report) checker.finding(after + has_report.error().message);
-  if (checker.last() == Seq{0}) {
-    checker.finding(
-        "holds no record: a run file begins with its trainer's hello at seq 1; was it copied "
-        "without the -wal beside it?");
-  }
+  check_length(db, checker, alone);
   return out;
 }
 

@@ -8,6 +8,7 @@
 
 namespace phaseguard::store {
 
-[[nodiscard]] Result<ChainReport> verify_chain(const Database& db, const RunId& run);
+// `alone`: the file has no log beside it and no writer.
+[[nodiscard]] Result<ChainReport> verify_chain(const Database& db, const RunId& run, bool alone);
 
 }  // namespace phaseguard::store

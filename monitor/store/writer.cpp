@@ -13,6 +13,7 @@
 
 #include "monitor/base/text.h"
 #include "monitor/store/cursor.h"
+#include "monitor/store/length.h"
 #include "monitor/store/lock.h"
 #include "monitor/store/rows.h"
 #include "monitor/store/schema.h"
@@ -26,6 +27,13 @@ std::filesystem::path run_file(const std::filesystem::path& dir, const RunId& ru
 }
 
 namespace {
+
+constexpr int kMergePages = 1000;  // as SQLite's own default
+
+int note_log_pages(void* pages, sqlite3*, const char*, int now) {
+  *static_cast<int*>(pages) = now;
+  return SQLITE_OK;
+}
 
 // Everything that a lost transaction takes back with it.
 struct Place {
@@ -85,6 +93,9 @@ struct Writer::Impl {
   FileId log;   // its write-ahead log, once there is one
   std::map<std::string, std::int64_t, std::less<>> signal_ids;
   bool open_transaction = false;
+  std::string length;           // the file's own word on it (length.h)
+  int log_pages = 0;            // after the last commit
+  int merge_at = kMergePages;   // of them
   bool is_new = false;          // made here, and not under its name yet
   std::optional<Error> broken;  // fsync failed: nothing can be known any more
   std::string items;            // scratch
@@ -101,6 +112,8 @@ struct Writer::Impl {
   Result<void> append_report(const wire::Message& message, const wire::Report& report);
   Result<void> append_points(const ReportRow& row);
   Result<void> commit();
+  void merge_when_long();
+  void close();
   Result<void> place();
   Result<void> identify(const std::string& wanted);
 };
@@ -137,6 +150,7 @@ Result<void> Writer::Impl::prepare() {
     wanted.statement->emplace(std::move(*statement));
   }
   if (is_new) return {};  // it is synced as a whole
+  sqlite3_wal_hook(db->handle(), note_log_pages, &log_pages);
   // Commits of telemetry leave the log unsynced; sync() flushes it itself before a decision leaves.
   return db->execute("PRAGMA synchronous = NORMAL");
 }
@@ -205,6 +219,8 @@ Result<void> Writer::Impl::begin() {
   if (open_transaction) return {};
   if (auto begun = db->execute("BEGIN IMMEDIATE"); !begun) return begun;
   open_transaction = true;
+  if (is_new || length == kLengthOpen) return {};
+  if (auto said = set_length(*db, kLengthOpen); !said) return give_up(said.error());
   return {};
 }
 
@@ -306,8 +322,19 @@ Result<void> Writer::Impl::commit() {
     if (auto done = db->execute("COMMIT"); !done) return give_up(done.error());
     open_transaction = false;
     committed = now;
+    length = is_new ? kLengthInLog : kLengthOpen;
   }
-  return is_new ? place() : Result<void>{};
+  if (is_new) return place();
+  merge_when_long();
+  return {};
+}
+
+// A reader may hold a merge back; it is not tried at each commit then.
+void Writer::Impl::merge_when_long() {
+  if (log_pages < kMergePages) merge_at = kMergePages;
+  if (log_pages < merge_at) return;
+  merge_log(*db);
+  merge_at = log_pages + kMergePages;
 }
 
 // What a new file begins with is synced in it, and not in a log beside it: a sync less.
@@ -333,10 +360,15 @@ Writer::Writer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Writer::Writer(Writer&&) noexcept = default;
 Writer& Writer::operator=(Writer&&) noexcept = default;
 
+// What cannot be said of its end is not said: the file stays one whose writer was killed.
+void Writer::Impl::close() {
+  const bool whole = commit().has_value();
+  if (is_new) return remove_fresh(path);
+  if (whole && !length.empty()) (void)set_length(*db, std::to_string(committed.seq.value));
+}
+
 Writer::~Writer() {
-  if (!impl_) return;
-  (void)impl_->commit();
-  if (impl_->is_new) remove_fresh(impl_->path);
+  if (impl_) impl_->close();
 }
 
 std::string new_identity() {
@@ -376,6 +408,9 @@ Result<Writer> Writer::create_or_open(const std::filesystem::path& path, const R
   if (auto prepared = impl->prepare(); !prepared) return tl::unexpected(prepared.error());
   if (auto recovered = impl->recover(); !recovered) return tl::unexpected(recovered.error());
   if (auto known = impl->identify(wanted); !known) return tl::unexpected(known.error());
+  auto length = recorded_length(*impl->db);
+  if (!length) return tl::unexpected(length.error());
+  impl->length = *length;
   impl->file = file_at(path);
   return Writer(std::move(impl));
 }

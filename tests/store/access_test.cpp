@@ -144,15 +144,105 @@ TEST_CASE("looking for a writer keeps no writer out", "[store]") {
   CHECK(always);
 }
 
-TEST_CASE("a record that is empty is a finding", "[store][hostile]") {
-  const test::Place place;
+TEST_CASE("a record that is empty or shortened is a finding", "[store][hostile]") {
+  const test::Place place, other;
   const auto file = place.file("story");
-  const auto change = [&](const char* sql) {
+  const auto change = [&](const std::string& sql) {
     auto db = store::Database::open(file, SQLITE_OPEN_READWRITE);
     REQUIRE(db.has_value());
-    REQUIRE(db->execute(sql).has_value());
+    REQUIRE(db->execute(sql.c_str()).has_value());
   };
+  SECTION("nothing is in it") {
+    write_closed(file);
+    change("DELETE FROM events; DELETE FROM reports; DELETE FROM points");
+    require_finding(file, "holds no record");
+  }
+  SECTION("the last record is gone") {
+    write_closed(file);
+    const auto last = std::to_string(test::open_reader(file).last_seq()->value);
+    change("DELETE FROM events WHERE seq = " + last + "; DELETE FROM reports WHERE seq = " + last +
+           "; DELETE FROM points WHERE seq = " + last);
+    require_finding(file, "its writer closed it with \"" + last + "\" records");
+  }
+  SECTION("it was copied while it was written, without its log") {
+    copy_live(other.file("story"), file, {""});
+    require_finding(file, "copied without the -wal?");
+  }
+}
+
+TEST_CASE("the file alone is never the whole record while it is written", "[store]") {
+  const test::Place place, other;
+  const auto file = other.file("story");
+  auto story = test::story();
+  auto writer = test::open_writer(file, kRun);
+  test::record(writer, story.messages);
+  std::uintmax_t merged = fs::file_size(file);
+  for (int i = 0, merges = 0; merges < 3; ++i) {
+    wire::Message m = story.messages[3];
+    m.header.seq = Seq{writer.last_seq().value + 1};
+    REQUIRE(writer.append(m).has_value());
+    REQUIRE(writer.commit().has_value());
+    if (fs::file_size(file) == merged) continue;
+    merged = fs::file_size(file);
+    const auto copy = place.file("copy-" + std::to_string(++merges));
+    fs::copy(file, copy);
+    require_finding(copy, "copied without the -wal?");
+  }
+  CHECK(findings(file).empty());
+}
+
+TEST_CASE("a writer that is killed at once leaves a whole record", "[store]") {
+  const test::Place place;
+  const auto file = place.file("story");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto writer = store::Writer::create_or_open(file, kRun, Now{});
+    wire::Message hello = test::story().messages[0];
+    hello.header.seq = Seq{1};
+    const bool made = writer && writer->append(hello) && writer->sync();
+    ::kill(::getpid(), made ? SIGKILL : SIGTERM);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  REQUIRE(WTERMSIG(status) == SIGKILL);
+  CHECK(findings(file).empty());
+  { auto writer = test::open_writer(file, kRun); }
+  CHECK(findings(file).empty());
+  CHECK_FALSE(fs::exists(file.string() + "-wal"));
+}
+
+TEST_CASE("another program that merges the log makes no finding", "[store]") {
+  const test::Place place, other;
+  const auto file = place.file("story");
+  copy_live(other.file("story"), file);
+  REQUIRE(store::Database::open(file, SQLITE_OPEN_READWRITE)
+              ->execute("PRAGMA wal_checkpoint(TRUNCATE)")
+              .has_value());
+  fs::remove(file.string() + "-wal");
+  CHECK(findings(file).empty());
+}
+
+TEST_CASE("a record that is written again says its length anew", "[store]") {
+  const test::Place place;
+  const auto file = place.file("story");
   write_closed(file);
-  change("DELETE FROM events; DELETE FROM reports; DELETE FROM points");
-  require_finding(file, "holds no record");
+  { auto writer = test::open_writer(file, kRun); }  // opened, and nothing written
+  CHECK(findings(file).empty());
+  auto story = test::story();
+  {
+    auto writer = test::open_writer(file, kRun);
+    test::record(writer, story.messages);
+    CHECK(findings(file).empty());
+  }
+  CHECK(findings(file).empty());
+}
+
+TEST_CASE("a record of before lengths makes no finding", "[store]") {
+  const test::Place place;
+  const auto file = place.file("story");
+  write_closed(file);
+  REQUIRE(store::Database::open(file, SQLITE_OPEN_READWRITE)
+              ->execute("DELETE FROM meta WHERE key = 'length'")
+              .has_value());
+  CHECK(findings(file).empty());
 }

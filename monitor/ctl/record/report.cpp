@@ -33,7 +33,8 @@ struct Outcomes {
 };
 
 std::string verified_text(const Verification& found) {
-  if (!found.chain.findings.empty()) return "hash chain BROKEN: " + found.chain.findings.front();
+  if (!found.chain.findings.empty())
+    return "the record has a finding: " + found.chain.findings.front();
   if (!found.differences.empty()) {
     const Difference& first = found.differences.front();
     return std::to_string(found.differences.size()) + " of " + std::to_string(found.decisions) +

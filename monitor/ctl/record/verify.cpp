@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "monitor/base/table_text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
 #include "monitor/ctl/record/replay.h"
@@ -27,6 +28,12 @@ nlohmann::json places(const std::vector<Difference>& all) {
   return list;
 }
 
+// The findings are printed above it.
+std::string chain_text(const store::ChainReport& chain) {
+  if (chain.findings.empty()) return "whole";
+  return "checked: " + counted(static_cast<std::int64_t>(chain.findings.size()), "finding");
+}
+
 void print_text(const std::string& file, const RunId& run, const Verification& found) {
   for (const std::string& finding : found.chain.findings) {
     std::printf("%s: %s\n", file.c_str(), finding.c_str());
@@ -35,8 +42,7 @@ void print_text(const std::string& file, const RunId& run, const Verification& f
   for (const Difference& adoption : found.adoptions) print_place(file, adoption);
   std::printf("%s: %lld events, hash chain of %lld control records %s; %lld decisions, %s\n",
               run.text().c_str(), static_cast<long long>(found.events),
-              static_cast<long long>(found.chain.controls),
-              found.chain.findings.empty() ? "whole" : "BROKEN",
+              static_cast<long long>(found.chain.controls), chain_text(found.chain).c_str(),
               static_cast<long long>(found.decisions),
               found.differences.empty()
                   ? "all recomputed bit for bit"

@@ -1,0 +1,40 @@
+#include "monitor/store/length.h"
+
+#include "monitor/base/text.h"
+
+namespace phaseguard::store {
+
+Result<std::string> recorded_length(const Database& db) {
+  auto statement = db.prepare("SELECT value FROM meta WHERE key = 'length'");
+  if (!statement) return tl::unexpected(statement.error());
+  auto row = statement->step();
+  if (!row) return tl::unexpected(row.error());
+  return *row ? std::string(statement->bytes(0)) : std::string();
+}
+
+Result<void> set_length(const Database& db, const std::string& length) {
+  auto statement = db.prepare("INSERT OR REPLACE INTO meta(key, value) VALUES('length', ?)");
+  if (!statement) return tl::unexpected(statement.error());
+  statement->bind_text(1, length);
+  return statement->run();
+}
+
+void merge_log(const Database& db) {
+  if (!set_length(db, kLengthInLog)) return;
+  sqlite3_wal_checkpoint_v2(db.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  (void)set_length(db, kLengthOpen);
+}
+
+std::string length_finding(const std::string& length, Seq last, bool alone) {
+  const std::string ends = "ends at seq " + std::to_string(last.value);
+  if (length == kLengthInLog) {
+    return alone ? ends +
+                       ", and its write-ahead log, where it may go on, is not beside it; was it "
+                       "copied without the -wal?"
+                 : "";
+  }
+  if (length.empty() || length == kLengthOpen || length == std::to_string(last.value)) return "";
+  return ends + "; its writer closed it with " + phaseguard::quoted(length, 20) + " records";
+}
+
+}  // namespace phaseguard::store
