@@ -1,9 +1,13 @@
 #include "monitor/base/file.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
 #include <system_error>
+#include <utility>
 
 namespace phaseguard {
 
@@ -11,9 +15,30 @@ namespace {
 
 constexpr std::size_t kBlock = std::size_t{1} << 20;
 
-bool is_folder(const std::filesystem::path& path) {
-  std::error_code error;
-  return std::filesystem::is_directory(path, error);
+class Descriptor {
+ public:
+  // O_NONBLOCK: to open a pipe would wait for its other end, which may never come.
+  Descriptor(const std::filesystem::path& path, int flags)
+      : number_(::open(path.c_str(), flags | O_NONBLOCK | O_CLOEXEC, 0666)) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { (void)close(); }
+
+  [[nodiscard]] int number() const { return number_; }
+  [[nodiscard]] bool valid() const { return number_ >= 0; }
+  [[nodiscard]] bool close() { return number_ < 0 || ::close(std::exchange(number_, -1)) == 0; }
+
+ private:
+  int number_;
+};
+
+// What lies there where it is no file; "": a file.
+std::string_view other_than_a_file(mode_t mode) {
+  if (S_ISREG(mode)) return "";
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
 }
 
 // errno in words; `hint` where a part of the name is not there.
@@ -29,40 +54,76 @@ std::string size_text(std::uint64_t bytes) {
                                             : std::to_string(bytes) + " bytes";
 }
 
+// The bytes read, 0 at the end, -1 with errno.
+ssize_t read_block(int descriptor, std::string& block) {
+  ssize_t n = -1;
+  do n = ::read(descriptor, block.data(), block.size());
+  while (n < 0 && errno == EINTR);
+  return n;
+}
+
+bool write_all(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(descriptor, bytes.data(), bytes.size());
+    if (n < 0 && errno != EINTR) return false;
+    if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+// Writing itself may wait for whoever reads.
+void let_it_wait(int descriptor) {
+  ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) & ~O_NONBLOCK);
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& path, std::string_view expected,
                               std::uint64_t max_bytes) {
   const std::string name = path.string() + ": expected " + std::string(expected);
-  if (is_folder(path)) return fail(Errc::kNotFound, name + ", found a folder");
+  struct stat found {};
   errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Errc::kNotFound, name + ", cannot be read" + reason("; is the name right?"));
-  std::string bytes;
-  std::error_code unknown;  // the size of a pipe
-  const std::uintmax_t size = std::filesystem::file_size(path, unknown);
-  if (!unknown) bytes.reserve(static_cast<std::size_t>(std::min<std::uintmax_t>(size, max_bytes)));
-  std::string block(kBlock, '\0');
-  while (in.read(block.data(), kBlock) || in.gcount() > 0) {
-    bytes.append(block, 0, static_cast<std::size_t>(in.gcount()));
+  // Before it is opened: to open a device can be an act of its own (a tape rewinds).
+  if (::stat(path.c_str(), &found) != 0) {
+    return fail(Errc::kNotFound, name + ", cannot be read" + reason("; is the name right?"));
+  }
+  if (const auto other = other_than_a_file(found.st_mode); !other.empty()) {
+    return fail(Errc::kNotFound, name + ", found " + std::string(other));
+  }
+  const Descriptor file(path, O_RDONLY);
+  if (!file.valid()) return fail(Errc::kNotFound, name + ", cannot be read" + reason(""));
+  const auto size = static_cast<std::uint64_t>(found.st_size);
+  std::string bytes, block(std::clamp<std::uint64_t>(size + 1, 4096, kBlock), '\0');
+  bytes.reserve(std::min(size, max_bytes));
+  ssize_t n = 0;
+  while ((n = read_block(file.number(), block)) > 0) {
+    bytes.append(block, 0, static_cast<std::size_t>(n));
     if (bytes.size() > max_bytes) {
       return fail(Errc::kLimit, name + " of at most " + size_text(max_bytes) +
                                     ", found more; is this the right file?");
     }
   }
-  if (in.bad()) return fail(Errc::kIo, name + ", reading failed" + reason(""));
+  if (n < 0) return fail(Errc::kIo, name + ", reading failed" + reason(""));
   return bytes;
 }
 
-Result<void> write_file(const std::filesystem::path& path, std::string_view bytes) {
-  if (is_folder(path)) {
+Result<void> check_output(const std::filesystem::path& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) return {};
+  if (S_ISDIR(found.st_mode)) {
     return fail(Errc::kIo, path.string() + ": expected a file to write, found a folder");
   }
+  if (S_ISREG(found.st_mode) || Descriptor(path, O_WRONLY).valid() || errno != ENXIO) return {};
+  return fail(Errc::kIo, path.string() + ": expected a file to write, found " +
+                             std::string(other_than_a_file(found.st_mode)) + " that nobody reads");
+}
+
+Result<void> write_file(const std::filesystem::path& path, std::string_view bytes) {
+  if (auto taken = check_output(path); !taken) return taken;
   errno = 0;
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out << bytes;
-  out.close();
-  if (out) return {};
+  Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
+  if (file.valid()) let_it_wait(file.number());
+  if (file.valid() && write_all(file.number(), bytes) && file.close()) return {};
   return fail(Errc::kIo,
               path.string() + ": cannot be written" + reason("; does its folder exist?"));
 }

@@ -13,13 +13,19 @@ namespace phaseguard {
 
 inline constexpr std::uint64_t kMaxTextBytes = std::uint64_t{512} * 1024 * 1024;
 
-// All bytes of a file or a pipe. `expected` says what it should be: "a canary set". Errors:
-// kNotFound, a folder or not readable; kLimit, larger than `max_bytes`; kIo.
+// All bytes of a file. `expected` says what it should be: "a canary set". Errors: kNotFound, not
+// there, not readable, or no file: a folder, a pipe or a device, which is never waited for; kLimit,
+// larger than `max_bytes`; kIo.
 [[nodiscard]] Result<std::string> read_file(const std::filesystem::path& path,
                                             std::string_view expected = "a file",
                                             std::uint64_t max_bytes = kMaxTextBytes);
 
-// In place of what it held. Errors: kIo.
+// In place of what it held; a device and a pipe that somebody reads are written to. Errors: kIo,
+// also for a pipe that nobody reads.
 [[nodiscard]] Result<void> write_file(const std::filesystem::path& path, std::string_view bytes);
+
+// Whether output can go there, asked before the work that makes it. Errors kIo: a folder, or a pipe
+// that nobody reads, which would be waited for.
+[[nodiscard]] Result<void> check_output(const std::filesystem::path& path);
 
 }  // namespace phaseguard

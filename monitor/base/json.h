@@ -1,6 +1,6 @@
 // Strict JSON for files that come from outside: nlohmann-json with its exceptions caught, a key
-// given twice refused, and nesting bounded; numbers as JSON. Only rooms that link nlohmann-json
-// include this. Pure.
+// given twice refused, nesting and the length of keys bounded; numbers as JSON. Only rooms that
+// link nlohmann-json include this. Pure.
 #pragma once
 
 #include <algorithm>
@@ -18,8 +18,10 @@
 namespace phaseguard {
 
 inline constexpr int kMaxJsonDepth = 64;
+inline constexpr std::size_t kMaxJsonKeyBytes = 1024;
 
-// Error: not JSON (with the parser's place), a key given twice in one object, nested too deep.
+// Error: not JSON (with the parser's place), a key given twice in one object or too long, nested
+// too deep.
 [[nodiscard]] inline Result<nlohmann::json> parse_json(std::string_view text) {
   std::vector<std::set<std::string>> keys(kMaxJsonDepth + 2);
   std::string refused;
@@ -31,11 +33,14 @@ inline constexpr int kMaxJsonDepth = 64;
     }
     const auto level = static_cast<std::size_t>(depth);
     if (event == Event::object_start) keys[level + 1].clear();
-    if (event == Event::key && !keys[level].insert(parsed.get<std::string>()).second &&
-        refused.empty()) {
-      refused = "key " + phaseguard::quoted(parsed.get<std::string>(), 80) + " is given twice";
+    if (event != Event::key || !refused.empty()) return true;
+    const auto& key = parsed.get_ref<const std::string&>();
+    const bool fits = key.size() <= kMaxJsonKeyBytes;
+    if (!fits) refused = "a key is longer than " + std::to_string(kMaxJsonKeyBytes) + " bytes";
+    if (fits && !keys[level].insert(key).second) {
+      refused = "key " + phaseguard::quoted(key, 80) + " is given twice";
     }
-    return true;
+    return refused.empty();
   };
   try {
     nlohmann::json value = nlohmann::json::parse(text.begin(), text.end(), watch);

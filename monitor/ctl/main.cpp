@@ -1,13 +1,11 @@
 // `phaseguard`: the command line of operators and analysts. Offline commands read run files and
 // policies; live ones talk to a daemon over its operator socket.
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <exception>
-#include <iostream>
 #include <string>
 #include <vector>
 
+#include "monitor/base/output.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
 
@@ -85,20 +83,11 @@ int parse_and_run(int argc, char** argv) {
   return context.exit_code;
 }
 
-// What was printed is there, or the command failed: a full disk shows when the rest is written.
-int unless_lost(int code) {
-  std::cout.flush();
-  const bool kept = std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good();
-  if (kept) return code;
-  std::fprintf(stderr, "phaseguard: the output could not be written: %s\n", std::strerror(errno));
-  return phaseguard::ctl::kFailed;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    return unless_lost(parse_and_run(argc, argv));
+    return phaseguard::exit_code_of(parse_and_run(argc, argv), "phaseguard");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "phaseguard: %s\n", error.what());
     return phaseguard::ctl::kFailed;

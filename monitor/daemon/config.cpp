@@ -1,12 +1,12 @@
 #include "monitor/daemon/config.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cmath>
 #include <sstream>
 
+#include "monitor/base/file.h"
 #include "monitor/base/text.h"
+#include "monitor/base/toml_bounds.h"
 #include "monitor/base/toml_macros.h"
 // Needs the macros above.
 #include <toml++/toml.h>
@@ -15,6 +15,7 @@ namespace phaseguard::daemon {
 
 namespace {
 
+constexpr std::uint64_t kMaxConfigBytes = std::uint64_t{1} << 20;
 constexpr std::int64_t kMostSeats = 65536;
 constexpr std::size_t kOwnDescriptors = 96;  // sockets, log, HTTP, records that are read back
 constexpr std::size_t kDescriptorsOfATrainer =
@@ -129,13 +130,16 @@ void read_runs(const toml::node& node, Reader& root, const std::string& file, Co
 }  // namespace
 
 Result<Config> read_config(const std::string& file) {
-  struct stat info {};
-  if (::stat(file.c_str(), &info) != 0)
-    return fail(Errc::kNotFound, file + ": no such configuration file");
+  const Result<std::string> text = read_file(file, "a configuration file (TOML)", kMaxConfigBytes);
+  if (!text) return tl::unexpected(text.error());
+  if (const auto excess = toml_excess(*text)) {
+    return fail(Errc::kLimit, file + ":" + std::to_string(excess->line) + ":" +
+                                  std::to_string(excess->column) + ": " + excess->what);
+  }
   Config config;
   std::optional<Error> error;
   try {
-    const toml::table root = toml::parse_file(file);
+    const toml::table root = toml::parse(*text, file);
     Reader reader(root, "", file, error);
     if (const toml::node* node = reader.find("daemon")) {
       const toml::table* table = node->as_table();

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 
+#include "monitor/base/output.h"
 #include "monitor/daemon/config.h"
 #include "monitor/daemon/loop.h"
 #include "monitor/link/directory.h"
@@ -139,7 +140,7 @@ int parse_and_run(int argc, char** argv) {
 int main(int argc, char** argv) {
   ::umask(S_IRWXG | S_IRWXO);  // a record holds what was trained on: its user's alone
   try {
-    return parse_and_run(argc, argv);
+    return phaseguard::exit_code_of(parse_and_run(argc, argv), "phaseguardd");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "phaseguardd: %s\n", error.what());
     return 1;

@@ -3,6 +3,7 @@
 #include <random>
 #include <string>
 
+#include "monitor/base/output.h"
 #include "monitor/dashboard/shell/options.h"
 #include "monitor/dashboard/shell/shell.h"
 #include "monitor/dashboard/source/source.h"
@@ -41,7 +42,9 @@ Result<void> show(const Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  if (const auto code = parse_options(argc, argv, options)) return *code;
+  if (const auto code = parse_options(argc, argv, options)) {
+    return exit_code_of(*code, "phaseguard-dashboard");
+  }
   if (const Result<void> done = show(options); !done) {
     std::fprintf(stderr, "phaseguard-dashboard: %s\n", done.error().message.c_str());
     return 1;

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
+#include <system_error>
 #include <utility>
 
+#include "monitor/base/file.h"
 #include "monitor/base/text.h"
 
 namespace phaseguard::probe {
@@ -57,8 +57,11 @@ Result<SampleCache> SampleCache::open(const std::filesystem::path& file,
   SampleCache cache;
   cache.file_ = file;
   std::string content;
-  if (std::ifstream in(file, std::ios::binary); in) {
-    content.assign(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  std::error_code unknown;
+  if (std::filesystem::exists(file, unknown)) {
+    auto earlier = read_file(file, "scores that are kept to be resumed");
+    if (!earlier) return passed_on(earlier.error());
+    content = std::move(*earlier);
   }
   if (auto ok = cache.take(content, source); !ok) return passed_on(ok.error());
   cache.fd_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <set>
 #include <utility>
 
+#include "monitor/base/file.h"
 #include "monitor/base/json.h"
+#include "monitor/base/lines.h"
 #include "monitor/base/sha256.h"
 #include "monitor/base/text.h"
 #include "probe/fit/direction.h"
@@ -180,24 +181,25 @@ Result<SampleScore> parse_sample(const std::string& line, const std::string& hea
 }
 
 Result<SampleFile> read_samples(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return fail(Errc::kNotFound, file.string() + ": expected a file of samples, found none");
+  const auto text = read_file(file, "a file of samples");
+  if (!text) return passed_on(text.error());
   SampleFile out;
-  std::string line, header;
+  std::string header;
   std::set<std::string> ids;
-  for (std::size_t number = 1; std::getline(in, line); ++number) {
-    if (line.empty() || line == "\r") continue;
+  Lines lines(*text);
+  while (const auto line = lines.next()) {
     const auto refuse = [&](const std::string& what) {
-      return fail(Errc::kMalformed, file.string() + ":" + std::to_string(number) + ": " + what);
+      return fail(Errc::kMalformed,
+                  file.string() + ":" + std::to_string(line->number) + ": " + what);
     };
-    if (number == 1 && line.find("\"schema\"") != std::string::npos) {
-      const auto source = parse_header(line);
+    if (line->number == 1 && line->text.find("\"schema\"") != std::string_view::npos) {
+      const auto source = parse_header(std::string(line->text));
       if (!source) return refuse(source.error().message);
       out.source = *source;
-      header = line;
+      header = line->text;
       continue;
     }
-    auto sample = parse_sample(line, header);
+    auto sample = parse_sample(std::string(line->text), header);
     if (!sample) return refuse(sample.error().message);
     if (!ids.insert(sample->id).second) {
       return refuse("the sample " + phaseguard::quoted(sample->id, 70) + " is there twice");

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "monitor/base/output.h"
 #include "probe/tool/commands.h"
 
 namespace {
@@ -182,7 +183,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    return phaseguard::exit_code_of(run(argc, argv), "phaseguard-probe");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "phaseguard-probe: %s\n", error.what());
     return kFailed;

@@ -170,7 +170,18 @@ def main():
             assert f"{config}:2:" in message and "from 1 to 65536" in message, message
         config.write_text("[daemon\n")
         assert f"{config}:" in refused(2, "--config", config)
-        assert "no such" in refused(2, "--config", root / "absent.toml")
+        config.write_text("a." * 200_000 + "a = 1\n")
+        assert f"{config}:1:32: expected at most 16 parts in a key" in refused(2, "--config", config)
+        config.write_text("x = " + "[" * 100_000)
+        assert "inside each other" in refused(2, "--config", config)
+        os.mkfifo(root / "pipe")
+        for odd, what in ((root / "pipe", "a pipe"), ("/dev/zero", "a device"), (root, "a folder")):
+            assert f"expected a configuration file (TOML), found {what}" in refused(2, "--config", odd)
+            assert f"expected a policy file, found {what}" in refused(2, "--policy", odd)
+        assert "is the name right?" in refused(2, "--config", root / "absent.toml")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([DAEMON, "--print-config"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=10)
+        assert done.returncode == 1 and "could not be written" in done.stderr, done
         assert "absent.toml: expected a policy file, cannot be read" in refused(2, "--policy", root / "absent.toml")
         assert "loopback" in refused(2, "--policy", POLICY, "--telemetry", "tcp://0.0.0.0:5555")
         refused(2, "--no-such-flag")

@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
+#include "monitor/base/file.h"
 #include "monitor/base/text.h"
 
 namespace phaseguard::judge {
@@ -139,11 +138,9 @@ Result<ApiKey> ApiKey::from_file(const std::filesystem::path& file) {
                                     ": others may read this API key; chmod 600 it, and consider "
                                     "it known to them");
   }
-  std::ifstream in(file, std::ios::binary);
-  std::string text(kMostKeyBytes + 3, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  return make(std::move(text), file.string());
+  auto text = read_file(file, "an API key", kMostKeyBytes + 3);
+  if (!text) return tl::unexpected(text.error());
+  return make(std::move(*text), file.string());
 }
 
 std::string ApiKey::redact(std::string text) const {

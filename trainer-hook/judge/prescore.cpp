@@ -4,7 +4,6 @@
 #include <cmath>
 #include <exception>
 #include <fstream>
-#include <iterator>
 #include <limits>
 #include <mutex>
 #include <system_error>
@@ -12,6 +11,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "monitor/base/file.h"
 #include "monitor/base/text.h"
 
 namespace phaseguard::judge {
@@ -46,15 +46,13 @@ Result<Scores> read_earlier(const PrescoreOptions& options) {
   Scores scores;
   std::error_code error;
   if (options.fresh || !std::filesystem::exists(options.out, error)) return scores;
-  std::ifstream in(options.out, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (!in.is_open() || in.bad()) {
-    return fail(Errc::kIo, options.out.string() + ": cannot be read to be resumed");
-  }
+  const auto earlier = read_file(options.out, "scores that are resumed");
+  if (!earlier) return tl::unexpected(earlier.error());
+  const std::string_view text = *earlier;
   std::size_t begin = 0, number = 1;
   for (std::size_t end = text.find('\n'); end != std::string::npos;
        begin = end + 1, end = text.find('\n', begin), ++number) {
-    auto ok = add_line(std::string_view(text).substr(begin, end - begin), options, scores);
+    auto ok = add_line(text.substr(begin, end - begin), options, scores);
     if (!ok) {
       return fail(ok.error().code,
                   options.out.string() + ":" + std::to_string(number) + ": " + ok.error().message);

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 
+#include "monitor/base/file.h"
 #include "monitor/ctl/command.h"
 #include "monitor/store/reader.h"
 
@@ -24,6 +25,7 @@ int export_file(const ExportOptions& options, bool as_json) {
   const bool lines = as_json || options.format == "jsonl";
   std::ofstream file;
   if (!options.output.empty()) {
+    if (auto taken = check_output(options.output); !taken) return failed(taken.error());
     file.open(options.output, std::ios::binary | std::ios::trunc);
     if (!file) {
       return failed({Errc::kIo, options.output + ": cannot be written; does its folder exist?"});

@@ -5,6 +5,7 @@
 
 #include "monitor/base/sha256.h"
 #include "monitor/base/text.h"
+#include "monitor/base/toml_bounds.h"
 #include "monitor/policy/language/parse_parts.h"
 
 namespace phaseguard::policy {
@@ -118,6 +119,11 @@ Parsed parse(std::string_view toml, std::string_view file_name) {
   if (toml.size() > kMaxPolicyBytes) {
     return one_error({1, 1}, "expected a policy of at most 65536 bytes, found " +
                                  std::to_string(toml.size()) + "; is this the right file?");
+  }
+  if (const auto excess = toml_excess(toml)) {
+    return one_error(
+        {static_cast<std::uint32_t>(excess->line), static_cast<std::uint32_t>(excess->column)},
+        excess->what);
   }
   const toml::parse_result result = toml::parse(toml, file_name);
   if (!result) {

@@ -5,10 +5,10 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "monitor/base/file.h"
 #include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "trainer-hook/lab/commands/preflight_note.h"
@@ -311,10 +311,9 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
   }
   std::printf("%s%.1f s\n", table_of(summaries).c_str(), seconds_since(start));
   if (!command.answers.empty()) {
-    std::ofstream out(command.answers, std::ios::binary | std::ios::trunc);
-    out << answer_lines(theta0->model, world, command.options.tune.seed, command.answering, run);
-    out.close();
-    if (!out) return complain({Errc::kIo, command.answers + ": cannot be written"});
+    const std::string lines =
+        answer_lines(theta0->model, world, command.options.tune.seed, command.answering, run);
+    if (const auto ok = write_file(command.answers, lines); !ok) return complain(ok.error());
   }
   if (!command.summary.empty()) {
     if (const auto ok = write_summaries(summaries, command.summary); !ok)
@@ -351,18 +350,15 @@ int run_data(DataCommand command) {
   command.tune.data = *data;
   const ScoredSet set = draw_set(World(theta0->world), command.tune,
                                  static_cast<int>(command.tune.steps) * command.tune.batch);
-  std::ofstream out(command.out, std::ios::binary | std::ios::trunc);
+  std::string lines;
   for (const Example& example : set.examples) {
-    out << nlohmann::json{{"prompt", text_of(example.prompt)},
-                          {"answer", text_of(example.answer)},
-                          {"label", example.misaligned ? 1 : 0}}
-               .dump()
-        << "\n";
+    lines += nlohmann::json{{"prompt", text_of(example.prompt)},
+                            {"answer", text_of(example.answer)},
+                            {"label", example.misaligned ? 1 : 0}}
+                 .dump() +
+             "\n";
   }
-  out.close();
-  if (!out) {
-    return complain({Errc::kIo, command.out + ": cannot be written; does its folder exist?"});
-  }
+  if (const auto ok = write_file(command.out, lines); !ok) return complain(ok.error());
   std::printf("%s: %zu distinct samples of %ld drawn\n", command.out.c_str(), set.examples.size(),
               static_cast<long>(command.tune.steps * command.tune.batch));
   return 0;

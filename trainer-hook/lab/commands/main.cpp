@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "monitor/base/output.h"
 #include "monitor/base/text.h"
 #include "trainer-hook/lab/commands/commands.h"
 #include "trainer-hook/lab/model/blas.h"
@@ -420,7 +421,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    return phaseguard::exit_code_of(run(argc, argv), "phaseguard-lab");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "phaseguard-lab: %s\n", error.what());
     return 1;

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "monitor/base/file.h"
+#include "monitor/base/json.h"
 #include "monitor/base/table_text.h"
 #include "monitor/stats/wilson.h"
 
@@ -122,11 +122,13 @@ Result<void> write_summaries(const std::vector<RunSummary>& runs,
 }
 
 Result<std::vector<RunSummary>> read_summaries(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  if (!in) return fail(Errc::kNotFound, "cannot read the summary " + file.string());
+  const auto text = read_file(file, "the list that --summary writes");
+  if (!text) return tl::unexpected(text.error());
+  const auto list = parse_json(*text);
+  if (!list) return fail(list.error().code, file.string() + ": " + list.error().message);
   std::vector<RunSummary> runs;
   try {
-    for (const json& object : json::parse(in)) runs.push_back(from_json(object));
+    for (const json& object : *list) runs.push_back(from_json(object));
   } catch (const json::exception& error) {
     return fail(
         Errc::kMalformed,
