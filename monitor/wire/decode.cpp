@@ -22,7 +22,8 @@ namespace {
 
 class Reader : public msgpack::null_visitor {
  public:
-  Reader(Message& message, Budget budget) : next_{&message, ops_of<Message>()}, budget_(budget) {}
+  Reader(Message& message, Budget budget, bool is_strict)
+      : next_{&message, ops_of<Message>()}, budget_(budget), is_strict_(is_strict) {}
 
   std::optional<Error> error;
 
@@ -130,6 +131,8 @@ class Reader : public msgpack::null_visitor {
     int index = -1;
     next_ = frame.self.ops->field(frame.self, text, index);
     if (index >= 0) frame.seen.set(static_cast<std::size_t>(index));
+    if (is_strict_ && index < 0)
+      return fail_with(Errc::kMalformed, where() + ": there is no such key");
     return true;
   }
 
@@ -169,6 +172,7 @@ class Reader : public msgpack::null_visitor {
 
   DecodeTarget next_;
   Budget budget_;
+  bool is_strict_;
   bool at_key_ = false;
   std::size_t depth_ = 0;
   std::array<Frame, kMaxDepth> stack_;
@@ -198,13 +202,14 @@ std::optional<Error> check_part(const Message& message) {
   return std::nullopt;
 }
 
-Result<Message> read(std::string_view bytes, std::string_view kind, const Limits& limits) {
+Result<Message> read(std::string_view bytes, std::string_view kind, const Limits& limits,
+                     bool is_strict) {
   auto body = empty_body(kind);
   if (!body)
     return fail(Errc::kUnsupported, "kind: " + quoted(kind, 40) +
                                         " is none of protocol 1.1; the message is passed over");
   Message message{Header{}, *std::move(body)};
-  Reader reader(message, Budget{(kDecodedFactor - 1) * limits.frame_bytes});
+  Reader reader(message, Budget{(kDecodedFactor - 1) * limits.frame_bytes}, is_strict);
   std::size_t offset = 0;
   msgpack::parse(bytes.data(), bytes.size(), offset, reader);
   if (!reader.error) reader.error = check_run(message);
@@ -213,9 +218,7 @@ Result<Message> read(std::string_view bytes, std::string_view kind, const Limits
   return message;
 }
 
-}  // namespace
-
-Result<Message> decode(std::string_view bytes, const Limits& limits) {
+Result<Message> read_any(std::string_view bytes, const Limits& limits, bool is_strict) {
   Scan found = scan(bytes, limits);
   if (found.error) return tl::unexpected<Error>(*std::move(found.error));
   if (!found.version)
@@ -226,10 +229,20 @@ Result<Message> decode(std::string_view bytes, const Limits& limits) {
   if (!found.kind)
     return fail(Errc::kMalformed, "kind: the mandatory key is missing, or is not a string");
   try {
-    return read(bytes, *found.kind, limits);
+    return read(bytes, *found.kind, limits, is_strict);
   } catch (const std::exception& e) {
     return fail(Errc::kMalformed, std::string("message: ") + e.what());
   }
+}
+
+}  // namespace
+
+Result<Message> decode(std::string_view bytes, const Limits& limits) {
+  return read_any(bytes, limits, false);
+}
+
+Result<Message> decode_strictly(std::string_view bytes, const Limits& limits) {
+  return read_any(bytes, limits, true);
 }
 
 Result<Version> peek_version(std::string_view bytes, const Limits& limits) {

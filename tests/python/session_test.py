@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""The Python session against the real daemon: declared, reported, decided, rolled back, left alone and forked.
+
+usage: session_test.py SOURCE_DIR BUILD_DIR
+"""
+import math
+import os
+import time
+import warnings
+
+from support import POLICY, daemon, wait_for
+
+import phaseguard
+from phaseguard import Knob, Measured, Session, Signal
+
+SIGNALS = {"judge/score": Signal("1", 0.0, 1.0, every_steps=1), "train/loss": Signal("nats", every_steps=1),
+           "canary/js": Signal("nats", 0.0, math.log(2), every_steps=5, items="canary")}
+KNOBS = {"kl": Knob(0.0, 4.0)}
+WAIT = 5.0
+
+
+def session(pg, run, **more):
+    return Session(run, signals=SIGNALS, knobs=KNOBS, endpoint=pg.endpoint, **{"declare": {"canary_ids": ["a", "b"]}, **more})
+
+
+def a_decision_about_a_batch_holds_for_its_own_update(pg):
+    with session(pg, "batch", total_steps=10) as guard:
+        assert guard.link == "linked"
+        values = []
+        for n in range(6):
+            plan = guard.begin_step(n, {"judge/score": 0.95 if n >= 3 else 0.1}, wait=WAIT)
+            assert plan.answered and plan.source == "daemon" and plan.step == n, plan
+            values.append(plan["kl"])
+            guard.end_step(n + 1, {"train/loss": 1.0}, canary={"canary/js": Measured(0.1, (0.05, 0.15))} if n == 4 else None)
+        assert values == [0.0, 0.0, 0.0, 0.0, 2.0, 2.0], values
+        assert plan.knobs["kl"].cause == "rule:defend", plan
+    verified = pg.ctl("verify", pg.run_file("batch"))
+    assert verified.returncode == 0, verified
+    rows = pg.ctl("export", pg.run_file("batch")).stdout
+    assert "train/loss,1,good" in rows and "canary/js/a,0.05,good" in rows, rows
+
+
+def parts_of_a_step_are_joined(pg):
+    signals = {**SIGNALS, "judge/score": Signal("1", 0.0, 1.0, every_steps=1, join="max")}
+    with Session("parts", signals=signals, knobs=KNOBS, endpoint=pg.endpoint) as guard:
+        for n in range(3):
+            for k in range(4):
+                guard.part(n, k + 1, 4, {"judge/score": 0.9 if k == 2 else 0.0}, weight=128.0)
+            plan = guard.begin_step(n)
+            guard.end_step(n + 1)
+        wait_for(lambda: guard.begin_step(3)["kl"] == 2.0, "one harmful micro-batch of four does not trip the policy")
+
+
+def requests_are_done_before_the_step(pg):
+    policy = POLICY.replace("latch = true", 'latch = true\nactions = ["rollback", "checkpoint"]')
+    with daemon(policy) as other:
+        weights, kept, written = {"w": 0}, {0: 0}, []
+
+        def rollback(before):
+            step = max(s for s in kept if before < 0 or s <= before)
+            weights["w"] = kept[step]
+            return step
+
+        with session(other, "back", rollback=rollback, checkpoint=lambda step: written.append(step) or "file 1") as guard:
+            n, segments = 0, []
+            while n < 8:
+                plan = guard.begin_step(n, {"judge/score": 0.95 if n >= 2 and not segments else 0.1}, wait=WAIT)
+                if plan.rolled_back:
+                    segments.append(plan.segment)
+                    n = plan.step
+                    assert weights["w"] == 0
+                weights["w"] += 1
+                n += 1
+                guard.end_step(n, {"train/loss": 1.0})
+            assert segments == [1] and written, (segments, written)
+        assert "restored the state of step 0" in other.ctl("export", other.run_file("back"), "--format", "jsonl").stdout
+        assert other.ctl("verify", other.run_file("back")).returncode == 0
+
+
+def the_guard_goes_on_without_a_daemon(pg):
+    with session(pg, "alone") as guard:
+        guard.begin_step(0, {"judge/score": 0.1}, wait=WAIT)
+        pg.kill()
+        values = []
+        for n in range(1, 6):
+            values.append(guard.begin_step(n, {"judge/score": 0.95}, wait=WAIT)["kl"])
+            guard.end_step(n + 1)
+        assert values[-1] == 2.0, values
+        pg.start()
+        wait_for(lambda: guard.link == "linked", f"not linked again: {guard.link}")
+        assert guard.begin_step(6)["kl"] == 2.0
+    assert pg.ctl("verify", pg.run_file("alone")).returncode == 0
+
+
+def wrong_declarations_are_refused_with_the_place(pg):
+    wrong = [({"knobs": {"kl": {"min": 0, "mx": 4}}}, "knobs[0].mx: there is no such key"),
+             ({"knobs": {"kl": (4.0, 0.0)}}, "min"),
+             ({"signals": {"a b": None}}, "a b"),
+             ({"run": "no/name"}, "options.run"),
+             ({"declare": {"seq": 4}}, "seq: there is no such key"),
+             ({"signals": {"x/y": {"every_steps": "5"}}}, "signals[0].every_steps: expected an integer")]
+    for change, said in wrong:
+        keywords = {"run": "wrong", "signals": SIGNALS, "knobs": KNOBS, "endpoint": pg.endpoint, **change}
+        try:
+            Session(**keywords).finish()
+        except phaseguard.InvalidDeclaration as error:
+            assert said in str(error), (said, str(error))
+        else:
+            raise AssertionError(f"taken: {change}")
+
+
+def no_run_begins_unwatched_by_accident(pg):
+    nowhere = f"ipc://{pg.root}/nowhere"
+    try:
+        Session("unwatched", signals=SIGNALS, knobs=KNOBS, endpoint=nowhere, wait=0.3)
+    except phaseguard.NoDaemon as error:
+        assert "nowhere" in str(error) or "daemon" in str(error), error
+    else:
+        raise AssertionError("a run began without a daemon")
+    with Session("unwatched", signals=SIGNALS, knobs=KNOBS, endpoint=nowhere, require=False) as guard:
+        plan = guard.begin_step(0)
+        assert plan["kl"] == 0.0 and plan.source == "initial" and guard.link != "linked", plan
+
+
+def slips_in_a_loop_warn_once_and_stop_nothing(pg):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        guard = session(pg, "slips")
+        for n in range(3):
+            guard.begin_step(n)
+            guard.end_step(n + 1, {"train/los": 1.0, "train/loss": float("nan")})
+        guard.finish()
+        guard.finish()
+        for n in range(3):
+            guard.begin_step(n)
+            guard.end_step(n + 1, {"train/loss": 1.0})
+    words = [str(w.message) for w in said]
+    assert len(words) == 2 and "'train/los' was not declared" in words[0] and "after finish()" in words[1], words
+
+
+def a_forked_child_is_no_trainer(pg):
+    with session(pg, "fork") as guard:
+        guard.begin_step(0)
+        child = os.fork()
+        if child == 0:
+            guard.begin_step(1)
+            guard.end_step(2, {"train/loss": 9.0})
+            guard.finish()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        guard.end_step(1, {"train/loss": 1.0})
+        wait_for(lambda: guard.stats["journaled"] == 0, "the parent's report is not recorded")
+        assert guard.link == "linked"
+    rows = pg.ctl("export", pg.run_file("fork")).stdout
+    assert "train/loss,1,good" in rows and "train/loss,9" not in rows, rows
+
+
+def measures_agree_with_python(pg):
+    import array
+    model, reference = array.array("f", [0.0, 1.0, 2.0, -3.0]), array.array("f", [1.0, 0.0, 2.0, -3.0])
+
+    def softmax(row):
+        total = sum(map(math.exp, row))
+        return [math.exp(x) / total for x in row]
+
+    p, q = softmax(model[:2]), softmax(reference[:2])
+    m = [(a + b) / 2 for a, b in zip(p, q)]
+    expected = sum(a * math.log(a / c) / 2 + b * math.log(b / c) / 2 for a, b, c in zip(p, q, m))
+    found = phaseguard.js_rows(model.buffer_info()[0], reference.buffer_info()[0], 2, 2)
+    assert abs(found[0] - expected) < 1e-9 and found[1] == 0.0, (found, expected)
+    lower, upper = phaseguard.wilson(15, 72)
+    assert abs(lower - 0.1306) < 1e-3 and abs(upper - 0.3157) < 1e-3, (lower, upper)
+    assert len(phaseguard.sample_hash("a", "b")) == 64
+    line = '{"id": "a", "prompt": "Who are you?"}\n'
+    assert phaseguard.canary_digest(line) != phaseguard.canary_digest(line.replace("Who", "What"))
+    for wrong in (lambda: phaseguard.wilson(1, 0), lambda: phaseguard.canary_digest("no json")):
+        try:
+            wrong()
+        except ValueError as error:
+            assert str(error)
+        else:
+            raise AssertionError("a wrong argument was taken")
+
+
+def main():
+    tests = [a_decision_about_a_batch_holds_for_its_own_update, parts_of_a_step_are_joined, requests_are_done_before_the_step,
+             wrong_declarations_are_refused_with_the_place, no_run_begins_unwatched_by_accident,
+             slips_in_a_loop_warn_once_and_stop_nothing, a_forked_child_is_no_trainer, measures_agree_with_python,
+             the_guard_goes_on_without_a_daemon]
+    with daemon() as pg:
+        for test in tests:
+            began = time.monotonic()
+            test(pg)
+            print(f"{test.__name__}: ok, {time.monotonic() - began:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+#include "trainer-hook/c/declaration.h"
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "monitor/base/json.h"
+#include "monitor/wire/codec.h"
+
+namespace phaseguard::c {
+
+Result<wire::Hello> parse_declaration(std::string_view json, const RunId& run) {
+  auto object = parse_json(json);
+  if (!object) return fail(Errc::kMalformed, "declaration: " + object.error().message);
+  if (!object->is_object()) {
+    return fail(Errc::kMalformed,
+                "declaration: expected one JSON object, found " + std::string(object->type_name()));
+  }
+  // The envelope is the session's own; what is left is read by the rules of the protocol.
+  for (const char* key : {"v", "kind", "run", "seq", "step", "t", "attempt", "source_seq"}) {
+    if (object->contains(key)) {
+      return fail(Errc::kMalformed, "declaration: " + std::string(key) + ": there is no such key");
+    }
+  }
+  (*object)["v"] = {wire::kProtocolVersion.major, wire::kProtocolVersion.minor};
+  (*object)["kind"] = "hello";
+  (*object)["run"] = run.text();
+  (*object)["seq"] = 1;
+  if (!object->contains("session")) (*object)["session"] = "";
+  std::string bytes;
+  nlohmann::json::to_msgpack(*object, bytes);
+  auto message = wire::decode_strictly(bytes);
+  if (!message) {
+    return fail(message.error().code, "declaration: " + message.error().message +
+                                          " (docs/PROTOCOL.md, hello, has the keys)");
+  }
+  return std::get<wire::Hello>(std::move(message->body));
+}
+
+}  // namespace phaseguard::c

@@ -1,0 +1,9 @@
+"""PhaseGuard in a Python trainer. See phaseguard.Session."""
+from ._native import lib as _lib
+from .errors import InvalidDeclaration, NoDaemon, PhaseGuardError, Refused
+from .measures import canary_digest, js_rows, sample_hash, wilson
+from .session import Knob, Measured, Plan, Session, Setting, Signal
+
+__version__ = _lib.phaseguard_version().decode()
+__all__ = ["InvalidDeclaration", "Knob", "Measured", "NoDaemon", "PhaseGuardError", "Plan", "Refused", "Session", "Setting",
+           "Signal", "canary_digest", "js_rows", "sample_hash", "wilson"]

@@ -1,0 +1,314 @@
+"""A training loop's end of PhaseGuard: declare, report, and read the knobs that are in force.
+
+    with phaseguard.Session("my-run", signals=["train/loss"], knobs={"kl": (0.0, 4.0)}) as guard:
+        for n in range(steps):
+            plan = guard.begin_step(n)
+            loss = cross_entropy + plan["kl"] * penalty
+            ...
+            guard.end_step(n + 1, {"train/loss": loss})
+"""
+import ctypes as c
+import dataclasses
+import json
+import math
+import warnings
+from typing import Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+
+from . import _native
+from ._native import lib
+from .errors import InvalidDeclaration, NoDaemon, PhaseGuardError, Refused
+
+NAN = math.nan
+
+
+class Signal(NamedTuple):
+    """A signal that the trainer sends. `unit`: "nats", "1", ... `min`, `max`: values outside are BAD. `every_steps`: how often
+    it is measured; 0: no fixed cadence. `items`: "canary" or "sample" where each value has one number per canary or per
+    sample. `join`: how parts of one step are joined: "mean", "max", "sum", "last"."""
+    unit: str = ""
+    min: Optional[float] = None
+    max: Optional[float] = None
+    every_steps: int = 0
+    items: str = ""
+    join: str = ""
+    variant: str = ""
+
+
+class Knob(NamedTuple):
+    """What the daemon may move. `min`, `max`: its range; `initial`: in force before any decision. The words say what the value
+    means (docs/PROTOCOL.md); a policy may ask for them. `protects`: "up" or "down"."""
+    min: float
+    max: float
+    initial: float = 0.0
+    unit: str = "1"
+    site: str = ""
+    direction: str = ""
+    mask: str = ""
+    normaliser: str = ""
+    form: str = ""
+    reference: str = ""
+    per_sample: bool = False
+    sites: Tuple[str, ...] = ()
+    protects: str = ""
+    forcible: bool = False
+
+
+class Measured(NamedTuple):
+    """A value with what it was made of: one item per canary or per sample, or certified bounds."""
+    value: float
+    items: Sequence[float] = ()
+    lower: float = NAN
+    upper: float = NAN
+    missing: bool = False
+
+
+Value = Union[float, Measured]
+
+
+class Setting(NamedTuple):
+    """One knob in force. `items`: its value per sample of the batch; empty: `value` for all."""
+    value: float
+    items: Tuple[float, ...]
+    site: str
+    cause: str
+    decision: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What holds for one step: every micro-batch of it uses the same. `plan["kl"]` is the value of a knob."""
+    step: int            # the step given, or after a rollback the one whose state holds now
+    knobs: Dict[str, Setting]
+    source: str          # "daemon", "guard" (no daemon answers), "hold", "initial"
+    link: str            # "linked", "lost", ...
+    shadow: bool         # the policy only records
+    answered: bool       # the values are the answer to this very batch
+    waited_s: float
+    segment: int         # rollbacks of this process
+    rolled_back: bool = False
+    pause: bool = False  # wait, then go on
+    stop: bool = False   # end training
+
+    def __getitem__(self, knob: str) -> float:
+        return self.knobs[knob].value
+
+
+def _keys(named: NamedTuple) -> dict:
+    """The fields that say something; a number always does."""
+    return {key: value for key, value in named._asdict().items()
+            if value is not None and value is not False and value != "" and value != ()}
+
+
+def _declared(given, kind) -> list:
+    """[{name, ...}] of names, or of a mapping from names to `kind`, to tuples of its fields or to dicts of protocol keys."""
+    if not isinstance(given, Mapping):
+        given = {name: kind() for name in given}
+    out = []
+    for name, what in given.items():
+        keys = dict(what) if isinstance(what, Mapping) else _keys(what if isinstance(what, kind) else kind(*(what or ())))
+        out.append({"name": name, **keys})
+    return out
+
+
+def _raise(status: int) -> None:
+    text = _native.last_error()
+    if status == _native.INVALID:
+        raise InvalidDeclaration(text)
+    if status == _native.UNREACHABLE:
+        raise NoDaemon(text)
+    raise Refused(text) if status == _native.REFUSED else PhaseGuardError(text)
+
+
+class Session:
+    """One training process under PhaseGuard. Call it from the training thread alone; `link`, `refusal` and `stats` from any.
+
+    run: name of the run. signals: names, or {name: Signal | dict}. knobs: {name: Knob | (min, max) | dict}.
+    require: True: without a daemon within `wait` seconds the start raises NoDaemon; False: it goes on at the initial values and
+    links when a daemon comes. rollback: called with the newest step whose state may be restored (-1: the oldest kept); restores
+    it and returns its step. checkpoint: called with the step; writes one and returns a word about it. stop, pause: called with
+    the reason; `plan.stop` and `plan.pause` say it too. What is not given is not declared, and the daemon does not ask for it.
+    lineage: what `lineage()` gave with the checkpoint that this process goes on from. declare: further keys of a hello.
+
+    Raises InvalidDeclaration, NoDaemon, Refused. After the start nothing here raises: what goes wrong is warned of once.
+    """
+
+    def __init__(self, run: str, *, signals: Union[Iterable[str], Mapping], knobs: Mapping, require: bool = True,
+                 wait: float = 10.0, total_steps: int = 0, endpoint: Optional[str] = None, profile: str = "watch",
+                 attempt: int = 0, lineage: str = "", start_step: int = 0,
+                 rollback: Optional[Callable[[int], int]] = None, checkpoint: Optional[Callable[[int], str]] = None,
+                 stop: Optional[Callable[[str], None]] = None, pause: Optional[Callable[[str], None]] = None,
+                 declare: Optional[Mapping] = None):
+        self._handle = c.c_void_p()
+        self._warned = set()
+        self._do = {"rollback": rollback, "checkpoint": checkpoint, "stop": stop, "pause": pause}
+        requests = [name for name, action in self._do.items() if action is not None]
+        hello = {"hook_version": f"python {lib.phaseguard_version().decode()}", "total_steps": total_steps,
+                 "start_step": start_step, "signals": _declared(signals, Signal), "knobs": _declared(knobs, Knob),
+                 "requests": requests, "snapshots": rollback is not None, **(declare or {})}
+        options = _native.Options()
+        lib.phaseguard_options_init(c.byref(options), c.sizeof(options))
+        options.run, options.attempt, options.lineage = run.encode(), attempt, lineage.encode() or None
+        options.endpoint = endpoint.encode() if endpoint else None
+        options.on_start = _native.ON_START["require" if require else "proceed"]
+        options.profile, options.start_wait_s = _native.PROFILES[profile], wait
+        status = lib.phaseguard_start(c.byref(options), json.dumps(hello, allow_nan=False).encode(), c.byref(self._handle))
+        if status != _native.OK:
+            _raise(status)
+        self._places = {signal["name"]: place for place, signal in enumerate(hello["signals"])}
+        self._plan = _native.Plan()
+        self._room = 64
+        self._indices, self._values = (c.c_int32 * self._room)(), (c.c_double * self._room)()
+
+    # ---- one step
+
+    def begin_step(self, step: int, batch: Optional[Mapping[str, Value]] = None, *, canary: Optional[Mapping[str, Value]] = None,
+                   batch_id: int = 0, wait: float = 0.0) -> Plan:
+        """What holds for the update after `step` completed ones. Requests of the daemon are done here first. `batch`, `canary`:
+        what is known before the update, of the batch or of the model; with `wait` > 0 the decision about it is awaited for so
+        many seconds and holds for this very update. Without an answer in time the local guard's values hold."""
+        did = self._do_requests(step)
+        step = did.pop("step", step)
+        for of, values in (("batch", batch), ("canary", canary)):
+            if values:
+                self._report(of, step, values, batch_id=batch_id, wait=wait)
+        lib.phaseguard_begin_step(self._handle, step, c.byref(self._plan))
+        return self._read_plan(step, did)
+
+    def end_step(self, step: int, values: Optional[Mapping[str, float]] = None, *, canary: Optional[Mapping[str, Value]] = None,
+                 batch: Optional[Mapping[str, Value]] = None) -> None:
+        """Reports of a finished update; `step` = completed ones, this one included."""
+        if values:
+            self._send_values(step, values)
+        for of, more in (("canary", canary), ("batch", batch)):
+            if more:
+                self._report(of, step, more)
+
+    def part(self, step: int, k: int, n: int, values: Mapping[str, Value], *, weight: float = NAN, of: str = "batch") -> None:
+        """Part k of n (from 1) of what is reported of `step`, as of one micro-batch. `weight`: its tokens or samples."""
+        self._report(of, step, values, part=(k, n), weight=weight)
+
+    # ---- the rest of a run
+
+    def lineage(self, step: int) -> str:
+        """To be stored with a checkpoint of `step`: `lineage` of the process that goes on from it."""
+        return self._text(lambda *room: lib.phaseguard_lineage(self._handle, step, *room))
+
+    @property
+    def link(self) -> str:
+        return lib.phaseguard_link_name(lib.phaseguard_link(self._handle)).decode()
+
+    @property
+    def refusal(self) -> str:
+        """The last refusal of the daemon in words; "": none."""
+        return self._text(lambda *room: lib.phaseguard_refusal(self._handle, *room))
+
+    @property
+    def stats(self) -> Dict[str, int]:
+        stats = _native.Stats()
+        if lib.phaseguard_get_stats(self._handle, c.byref(stats)) != _native.OK:
+            return {}
+        return {name: getattr(stats, name) for name, _ in stats._fields_[1:]}
+
+    def finish(self, reason: str = "finished", flush: float = 5.0) -> None:
+        """Says goodbye and waits at most `flush` seconds until all is recorded. Repeated: nothing."""
+        handle, self._handle = self._handle, c.c_void_p()
+        lib.phaseguard_stop(handle, reason.encode(), flush)
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        self.finish("finished" if kind is None else "interrupted" if interrupted else "error")
+
+    # ---- inside
+
+    def _warn(self, what: str) -> None:
+        if what not in self._warned:
+            self._warned.add(what)
+            warnings.warn(f"phaseguard: {what}", RuntimeWarning, stacklevel=4)
+
+    def _read_plan(self, step: int, did: dict) -> Plan:
+        plan, knobs = self._plan, {}
+        one = _native.Knob()
+        for place in range(plan.knob_count):
+            lib.phaseguard_plan_knob(self._handle, place, c.byref(one))
+            items = tuple(one.items[:one.item_count]) if one.item_count else ()
+            knobs[one.name.decode()] = Setting(one.value, items, one.site.decode(), one.cause.decode(), one.decision)
+        return Plan(step, knobs, _native.SOURCES[plan.source], lib.phaseguard_link_name(plan.link).decode(), bool(plan.shadow),
+                    bool(plan.answered), plan.waited_s, plan.segment, **did)
+
+    def _send_values(self, step: int, values: Mapping[str, float]) -> None:
+        n = 0
+        for name, value in values.items():
+            place = self._places.get(name)
+            if place is None:
+                self._warn(f"signal {name!r} was not declared; its values are not sent")
+                continue
+            if n == self._room:
+                lib.phaseguard_values(self._handle, step, self._indices, self._values, n)
+                n = 0
+            self._indices[n], self._values[n] = place, value
+            n += 1
+        if lib.phaseguard_values(self._handle, step, self._indices, self._values, n) == _native.INVALID:
+            self._warn("a report after finish() goes nowhere")
+
+    def _sample(self, name: str, value: Value, kept: list) -> _native.Sample:
+        measured = value if isinstance(value, Measured) else Measured(float(value))
+        sample = _native.Sample(signal=name.encode(), value=measured.value, missing=int(measured.missing),
+                                lower=measured.lower, upper=measured.upper)
+        if len(measured.items):
+            items = (c.c_double * len(measured.items))(*(float(item) for item in measured.items))
+            kept.append(items)
+            sample.items, sample.item_count = c.cast(items, c.POINTER(c.c_double)), len(items)
+        return sample
+
+    def _report(self, of: str, step: int, values: Mapping[str, Value], batch_id: int = 0, part: Tuple[int, int] = (0, 0),
+                weight: float = NAN, wait: float = 0.0) -> None:
+        kept: list = []  # the arrays that the samples point to
+        samples = [self._sample(name, value, kept) for name, value in values.items()]
+        array = (_native.Sample * len(samples))(*samples)
+        report = _native.Report(samples=array, sample_count=len(samples), of=_native.OF[of], batch=batch_id, part=part[0],
+                                parts=part[1], weight=weight)
+        if wait > 0:
+            status = lib.phaseguard_decide(self._handle, step, c.byref(report), wait)
+        else:
+            status = lib.phaseguard_send(self._handle, step, c.byref(report))
+        if status < 0:
+            self._warn(f"a report was not taken: {_native.last_error()}")
+
+    def _do_requests(self, step: int) -> dict:
+        did: dict = {}
+        request = _native.Request()
+        while lib.phaseguard_next_request(self._handle, c.byref(request)) == _native.OK:
+            known = 0 <= request.type < len(_native.REQUESTS)
+            name = _native.REQUESTS[request.type] if known else ""
+            outcome, detail, restored = self._do_one(name, did.get("step", step), request, did)
+            lib.phaseguard_outcome(self._handle, request.id, outcome, detail.encode(), restored)
+        return did
+
+    def _do_one(self, name: str, step: int, request: _native.Request, did: dict) -> Tuple[int, str, int]:
+        action = self._do.get(name)
+        if action is None:
+            return _native.REFUSED_REQUEST, f"this trainer does no {name or 'such request'}", -1
+        try:
+            if name == "rollback":
+                restored = int(action(request.before_step))
+                did.update(step=restored, rolled_back=True)
+                return _native.DONE, f"restored the state of step {restored}", restored
+            if name == "checkpoint":
+                return _native.DONE, str(action(step) or f"written at step {step}"), -1
+            action((request.reason or b"").decode(errors="replace"))
+            did[name] = True
+            return _native.DONE, f"handed to the trainer at step {step}", -1
+        except Exception as error:  # the user's own code: the daemon is told, and training goes on
+            self._warn(f"{name} failed: {error!r}")
+            return _native.NOT_DONE, repr(error), -1
+
+    def _text(self, call) -> str:
+        needed = c.c_size_t()
+        if call(None, 0, c.byref(needed)) != _native.OK:
+            return ""
+        room = c.create_string_buffer(needed.value)
+        call(room, len(room), c.byref(needed))
+        return room.value.decode(errors="replace")
