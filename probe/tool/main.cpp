@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "monitor/base/printable.h"
 #include "probe/tool/commands.h"
 
 namespace {
@@ -184,7 +185,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "phaseguard-probe: %s\n", error.what());
+    phaseguard::print_line(stderr, "phaseguard-probe: %s", error.what());
     return kFailed;
   }
 }
