@@ -8,7 +8,9 @@
 #include <cstdlib>
 #include <exception>
 
+#include "monitor/base/printable.h"
 #include "monitor/daemon/config.h"
+#include "monitor/daemon/log.h"
 #include "monitor/daemon/loop.h"
 #include "monitor/link/directory.h"
 
@@ -88,7 +90,7 @@ Config merged(const Flags& flags, Config config) {
 }
 
 int failed(const phaseguard::Error& error, int code) {
-  std::fprintf(stderr, "phaseguardd: %s\n", error.message.c_str());
+  phaseguard::print_line(stderr, "phaseguardd: %s", error.message.c_str());
   return code;
 }
 
@@ -112,7 +114,7 @@ int run(const Flags& flags) {
   }
   spdlog::set_default_logger(spdlog::stderr_color_mt("phaseguardd"));
   spdlog::set_level(spdlog::level::from_str(config.log_level));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
+  spdlog::set_formatter(phaseguard::daemon::log_formatter());
   if (const auto served = phaseguard::daemon::serve(config); !served)
     return failed(served.error(), 1);
   return 0;
@@ -141,7 +143,7 @@ int main(int argc, char** argv) {
   try {
     return parse_and_run(argc, argv);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "phaseguardd: %s\n", error.what());
+    phaseguard::print_line(stderr, "phaseguardd: %s", error.what());
     return 1;
   }
 }
