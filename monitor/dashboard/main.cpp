@@ -3,6 +3,7 @@
 #include <random>
 #include <string>
 
+#include "monitor/base/printable.h"
 #include "monitor/dashboard/shell/options.h"
 #include "monitor/dashboard/shell/shell.h"
 #include "monitor/dashboard/source/source.h"
@@ -43,7 +44,7 @@ int main(int argc, char** argv) {
   Options options;
   if (const auto code = parse_options(argc, argv, options)) return *code;
   if (const Result<void> done = show(options); !done) {
-    std::fprintf(stderr, "phaseguard-dashboard: %s\n", done.error().message.c_str());
+    phaseguard::print_line(stderr, "phaseguard-dashboard: %s", done.error().message.c_str());
     return 1;
   }
   return 0;
