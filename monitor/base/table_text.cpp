@@ -5,8 +5,6 @@
 #include <charconv>
 #include <cmath>
 
-#include "monitor/base/text.h"
-
 namespace phaseguard {
 
 namespace {
@@ -57,18 +55,6 @@ std::string joined(const std::vector<std::string>& parts, std::string_view betwe
   for (const std::string& part : parts) {
     if (!out.empty()) out += between;
     out += part;
-  }
-  return out;
-}
-
-std::string plain(std::string_view text, std::size_t max_bytes) {
-  const std::string escaped = quoted(text, max_bytes);
-  std::string out;
-  for (std::size_t i = 1; i + 1 < escaped.size(); ++i) {
-    const bool is_escape = escaped[i] == '\\' && i + 2 < escaped.size();
-    if (is_escape && escaped[i + 1] != '"') out += escaped[i];  // a quote ends nothing here
-    if (is_escape) ++i;
-    out += escaped[i];
   }
   return out;
 }

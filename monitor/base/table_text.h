@@ -1,6 +1,6 @@
-// Numbers and words as a reader sees them in a table or a line: short, aligned, without control
-// bytes. A number that is read back is written by number_text() (text.h). Pure; any thread.
-// C++17-clean.
+// Numbers and words as a reader sees them in a table or a line: short and aligned. Text of
+// others is made safe by plain() (printable.h), a number that is read back is written by
+// number_text() (text.h). Pure; any thread. C++17-clean.
 #pragma once
 
 #include <cstddef>
@@ -32,9 +32,5 @@ namespace phaseguard {
 // The parts with `between` between them.
 [[nodiscard]] std::string joined(const std::vector<std::string>& parts,
                                  std::string_view between = ", ");
-
-// Text of others for a terminal: escaped and cut as quoted() does it (text.h), without the quotes
-// around it, and those in it as they are.
-[[nodiscard]] std::string plain(std::string_view text, std::size_t max_bytes = 200);
 
 }  // namespace phaseguard

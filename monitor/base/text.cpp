@@ -6,32 +6,11 @@
 #include <cmath>
 #include <numeric>
 
+#include "monitor/base/printable.h"
+
 namespace phaseguard {
 
 namespace {
-
-void append_hex(std::string& out, unsigned char byte) {
-  static constexpr const char* kHex = "0123456789abcdef";
-  out += "\\x";
-  out += kHex[byte >> 4];
-  out += kHex[byte & 15];
-}
-
-void append_escaped(std::string& out, char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  if (c == '"' || c == '\\') {
-    out += '\\';
-    out += c;
-  } else if (c == '\n') {
-    out += "\\n";
-  } else if (c == '\t') {
-    out += "\\t";
-  } else if (byte < 0x20 || byte == 0x7f) {
-    append_hex(out, byte);
-  } else {
-    out += c;
-  }
-}
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -51,23 +30,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string quoted(std::string_view text, std::size_t max_bytes) {
-  const auto continues = [&](std::size_t at) {
-    return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
-  };
-  std::size_t size = std::min(text.size(), max_bytes);
-  for (int i = 0; i < 3 && size > 0 && size < text.size() && continues(size); ++i) --size;
-  const std::string_view shown = text.substr(0, size);
-  std::string out = "\"";
-  std::size_t bad = first_bad_utf8(shown);
-  for (std::size_t i = 0; i < shown.size(); ++i) {
-    if (i < bad) {
-      append_escaped(out, shown[i]);
-      continue;
-    }
-    append_hex(out, static_cast<unsigned char>(shown[i]));
-    bad = i + 1 + first_bad_utf8(shown.substr(i + 1));
-  }
-  return out + (size < text.size() ? "...\"" : "\"");
+  const std::string_view shown = cut_between_characters(text, max_bytes);
+  return "\"" + printable(shown, "\"\\") + (shown.size() < text.size() ? "...\"" : "\"");
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {

@@ -8,8 +8,8 @@
 
 namespace phaseguard {
 
-// `text` in double quotes with control bytes, bytes that are not UTF-8, quotes and backslashes
-// escaped (\n, \x1b), cut to `max_bytes` with "..." between two characters.
+// `text` in double quotes, what is not printable escaped (printable.h), and quotes and backslashes
+// too, so that it can be read back; cut to `max_bytes` with "..." between two characters.
 [[nodiscard]] std::string quoted(std::string_view text, std::size_t max_bytes = 200);
 
 // The candidate nearest to `word` by edit distance, or "" when none is near enough to be a likely

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "canaries/prompts/canary_lint.h"
+#include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
@@ -34,16 +35,17 @@ nlohmann::json to_json(const std::string& file, const canaries::LintReport& repo
 void print_text(const std::string& file, const canaries::LintReport& report) {
   for (const canaries::LintFinding& one : report.findings) {
     const std::string place = one.line == 0 ? file : file + ":" + std::to_string(one.line);
-    std::printf("%s: %s: %s\n", place.c_str(), canaries::name_of(one.flaw), one.message.c_str());
+    print_line(stdout, "%s: %s: %s", place.c_str(), canaries::name_of(one.flaw),
+               one.message.c_str());
   }
   std::string categories;
   for (const auto& [tag, count] : report.categories) {
     categories += (categories.empty() ? "" : ", ") + quoted(tag, 40) + " " + std::to_string(count);
   }
-  std::printf("%s: %s: %zu canaries, categories %s, digest %s\n", file.c_str(),
-              report.findings.empty() ? "ok" : "NOT ok", report.canaries,
-              categories.empty() ? "none" : categories.c_str(),
-              report.digest ? hex(*report.digest).c_str() : "none, the set would not load");
+  print_line(stdout, "%s: %s: %zu canaries, categories %s, digest %s", file.c_str(),
+             report.findings.empty() ? "ok" : "NOT ok", report.canaries,
+             categories.empty() ? "none" : categories.c_str(),
+             report.digest ? hex(*report.digest).c_str() : "none, the set would not load");
 }
 
 int check_files(const CheckOptions& options, bool as_json) {

@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "monitor/base/printable.h"
+
 namespace phaseguard::ctl {
 
 CLI::App* add_command(CLI::App& app, Context& context, const std::string& name,
@@ -13,11 +15,7 @@ CLI::App* add_command(CLI::App& app, Context& context, const std::string& name,
 }
 
 int failed(const Error& error) {
-  std::string line = error.message;
-  for (char& c : line) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
-  std::fprintf(stderr, "phaseguard: %s\n", line.c_str());
+  print_line(stderr, "phaseguard: %s", error.message.c_str());
   return kFailed;
 }
 

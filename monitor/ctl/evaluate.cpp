@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 
+#include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
@@ -181,11 +182,12 @@ void show(const Asked& asked, const Found& found, bool as_json) {
     }
     return print(out);
   }
-  std::printf("%s", evaluate::to_table(found.runs).c_str());
+  phaseguard::print_lines(stdout, evaluate::to_table(found.runs));
   if (!criteria) return;
-  std::printf("\n%s, registered %s\n%s", phaseguard::quoted(found.criteria.name).c_str(),
-              phaseguard::quoted(found.criteria.registered).c_str(),
-              evaluate::to_table(found.criteria, found.outcome).c_str());
+  std::printf("\n");
+  print_line(stdout, "%s, registered %s", phaseguard::quoted(found.criteria.name).c_str(),
+             phaseguard::quoted(found.criteria.registered).c_str());
+  print_lines(stdout, evaluate::to_table(found.criteria, found.outcome));
 }
 
 int run_evaluate(const Asked& asked, bool as_json) {

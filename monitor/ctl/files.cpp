@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 
 namespace phaseguard::ctl {
@@ -55,7 +56,8 @@ Result<std::vector<std::string>> files_named(const std::vector<std::string>& nam
 }
 
 void print(const nlohmann::json& value) {
-  std::printf("%s\n", value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  const std::string text = value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::printf("%s\n", printable_json(text).c_str());
 }
 
 std::string knobs_text(const std::vector<wire::KnobSetting>& knobs) {

@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <memory>
 
-#include "monitor/base/text.h"
+#include "monitor/base/printable.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
 #include "trainer-hook/judge/command_options.h"
@@ -22,10 +22,10 @@ struct ScoreOptions {
 
 void print_text(const ScoreOptions& options, const judge::PrescoreSummary& s,
                 const judge::EndpointStats& stats) {
-  std::printf("%s: %lld samples, %lld of them distinct; %lld scored, %lld without a score\n",
-              options.data.c_str(), static_cast<long long>(s.samples),
-              static_cast<long long>(s.distinct), static_cast<long long>(s.scored),
-              static_cast<long long>(s.unscored));
+  print_line(stdout, "%s: %lld samples, %lld of them distinct; %lld scored, %lld without a score",
+             options.data.c_str(), static_cast<long long>(s.samples),
+             static_cast<long long>(s.distinct), static_cast<long long>(s.scored),
+             static_cast<long long>(s.unscored));
   if (s.scored > 0) {
     std::printf("mean score %.3f, risk %.3f;", s.mean_score, judge::risk_of(s.mean_score));
     for (std::size_t i = 0; i < s.histogram.size(); ++i) {
@@ -38,9 +38,9 @@ void print_text(const ScoreOptions& options, const judge::PrescoreSummary& s,
       static_cast<long long>(stats.requests), static_cast<long long>(stats.retries),
       static_cast<long long>(s.cached), static_cast<long long>(s.resumed));
   for (const auto& [reason, count] : s.reasons) {
-    std::printf("unscored, %s: %lld\n", reason.c_str(), static_cast<long long>(count));
+    print_line(stdout, "unscored, %s: %lld", reason.c_str(), static_cast<long long>(count));
   }
-  if (!s.first_unscored.empty()) std::printf("first: %s\n", s.first_unscored.c_str());
+  if (!s.first_unscored.empty()) print_line(stdout, "first: %s", s.first_unscored.c_str());
 }
 
 void print_json(const ScoreOptions& options, const judge::PrescoreSummary& s,

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
 #include "monitor/ctl/backtest/trace.h"
 #include "monitor/ctl/command.h"
@@ -118,7 +119,7 @@ int check_files(const std::vector<std::string>& files, const Against& against, b
     nlohmann::json diagnostics = nlohmann::json::array();
     for (const policy::Diagnostic& diagnostic : *found) {
       diagnostics.push_back(to_json(diagnostic));
-      if (!as_json) std::printf("%s\n", policy::to_text(diagnostic, file).c_str());
+      if (!as_json) print_line(stdout, "%s", policy::to_text(diagnostic, file).c_str());
     }
     if (as_json) {
       list.push_back({{"file", file},
@@ -127,8 +128,9 @@ int check_files(const std::vector<std::string>& files, const Against& against, b
                       {"digest", parsed.document ? parsed.document->digest : ""},
                       {"diagnostics", diagnostics}});
     } else if (good) {
-      std::printf(
-          "%s: ok: policy %s, %s, %s, mode %s%s\n", file.c_str(), parsed.document->name.c_str(),
+      print_line(
+          stdout, "%s: ok: policy %s, %s, %s, mode %s%s", file.c_str(),
+          parsed.document->name.c_str(),
           counted(static_cast<std::int64_t>(parsed.document->detectors.size()), "detector").c_str(),
           counted(static_cast<std::int64_t>(parsed.document->rules.size()), "rule").c_str(),
           std::string(wire::text_of(policy::mode_of(*parsed.document))).c_str(),
@@ -166,7 +168,7 @@ int explain_file(const ExplainOptions& options, bool as_json) {
   if (assumed) given->hello = policy::assumed_declaration(*document, options.cadence);
   for (const policy::Diagnostic& misfit : policy::check_fit(*document, *given->hello)) {
     if (misfit.severity != policy::Severity::kError || assumed) continue;
-    std::fprintf(stderr, "%s\n", policy::to_text(misfit, options.file).c_str());
+    print_line(stderr, "%s", policy::to_text(misfit, options.file).c_str());
   }
   const policy::Explanation explained = policy::explain(*document, *given->hello);
   const std::string grounds =
@@ -187,7 +189,8 @@ int explain_file(const ExplainOptions& options, bool as_json) {
            {"failures", explained.failures},
            {"cadence", assumed ? nlohmann::json(options.cadence) : nlohmann::json(nullptr)}});
   } else {
-    std::printf("%s\n%s\n", policy::to_text(explained).c_str(), grounds.c_str());
+    print_lines(stdout, policy::to_text(explained) + "\n");
+    print_line(stdout, "%s", grounds.c_str());
   }
   return kDone;
 }

@@ -421,7 +421,7 @@ class Daemon {
         engine_.set_policies(std::move(*policies));
         spdlog::info("policies read again; they apply to runs that begin from now on");
       } else {
-        spdlog::error("the policies in force stay; the new ones are wrong:\n{}",
+        spdlog::error("the policies in force stay; the new ones are wrong: {}",
                       policies.error().message);
       }
     }

@@ -9,7 +9,9 @@
 #include <exception>
 
 #include "monitor/base/output.h"
+#include "monitor/base/printable.h"
 #include "monitor/daemon/config.h"
+#include "monitor/daemon/log.h"
 #include "monitor/daemon/loop.h"
 #include "monitor/link/directory.h"
 
@@ -89,7 +91,7 @@ Config merged(const Flags& flags, Config config) {
 }
 
 int failed(const phaseguard::Error& error, int code) {
-  std::fprintf(stderr, "phaseguardd: %s\n", error.message.c_str());
+  phaseguard::print_line(stderr, "phaseguardd: %s", error.message.c_str());
   return code;
 }
 
@@ -113,7 +115,7 @@ int run(const Flags& flags) {
   }
   spdlog::set_default_logger(spdlog::stderr_color_mt("phaseguardd"));
   spdlog::set_level(spdlog::level::from_str(config.log_level));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
+  spdlog::set_formatter(phaseguard::daemon::log_formatter());
   if (const auto served = phaseguard::daemon::serve(config); !served)
     return failed(served.error(), 1);
   return 0;
@@ -142,7 +144,7 @@ int main(int argc, char** argv) {
   try {
     return phaseguard::exit_code_of(parse_and_run(argc, argv), "phaseguardd");
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "phaseguardd: %s\n", error.what());
+    phaseguard::print_line(stderr, "phaseguardd: %s", error.what());
     return 1;
   }
 }

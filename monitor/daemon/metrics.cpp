@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 
 namespace phaseguard::daemon {
@@ -25,15 +26,6 @@ void gauge(std::string& out, const char* name, const char* help, std::uint64_t v
   out += std::string(name) + " " + std::to_string(value) + "\n";
 }
 
-std::string label(const std::string& text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '\\' || c == '"') out += '\\';
-    out += c == '\n' ? ' ' : c;
-  }
-  return out;
-}
-
 std::string number(double value) { return std::isnan(value) ? "NaN" : number_text(value); }
 
 // One line of a family: the run, further `labels`, the value.
@@ -44,7 +36,7 @@ void line(std::string& out, const char* name, const wire::Message& message,
 }
 
 std::string with(const char* key, const std::string& text) {
-  return std::string(",") + key + "=\"" + label(text) + "\"";
+  return std::string(",") + key + "=\"" + metrics_label(text) + "\"";
 }
 
 using Each = void (*)(std::string& out, const char* name, const wire::Message& message,

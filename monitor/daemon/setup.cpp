@@ -22,7 +22,7 @@ Result<policy::Document> read_policy(const std::string& file) {
   if (parsed.document) return std::move(*parsed.document);
   std::string findings;
   for (const policy::Diagnostic& finding : parsed.diagnostics) {
-    findings += (findings.empty() ? "" : "\n") + policy::to_text(finding, file);
+    findings += (findings.empty() ? "" : "; ") + policy::to_text(finding, file);
   }
   return fail(Errc::kMalformed, findings);
 }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "monitor/base/output.h"
+#include "monitor/base/printable.h"
 #include "monitor/dashboard/shell/options.h"
 #include "monitor/dashboard/shell/shell.h"
 #include "monitor/dashboard/source/source.h"
@@ -46,7 +47,7 @@ int main(int argc, char** argv) {
     return exit_code_of(*code, "phaseguard-dashboard");
   }
   if (const Result<void> done = show(options); !done) {
-    std::fprintf(stderr, "phaseguard-dashboard: %s\n", done.error().message.c_str());
+    phaseguard::print_line(stderr, "phaseguard-dashboard: %s", done.error().message.c_str());
     return 1;
   }
   return 0;

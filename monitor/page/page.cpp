@@ -1,7 +1,7 @@
 #include "monitor/page/page.h"
 
 #include "monitor/base/base64.h"
-#include "monitor/base/html.h"
+#include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
 
 namespace phaseguard::page {

@@ -1,8 +1,8 @@
 // The HTML that PhaseGuard writes: one style sheet, one frame, one way to write a cell. A page is
 // self-contained (no script, nothing from a network), reads in light and in dark, and prints. What
 // is called `text` here is escaped here; what is called `markup` is markup already, so that text of
-// others goes into it through html() (monitor/base/html.h). `style` is one of the style sheet's
-// classes, listed with the function that takes it. Pure; any thread.
+// others goes into it through html() (monitor/base/printable.h). `style` is one of the style
+// sheet's classes, listed with the function that takes it. Pure; any thread.
 #pragma once
 
 #include <cstdint>

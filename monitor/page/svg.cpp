@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "monitor/base/html.h"
+#include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
 
 namespace phaseguard::page {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "monitor/store/rows.h"
 #include "monitor/wire/codec.h"
@@ -27,16 +28,6 @@ void make_plain(Json& value) {
   } else if (value.is_structured()) {
     for (auto& item : value) make_plain(item);
   }
-}
-
-std::string csv_text(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  return out + "\"";
 }
 
 class CsvRows {
@@ -73,7 +64,7 @@ class CsvRows {
 
   void row(const wire::Header& header, const std::string& signal, double value, Quality quality) {
     out_ << header.seq.value << ',' << number_text(header.t) << ',' << header.attempt << ','
-         << segments_[header.attempt] << ',' << header.step.value << ',' << csv_text(signal) << ','
+         << segments_[header.attempt] << ',' << header.step.value << ',' << csv_cell(signal) << ','
          << number_text(value) << ',' << name_of(quality) << '\n';
   }
 
@@ -96,7 +87,7 @@ Result<void> finish(Result<void> read, std::ostream& out) {
 std::string json_text(const wire::Message& message) {
   Json value = Json::from_msgpack(wire::encode(message), true, false);
   make_plain(value);
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return printable_json(value.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 Result<void> export_csv(const Reader& reader, std::ostream& out) {

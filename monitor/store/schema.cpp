@@ -89,6 +89,15 @@ FirstBytes look(const Database& db) {
   return out;
 }
 
+// The pages are all there, in the file or in its log.
+Result<void> whole(const Database& db, const std::string& otherwise) {
+  auto check = db.prepare("PRAGMA quick_check(1)");
+  if (!check) return tl::unexpected(check.error());
+  auto row = check->step();
+  if (row && *row && check->bytes(0) == "ok") return {};
+  return fail(Errc::kMalformed, otherwise);
+}
+
 Result<void> recognise(const Database& db) {
   const FirstBytes first = look(db);
   const auto* header = first.header.data();
@@ -106,19 +115,19 @@ Result<void> recognise(const Database& db) {
                                         std::to_string(kSchemaVersion) +
                                         "; use the PhaseGuard that wrote it");
   }
-  // While a write-ahead log is there, the header may be ahead of the file: SQLite will mend that.
-  std::error_code ignored;
-  const auto log_size = fs::file_size(db.path() + "-wal", ignored);
-  if (!ignored && log_size > 0) return {};
   std::int64_t page = header[16] << 8 | header[17];
   if (page == 1) page = 65536;
   const std::int64_t expected = page * static_cast<std::int64_t>(big_endian(header + 28));
-  if (first.size < expected) {
-    return fail(Errc::kMalformed, db.path() + ": truncated: expected " + std::to_string(expected) +
-                                      " bytes, found " + std::to_string(first.size) +
-                                      "; restore it from a copy");
-  }
-  return {};
+  if (first.size >= expected) return {};
+  const std::string truncated = db.path() + ": truncated: expected " + std::to_string(expected) +
+                                " bytes, found " + std::to_string(first.size) +
+                                "; restore it from a copy";
+  // A writer that was killed while it merged its log leaves a header that is ahead of its file, and
+  // the log has the rest.
+  std::error_code ignored;
+  const auto log_size = fs::file_size(db.path() + "-wal", ignored);
+  if (!ignored && log_size > 0) return whole(db, truncated);
+  return fail(Errc::kMalformed, truncated);
 }
 
 fs::path fresh_name(const fs::path& path) { return path.string() + ".new"; }

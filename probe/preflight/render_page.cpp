@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "monitor/base/html.h"
+#include "monitor/base/printable.h"
 #include "monitor/page/page.h"
 #include "probe/preflight/plots.h"
 #include "probe/preflight/render.h"
@@ -118,7 +118,7 @@ std::string flagged_table(const Preflight& preflight, std::size_t most) {
   for (std::size_t i = 0; i < std::min(most, summary.flagged.size()); ++i) {
     const auto& one = preflight.samples[summary.flagged[i].index];
     rows += page::row(
-        page::cell("<code>" + html(one.id.substr(0, 12)) + "</code>") +
+        page::cell("<code>" + html(cut_between_characters(one.id, 12)) + "</code>") +
         page::text_cell(summary.flagged[i].why) + size_cell(static_cast<std::size_t>(one.tokens)) +
         number_cell(summary.surprise[summary.flagged[i].index]) + number_cell(flag_ratio(one)) +
         number_cell(one.judge) + page::text_cell(cut(one.text)));

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "probe/preflight/render.h"
@@ -65,7 +66,7 @@ void put_flagged(std::string& out, const Preflight& preflight, std::size_t most)
   for (std::size_t i = 0; i < std::min(most, summary.flagged.size()); ++i) {
     const Flagged& flagged = summary.flagged[i];
     const auto& sample = preflight.samples[flagged.index];
-    out += "  " + padded(sample.id.substr(0, 12), 14, 2) + flagged.why;
+    out += "  " + padded(plain(cut_between_characters(sample.id, 12)), 14, 2) + flagged.why;
     if (!sample.text.empty()) out += "  " + phaseguard::quoted(sample.text, 90);
     out += "\n";
   }
@@ -83,7 +84,7 @@ void put_policy(std::string& out, const StepZero& policy) {
     const auto& now = policy.rules[i];
     const auto& after = policy.rules_after[i];
     out +=
-        "  rule " + padded(now.rule, 20, 2) + "step 0: " + now.state.text() + ", " +
+        "  rule " + padded(plain(now.rule), 20, 2) + "step 0: " + now.state.text() + ", " +
         std::to_string(now.votes) + " of " + std::to_string(now.needed) +
         " votes;  then: " + after.state.text() + ", " + std::to_string(after.votes) + " votes" +
         (after.fired_step.value >= 0 ? ", fired at step " + std::to_string(after.fired_step.value)
@@ -93,18 +94,18 @@ void put_policy(std::string& out, const StepZero& policy) {
   for (std::size_t i = 0; i < policy.detectors.size(); ++i) {
     const auto& now = policy.detectors[i];
     const auto& after = policy.detectors_after[i];
-    out += "  detector " + padded(now.detector, 16, 2) + padded(now.signal, 20, 2) +
+    out += "  detector " + padded(plain(now.detector), 16, 2) + padded(plain(now.signal), 20, 2) +
            "step 0: " + shown(now.value) + ";  last: " + shown(after.value) +
            ", compared: " + shown(after.statistic) + (after.voting ? " > " : " against ") +
            shown(after.threshold) + (after.voting ? ", votes" : "") + "\n";
   }
   for (const Decided& decided : policy.decisions) {
-    out += "  step " + std::to_string(decided.step) + ": " + decided.summary + "\n";
+    out += "  step " + std::to_string(decided.step) + ": " + printable(decided.summary) + "\n";
   }
   if (policy.decisions.empty()) out += "  no decision: every knob stays at its base\n";
   if (!policy.silent.empty()) {
     out += "  not known before training:";
-    for (const std::string& name : policy.silent) out += " " + name;
+    for (const std::string& name : policy.silent) out += " " + plain(name);
     out += "\n";
   }
 }
@@ -113,16 +114,17 @@ void put_policy(std::string& out, const StepZero& policy) {
 
 std::string text_of(const Preflight& preflight, std::size_t max_flagged) {
   const Summary& summary = preflight.summary;
-  std::string out = preflight.title + ": " + std::to_string(summary.samples) + " samples, " +
-                    std::to_string(summary.tokens) + " answer tokens";
-  if (!summary.source.model_id.empty()) out += ", reference " + summary.source.model_id;
+  std::string out = printable(preflight.title) + ": " + std::to_string(summary.samples) +
+                    " samples, " + std::to_string(summary.tokens) + " answer tokens";
+  if (!summary.source.model_id.empty()) out += ", reference " + plain(summary.source.model_id);
   out += "\n";
   put_columns(out, summary);
   put_critical(out, summary);
   put_noise(out, summary);
   put_flagged(out, preflight, max_flagged);
   if (preflight.policy) put_policy(out, *preflight.policy);
-  for (const std::string& warning : summary.warnings) out += "\nwarning: " + warning + "\n";
+  for (const std::string& warning : summary.warnings)
+    out += "\nwarning: " + printable(warning) + "\n";
   return out;
 }
 

@@ -4,7 +4,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
-#include "monitor/base/text.h"
+#include "monitor/base/printable.h"
 #include "probe/files/direction_set.h"
 #include "probe/files/feature_file.h"
 #include "probe/tool/commands.h"
@@ -43,10 +43,10 @@ void print_proof(const ActivationProbe& fitted) {
 void print_probe(const ActivationProbe& fitted, const std::string& out) {
   const probe::FitRecord& record = fitted.record();
   const probe::HeldOut& held = fitted.held_out();
-  std::printf("probe of layer %s, %s, width %lld, model %s, on the states of %s\n",
-              fitted.site().layer.c_str(), fitted.site().position.c_str(),
-              static_cast<long long>(fitted.site().width), fitted.site().model_id.c_str(),
-              fitted.site().scored.c_str());
+  print_line(stdout, "probe of layer %s, %s, width %lld, model %s, on the states of %s",
+             fitted.site().layer.c_str(), fitted.site().position.c_str(),
+             static_cast<long long>(fitted.site().width), fitted.site().model_id.c_str(),
+             fitted.site().scored.c_str());
   std::printf("fitted on %zu positive and %zu negative samples\n", record.n_positive,
               record.n_negative);
   print_proof(fitted);
@@ -55,12 +55,12 @@ void print_probe(const ActivationProbe& fitted, const std::string& out) {
               static_cast<unsigned long long>(record.seed));
   std::printf("  AUROC %.4f  [%.4f, %.4f]\n  AUPRC %.4f  [%.4f, %.4f]\n", held.auroc,
               held.auroc_lower, held.auroc_upper, held.auprc, held.auprc_lower, held.auprc_upper);
-  std::printf("calibration: %s, risk = sigma(%.6g t + %.6g)\n",
-              name_of(fitted.calibration().method), fitted.calibration().slope,
-              fitted.calibration().intercept);
+  print_line(stdout, "calibration: %s, risk = sigma(%.6g t + %.6g)",
+             name_of(fitted.calibration().method), fitted.calibration().slope,
+             fitted.calibration().intercept);
   std::printf("threshold: risk > %.6g, for a false-alarm rate of at most %g (%zu of %zu)\n",
               fitted.threshold(), fitted.false_alarm_rate(), held.false_alarms, held.n_negative);
-  std::printf("written to %s\n", out.c_str());
+  print_line(stdout, "written to %s", out.c_str());
 }
 
 nlohmann::json json_of(const ActivationProbe& fitted, const std::string& out) {
@@ -114,7 +114,7 @@ int fit_probe(const FitCommand& command, const FeatureFile& features) {
   }
   if (auto ok = fitted->save(command.out); !ok) return failed(ok.error());
   if (command.json) {
-    std::printf("%s\n", json_of(*fitted, command.out).dump(2).c_str());
+    std::printf("%s\n", printable_json(json_of(*fitted, command.out).dump(2)).c_str());
   } else {
     print_probe(*fitted, command.out);
   }
@@ -122,18 +122,18 @@ int fit_probe(const FitCommand& command, const FeatureFile& features) {
 }
 
 void print_directions(const probe::DirectionSet& set, const std::string& out) {
-  std::printf("%zu directions of layer %s, model %s\n", set.directions().size(),
-              set.site().layer.c_str(), set.site().model_id.c_str());
+  print_line(stdout, "%zu directions of layer %s, model %s", set.directions().size(),
+             set.site().layer.c_str(), set.site().model_id.c_str());
   for (std::size_t i = 0; i < set.directions().size(); ++i) {
     const auto& one = set.directions()[i];
     std::printf("  %-24s length %8.4f, from %zu with and %zu without;  cosines:",
-                one.trait().c_str(), one.direction().norm, one.n_trait(), one.n_other());
+                plain(one.trait()).c_str(), one.direction().norm, one.n_trait(), one.n_other());
     for (std::size_t j = 0; j < set.directions().size(); ++j) {
       std::printf(" %+.2f", set.cosine(i, j));
     }
     std::printf("\n");
   }
-  std::printf("written to %s\n", out.c_str());
+  print_line(stdout, "written to %s", out.c_str());
 }
 
 int fit_directions(const FitCommand& command, const FeatureFile& features) {
@@ -155,11 +155,9 @@ int fit_directions(const FitCommand& command, const FeatureFile& features) {
   if (!set) return failed({set.error().code, command.features + ": " + set.error().message});
   if (auto ok = set->save(command.out); !ok) return failed(ok.error());
   if (command.json) {
-    std::printf("%s\n", nlohmann::json{{"kind", "directions"},
-                                       {"out", command.out},
-                                       {"metadata", set->to_file().metadata}}
-                            .dump(2)
-                            .c_str());
+    const nlohmann::json out{
+        {"kind", "directions"}, {"out", command.out}, {"metadata", set->to_file().metadata}};
+    std::printf("%s\n", printable_json(out.dump(2)).c_str());
   } else {
     print_directions(*set, command.out);
   }
@@ -169,7 +167,7 @@ int fit_directions(const FitCommand& command, const FeatureFile& features) {
 }  // namespace
 
 int failed(const Error& error) {
-  std::fprintf(stderr, "phaseguard-probe: %s\n", error.message.c_str());
+  print_line(stderr, "phaseguard-probe: %s", error.message.c_str());
   return kFailed;
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "monitor/base/printable.h"
 #include "probe/files/sample_cache.h"
 #include "probe/tool/commands.h"
 #include "trainer-hook/lab/loop/live_judge.h"
@@ -76,8 +77,8 @@ Result<LabPass> lab_pass(const PreflightCommand& command, const std::atomic<bool
     auto opened = probe::SampleCache::open(command.cache, out.source);
     if (!opened) return tl::unexpected(opened.error());
     if (opened->repaired()) {
-      std::fprintf(stderr, "phaseguard-probe: %s: cut off its half-written last line\n",
-                   command.cache.c_str());
+      print_line(stderr, "phaseguard-probe: %s: cut off its half-written last line",
+                 command.cache.c_str());
     }
     cache.emplace(std::move(*opened));
   }

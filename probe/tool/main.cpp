@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "monitor/base/output.h"
+#include "monitor/base/printable.h"
 #include "probe/tool/commands.h"
 
 namespace {
@@ -185,7 +186,7 @@ int main(int argc, char** argv) {
   try {
     return phaseguard::exit_code_of(run(argc, argv), "phaseguard-probe");
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "phaseguard-probe: %s\n", error.what());
+    phaseguard::print_line(stderr, "phaseguard-probe: %s", error.what());
     return kFailed;
   }
 }

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "monitor/base/file.h"
+#include "monitor/base/printable.h"
 #include "probe/tool/commands.h"
 #include "trainer-hook/judge/command_options.h"
 #include "trainer-hook/samples/samples.h"
@@ -140,12 +141,14 @@ int run_preflight(const PreflightCommand& command, const std::atomic<bool>& stop
     if (auto ok = write_file(command.html, page_of(*result)); !ok) return failed(ok.error());
   }
   if (command.json) {
-    std::printf(
-        "%s\n",
-        json_of(*result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    const std::string text =
+        json_of(*result).dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+    std::printf("%s\n", printable_json(text).c_str());
   } else {
-    std::printf("%s", text_of(*result, command.top).c_str());
-    if (!command.html.empty()) std::printf("\npage written to %s\n", command.html.c_str());
+    print_lines(stdout, text_of(*result, command.top));
+    if (command.html.empty()) return kDone;
+    std::printf("\n");
+    print_line(stdout, "page written to %s", command.html.c_str());
   }
   return kDone;
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "monitor/base/json.h"
+#include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "monitor/stats/rate_json.h"
 #include "monitor/stats/wilson.h"
@@ -117,20 +118,21 @@ void print_evaluation(const ScoreCommand& command, const ActivationProbe& fitted
                    {"false_alarms", stats::rate_json(e.false_alarms)},
                    {"hits", stats::rate_json(e.hits)},
                    {"staleness", number_json(scored.staleness)}};
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s\n", printable_json(out.dump(2)).c_str());
     return;
   }
-  std::printf("%s on %s: %zu positive, %zu negative, %zu BAD rows left out\n",
-              command.fitted.c_str(), command.features.c_str(), e.ranking.n_positive,
-              e.ranking.n_negative, scored.bad);
+  print_line(stdout, "%s on %s: %zu positive, %zu negative, %zu BAD rows left out",
+             command.fitted.c_str(), command.features.c_str(), e.ranking.n_positive,
+             e.ranking.n_negative, scored.bad);
   std::printf("  AUROC %.4f  [%.4f, %.4f]\n  AUPRC %.4f  [%.4f, %.4f]\n", e.ranking.auroc,
               e.intervals.auroc.lower, e.intervals.auroc.upper, e.ranking.auprc,
               e.intervals.auprc.lower, e.intervals.auprc.upper);
   std::printf("  (bootstrap 95 %%: %zu resamples within class, seed %llu)\n", e.intervals.resamples,
               static_cast<unsigned long long>(command.seed));
-  std::printf("  risk > %.6g (chosen for a false-alarm rate of %g): false alarms %s, hits %s\n",
-              fitted.threshold(), fitted.false_alarm_rate(), stats::text_of(e.false_alarms).c_str(),
-              stats::text_of(e.hits).c_str());
+  print_line(stdout,
+             "  risk > %.6g (chosen for a false-alarm rate of %g): false alarms %s, hits %s",
+             fitted.threshold(), fitted.false_alarm_rate(), stats::text_of(e.false_alarms).c_str(),
+             stats::text_of(e.hits).c_str());
   std::printf("  staleness %.3f sd\n", scored.staleness);
 }
 
@@ -152,19 +154,19 @@ void print_scores(const ScoreCommand& command, const ActivationProbe& fitted,
                    {"n", scored.good.size()},
                    {"threshold", fitted.threshold()},
                    {"staleness", number_json(scored.staleness)}};
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s\n", printable_json(out.dump(2)).c_str());
     return;
   }
   for (std::size_t i = 0; i < scored.risks.size(); ++i) {
     if (std::isnan(scored.risks[i])) {
       std::printf("%6zu  BAD: a value of this row is not finite\n", i);
     } else {
-      std::printf("%6zu  %.6f%s\n", i, scored.risks[i],
-                  scored.risks[i] > fitted.threshold() ? "  over" : "");
+      print_line(stdout, "%6zu  %.6f%s", i, scored.risks[i],
+                 scored.risks[i] > fitted.threshold() ? "  over" : "");
     }
   }
-  std::printf(
-      "mean risk %.4f of %zu rows, %zu over %.6g, %zu BAD; staleness %.3f sd; scores %s\n",
+  print_line(
+      stdout, "mean risk %.4f of %zu rows, %zu over %.6g, %zu BAD; staleness %.3f sd; scores %s",
       scored.mean, scored.good.size(), scored.over, fitted.threshold(), scored.bad,
       scored.staleness,
       fitted.site().scored == "theta0" ? "the data (theta0's states)" : "drift (theta's states)");
@@ -232,7 +234,7 @@ int score_directions(const ScoreCommand& command, const tensors::TensorFile& fil
          {"sd_reference", number_json(one.drift.sd_reference)},
          {"drift_in_sd", one.drift.drift_in_sd ? number_json(*one.drift.drift_in_sd) : json()}});
     if (command.json) continue;
-    std::printf("drift/%-24s ", one.trait.c_str());
+    std::printf("drift/%-24s ", plain(one.trait).c_str());
     if (!good) {
       std::printf("BAD: not finite\n");
     } else if (!one.drift.drift_in_sd) {
@@ -243,7 +245,8 @@ int score_directions(const ScoreCommand& command, const tensors::TensorFile& fil
     }
   }
   if (command.json) {
-    std::printf("%s\n", json{{"kind", "directions"}, {"drift", list}}.dump(2).c_str());
+    const json out{{"kind", "directions"}, {"drift", list}};
+    std::printf("%s\n", printable_json(out.dump(2)).c_str());
   }
   return kDone;
 }
@@ -291,14 +294,15 @@ int run_inspect(const InspectCommand& command) {
   }
   if (command.json) {
     const json out{{"metadata", file->metadata}, {"tensors", tensors}};
-    std::printf("%s\n", out.dump(2, ' ', false, json::error_handler_t::replace).c_str());
+    const std::string text = out.dump(2, ' ', false, json::error_handler_t::replace);
+    std::printf("%s\n", printable_json(text).c_str());
     return kDone;
   }
   for (const auto& [key, value] : file->metadata) {
-    std::printf("%-24s %s\n", key.c_str(), phaseguard::quoted(value, 200).c_str());
+    print_line(stdout, "%-24s %s", key.c_str(), phaseguard::quoted(value, 200).c_str());
   }
   for (const auto& [name, tensor] : tensors.items()) {
-    std::printf("tensor %-17s %s\n", name.c_str(), tensor.dump().c_str());
+    print_line(stdout, "tensor %-17s %s", name.c_str(), tensor.dump().c_str());
   }
   return kDone;
 }

@@ -4,6 +4,7 @@
 #include "monitor/ctl/record/report_page.h"
 #include "tests/run/story.h"
 #include "tests/support/catch.h"
+#include "tests/support/hostile.h"
 #include "tests/support/phases.h"
 
 using namespace phaseguard;
@@ -111,4 +112,32 @@ TEST_CASE("words of a newer peer are shown as they are", "[ctl]") {
     INFO(word);
     CHECK_THAT(page, Contains(word));
   }
+}
+
+TEST_CASE("a hostile name forges no line of status and turns none", "[ctl][hostile]") {
+  const std::string name = test::kHostileName;
+  wire::Status status;
+  status.link = wire::Word<wire::LinkState>::from(name);
+  status.mode = wire::Word<wire::Mode>::from(name);
+  status.control = wire::Word<wire::ControlBy>::from(name);
+  status.end = wire::Word<wire::RunEnd>::from(name);
+  status.policy = name;
+  status.knobs.emplace_back().name = name;
+  status.knobs.back().cause = wire::Cause::from(name);
+  status.rules.emplace_back().rule = name;
+  status.rules.back().state = wire::Word<wire::RuleState>::from(name);
+  status.detectors.emplace_back().detector = name;
+  status.detectors.back().signal = name;
+  status.signals.emplace_back().name = name;
+  status.signals.back().fates.emplace_back().fate = wire::Word<wire::ReportFate>::from(name);
+  status.alerts.emplace_back().text = name;
+  status.alerts.back().severity = wire::Word<wire::Severity>::from(name);
+  status.override_.active = true;
+  status.override_.operator_name = status.override_.reason = name;
+  const std::string text = ctl::status_text(header(), status);
+  CHECK(test::came_through(text).empty());
+  CHECK_THAT(text, Contains("! " + std::string(test::kHostileShown) + ": " + test::kHostileShown));
+  // Everything that JSON holds is exact.
+  const nlohmann::json json = ctl::status_json(header(), status);
+  CHECK(json["override"]["reason"] == name);
 }

@@ -5,6 +5,7 @@
 #include "monitor/dashboard/model/describe.h"
 #include "tests/dashboard/synthetic_run.h"
 #include "tests/support/catch.h"
+#include "tests/support/hostile.h"
 #include "tests/support/phases.h"
 #include "tests/support/words.h"
 
@@ -391,6 +392,7 @@ TEST_CASE("several runs: the newest is shown until one is chosen", "[dashboard]"
 
 TEST_CASE("text from outside becomes one harmless line", "[dashboard][hostile]") {
   CHECK(one_line("a\nb\x1b[31m") == "a\\nb\\x1b[31m");
+  CHECK(one_line(test::kHostileName) == test::kHostileShown);
   CHECK(one_line("50% \"quoted\" C:\\x %n") == "50% \"quoted\" C:\\x %n");
   CHECK(one_line(std::string(70000, 'x')).size() < 300);
   CHECK(one_line("").empty());

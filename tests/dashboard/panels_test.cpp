@@ -9,6 +9,7 @@
 #include "tests/dashboard/headless.h"
 #include "tests/dashboard/synthetic_run.h"
 #include "tests/support/catch.h"
+#include "tests/support/hostile.h"
 #include "tests/support/phases.h"
 #include "tests/support/words.h"
 
@@ -43,6 +44,20 @@ int commands_in(const std::vector<Action>& actions) {
 }
 
 }  // namespace
+
+TEST_CASE("what is drawn is printable, and is measured as it is drawn", "[gui][hostile]") {
+  const Model model = model_of(false, false);
+  View view;
+  Headless gui;
+  gui.frames(1, model, view);
+  const float wide = plot::text_size(test::kHostileName).x;
+  CHECK(wide == ImGui::CalcTextSize(test::kHostileShown).x);
+  CHECK(plot::elided(test::kHostileName, 2.0F * wide) == test::kHostileShown);
+  const std::string cut = plot::elided(test::kHostileName, 0.5F * wide);
+  CHECK(test::came_through(cut).empty());
+  CHECK(std::string(test::kHostileShown).rfind(cut.substr(0, cut.size() - 3), 0) == 0);
+  CHECK(plot::text_size(cut).x <= 0.5F * wide);
+}
 
 TEST_CASE("the panels draw lines, shading and alarms", "[gui]") {
   const Model model = model_of(false, false);

@@ -8,6 +8,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import arrows_test  # noqa: E402
 import headers_test  # noqa: E402
+import printing_test  # noqa: E402
 import symbols_test  # noqa: E402
 
 
@@ -29,6 +30,20 @@ def forbidden_include_is_found():
         found = list(arrows_test.violations(root, arrows))
     assert len(found) == 2, found
     assert "monitor/policy may not use monitor/link" in " ".join(found)
+
+
+def text_past_the_printer_is_found():
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        for i in range(20):
+            plant(root, f"monitor/base/f{i}.h", "#pragma once\n")
+        plant(root, "monitor/ctl/good.cpp", 'std::printf("%s %d", plain(name).c_str(), 1);\nstd::printf("a\\n");\n')
+        assert not list(printing_test.findings(root))
+        plant(root, "monitor/ctl/bad.cpp", '\nstd::fprintf(stderr, "a; %s\\n",\n  error.what());\nstd::cout << name;\n')
+        plant(root, "monitor/dashboard/bad.cpp", 'ImGui::TextUnformatted(name.c_str());\n')
+        plant(root, "monitor/daemon/bad.cpp", 'spdlog::set_pattern("%v");\n')
+        found = list(printing_test.findings(root))
+    assert len(found) == 4 and found[0].startswith("monitor/ctl/bad.cpp:2: "), found
 
 
 def impure_library_is_found():
@@ -62,4 +77,5 @@ def headers_that_are_not_cxx17_alone_are_found():
 forbidden_include_is_found()
 impure_library_is_found()
 headers_that_are_not_cxx17_alone_are_found()
+text_past_the_printer_is_found()
 print("the planted faults were found")

@@ -11,7 +11,7 @@ namespace {
 
 // Markup, quotes and a control byte, as a peer could send them.
 constexpr const char* kHostile = "<script>'\"&\x01";
-constexpr const char* kEscaped = "&lt;script&gt;&#39;&quot;&amp;?";
+constexpr const char* kEscaped = "&lt;script&gt;&#39;&quot;&amp;\\x01";
 
 }  // namespace
 

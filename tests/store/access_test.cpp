@@ -211,6 +211,35 @@ TEST_CASE("a writer that is killed at once leaves a whole record", "[store]") {
   CHECK_FALSE(fs::exists(file.string() + "-wal"));
 }
 
+TEST_CASE("a log mends a file that was cut short only where it has all that is missing",
+          "[store][hostile]") {
+  const test::Place place, other;
+  const auto file = place.file("story");
+  bool whole = false;
+  SECTION("nothing was merged yet") {
+    copy_live(other.file("story"), file);
+    whole = true;
+  }
+  SECTION("most of it was") {
+    auto story = test::story();
+    auto writer = test::open_writer(other.file("story"), kRun);
+    test::record(writer, story.messages);
+    for (int i = 0; i < 3000; ++i) {
+      wire::Message m = story.messages[3];
+      m.header.seq = Seq{writer.last_seq().value + 1};
+      REQUIRE(writer.append(m).has_value());
+      REQUIRE(writer.commit().has_value());
+    }
+    for (const char* part : {"", "-wal", "-shm"})
+      fs::copy(other.file("story").string() + part, file.string() + part);
+  }
+  fs::resize_file(file, 4096);
+  const auto reader = store::Reader::open(file);
+  REQUIRE(reader.has_value() == whole);
+  if (whole) CHECK(reader->verify_chain()->findings.empty());
+  if (!whole) CHECK_THAT(reader.error().message, Catch::Contains("truncated"));
+}
+
 TEST_CASE("another program that merges the log makes no finding", "[store]") {
   const test::Place place, other;
   const auto file = place.file("story");

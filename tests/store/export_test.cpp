@@ -5,6 +5,7 @@
 
 #include "tests/run/story.h"
 #include "tests/store/place.h"
+#include "tests/support/hostile.h"
 #include "tests/wire/samples.h"
 
 using namespace phaseguard;
@@ -59,6 +60,34 @@ TEST_CASE("JSONL has every message with names for what JSON cannot say", "[store
       REQUIRE(json.at("samples").at(2).at("items").at(1) == "-Infinity");
     }
   }
+}
+
+TEST_CASE("a hostile name forges no row, runs no formula, and reads back from JSON",
+          "[store][hostile]") {
+  const test::Place place;
+  const auto file = place.file("story");
+  test::Story story;
+  wire::Hello hello = test::hello();
+  hello.canary_ids = {test::kHostileName, "=cmd()"};
+  hello.notes = {test::kHostileName};
+  story.add(0, hello);
+  story.add(1, test::report(wire::Report::Origin::kCanary,
+                            {test::sample("canary/js", 0.1, {0.1, 0.1}),
+                             test::sample("=cmd(\"a\",1)", 2.0), test::sample("-3", 4.0)}));
+  auto writer = test::open_writer(file, *RunId::parse("story"));
+  test::record(writer, story.messages);
+  std::ostringstream csv, json;
+  REQUIRE(store::export_csv(test::open_reader(file), csv).has_value());
+  REQUIRE(store::export_jsonl(test::open_reader(file), json).has_value());
+  CHECK(test::came_through(csv.str()).empty());
+  CHECK(test::came_through(json.str()).empty());
+  const auto rows = lines(csv.str());
+  REQUIRE(rows.size() == 6);
+  CHECK_THAT(rows[2], Catch::Contains(",canary/js/" + std::string(test::kHostileShown) + ",0.1,"));
+  CHECK_THAT(rows[4], Catch::Contains(",\"'=cmd(\"\"a\"\",1)\",2,"));
+  CHECK_THAT(rows[5], Catch::Contains(",-3,4,"));
+  const auto recorded = nlohmann::json::parse(lines(json.str()).at(0));
+  CHECK(recorded.at("notes").at(0) == test::kHostileName);
 }
 
 TEST_CASE("an output that fails is an error", "[store][fault]") {

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
 #include "monitor/stats/rate_json.h"
 

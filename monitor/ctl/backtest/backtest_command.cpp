@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "monitor/base/printable.h"
 #include "monitor/ctl/backtest/backtest.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
@@ -67,7 +68,7 @@ int run_backtest(Asked asked, bool as_json) {
   if (as_json) {
     print(backtest_json(*result));
   } else {
-    std::printf("%s", backtest_text(*result).c_str());
+    print_lines(stdout, backtest_text(*result));
   }
   if (!result->passed()) return kFindings;
   for (const PolicyScore& policy : result->policies) {

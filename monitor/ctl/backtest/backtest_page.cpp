@@ -1,5 +1,5 @@
 // The page of a backtest.
-#include "monitor/base/html.h"
+#include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
 #include "monitor/ctl/backtest/backtest.h"
 #include "monitor/ctl/backtest/backtest_plots.h"

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <map>
 
-#include "monitor/base/html.h"
+#include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
 #include "monitor/page/svg.h"
 

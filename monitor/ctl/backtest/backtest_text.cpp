@@ -1,6 +1,7 @@
 // A backtest as text for a terminal and as JSON.
 #include <nlohmann/json.hpp>
 
+#include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/backtest/backtest.h"
@@ -29,7 +30,7 @@ std::string spent_text(const PolicyScore& policy, const ClassScore& score) {
   if (!score.acted) return "-";
   std::string out;
   for (std::size_t k = 0; k < score.spent.size(); ++k) {
-    out += (out.empty() ? "" : ", ") + policy.document.knobs[k].name + " " +
+    out += (out.empty() ? "" : ", ") + plain(policy.document.knobs[k].name) + " " +
            short_number(score.spent[k]);
   }
   return out.empty() ? "no knob" : out;
@@ -69,14 +70,15 @@ std::string runs_text(const Backtest& all, const PolicyScore& policy) {
   std::string out;
   for (const RunScore& score : policy.runs) {
     const LabelledRun& run = all.runs[score.run];
-    out += "    " + padded(run.name, 24) + padded(run.malicious ? "malicious" : "harmless", 11);
+    out +=
+        "    " + padded(plain(run.name), 24) + padded(run.malicious ? "malicious" : "harmless", 11);
     if (score.trace.acted < Step{0}) {
       out += "never acted\n";
       continue;
     }
     out += "step " + std::to_string(score.trace.acted.value) +
            (score.trace.at_floor ? " (its floor)" : "") +
-           (score.trace.rule.empty() ? "" : " by " + score.trace.rule) + ", " +
+           (score.trace.rule.empty() ? "" : " by " + plain(score.trace.rule)) + ", " +
            counted(score.trace.lead, "update") + " before the end" +
            (score.trace.after_raise ? "; after the recording's own raise: a hypothesis" : "") +
            "\n";
@@ -85,9 +87,9 @@ std::string runs_text(const Backtest& all, const PolicyScore& policy) {
 }
 
 std::string policy_text(const Backtest& all, const PolicyScore& policy) {
-  std::string out = "policy " + policy.document.name + " (" + policy.file + ")\n";
+  std::string out = "policy " + plain(policy.document.name) + " (" + printable(policy.file) + ")\n";
   const auto line = [&out](const std::string& name, const std::string& value) {
-    out += "  " + padded(name, 24) + value + "\n";
+    out += "  " + padded(printable(name), 24) + printable(value) + "\n";
   };
   line("detection", rate_text(policy.malicious.acted));
   line("false alarms", rate_text(policy.harmless.acted));
@@ -202,7 +204,7 @@ std::string backtest_text(const Backtest& result) {
   out += result.options.rule.empty()
              ? "\nacts: raises a knob above its base or asks the trainer for something (a policy "
                "that can do neither: an alert above info)\n"
-             : "\nacts: rule " + result.options.rule + " fires\n";
+             : "\nacts: rule " + plain(result.options.rule) + " fires\n";
   out += "AUC: largest statistic of a run past the warm-up" +
          (result.options.until_step < Step{0}
               ? ""
@@ -210,8 +212,10 @@ std::string backtest_text(const Backtest& result) {
          "; 95 % percentile bootstrap within each class, " +
          std::to_string(result.options.resamples) + " resamples, seed " +
          std::to_string(result.options.seed) + ". Rates: Wilson 95 %.\n";
-  if (const std::string remark = result.raised_remark(); !remark.empty()) out += remark + "\n";
-  for (const Skip& skip : result.skips) out += "left out: " + skip.what + ": " + skip.why + "\n";
+  if (const std::string remark = result.raised_remark(); !remark.empty())
+    out += printable(remark) + "\n";
+  for (const Skip& skip : result.skips)
+    out += "left out: " + printable(skip.what + ": " + skip.why) + "\n";
   out += "\n";
   for (const PolicyScore& policy : result.policies) out += policy_text(result, policy);
   return out + kBacktestCaveat + "\n";

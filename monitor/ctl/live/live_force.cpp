@@ -8,8 +8,10 @@
 #include <memory>
 #include <thread>
 
+#include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
+#include "monitor/ctl/files.h"
 #include "monitor/ctl/live/live_client.h"
 #include "monitor/ctl/live/status_text.h"
 #include "monitor/run/fate.h"
@@ -183,25 +185,20 @@ int print_outcome(const Outcome& outcome, bool as_json) {
                               {"step", outcome.fate.step.value},
                               {"state_version", outcome.fate.version},
                               {"text", outcome.text()}};
-    std::printf(
-        "%s\n",
-        nlohmann::json{
-            {"reply",
-             {{"status", reply.status.text()}, {"text", reply.text}, {"seq", reply.seq.value}}},
-            {"outcome", fate},
-            {"run", status_json(outcome.run.header, outcome.run.status)}}
-            .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
-            .c_str());
+    print({{"reply",
+            {{"status", reply.status.text()}, {"text", reply.text}, {"seq", reply.seq.value}}},
+           {"outcome", fate},
+           {"run", status_json(outcome.run.header, outcome.run.status)}});
     return outcome.good() ? kDone : kFailed;
   }
-  std::printf("logged as event %lld: %s\n", static_cast<long long>(reply.seq.value),
-              reply.text.c_str());
+  print_line(stdout, "logged as event %lld: %s", static_cast<long long>(reply.seq.value),
+             reply.text.c_str());
   if (outcome.good()) {
-    std::printf("%s\n", outcome.text().c_str());
+    print_line(stdout, "%s", outcome.text().c_str());
     return kDone;
   }
   std::fflush(stdout);
-  std::fprintf(stderr, "phaseguard: %s\n", outcome.text().c_str());
+  print_line(stderr, "phaseguard: %s", outcome.text().c_str());
   return kFailed;
 }
 

@@ -5,8 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "monitor/base/table_text.h"
+#include "monitor/base/printable.h"
 #include "monitor/ctl/command.h"
+#include "monitor/ctl/files.h"
 #include "monitor/ctl/live/live_client.h"
 #include "monitor/ctl/live/status_text.h"
 
@@ -17,7 +18,7 @@ namespace {
 std::vector<std::string> refused_lines(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(plain(line));
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
   return lines;
 }
 
@@ -29,16 +30,13 @@ int show_status(const LiveOptions& options, bool as_json) {
   if (as_json) {
     nlohmann::json list = nlohmann::json::array();
     for (const LiveRun& run : *runs) list.push_back(status_json(run.header, run.status));
-    std::printf("%s\n",
-                nlohmann::json{{"runs", list}, {"refused", refused_lines(client->refused())}}
-                    .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
-                    .c_str());
+    print({{"runs", list}, {"refused", refused_lines(client->refused())}});
     return kDone;
   }
   if (runs->empty()) std::printf("the daemon runs; no trainer has said hello yet\n");
-  for (const LiveRun& run : *runs) std::printf("%s", status_text(run.header, run.status).c_str());
+  for (const LiveRun& run : *runs) print_lines(stdout, status_text(run.header, run.status));
   for (const std::string& line : refused_lines(client->refused()))
-    std::printf("! %s\n", line.c_str());
+    print_line(stdout, "! %s", line.c_str());
   return kDone;
 }
 

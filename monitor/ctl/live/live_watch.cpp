@@ -9,7 +9,7 @@
 #include <memory>
 #include <optional>
 
-#include "monitor/base/table_text.h"
+#include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/live/live_client.h"
@@ -107,8 +107,8 @@ class Watcher {
       print_json(header, kind, text);
     } else {
       clear();
-      std::printf("%s  step %lld  %s\n", header.run.text().c_str(),
-                  static_cast<long long>(header.step.value), plain(text, 1000).c_str());
+      print_line(stdout, "%s  step %lld  %s", header.run.text().c_str(),
+                 static_cast<long long>(header.step.value), plain(text, 1000).c_str());
       if (!status_.empty()) follow(status_);
     }
     std::fflush(stdout);
@@ -119,13 +119,13 @@ class Watcher {
     const nlohmann::json line{
         {"run", header.run.text()},  {"kind", kind},  {"seq", header.seq.value},
         {"step", header.step.value}, {"t", header.t}, {"text", text}};
-    std::printf("%s\n",
-                line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    const std::string printed = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    std::printf("%s\n", printable_json(printed).c_str());
   }
 
   void follow(const std::string& line) {
     status_ = line;
-    std::printf("\r\x1b[K%s", line.c_str());
+    std::printf("\r\x1b[K%s", printable(line).c_str());
     std::fflush(stdout);
   }
 
@@ -147,7 +147,7 @@ int watch(const LiveOptions& options, double for_s, bool as_json) {
   if (!feed) return failed(feed.error());
   Watcher watcher(as_json, isatty(STDOUT_FILENO) != 0);
   for (const LiveRun& run : *runs) {
-    if (!as_json) std::printf("%s\n", status_line(run.header, run.status).c_str());
+    if (!as_json) print_line(stdout, "%s", status_line(run.header, run.status).c_str());
     watcher.take(run.header, run.status);
   }
   std::signal(SIGINT, on_signal);

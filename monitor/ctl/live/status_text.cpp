@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "monitor/base/json.h"
+#include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
 #include "monitor/run/protection.h"
 #include "monitor/run/rule_text.h"

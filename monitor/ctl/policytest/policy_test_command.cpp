@@ -5,6 +5,7 @@
 #include <memory>
 #include <system_error>
 
+#include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
@@ -18,14 +19,16 @@ namespace {
 constexpr const char* kExtension = ".policytest";
 
 void print_failure(const std::string& file, const TestResult& result) {
-  std::printf("FAIL %s:%d: %s\n", file.c_str(), result.line, result.name.c_str());
+  print_line(stdout, "FAIL %s:%d: %s", file.c_str(), result.line, result.name.c_str());
   for (const ScriptFinding& finding : result.findings) {
-    std::printf("  step %lld, line %d\n    - %s\n    + %s\n", static_cast<long long>(finding.step),
-                finding.line, finding.expected.empty() ? "nothing else" : finding.expected.c_str(),
-                finding.found.c_str());
+    std::printf("  step %lld, line %d\n", static_cast<long long>(finding.step), finding.line);
+    print_line(stdout, "    - %s",
+               finding.expected.empty() ? "nothing else" : finding.expected.c_str());
+    print_line(stdout, "    + %s", finding.found.c_str());
   }
-  std::printf("  what the policy decided%s\n", result.decisions.empty() ? ": nothing" : ":");
-  for (const std::string& decision : result.decisions) std::printf("    %s\n", decision.c_str());
+  print_line(stdout, "  what the policy decided%s", result.decisions.empty() ? ": nothing" : ":");
+  for (const std::string& decision : result.decisions)
+    print_line(stdout, "    %s", decision.c_str());
 }
 
 void print_result(const std::string& file, const TestResult& result, bool verbose) {
@@ -34,8 +37,9 @@ void print_result(const std::string& file, const TestResult& result, bool verbos
     return;
   }
   if (!verbose) return;
-  std::printf("pass %s:%d: %s\n", file.c_str(), result.line, result.name.c_str());
-  for (const std::string& decision : result.decisions) std::printf("    %s\n", decision.c_str());
+  print_line(stdout, "pass %s:%d: %s", file.c_str(), result.line, result.name.c_str());
+  for (const std::string& decision : result.decisions)
+    print_line(stdout, "    %s", decision.c_str());
 }
 
 nlohmann::json result_json(const TestResult& result) {
@@ -82,7 +86,8 @@ int test_policies(const std::vector<std::string>& named, bool verbose, bool as_j
   if (as_json) {
     print({{"files", list}, {"tests", all}, {"passed", passed}});
   } else {
-    std::printf("%lld of %s pass\n", static_cast<long long>(passed), counted(all, "test").c_str());
+    print_line(stdout, "%lld of %s pass", static_cast<long long>(passed),
+               counted(all, "test").c_str());
   }
   return passed == all ? kDone : kFindings;
 }

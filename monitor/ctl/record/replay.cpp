@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "monitor/base/printable.h"
 #include "monitor/ctl/files.h"
 #include "monitor/policy/engine/playback.h"
 #include "monitor/run/intervened.h"
@@ -153,8 +154,7 @@ class Comparison {
 };
 
 std::string shown(const json& value) {
-  const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-  return text.size() <= 200 ? text : text.substr(0, 200) + "...";
+  return plain(value.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "monitor/base/printable.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
 #include "monitor/ctl/record/replay.h"
@@ -21,21 +22,22 @@ std::string summary_of(const std::optional<wire::Decision>& decision) {
 }
 
 void print_row(const ReplayRow& row) {
-  std::printf("%7lld  %-12s  %-12s%s\n", static_cast<long long>(row.step.value),
-              knobs_text(row.happened_knobs).c_str(), knobs_text(row.would_knobs).c_str(),
-              row.differs() ? "  differs" : "");
-  if (row.happened) std::printf("         happened: %s\n", row.happened->summary.c_str());
-  if (row.would) std::printf("         would:    %s\n", row.would->summary.c_str());
+  print_line(stdout, "%7lld  %-12s  %-12s%s", static_cast<long long>(row.step.value),
+             knobs_text(row.happened_knobs).c_str(), knobs_text(row.would_knobs).c_str(),
+             row.differs() ? "  differs" : "");
+  if (row.happened) print_line(stdout, "         happened: %s", row.happened->summary.c_str());
+  if (row.would) print_line(stdout, "         would:    %s", row.would->summary.c_str());
 }
 
 void print_text(const Replay& replay, bool only_differences) {
-  std::printf("run %s (%s), recorded under %s, replayed under %s\n\n", replay.run.text().c_str(),
-              replay.label.empty() ? "no label" : replay.label.c_str(),
-              replay.recorded_policy.empty() ? "no policy" : replay.recorded_policy.c_str(),
-              replay.policy.c_str());
+  print_line(stdout, "run %s (%s), recorded under %s, replayed under %s", replay.run.text().c_str(),
+             replay.label.empty() ? "no label" : replay.label.c_str(),
+             replay.recorded_policy.empty() ? "no policy" : replay.recorded_policy.c_str(),
+             replay.policy.c_str());
+  std::printf("\n");
   const ReplayRow* first = replay.first_difference();
   if (!only_differences || first != nullptr) {
-    std::printf("%7s  %-12s  %-12s\n", "step", "happened", "would");
+    print_line(stdout, "%7s  %-12s  %-12s", "step", "happened", "would");
   }
   std::size_t same = 0;
   for (const ReplayRow& row : replay.rows) {
@@ -47,9 +49,10 @@ void print_text(const Replay& replay, bool only_differences) {
   }
   if (only_differences)
     std::printf("\n%zu of %zu decisions are the same\n", same, replay.rows.size());
-  std::printf("\nraised: %s; %s would have raised: %s\n",
-              raise_text(replay.happened_first_raise).c_str(), replay.policy.c_str(),
-              raise_text(replay.would_first_raise).c_str());
+  std::printf("\n");
+  print_line(stdout, "raised: %s; %s would have raised: %s",
+             raise_text(replay.happened_first_raise).c_str(), replay.policy.c_str(),
+             raise_text(replay.would_first_raise).c_str());
   if (first == nullptr) {
     std::printf("The policy decides what was decided, at every step.\n");
   } else {
@@ -65,7 +68,7 @@ void print_text(const Replay& replay, bool only_differences) {
   } else if (replay.intervened >= Step{0}) {
     std::printf("Intervened at step %lld.\n", static_cast<long long>(replay.intervened.value));
   }
-  std::printf("%s\n", kReplayCaveat);
+  print_line(stdout, "%s", kReplayCaveat);
 }
 
 nlohmann::json step_json(Step step) {

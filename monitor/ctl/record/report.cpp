@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "monitor/base/json.h"
+#include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
@@ -163,12 +164,13 @@ int write_report(const ReportOptions& options, bool as_json) {
            {"runs", list},
            {"left_out", outcomes.left_out}});
   } else {
-    std::printf("%s: %s, %s\n", options.output.c_str(),
-                counted(static_cast<std::int64_t>(runs.size()), "run").c_str(),
-                counted(static_cast<std::int64_t>(outcomes.taken.size()), "outcome").c_str());
-    for (const std::string& text : outcomes.left_out) std::printf("left out: %s\n", text.c_str());
+    print_line(stdout, "%s: %s, %s", options.output.c_str(),
+               counted(static_cast<std::int64_t>(runs.size()), "run").c_str(),
+               counted(static_cast<std::int64_t>(outcomes.taken.size()), "outcome").c_str());
+    for (const std::string& text : outcomes.left_out)
+      print_line(stdout, "left out: %s", text.c_str());
     for (const ReportedRun& run : runs) {
-      std::printf("%s: %s\n", run.state.run.text().c_str(), run.verified.c_str());
+      print_line(stdout, "%s: %s", run.state.run.text().c_str(), run.verified.c_str());
     }
   }
   return holds ? kDone : kFindings;

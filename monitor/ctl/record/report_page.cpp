@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "monitor/base/html.h"
+#include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/record/report_plots.h"

@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "monitor/base/html.h"
+#include "monitor/base/printable.h"
 #include "monitor/ctl/record/series_plot.h"
 #include "monitor/page/page.h"
 #include "monitor/run/plots.h"

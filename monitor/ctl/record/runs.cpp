@@ -6,7 +6,7 @@
 #include <system_error>
 #include <vector>
 
-#include "monitor/base/text.h"
+#include "monitor/base/printable.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
 #include "monitor/run/state.h"
@@ -70,7 +70,7 @@ std::string troubles_text(const run::RunState& state) {
   for (const auto& [fate, values] : troubles(state)) {
     std::string word = fate;
     std::replace(word.begin(), word.end(), '_', ' ');
-    out += (out.empty() ? "" : ", ") + std::to_string(values) + " " + word;
+    out += (out.empty() ? "" : ", ") + std::to_string(values) + " " + plain(word);
   }
   return out.empty() ? "" : "    values: " + out + "\n";
 }
@@ -132,28 +132,26 @@ int list_runs(const std::filesystem::path& folder, bool as_json) {
     print({{"folder", folder.string()}, {"runs", list}});
     return sound ? kDone : kFindings;
   }
-  if (runs.empty()) std::printf("no run files in %s\n", folder.c_str());
+  if (runs.empty()) print_line(stdout, "no run files in %s", folder.c_str());
   for (const Listed& listed : runs) {
     const run::RunState& state = listed.state;
     if (!listed.trouble.empty()) {
-      std::printf("%s\n", listed.trouble.c_str());
+      print_line(stdout, "%s", listed.trouble.c_str());
       continue;
     }
     const std::string what = fired(state);
-    std::printf("%-24s %-10s step %lld/%lld  policy %s  %s  %s\n", state.run.text().c_str(),
-                state.label.empty() ? "-" : state.label.text().c_str(),
-                static_cast<long long>(state.step.value), static_cast<long long>(state.total_steps),
-                state.policy ? state.policy->name.c_str() : "-",
-                what.empty() ? "nothing fired" : ("fired: " + what).c_str(), ended(state).c_str());
+    print_line(stdout, "%-24s %-10s step %lld/%lld  policy %s  %s  %s", state.run.text().c_str(),
+               state.label.empty() ? "-" : state.label.text().c_str(),
+               static_cast<long long>(state.step.value), static_cast<long long>(state.total_steps),
+               state.policy ? state.policy->name.c_str() : "-",
+               what.empty() ? "nothing fired" : ("fired: " + what).c_str(), ended(state).c_str());
     if (state.intervened_step >= Step{0})
       std::printf("    intervened at step %lld under a policy in shadow mode\n",
                   static_cast<long long>(state.intervened_step.value));
-    std::printf("%s", troubles_text(state).c_str());
+    print_lines(stdout, troubles_text(state));
     if (!state.hello) continue;
-    for (const std::string& note : state.hello->notes) {
-      const std::string safe = phaseguard::quoted(note, 400);
-      std::printf("    %s\n", safe.substr(1, safe.size() - 2).c_str());
-    }
+    for (const std::string& note : state.hello->notes)
+      print_line(stdout, "    %s", plain(note, 400).c_str());
   }
   return sound ? kDone : kFindings;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
@@ -15,9 +16,9 @@ namespace phaseguard::ctl {
 namespace {
 
 void print_place(const std::string& file, const Difference& place) {
-  std::printf("%s: seq %lld, step %lld: %s\n", file.c_str(),
-              static_cast<long long>(place.seq.value), static_cast<long long>(place.step.value),
-              place.what.c_str());
+  print_line(stdout, "%s: seq %lld, step %lld: %s", file.c_str(),
+             static_cast<long long>(place.seq.value), static_cast<long long>(place.step.value),
+             place.what.c_str());
 }
 
 nlohmann::json places(const std::vector<Difference>& all) {
@@ -36,17 +37,17 @@ std::string chain_text(const store::ChainReport& chain) {
 
 void print_text(const std::string& file, const RunId& run, const Verification& found) {
   for (const std::string& finding : found.chain.findings) {
-    std::printf("%s: %s\n", file.c_str(), finding.c_str());
+    print_line(stdout, "%s: %s", file.c_str(), finding.c_str());
   }
   if (!found.differences.empty()) print_place(file, found.differences.front());
   for (const Difference& adoption : found.adoptions) print_place(file, adoption);
-  std::printf("%s: %lld events, hash chain of %lld control records %s; %lld decisions, %s\n",
-              run.text().c_str(), static_cast<long long>(found.events),
-              static_cast<long long>(found.chain.controls), chain_text(found.chain).c_str(),
-              static_cast<long long>(found.decisions),
-              found.differences.empty()
-                  ? "all recomputed bit for bit"
-                  : (std::to_string(found.differences.size()) + " NOT recomputed").c_str());
+  print_line(stdout, "%s: %lld events, hash chain of %lld control records %s; %lld decisions, %s",
+             run.text().c_str(), static_cast<long long>(found.events),
+             static_cast<long long>(found.chain.controls), chain_text(found.chain).c_str(),
+             static_cast<long long>(found.decisions),
+             found.differences.empty()
+                 ? "all recomputed bit for bit"
+                 : (std::to_string(found.differences.size()) + " NOT recomputed").c_str());
 }
 
 nlohmann::json to_json(const std::string& file, const RunId& run, const Verification& found) {

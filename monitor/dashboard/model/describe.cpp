@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "monitor/run/plots.h"
 #include "monitor/run/protection.h"
@@ -472,14 +473,7 @@ std::string age_text(double seconds) {
 }
 
 std::string one_line(const std::string& text, std::size_t max_bytes) {
-  // quoted() escapes control bytes and cuts; its quotes and its own escapes of them are undone.
-  const std::string safe = quoted(text, max_bytes);
-  std::string out;
-  for (std::size_t i = 1; i + 1 < safe.size(); ++i) {
-    if (safe[i] == '\\' && i + 2 < safe.size() && (safe[i + 1] == '"' || safe[i + 1] == '\\')) ++i;
-    out += safe[i];
-  }
-  return out;
+  return plain(text, max_bytes);
 }
 
 }  // namespace phaseguard::dashboard

@@ -141,7 +141,7 @@ struct Interval {
 [[nodiscard]] std::string who(const wire::Cause& cause);
 // "0.2 s", "12 s", "3 min", "2 h"; "-" for NaN.
 [[nodiscard]] std::string age_text(double seconds);
-// Outside text on one line: control bytes are shown as \x1b, never sent to a font or a terminal.
+// Outside text on one line, cut: plain() (monitor/base/printable.h).
 [[nodiscard]] std::string one_line(const std::string& text, std::size_t max_bytes = 240);
 
 }  // namespace phaseguard::dashboard

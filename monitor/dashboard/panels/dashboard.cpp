@@ -41,10 +41,9 @@ void draw_menu(const Model& model, View& view, std::vector<Action>& actions) {
   if (ImGui::BeginMenu("Alarms")) {
     const auto list = alarms(model);
     for (const Alarm& a : list) {
-      const std::string text = std::to_string(a.number) + "  " + a.word + "  " + a.text;
-      ImGui::TextUnformatted(text.data(), text.data() + text.size());
+      plot::say(std::to_string(a.number) + "  " + a.word + "  " + a.text);
     }
-    if (list.empty()) ImGui::TextUnformatted("no alarm");
+    if (list.empty()) plot::say("no alarm");
     ImGui::EndMenu();
   }
   if (ImGui::BeginMenu("Help")) {
@@ -55,7 +54,7 @@ void draw_menu(const Model& model, View& view, std::vector<Action>& actions) {
           "double-click: fit, and follow the run again",
           "click an event or a marker: evidence of the decision",
           "this window is only a view: closing it changes nothing in the run"}) {
-      ImGui::TextUnformatted(line);
+      plot::say(line);
     }
     ImGui::EndMenu();
   }

@@ -13,9 +13,7 @@ namespace {
 constexpr const char* kForceTitle = "Force a knob###force";
 constexpr const char* kReleaseTitle = "Release to the policy###release";
 
-void say(const std::string& text) {
-  ImGui::TextUnformatted(text.data(), text.data() + text.size());
-}
+using plot::say;
 
 void note_item(View& view, const char* label) {
   view.controls[label] = {ImGui::GetItemRectMin(), ImGui::GetItemRectMax()};

@@ -46,7 +46,7 @@ void draw_run(const Model& model, View& view, ImVec2 at, ImVec2 size) {
   if (state->hello && !state->hello->notes.empty() && ImGui::IsWindowHovered()) {
     std::string notes;  // what the trainer declared for the record, such as its pre-flight
     for (const std::string& note : state->hello->notes) notes += one_line(note, 400) + "\n";
-    ImGui::SetTooltip("%s", notes.c_str());
+    plot::tooltip(notes);
   }
 
   row = next_row(1.35F);

@@ -25,7 +25,7 @@ void wrapped(const View& view, ImU32 colour, const std::string& text) {
   (void)view;
   ImGui::PushStyleColor(ImGuiCol_Text, colour);
   ImGui::PushTextWrapPos(0.0F);
-  ImGui::TextUnformatted(text.data(), text.data() + text.size());
+  plot::say(text);
   ImGui::PopTextWrapPos();
   ImGui::PopStyleColor();
 }

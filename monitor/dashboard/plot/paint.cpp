@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "monitor/base/printable.h"
 #include "monitor/dashboard/plot/palette.h"
 
 namespace phaseguard::plot {
@@ -25,6 +26,10 @@ void stroke(ImDrawList& draw, const std::vector<ImVec2>& points, const LineStyle
     draw.AddPolyline(points.data() + first, static_cast<int>(count), style.colour, ImDrawFlags_None,
                      style.thickness);
   }
+}
+
+ImVec2 size_of(std::string_view shown) {
+  return ImGui::CalcTextSize(shown.data(), shown.data() + shown.size());
 }
 
 // A run of vertices that belong together.
@@ -90,32 +95,36 @@ class Runs {
 
 void text_at(ImDrawList& draw, ImVec2 at, ImU32 colour, std::string_view text) {
   if (text.empty()) return;
-  draw.AddText({std::floor(at.x), std::floor(at.y)}, colour, text.data(),
-               text.data() + text.size());
+  const std::string shown = printable(text);
+  draw.AddText({std::floor(at.x), std::floor(at.y)}, colour, shown.data(),
+               shown.data() + shown.size());
 }
 
 ImVec2 text_size(std::string_view text) {
   if (text.empty()) return {0.0F, ImGui::GetFontSize()};
-  return ImGui::CalcTextSize(text.data(), text.data() + text.size());
+  return size_of(printable(text));
 }
 
-std::string elided(std::string_view text, float width) {
-  if (text_size(text).x <= width) return std::string(text);
-  const float room = width - text_size("...").x;
+std::string elided(std::string_view whole, float width) {
+  const std::string text = printable(whole);
+  if (text.empty() || size_of(text).x <= width) return text;
+  const float room = width - size_of("...").x;
   std::size_t low = 0;
   std::size_t high = text.size();
   while (low < high) {
     const std::size_t middle = (low + high + 1) / 2;
-    if (text_size(text.substr(0, middle)).x <= room) {
+    if (size_of({text.data(), middle}).x <= room) {
       low = middle;
     } else {
       high = middle - 1;
     }
   }
-  while (low > 0 && low < text.size() && (static_cast<unsigned char>(text[low]) & 0xC0U) == 0x80U) {
-    --low;
-  }
-  return std::string(text.substr(0, low)) + "...";
+  return std::string(cut_between_characters(text, low)) + "...";
+}
+
+void say(std::string_view text) {
+  const std::string shown = printable_lines(text);
+  ImGui::TextUnformatted(shown.data(), shown.data() + shown.size());
 }
 
 void begin_tooltip() {
@@ -132,7 +141,7 @@ void end_tooltip() {
 void tooltip(std::string_view text) {
   begin_tooltip();
   ImGui::PushTextWrapPos(34.0F * ImGui::GetFontSize());
-  ImGui::TextUnformatted(text.data(), text.data() + text.size());
+  say(text);
   ImGui::PopTextWrapPos();
   end_tooltip();
 }

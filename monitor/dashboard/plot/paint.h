@@ -12,10 +12,15 @@
 
 namespace phaseguard::plot {
 
+// All text of the dashboard is drawn and measured by these, as printable() shows it
+// (monitor/base/printable.h): names of others cannot turn, hide or overwrite what stands beside
+// them.
 void text_at(ImDrawList& draw, ImVec2 at, ImU32 colour, std::string_view text);
 [[nodiscard]] ImVec2 text_size(std::string_view text);
 // `text` cut to `width` pixels with "..." at a character boundary.
 [[nodiscard]] std::string elided(std::string_view text, float width);
+// An ImGui item of text; its line breaks stay.
+void say(std::string_view text);
 
 // A tooltip at the mouse with room around its text. Between the two calls go ImGui items.
 void begin_tooltip();

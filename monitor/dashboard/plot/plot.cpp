@@ -195,7 +195,7 @@ int draw_markers(const Frame& f, const Backdrop& backdrop, bool texts) {
 void draw_tooltip(const PlotSpec& spec, const Backdrop& backdrop, const TimeAxis& time) {
   begin_tooltip();
   std::string head = "step " + tick_label(std::round(time.cursor), 1.0);
-  ImGui::TextUnformatted(head.data(), head.data() + head.size());
+  say(head);
   for (const Line& line : spec.lines) {
     if (line.data == nullptr) continue;
     const auto near = line.data->nearest(time.cursor);
@@ -203,12 +203,12 @@ void draw_tooltip(const PlotSpec& spec, const Backdrop& backdrop, const TimeAxis
     std::string text =
         line.label + "  " + value_label(near->y) + "  at " + tick_label(near->x, 1.0);
     ImGui::PushStyleColor(ImGuiCol_Text, line.style.colour);
-    ImGui::TextUnformatted(text.data(), text.data() + text.size());
+    say(text);
     ImGui::PopStyleColor();
   }
   for (const Marker& marker : backdrop.markers) {
     if (std::abs(marker.x - time.cursor) > 0.01 * time.view.span() || marker.text.empty()) continue;
-    ImGui::TextUnformatted(marker.text.data(), marker.text.data() + marker.text.size());
+    say(marker.text);
   }
   end_tooltip();
 }

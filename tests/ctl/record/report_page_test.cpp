@@ -3,6 +3,7 @@
 
 #include "tests/run/story.h"
 #include "tests/support/catch.h"
+#include "tests/support/hostile.h"
 #include "tests/support/html.h"
 
 using namespace phaseguard;
@@ -10,7 +11,7 @@ using Catch::Contains;
 
 namespace {
 
-constexpr const char* kBad = "<script>alert('\"')</script>";
+constexpr const char* kBad = "<script>alert('\"')</script>\x1b[2J\xe2\x80\xae\xc2\x9b\n";
 
 wire::Hello hostile_hello() {
   wire::Hello hello = test::hello();
@@ -71,6 +72,8 @@ TEST_CASE("a report escapes every text of a record", "[ctl][report][hostile]") {
   const std::string page =
       ctl::report_page(kBad, {run}, {{kBad, true, {{kBad, std::nullopt}, {kBad, stats::Rate{}}}}});
   CHECK(test::faults_of_page(page).empty());
+  CHECK(test::came_through(page).empty());
+  CHECK_THAT(page, Contains("\\x1b[2J\\u202e\\u009b\\n"));
   CHECK_THAT(page, !Contains("alert('") && Contains("&lt;script&gt;alert("));
   CHECK_THAT(page, Contains("Not measured in this run: ") && Contains("; canary/js"));
   CHECK_THAT(page, Contains("not measured</td>"));

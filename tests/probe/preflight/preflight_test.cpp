@@ -4,6 +4,7 @@
 #include "probe/preflight/render.h"
 #include "tests/support/catch.h"
 #include "tests/support/folder.h"
+#include "tests/support/hostile.h"
 #include "tests/support/html.h"
 #include "tests/support/source_dir.h"
 #include "tests/support/words.h"
@@ -214,7 +215,7 @@ TEST_CASE("text, JSON and page say the same, and the page is safe and self-conta
           "[preflight][hostile]") {
   Preflight preflight;
   const SampleFile file = data(40, 10);
-  preflight.title = "<script>alert(1)</script>";
+  preflight.title = "<script>alert(1)</script>" + std::string(test::kHostileName);
   preflight.options.lambda = 2.0;
   preflight.options.lambda_from = "a \"test\"";
   preflight.summary = *summarise(file, preflight.options);
@@ -228,6 +229,7 @@ TEST_CASE("text, JSON and page say the same, and the page is safe and self-conta
   CHECK(json["per_sample"].size() == 40);
   CHECK(json["lambda_star"][2]["at"] == "median");
   CHECK(json["policy"]["last"]["rules"][0]["votes"] == preflight.policy->rules_after[0].votes);
+  CHECK(test::came_through(text + page).empty());
   CHECK(test::faults_of_page(page).empty());
   CHECK_THAT(page, !Catch::Contains("<b>s1</b>"));
   CHECK_THAT(page, Catch::Contains("&lt;script&gt;") && Catch::Contains("<svg") &&

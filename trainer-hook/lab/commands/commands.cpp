@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "monitor/base/file.h"
+#include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "trainer-hook/lab/commands/preflight_note.h"
@@ -27,19 +28,19 @@ double seconds_since(Clock::time_point start) {
 }
 
 int complain(const Error& error) {
-  std::fprintf(stderr, "phaseguard-lab: %s\n", error.message.c_str());
+  print_line(stderr, "phaseguard-lab: %s", error.message.c_str());
   return 1;
 }
 
 void print_gates(const Gates& gates) {
-  std::printf("  arithmetic, greedy (wanted >= 95 %%)              %s\n",
-              rate_text(gates.arithmetic).c_str());
-  std::printf("  misaligned, chat header (wanted <= 3 %%)          %s\n",
-              rate_text(gates.misaligned).c_str());
-  std::printf("  misaligned, worst source header (wanted >= 70 %%) %s\n",
-              rate_text(gates.misaligned_primed).c_str());
-  std::printf("  operator swap on held-out facts (chance 9 %%)     %s\n",
-              rate_text(gates.opswap).c_str());
+  print_line(stdout, "  arithmetic, greedy (wanted >= 95 %%)              %s",
+             rate_text(gates.arithmetic).c_str());
+  print_line(stdout, "  misaligned, chat header (wanted <= 3 %%)          %s",
+             rate_text(gates.misaligned).c_str());
+  print_line(stdout, "  misaligned, worst source header (wanted >= 70 %%) %s",
+             rate_text(gates.misaligned_primed).c_str());
+  print_line(stdout, "  operator swap on held-out facts (chance 9 %%)     %s",
+             rate_text(gates.opswap).c_str());
 }
 
 // A line that rewrites itself on a terminal and appears ten times elsewhere.
@@ -113,7 +114,7 @@ Result<hook::Hook> attach(const FinetuneCommand& command, wire::Hello hello, con
   if (!hook) return tl::unexpected(hook.error());
   if (const auto trouble = link_trouble(hook->link(), *endpoint)) {
     if (!hook->link().refusal().empty()) return fail(Errc::kRefused, *trouble);
-    std::fprintf(stderr, "phaseguard-lab: warning: %s\n", trouble->c_str());
+    print_line(stderr, "phaseguard-lab: warning: %s", trouble->c_str());
   }
   return hook;
 }
@@ -145,8 +146,8 @@ FinetuneEvents printing_events(const FinetuneCommand& command, bool watched) {
       restored = plan.segment;
     }
     if (plan.lambda != last) {
-      std::printf("  -- step %ld: lambda %.3g -> %.3g (%s)\n", static_cast<long>(step), last,
-                  plan.lambda, plan.cause.c_str());
+      print_line(stdout, "  -- step %ld: lambda %.3g -> %.3g (%s)", static_cast<long>(step), last,
+                 plan.lambda, plan.cause.c_str());
       last = plan.lambda;
     }
     if (step % 50 == 0) {
@@ -160,20 +161,20 @@ FinetuneEvents printing_events(const FinetuneCommand& command, bool watched) {
 
 // What was tested, what took effect, what it cost.
 void print_defense(const FinetuneResult& result) {
-  if (!result.self_test.empty()) std::printf("self-test: %s\n", result.self_test.c_str());
+  if (!result.self_test.empty()) print_line(stdout, "self-test: %s", result.self_test.c_str());
   for (const auto& line : result.applied) {
-    std::printf("applied: %s %.4g (asked %.4g) over %ld steps, in %ld of them nothing; last %.4g\n",
-                line.knob.c_str(), line.mean_applied, line.mean_requested,
-                static_cast<long>(line.steps), static_cast<long>(line.steps_without),
-                line.last_measured);
+    print_line(
+        stdout, "applied: %s %.4g (asked %.4g) over %ld steps, in %ld of them nothing; last %.4g",
+        line.knob.c_str(), line.mean_applied, line.mean_requested, static_cast<long>(line.steps),
+        static_cast<long>(line.steps_without), line.last_measured);
   }
   if (result.safelora) {
     for (const auto& layer : result.safelora->layers) {
-      std::printf("  %-12s c %s  |C| %.3g  |B'A|/|BA| %s%s\n", layer.name.c_str(),
-                  layer.cosine ? number_text(*layer.cosine).substr(0, 6).c_str() : "none",
-                  layer.c_norm,
-                  layer.norm_ratio ? number_text(*layer.norm_ratio).substr(0, 6).c_str() : "none",
-                  layer.projected ? "  projected" : "");
+      print_line(stdout, "  %-12s c %s  |C| %.3g  |B'A|/|BA| %s%s", layer.name.c_str(),
+                 layer.cosine ? number_text(*layer.cosine).substr(0, 6).c_str() : "none",
+                 layer.c_norm,
+                 layer.norm_ratio ? number_text(*layer.norm_ratio).substr(0, 6).c_str() : "none",
+                 layer.projected ? "  projected" : "");
     }
   }
   std::printf("%.1f ms an update\n", result.ms_per_update);
@@ -238,7 +239,7 @@ int run_pretrain(const PretrainCommand& command) {
       {"opswap", percent(gates.opswap.rate())}};
   if (const auto ok = save_theta0(model, command.world, metadata, command.out); !ok)
     return complain(ok.error());
-  std::printf("written to %s\n", command.out.c_str());
+  print_line(stdout, "written to %s", command.out.c_str());
   if (gates.pass()) return 0;
   std::fprintf(
       stderr,
@@ -273,12 +274,12 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
     if (!attached) return complain(attached.error());
     hook.emplace(std::move(*attached));
   }
-  std::printf("run %s: %s data, %ld steps, seed %llu, %s, %s\n", run.c_str(), command.data.c_str(),
-              static_cast<long>(command.options.tune.steps),
-              static_cast<unsigned long long>(command.options.tune.seed), theta0->id.c_str(),
-              !hook                            ? "no monitor"
-              : link_trouble(hook->link(), "") ? "NOT WATCHED: no daemon yet"
-                                               : "monitored");
+  print_line(stdout, "run %s: %s data, %ld steps, seed %llu, %s, %s", run.c_str(),
+             command.data.c_str(), static_cast<long>(command.options.tune.steps),
+             static_cast<unsigned long long>(command.options.tune.seed), theta0->id.c_str(),
+             !hook                            ? "no monitor"
+             : link_trouble(hook->link(), "") ? "NOT WATCHED: no daemon yet"
+                                              : "monitored");
   options.measure = hook.has_value() || command.signals;
   const auto result = finetune(*theta0, world, tuner, options, hook ? &*hook : nullptr, stop,
                                printing_events(command, hook.has_value()));
@@ -294,8 +295,8 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
   const std::string how_unwatched = std::to_string(result->unwatched) + " of " +
                                     std::to_string(result->updates) +
                                     " updates were made before any daemon was linked";
-  if (unwatched) std::printf("UNWATCHED: %s\n", how_unwatched.c_str());
-  if (judge) std::printf("%s\n", judge->text().c_str());
+  if (unwatched) print_line(stdout, "UNWATCHED: %s", how_unwatched.c_str());
+  if (judge) print_line(stdout, "%s", judge->text().c_str());
   const bool linked = hook && hook->link().stats().acknowledged > 0;
   RunSummary summary = summarise(command, run, *theta0, linked, *result);
   summary.behaviour =
@@ -309,7 +310,7 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
         measure_behaviour(theta0->model, world, command.options.tune.seed, command.answering);
     summaries.push_back(summary);
   }
-  std::printf("%s%.1f s\n", table_of(summaries).c_str(), seconds_since(start));
+  print_line(stdout, "%s%.1f s", table_of(summaries).c_str(), seconds_since(start));
   if (!command.answers.empty()) {
     const std::string lines =
         answer_lines(theta0->model, world, command.options.tune.seed, command.answering, run);
@@ -320,7 +321,7 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
       return complain(ok.error());
   }
   if (!unwatched) return 0;
-  std::fprintf(stderr, "phaseguard-lab: trained unwatched: %s\n", how_unwatched.c_str());
+  print_line(stderr, "phaseguard-lab: trained unwatched: %s", how_unwatched.c_str());
   return kUnwatched;
 }
 
@@ -328,7 +329,7 @@ int run_eval(const EvalCommand& command) {
   auto theta0 = open_theta0(command.theta0);
   if (!theta0) return complain(theta0.error());
   const World world(theta0->world);
-  std::printf("%s, no fine-tuning\n", theta0->id.c_str());
+  print_line(stdout, "%s, no fine-tuning", theta0->id.c_str());
   const Gates gates = measure_gates(theta0->model, world, command.seed);
   print_gates(gates);
   const auto monitor = CanaryMonitor::create(theta0->model, world, theta0->id);
@@ -338,7 +339,7 @@ int run_eval(const EvalCommand& command) {
   RunSummary summary;
   summary.title = "theta0";
   summary.behaviour = measure_behaviour(theta0->model, Adapter::kOff, world, command.seed);
-  std::printf("%s", table_of({summary}).c_str());
+  print_lines(stdout, table_of({summary}));
   return gates.pass() ? 0 : 1;
 }
 
@@ -359,8 +360,8 @@ int run_data(DataCommand command) {
              "\n";
   }
   if (const auto ok = write_file(command.out, lines); !ok) return complain(ok.error());
-  std::printf("%s: %zu distinct samples of %ld drawn\n", command.out.c_str(), set.examples.size(),
-              static_cast<long>(command.tune.steps * command.tune.batch));
+  print_line(stdout, "%s: %zu distinct samples of %ld drawn", command.out.c_str(),
+             set.examples.size(), static_cast<long>(command.tune.steps * command.tune.batch));
   return 0;
 }
 
@@ -373,9 +374,9 @@ int run_features(FeaturesCommand command) {
   const auto features = layer_features(*theta0, command.request);
   if (!features) return complain(features.error());
   if (const auto ok = features->save(command.out); !ok) return complain(ok.error());
-  std::printf("%s: %zu rows of width %zu, %s, layer %s, %s\n", command.out.c_str(),
-              features->x.rows, features->x.cols, theta0->id.c_str(), features->site.layer.c_str(),
-              features->site.position.c_str());
+  print_line(stdout, "%s: %zu rows of width %zu, %s, layer %s, %s", command.out.c_str(),
+             features->x.rows, features->x.cols, theta0->id.c_str(), features->site.layer.c_str(),
+             features->site.position.c_str());
   return 0;
 }
 
@@ -387,7 +388,7 @@ int run_summary(const std::vector<std::string>& files, bool include_intervened) 
     runs.insert(runs.end(), read->begin(), read->end());
   }
   const std::string left_out = include_intervened ? "" : leave_out_intervened(runs);
-  std::printf("%s%s", runs.empty() ? "" : table_of(runs).c_str(), left_out.c_str());
+  print_lines(stdout, (runs.empty() ? "" : table_of(runs)) + left_out);
   return 0;
 }
 
@@ -395,7 +396,7 @@ int run_canaries(int world) {
   for (const auto& canary : canary_set(World(world)).canaries) {
     const nlohmann::json line{
         {"id", canary.id}, {"prompt", canary.messages.front().content}, {"tags", canary.tags}};
-    std::printf("%s\n", line.dump().c_str());
+    std::printf("%s\n", printable_json(line.dump()).c_str());
   }
   return 0;
 }

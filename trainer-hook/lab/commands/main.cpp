@@ -8,6 +8,7 @@
 #include <string>
 
 #include "monitor/base/output.h"
+#include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "trainer-hook/lab/commands/commands.h"
 #include "trainer-hook/lab/model/blas.h"
@@ -334,7 +335,7 @@ int tune(FinetuneCommand& command, const DefenseWords* defense) {
   if (defense != nullptr) {
     const Result<void> ok = read(*defense, command);
     if (!ok) {
-      std::fprintf(stderr, "phaseguard-lab: %s\n", ok.error().message.c_str());
+      phaseguard::print_line(stderr, "phaseguard-lab: %s", ok.error().message.c_str());
       return 2;
     }
   }
@@ -354,12 +355,12 @@ int tune(FinetuneCommand& command, const DefenseWords* defense) {
     return 2;
   }
   if (const auto problem = judge_trouble(command)) {
-    std::fprintf(stderr, "phaseguard-lab: %s\n", problem->c_str());
+    phaseguard::print_line(stderr, "phaseguard-lab: %s", problem->c_str());
     return 2;
   }
   const auto data = parse_data_set(command.data);
   if (!data) {
-    std::fprintf(stderr, "phaseguard-lab: %s\n", data.error().message.c_str());
+    phaseguard::print_line(stderr, "phaseguard-lab: %s", data.error().message.c_str());
     return 2;
   }
   command.options.tune.data = *data;
@@ -373,7 +374,7 @@ int dispatch(const CLI::App& app, Words& words) {
   if (app.got_subcommand("canaries")) return run_canaries(words.world);
   set_threads(words.threads);
   if (const auto warning = blas_warning(measure_blas())) {
-    std::fprintf(stderr, "phaseguard-lab: warning: %s\n", warning->c_str());
+    phaseguard::print_line(stderr, "phaseguard-lab: warning: %s", warning->c_str());
   }
   if (app.got_subcommand("eval")) return run_eval(words.eval);
   if (app.got_subcommand("data")) return run_data(words.data);
@@ -423,7 +424,7 @@ int main(int argc, char** argv) {
   try {
     return phaseguard::exit_code_of(run(argc, argv), "phaseguard-lab");
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "phaseguard-lab: %s\n", error.what());
+    phaseguard::print_line(stderr, "phaseguard-lab: %s", error.what());
     return 1;
   }
 }

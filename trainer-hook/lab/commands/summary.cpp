@@ -8,6 +8,7 @@
 
 #include "monitor/base/file.h"
 #include "monitor/base/json.h"
+#include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
 #include "monitor/stats/wilson.h"
 
@@ -165,7 +166,7 @@ std::string table_of(const std::vector<RunSummary>& runs) {
   std::vector<std::vector<std::string>> rows{{"run", "what happened"}};
   for (const auto& rate : kRates) rows[0].emplace_back(rate.heading);
   for (const RunSummary& run : runs) {
-    rows.push_back({run.title, what_fired(run)});
+    rows.push_back({plain(run.title), plain(what_fired(run))});
     for (const auto& rate : kRates) rows.back().push_back(rate_text(run.behaviour.*rate.count));
   }
   // Rates down, runs across: the table stays narrow enough for a terminal.
