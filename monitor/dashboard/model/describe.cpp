@@ -6,6 +6,7 @@
 
 #include "monitor/base/printable.h"
 #include "monitor/base/text.h"
+#include "monitor/run/fate.h"
 #include "monitor/run/plots.h"
 #include "monitor/run/protection.h"
 #include "monitor/run/rule_text.h"
@@ -200,6 +201,34 @@ SignalRow row_of(const std::string& source, const run::Derived& derived) {
 
 }  // namespace
 
+namespace {
+
+// A live daemon knows of values that it did not record too.
+std::string fates_of(const run::RunState& state, const std::string& signal) {
+  if (state.status) {
+    for (const wire::SignalStatus& live : state.status->signals) {
+      if (live.name == signal) return run::fates_text(live.fates, live.incomplete);
+    }
+  }
+  const auto found = state.fates.signals.find(signal);
+  if (found == state.fates.signals.end()) return "";
+  return run::fates_text(run::counts_of(found->second), found->second.incomplete);
+}
+
+// What is sent and nothing looks at, which a misspelt name is.
+void add_undeclared(const run::RunState& state, std::vector<SignalRow>& rows) {
+  constexpr auto kUndeclared = static_cast<std::size_t>(wire::ReportFate::kUndeclared);
+  for (const auto& [name, fates] : state.fates.signals) {
+    if (fates.counts[kUndeclared] == 0) continue;
+    SignalRow row;
+    row.name = name;
+    row.declared = false;
+    rows.push_back(std::move(row));
+  }
+}
+
+}  // namespace
+
 std::vector<SignalRow> signal_rows(const run::RunState& state, const run::Health& health) {
   std::vector<SignalRow> rows;
   for (const auto& [name, signal] : state.signals) {
@@ -215,8 +244,11 @@ std::vector<SignalRow> signal_rows(const run::RunState& state, const run::Health
     rows.push_back(std::move(row));
   }
   for (const auto& [source, derived] : state.derived) rows.push_back(row_of(source, derived));
+  add_undeclared(state, rows);
   for (SignalRow& row : rows) add_watchers(state, row);
+  for (SignalRow& row : rows) row.fates = fates_of(state, row.name);
   std::sort(rows.begin(), rows.end(), [](const SignalRow& a, const SignalRow& b) {
+    if (a.declared != b.declared) return a.declared;
     return a.watched != b.watched ? a.watched : run::shows_before(a.name, b.name);
   });
   return rows;
