@@ -190,6 +190,7 @@ TEST_CASE("what became of a signal's values stands beside it, and a misspelt one
   model.apply({file(), messages}, at(0));
   const auto rows = signal_rows(*model.shown(), model.health());
   REQUIRE(rows.back().name == "train/los");
+  CHECK(rows[rows.size() - 2].name != "train/los");
   CHECK_FALSE(rows.back().declared);
   CHECK_THAT(rows.back().fates, Catch::Contains("undeclared"));
   for (const SignalRow& row : rows) {

@@ -215,16 +215,11 @@ std::string fates_of(const run::RunState& state, const std::string& signal) {
   return run::fates_text(run::counts_of(found->second), found->second.incomplete);
 }
 
-// What is sent and nothing looks at, which a misspelt name is.
-void add_undeclared(const run::RunState& state, std::vector<SignalRow>& rows) {
+// Nothing looks at them, and a misspelt name is among them.
+bool is_undeclared(const run::RunState& state, const std::string& signal) {
   constexpr auto kUndeclared = static_cast<std::size_t>(wire::ReportFate::kUndeclared);
-  for (const auto& [name, fates] : state.fates.signals) {
-    if (fates.counts[kUndeclared] == 0) continue;
-    SignalRow row;
-    row.name = name;
-    row.declared = false;
-    rows.push_back(std::move(row));
-  }
+  const auto found = state.fates.signals.find(signal);
+  return found != state.fates.signals.end() && found->second.counts[kUndeclared] > 0;
 }
 
 }  // namespace
@@ -240,11 +235,11 @@ std::vector<SignalRow> signal_rows(const run::RunState& state, const run::Health
     row.quality = signal.quality;
     row.step = signal.step;
     row.series = &signal.series;
+    row.declared = !is_undeclared(state, name);
     for (const run::StaleSignal& s : health.stale) row.overdue = row.overdue || s.name == name;
     rows.push_back(std::move(row));
   }
   for (const auto& [source, derived] : state.derived) rows.push_back(row_of(source, derived));
-  add_undeclared(state, rows);
   for (SignalRow& row : rows) add_watchers(state, row);
   for (SignalRow& row : rows) row.fates = fates_of(state, row.name);
   std::sort(rows.begin(), rows.end(), [](const SignalRow& a, const SignalRow& b) {
