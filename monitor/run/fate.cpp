@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "monitor/base/table_text.h"
+
 namespace phaseguard::run {
 
 namespace {
@@ -111,6 +113,18 @@ CommandFate fate_of(const RunState& state, Seq command) {
   }
   add_step(state, out);
   return out;
+}
+
+std::string fates_text(const std::vector<wire::FateCount>& fates, std::int64_t incomplete) {
+  std::string out;
+  for (const wire::FateCount& of : fates) {
+    if (of.fate == wire::ReportFate::kDecided) continue;
+    std::string word = of.fate.text();
+    std::replace(word.begin(), word.end(), '_', ' ');
+    out += (out.empty() ? "" : ", ") + std::to_string(of.values) + " " + word;
+  }
+  if (incomplete <= 0) return out;
+  return out + (out.empty() ? "" : ", ") + counted(incomplete, "step") + " incomplete";
 }
 
 }  // namespace phaseguard::run

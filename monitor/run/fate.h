@@ -1,8 +1,10 @@
-// What became of an operator's command: one answer for the command line and the dashboard. Pure.
+// What became of an operator's command, and of a signal's values in words: one answer for the
+// command line and the dashboard. Pure.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "monitor/run/state.h"
 
@@ -28,5 +30,10 @@ struct CommandFate {
 
 // `command`: its place in the record. Never by a value that happens to match.
 [[nodiscard]] CommandFate fate_of(const RunState& state, Seq command);
+
+// "3 late, 12 joined, 1 step incomplete": the values that were not decided on as they came; "":
+// none.
+[[nodiscard]] std::string fates_text(const std::vector<wire::FateCount>& fates,
+                                     std::int64_t incomplete);
 
 }  // namespace phaseguard::run

@@ -169,6 +169,37 @@ TEST_CASE("a harmless run raises no alarm", "[dashboard]") {
   }
 }
 
+TEST_CASE("what became of a signal's values stands beside it, and a misspelt one is listed",
+          "[dashboard]") {
+  auto messages = test::synthetic_run();
+  for (auto& message : messages) {
+    auto* report = std::get_if<wire::Report>(&message.body);
+    if (report == nullptr || message.header.step.value > 40) continue;
+    for (wire::Sample& sample : report->samples) {
+      if (sample.signal == "train/loss") sample.signal = "train/los";
+    }
+  }
+  wire::Message again;
+  for (const auto& message : messages) {
+    const auto* report = std::get_if<wire::Report>(&message.body);
+    if (report != nullptr && report->samples[0].signal == "judge/score") again = message;
+  }
+  again.header.seq = Seq{messages.back().header.seq.value + 1};
+  messages.push_back(again);
+  Model model("ann", "s");
+  model.apply({file(), messages}, at(0));
+  const auto rows = signal_rows(*model.shown(), model.health());
+  REQUIRE(rows.back().name == "train/los");
+  CHECK(rows[rows.size() - 2].name != "train/los");
+  CHECK_FALSE(rows.back().declared);
+  CHECK_THAT(rows.back().fates, Catch::Contains("undeclared"));
+  for (const SignalRow& row : rows) {
+    INFO(row.name << ": " << row.fates);
+    if (row.name == "judge/score") CHECK(row.fates == "1 repeated, 7 not a number");
+    if (row.name == "canary/js") CHECK(row.fates.empty());
+  }
+}
+
 TEST_CASE("signals are listed as their plots are, and items are left out", "[dashboard]") {
   auto messages = test::synthetic_run();
   auto& hello = std::get<wire::Hello>(messages.front().body);

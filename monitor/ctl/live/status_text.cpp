@@ -6,6 +6,7 @@
 #include "monitor/base/json.h"
 #include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
+#include "monitor/run/fate.h"
 #include "monitor/run/protection.h"
 #include "monitor/run/rule_text.h"
 
@@ -100,16 +101,9 @@ json lists_json(const wire::Status& status) {
 }
 
 // What became of its values, where not all were decided on.
-std::string fates_text(const wire::SignalStatus& signal) {
-  std::string out;
-  for (const wire::FateCount& f : signal.fates) {
-    if (f.fate == wire::ReportFate::kDecided) continue;
-    std::string word = f.fate.text();
-    std::replace(word.begin(), word.end(), '_', ' ');
-    out += ", " + std::to_string(f.values) + " " + plain(word);
-  }
-  if (signal.incomplete > 0) out += ", " + std::to_string(signal.incomplete) + " steps incomplete";
-  return out;
+std::string fates_of(const wire::SignalStatus& signal) {
+  const std::string text = run::fates_text(signal.fates, signal.incomplete);
+  return text.empty() ? "" : ", " + plain(text);
 }
 
 std::string rule_line(const wire::RuleEvidence& r) {
@@ -234,7 +228,7 @@ std::string status_text(const wire::Header& header, const wire::Status& status) 
   out += "signals\n";
   for (const wire::SignalStatus& s : status.signals) {
     out += "  " + padded(plain(s.name), 18) + padded(short_number(s.value), 9) +
-           name_of(s.quality) + ", step " + std::to_string(s.step.value) + fates_text(s) + "\n";
+           name_of(s.quality) + ", step " + std::to_string(s.step.value) + fates_of(s) + "\n";
   }
   return out;
 }

@@ -6,6 +6,7 @@
 
 #include "monitor/base/printable.h"
 #include "monitor/base/text.h"
+#include "monitor/run/fate.h"
 #include "monitor/run/plots.h"
 #include "monitor/run/protection.h"
 #include "monitor/run/rule_text.h"
@@ -200,6 +201,29 @@ SignalRow row_of(const std::string& source, const run::Derived& derived) {
 
 }  // namespace
 
+namespace {
+
+// A live daemon knows of values that it did not record too.
+std::string fates_of(const run::RunState& state, const std::string& signal) {
+  if (state.status) {
+    for (const wire::SignalStatus& live : state.status->signals) {
+      if (live.name == signal) return run::fates_text(live.fates, live.incomplete);
+    }
+  }
+  const auto found = state.fates.signals.find(signal);
+  if (found == state.fates.signals.end()) return "";
+  return run::fates_text(run::counts_of(found->second), found->second.incomplete);
+}
+
+// Nothing looks at them, and a misspelt name is among them.
+bool is_undeclared(const run::RunState& state, const std::string& signal) {
+  constexpr auto kUndeclared = static_cast<std::size_t>(wire::ReportFate::kUndeclared);
+  const auto found = state.fates.signals.find(signal);
+  return found != state.fates.signals.end() && found->second.counts[kUndeclared] > 0;
+}
+
+}  // namespace
+
 std::vector<SignalRow> signal_rows(const run::RunState& state, const run::Health& health) {
   std::vector<SignalRow> rows;
   for (const auto& [name, signal] : state.signals) {
@@ -211,12 +235,15 @@ std::vector<SignalRow> signal_rows(const run::RunState& state, const run::Health
     row.quality = signal.quality;
     row.step = signal.step;
     row.series = &signal.series;
+    row.declared = !is_undeclared(state, name);
     for (const run::StaleSignal& s : health.stale) row.overdue = row.overdue || s.name == name;
     rows.push_back(std::move(row));
   }
   for (const auto& [source, derived] : state.derived) rows.push_back(row_of(source, derived));
   for (SignalRow& row : rows) add_watchers(state, row);
+  for (SignalRow& row : rows) row.fates = fates_of(state, row.name);
   std::sort(rows.begin(), rows.end(), [](const SignalRow& a, const SignalRow& b) {
+    if (a.declared != b.declared) return a.declared;
     return a.watched != b.watched ? a.watched : run::shows_before(a.name, b.name);
   });
   return rows;

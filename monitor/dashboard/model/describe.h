@@ -35,8 +35,11 @@ struct SignalRow {
   Level level = Level::kNone;   // of the gravest rule a voting detector counts for
   double of_line = wire::kNaN;  // statistic / threshold: 1 at the line
   const run::Series* series = nullptr;
+  std::string fates;  // "3 late, 12 joined": of its values, those not decided on as they came
+  bool declared = true;
 };
-// In the order of the plots: watched first, derived ones among them; items are left out.
+// Those that were not declared come last. In the order of the plots: watched first, derived ones
+// among them; items are left out.
 [[nodiscard]] std::vector<SignalRow> signal_rows(const run::RunState& state,
                                                  const run::Health& health);
 

@@ -110,6 +110,17 @@ void draw_signal(const Model& model, View& view, const SignalRow& signal, plot::
   }
 }
 
+// A second line for what a trainer does wrong, and so for values that nothing was decided by.
+void draw_fates(const View& view, const SignalRow& signal) {
+  if (signal.fates.empty()) return;
+  const plot::Palette& p = view.palette();
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  const float indent = 0.8F * em();
+  const ImVec2 at = next_row(1.3F);
+  text_at(draw, {at.x + indent, at.y}, signal.declared ? p.dim : p.medium,
+          plot::elided(signal.fates, row_width() - indent));
+}
+
 void draw_signals(const Model& model, View& view, const std::vector<SignalRow>& rows, ImVec2 at,
                   ImVec2 size) {
   const plot::Palette& p = view.palette();
@@ -118,7 +129,10 @@ void draw_signals(const Model& model, View& view, const std::vector<SignalRow>& 
   const ImVec2 head = next_row(1.3F);
   number_at(view, {head.x + 13.2F * em(), head.y}, p.dim, "value");
   number_at(view, {head.x + 17.5F * em(), head.y}, p.dim, "of line");
-  for (const SignalRow& row : rows) draw_signal(model, view, row, view.time.full);
+  for (const SignalRow& row : rows) {
+    draw_signal(model, view, row, view.time.full);
+    draw_fates(view, row);
+  }
   if (rows.empty()) text_at(draw, next_row(), p.dim, "none declared yet");
   end_panel();
 }
@@ -250,8 +264,11 @@ void draw_left_column(const Model& model, View& view, ImVec2 at, ImVec2 size) {
   float link_rows_em = 2.4F;
   for (const LinkRow& link : links) link_rows_em += link.protection.empty() ? 1.4F : 2.7F;
   const float links_height = link_rows_em * em();
-  const float wanted =
-      (3.7F + 1.5F * static_cast<float>(std::max<std::size_t>(signals.size(), 1))) * em();
+  const auto with_fates = std::count_if(signals.begin(), signals.end(),
+                                        [](const SignalRow& row) { return !row.fates.empty(); });
+  const float wanted = (3.7F + 1.5F * static_cast<float>(std::max<std::size_t>(signals.size(), 1)) +
+                        1.3F * static_cast<float>(with_fates)) *
+                       em();
   const float left_over = size.y - run_height - links_height - 3.0F * gap;
   // Without canaries there is nothing to say of them.
   const bool canaries = state != nullptr && state->hello &&

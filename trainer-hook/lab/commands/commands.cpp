@@ -310,7 +310,8 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
         measure_behaviour(theta0->model, world, command.options.tune.seed, command.answering);
     summaries.push_back(summary);
   }
-  print_line(stdout, "%s%.1f s", table_of(summaries).c_str(), seconds_since(start));
+  print_lines(stdout, table_of(summaries));
+  std::printf("%.1f s\n", seconds_since(start));
   if (!command.answers.empty()) {
     const std::string lines =
         answer_lines(theta0->model, world, command.options.tune.seed, command.answering, run);
