@@ -30,11 +30,6 @@ inline constexpr std::size_t kDecodedFactor = 4;
 [[nodiscard]] Result<Message> decode(std::string_view bytes,
                                      const Limits& limits = kTelemetryLimits);
 
-// The same for a message of our own side, such as a declaration that a person wrote: a key that
-// there is not is kMalformed, since it is a slip of the pen.
-[[nodiscard]] Result<Message> decode_strictly(std::string_view bytes,
-                                              const Limits& limits = kTelemetryLimits);
-
 // The envelope's version alone, so that a `reject` can name what the peer speaks even when the rest
 // of its message cannot be read. kMalformed when there is none to be found.
 [[nodiscard]] Result<Version> peek_version(std::string_view bytes,

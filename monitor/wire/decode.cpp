@@ -15,6 +15,7 @@
 #include "monitor/wire/kinds.h"
 #include "monitor/wire/parts.h"
 #include "monitor/wire/scan.h"
+#include "monitor/wire/strict.h"
 
 namespace phaseguard::wire {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "monitor/base/json.h"
-#include "monitor/wire/codec.h"
+#include "monitor/wire/strict.h"
 
 namespace phaseguard::c {
 
@@ -17,7 +17,7 @@ Result<wire::Hello> parse_declaration(std::string_view json, const RunId& run) {
                 "declaration: expected one JSON object, found " + std::string(object->type_name()));
   }
   // The envelope is the session's own; what is left is read by the rules of the protocol.
-  for (const char* key : {"v", "kind", "run", "seq", "step", "t", "attempt", "source_seq"}) {
+  for (const char* key : {"v", "kind", "run", "seq", "step", "t", "attempt", "src"}) {
     if (object->contains(key)) {
       return fail(Errc::kMalformed, "declaration: " + std::string(key) + ": there is no such key");
     }
@@ -25,7 +25,7 @@ Result<wire::Hello> parse_declaration(std::string_view json, const RunId& run) {
   (*object)["v"] = {wire::kProtocolVersion.major, wire::kProtocolVersion.minor};
   (*object)["kind"] = "hello";
   (*object)["run"] = run.text();
-  (*object)["seq"] = 1;
+  for (const char* number : {"seq", "step", "t", "attempt"}) (*object)[number] = 0;
   if (!object->contains("session")) (*object)["session"] = "";
   std::string bytes;
   nlohmann::json::to_msgpack(*object, bytes);

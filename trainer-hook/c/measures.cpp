@@ -69,7 +69,7 @@ int phaseguard_js_rows(const void* model, const void* reference, int32_t dtype, 
   if (dtype < PHASEGUARD_FLOAT32 || dtype > PHASEGUARD_FLOAT16) {
     return failed(PHASEGUARD_INVALID, "dtype: expected 0 to 2, found " + std::to_string(dtype));
   }
-  return guarded([&] {
+  return guarded([&]() -> int {
     return dtype == PHASEGUARD_FLOAT32
                ? js_of_floats(model, reference, rows, vocabulary, values)
                : js_of_halves(model, reference, dtype, rows, vocabulary, values);
@@ -80,7 +80,7 @@ int phaseguard_canary_digest(const char* json_lines, char hex[65]) {
   if (json_lines == nullptr || hex == nullptr) {
     return failed(PHASEGUARD_INVALID, "expected the text of a canary set and room for 65 bytes");
   }
-  return guarded([&] {
+  return guarded([&]() -> int {
     const auto set = phaseguard::canaries::parse_canary_set(json_lines, "canary set");
     return set ? put_hex(phaseguard::canaries::digest(*set), hex) : failed(set.error());
   });
@@ -90,7 +90,7 @@ int phaseguard_sample_hash(const char* prompt, const char* answer, char hex[65])
   if (prompt == nullptr || answer == nullptr || hex == nullptr) {
     return failed(PHASEGUARD_INVALID, "expected a prompt, an answer and room for 65 bytes");
   }
-  return guarded([&] {
+  return guarded([&]() -> int {
     phaseguard::TrainingSample sample;
     sample.prompt = {{"user", prompt}};
     sample.answer = answer;
@@ -102,11 +102,11 @@ int phaseguard_wilson(int64_t k, int64_t n, double confidence, double* lower, do
   if (lower == nullptr || upper == nullptr) {
     return failed(PHASEGUARD_INVALID, "expected room for two bounds");
   }
-  return guarded([&] {
+  return guarded([&]() -> int {
     const auto rate = phaseguard::stats::wilson(k, n, confidence);
     if (!rate) return failed(rate.error());
     *lower = rate->lower;
     *upper = rate->upper;
-    return static_cast<int>(PHASEGUARD_OK);
+    return PHASEGUARD_OK;
   });
 }

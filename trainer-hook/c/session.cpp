@@ -215,7 +215,7 @@ int phaseguard_start(const phaseguard_options* options, const char* declaration,
   if (options == nullptr || options->size < sizeof options->size || declaration == nullptr) {
     return failed(PHASEGUARD_INVALID, "expected options with their size and a declaration");
   }
-  return guarded([&] {
+  return guarded([&]() -> int {
     phaseguard_options all;
     phaseguard_options_init(&all, sizeof all);
     return start(taken(options, all), declaration, session);
@@ -224,7 +224,7 @@ int phaseguard_start(const phaseguard_options* options, const char* declaration,
 
 int phaseguard_signal(const phaseguard_session* session, const char* name) {
   if (session == nullptr || name == nullptr) return no_session();
-  return guarded([&] {
+  return guarded([&]() -> int {
     const auto& all = session->signals;
     const auto found = std::find(all.begin(), all.end(), name);
     if (found != all.end()) return static_cast<int>(found - all.begin());
@@ -251,7 +251,7 @@ int phaseguard_values(phaseguard_session* session, int64_t step, const int32_t* 
 }
 
 int phaseguard_send(phaseguard_session* session, int64_t step, const phaseguard_report* report) {
-  return guarded([&] {
+  return guarded([&]() -> int {
     auto ours = checked(session, report);
     if (!ours) return failed(ours.error());
     return session->reporter.send(std::move(*ours), Step{step}) ? PHASEGUARD_OK
@@ -261,7 +261,7 @@ int phaseguard_send(phaseguard_session* session, int64_t step, const phaseguard_
 
 int phaseguard_decide(phaseguard_session* session, int64_t step, const phaseguard_report* report,
                       double max_wait_s) {
-  return guarded([&] {
+  return guarded([&]() -> int {
     auto ours = checked(session, report);
     if (!ours) return failed(ours.error());
     const auto begun = std::chrono::steady_clock::now();
@@ -275,12 +275,12 @@ int phaseguard_decide(phaseguard_session* session, int64_t step, const phaseguar
 
 int phaseguard_next_request(phaseguard_session* session, phaseguard_request* request) {
   if (session == nullptr) return no_session();
-  return guarded([&] {
+  return guarded([&]() -> int {
     if (session->requests.empty()) {
       for (wire::Request& one : session->reporter.take_requests())
         session->requests.push_back(std::move(one));
     }
-    if (session->requests.empty()) return static_cast<int>(PHASEGUARD_NONE);
+    if (session->requests.empty()) return PHASEGUARD_NONE;
     session->request = std::move(session->requests.front());
     session->requests.pop_front();
     const wire::Request& one = session->request;
@@ -296,18 +296,18 @@ int phaseguard_outcome(phaseguard_session* session, int64_t id, int32_t outcome,
   if (outcome < PHASEGUARD_DONE || outcome > PHASEGUARD_REFUSED_REQUEST) {
     return failed(PHASEGUARD_INVALID, "outcome: expected 0 to 2, found " + std::to_string(outcome));
   }
-  return guarded([&] {
+  return guarded([&]() -> int {
     const bool rolled_back = outcome == PHASEGUARD_DONE && restored_step >= 0;
     session->outcomes.push_back({id, static_cast<wire::Outcome>(outcome), text_or_empty(detail),
                                  Step{rolled_back ? restored_step : -1}});
     if (rolled_back) ++session->segment;
-    return static_cast<int>(PHASEGUARD_OK);
+    return PHASEGUARD_OK;
   });
 }
 
 int phaseguard_begin_step(phaseguard_session* session, int64_t step, phaseguard_plan* plan) {
   if (session == nullptr) return no_session();
-  return guarded([&] {
+  return guarded([&]() -> int {
     if (!session->decided) session->plan = session->reporter.lambda();
     if (!session->decided) session->waited_s = 0.0;
     session->decided = false;
@@ -318,7 +318,7 @@ int phaseguard_begin_step(phaseguard_session* session, int64_t step, phaseguard_
 
 int phaseguard_plan_knob(const phaseguard_session* session, size_t place, phaseguard_knob* knob) {
   if (session == nullptr) return no_session();
-  return guarded([&] {
+  return guarded([&]() -> int {
     const auto& knobs = session->plan.knobs;
     if (place >= knobs.size()) {
       return failed(PHASEGUARD_INVALID, "knob " + std::to_string(place) + ": expected less than " +
@@ -340,7 +340,7 @@ int phaseguard_plan_knob(const phaseguard_session* session, size_t place, phaseg
 int phaseguard_lineage(const phaseguard_session* session, int64_t step, char* text, size_t room,
                        size_t* needed) {
   if (session == nullptr) return no_session();
-  return guarded([&] {
+  return guarded([&]() -> int {
     return give_text(session->reporter.lineage(Step{step}, session->segment), text, room, needed);
   });
 }
@@ -356,12 +356,12 @@ const char* phaseguard_link_name(int link) {
 
 int phaseguard_refusal(const phaseguard_session* session, char* text, size_t room, size_t* needed) {
   if (session == nullptr) return no_session();
-  return guarded([&] { return give_text(session->reporter.refusal(), text, room, needed); });
+  return guarded([&]() -> int { return give_text(session->reporter.refusal(), text, room, needed); });
 }
 
 int phaseguard_get_stats(const phaseguard_session* session, phaseguard_stats* stats) {
   if (session == nullptr) return no_session();
-  return guarded([&] {
+  return guarded([&]() -> int {
     const reporter::Stats s = session->reporter.stats();
     const phaseguard_stats ours{
         sizeof ours,    s.reports,         s.dropped_ring + s.dropped_journal + s.oversize,
@@ -374,8 +374,8 @@ int phaseguard_get_stats(const phaseguard_session* session, phaseguard_stats* st
 void phaseguard_stop(phaseguard_session* session, const char* reason, double max_flush_s) {
   if (session == nullptr) return;
   const std::unique_ptr<phaseguard_session> owned(session);
-  (void)guarded([&] {
+  (void)guarded([&]() -> int {
     owned->reporter.stop(reason == nullptr ? "finished" : reason, max_flush_s);
-    return static_cast<int>(PHASEGUARD_OK);
+    return PHASEGUARD_OK;
   });
 }

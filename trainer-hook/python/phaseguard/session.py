@@ -156,6 +156,8 @@ class Session:
             _raise(status)
         self._places = {signal["name"]: place for place, signal in enumerate(hello["signals"])}
         self._plan = _native.Plan()
+        initial = {knob["name"]: Setting(knob.get("initial", 0.0), (), "", "initial", 0) for knob in hello["knobs"]}
+        self._last = Plan(start_step, initial, "initial", "off", False, False, 0.0, 0)
         self._room = 64
         self._indices, self._values = (c.c_int32 * self._room)(), (c.c_double * self._room)()
 
@@ -171,8 +173,11 @@ class Session:
         for of, values in (("batch", batch), ("canary", canary)):
             if values:
                 self._report(of, step, values, batch_id=batch_id, wait=wait)
-        lib.phaseguard_begin_step(self._handle, step, c.byref(self._plan))
-        return self._read_plan(step, did)
+        if lib.phaseguard_begin_step(self._handle, step, c.byref(self._plan)) != _native.OK:
+            self._warn("a step after finish() is not watched; the last settings are given")
+            return dataclasses.replace(self._last, step=step, link="off", answered=False)
+        self._last = self._read_plan(step, did)
+        return self._last
 
     def end_step(self, step: int, values: Optional[Mapping[str, float]] = None, *, canary: Optional[Mapping[str, Value]] = None,
                  batch: Optional[Mapping[str, Value]] = None) -> None:
