@@ -1,7 +1,6 @@
 """libphaseguard.so.0 by ctypes: the structs and functions of phaseguard.h, and nothing else."""
 import ctypes as c
 import os
-import pathlib
 
 ABI = 0
 OK, NONE, DROPPED = 0, 1, 2
@@ -94,7 +93,7 @@ def _candidates():
     named = os.environ.get("PHASEGUARD_LIBRARY")
     if named:
         return [named]
-    return [str(pathlib.Path(__file__).resolve().parent / _NAME), _NAME]
+    return [os.path.join(os.path.dirname(os.path.abspath(__file__)), _NAME), _NAME]
 
 
 def _load():

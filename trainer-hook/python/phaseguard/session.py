@@ -8,7 +8,6 @@
             guard.end_step(n + 1, {"train/loss": loss})
 """
 import ctypes as c
-import dataclasses
 import json
 import math
 import warnings
@@ -74,8 +73,7 @@ class Setting(NamedTuple):
     decision: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What holds for one step: every micro-batch of it uses the same. `plan["kl"]` is the value of a knob."""
     step: int            # the step given, or after a rollback the one whose state holds now
     knobs: Dict[str, Setting]
@@ -89,7 +87,7 @@ class Plan:
     pause: bool = False  # wait, then go on
     stop: bool = False   # end training
 
-    def __getitem__(self, knob: str) -> float:
+    def __getitem__(self, knob: str) -> float:  # type: ignore[override]
         return self.knobs[knob].value
 
 
@@ -175,7 +173,7 @@ class Session:
                 self._report(of, step, values, batch_id=batch_id, wait=wait)
         if lib.phaseguard_begin_step(self._handle, step, c.byref(self._plan)) != _native.OK:
             self._warn("a step after finish() is not watched; the last settings are given")
-            return dataclasses.replace(self._last, step=step, link="off", answered=False)
+            return self._last._replace(step=step, link="off", answered=False)
         self._last = self._read_plan(step, did)
         return self._last
 
