@@ -251,6 +251,7 @@ TEST_CASE("a connection that never said hello changes nothing", "[engine][hostil
   CHECK(rig.judge(5, 0.9, false, 77).record.empty());
   const Effects effects = rig.deliver(Channel::kTelemetry, 77, rig.frame(wire::Heartbeat{}, 5));
   REQUIRE(first<wire::Reject>(effects.send));
+  CHECK(first<wire::Reject>(effects.send)->code == wire::RejectCode::kUnknown);
   CHECK(first<wire::Reject>(effects.send)->retry);
   // A command belongs on the operator's door, a report on the trainer's.
   CHECK(rig.deliver(Channel::kTelemetry, 1, rig.frame(force("x", 4.0), 0)).record.empty());
