@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "monitor/base/output.h"
+#include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
 
@@ -72,7 +73,7 @@ int parse_and_run(int argc, char** argv) {
   add_evaluate(app, context);
   add_backtest(app, context);
   if (const std::string wrong = unknown_command(app, argc, argv); !wrong.empty()) {
-    std::fprintf(stderr, "phaseguard: %s\n", wrong.c_str());
+    phaseguard::print_line(stderr, "phaseguard: %s", wrong.c_str());
     return kUsage;
   }
   try {
@@ -89,7 +90,7 @@ int main(int argc, char** argv) {
   try {
     return phaseguard::exit_code_of(parse_and_run(argc, argv), "phaseguard");
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "phaseguard: %s\n", error.what());
+    phaseguard::print_line(stderr, "phaseguard: %s", error.what());
     return phaseguard::ctl::kFailed;
   }
 }

@@ -12,6 +12,7 @@ import blocks
 import docs_test
 import paths_test
 import place as places
+import protocol_sentences_test
 
 ALWAYS_ON = ("policy ../always-on.toml\n"
              "knob kl range 0..4 site batch direction model_ref mask answer normaliser token_mean_step form additive\n")
@@ -108,6 +109,31 @@ def paths(source):
         assert len(found) == 1 and found[0].startswith("docs/planted.md:2:") and words in found[0], (text, found)
 
 
+SENTENCES = "## Life\n\nOne is so. Two is\nnot so.\n\n1. Three too.\n\n| key | type |\n|---|---|\n| `a` | int |\n| `b` | int |\n"
+NAMED = ("# Life\nOne\n  no promise: an example\nTwo\n  tests/docs/can_fail_test.py: main\nThree\n"
+         "  tests/daemon/engine/swarm_test.cpp: no trainer with an everyday mistake is watched in silence\n| key\n  tests/docs/can_fail_test.py: main\n")
+
+
+def named_tests(source):
+    sources = protocol_sentences_test.Sources(source)
+    found = protocol_sentences_test.findings_of(sources, SENTENCES, NAMED)
+    assert not found, found
+    for page, named, words in (
+            (SENTENCES.replace("One is so.", "One is so. Nor is four."), NAMED, 'no test is named for "Nor is four."'),
+            (SENTENCES + "\n| word |\n|---|\n| up |\n", NAMED, 'no test is named for "| up |"'),
+            (SENTENCES.replace("Two is", "Twice is it"), NAMED.replace("Two\n  tests/docs/can_fail_test.py: main\n", ""), "no test is named"),
+            (SENTENCES, NAMED + "Four\n  no promise: gone\n", 'begins with "Four"'),
+            (SENTENCES.replace("One is so.", "One is so. One more."), NAMED, "begins 2 sentences"),
+            (SENTENCES, NAMED.replace("  no promise: an example\n", ""), '"One" has no test'),
+            (SENTENCES, NAMED.replace("no promise: an example", "no promise:"), "there is no test file no promise:"),
+            (SENTENCES, NAMED.replace("swarm_test", "swam_test"), "there is no test file tests/daemon/engine/swam_test.cpp"),
+            (SENTENCES, NAMED.replace("everyday", "every day"), "has no TEST_CASE"),
+            (SENTENCES, NAMED.replace("no trainer with an everyday mistake is watched in silence", "the same at length"), "hidden by its tags [.swarm]"),
+            (SENTENCES, NAMED.replace(": main\nThree", ": mane\nThree"), "has no function mane")):
+        found = protocol_sentences_test.findings_of(sources, page, named)
+        assert len(found) == 1 and words in found[0], (words, found)
+
+
 def main():
     source, build = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
     with tempfile.TemporaryDirectory(prefix="pgdocs-") as folder:
@@ -121,7 +147,8 @@ def main():
         finally:
             place.close()
     paths(source)
-    print(f"{len(PLANTED)} planted blocks were found, and what is wrong with pages, comments and paths")
+    named_tests(source)
+    print(f"{len(PLANTED)} planted blocks were found, and what is wrong with pages, comments, paths and sentences without a test")
 
 
 main()

@@ -218,6 +218,7 @@ TEST_CASE("steps that were never recorded are told of", "[held][lineage]") {
   CHECK(std::any_of(links.begin(), links.end(), [](const wire::LinkChange& link) {
     return link.detail.find("the steps between are not recorded") != std::string::npos;
   }));
+  CHECK(pair.has_alert("the steps between are not recorded"));
 }
 
 TEST_CASE("lineage that is damaged, or of another step, is refused in words", "[held][lineage]") {

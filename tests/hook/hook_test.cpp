@@ -144,6 +144,26 @@ TEST_CASE("a rollback is done at the step boundary, once, and reported as a new 
   REQUIRE_FALSE(hook->begin_step(Step{1}).rolled_back);
 }
 
+TEST_CASE("what is in force changes at a step boundary alone", "[hook]") {
+  const TestDirectory directory;
+  ToyTrainer trainer;
+  Peer peer(directory.endpoint());
+  Result<Hook> hook = attached(directory, trainer);
+  REQUIRE(hook);
+  REQUIRE(peer.accept(0.5));
+  REQUIRE(
+      eventually([&] { return hook->begin_step(Step{0}).source == reporter::Source::kDaemon; }));
+  const auto micro_batch = [&] {
+    return hook->add_penalty(at::tensor(1.0f), at::tensor(1.0f)).item<double>();
+  };
+  REQUIRE(micro_batch() == 1.5);
+  peer.control(2.0);
+  REQUIRE(eventually([&] { return hook->link().stats().controls >= 2; }));
+  REQUIRE(micro_batch() == 1.5);
+  REQUIRE(hook->begin_step(Step{1}).lambda == 2.0);
+  REQUIRE(micro_batch() == 3.0);
+}
+
 TEST_CASE("a rollback that cannot be done fails in words and leaves training as it is",
           "[hook][fault]") {
   const TestDirectory directory;

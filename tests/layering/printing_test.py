@@ -20,7 +20,6 @@ ALLOWED = {
     "monitor/dashboard/plot/paint.cpp": "the printer of the dashboard",
     "monitor/daemon/log.cpp": "the printer of the log",
     "monitor/daemon/main.cpp": "a configuration that is to be read back",
-    "monitor/ctl/main.cpp": "what its own user typed, quoted",
     "trainer-hook/judge/command_options.cpp": "a bar of its own characters",
 }
 

@@ -286,6 +286,34 @@ TEST_CASE("a newcomer takes the seat of the longest silent one, never one that i
   CHECK(await(*server, 1).at(0).seated);
 }
 
+TEST_CASE("of two silent peers the longer silent one gives its seat", "[link][hostile]") {
+  ServerOptions options = options_for(tcp_endpoints());
+  options.trainer_seats = 2;
+  auto server = ServerSockets::bind(options);
+  const std::string where = server->endpoints().telemetry.text();
+  auto early = DealerClient::connect(where);
+  auto late = DealerClient::connect(where);
+  REQUIRE(send_patiently(*early, "early"));
+  const PeerId first = await(*server, 1).at(0).peer;
+  REQUIRE(send_patiently(*late, "late"));
+  const PeerId second = await(*server, 1).at(0).peer;
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // silence is counted in ms
+  REQUIRE(send_patiently(*early, "again"));
+  REQUIRE(await(*server, 1).at(0).peer == first);
+  auto newcomer = DealerClient::connect(where);
+  REQUIRE(send_patiently(*newcomer, "newcomer"));
+  CHECK(await(*server, 1).at(0).seated);
+  CHECK(server->knows(first));
+  CHECK_FALSE(server->knows(second));
+}
+
+TEST_CASE("seats and the time of an answered tool are those of the protocol", "[link]") {
+  CHECK(ServerOptions{}.trainer_seats == 1024);
+  CHECK(ServerOptions{}.operator_seats == 64);
+  CHECK(ServerOptions{}.answered_ms == 2000);
+  CHECK(kReadFactor * wire::kTelemetryLimits.frame_bytes == std::size_t{256} * 1024);
+}
+
 TEST_CASE("an operator's seat is free soon after its answer", "[link][hostile]") {
   ServerOptions options = options_for(tcp_endpoints());
   options.operator_seats = 1;

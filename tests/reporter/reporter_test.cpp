@@ -129,6 +129,9 @@ TEST_CASE("a control reaches lambda, and what is applied is said", "[reporter]")
   REQUIRE(applied);
   REQUIRE(applied->knobs.at(0).value == 0.75);
   REQUIRE(applied->source == wire::Source::kDaemon);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  reporter.applied(Step{4}, 0);  // nothing is new, and it is said again after a second
+  REQUIRE(peer.receive_a<wire::Applied>());
   REQUIRE(report_five(reporter, 4));
   const auto report = peer.receive_a<wire::Report>();
   REQUIRE(report);

@@ -82,6 +82,14 @@ TEST_CASE("a key that is left out keeps its default", "[wire]") {
   const auto& command = std::get<Command>(message->body);
   CHECK(command.expected_version == -1);
   CHECK(std::isnan(command.value));
+  CHECK(command.expires_after_steps == 0);
+  CHECK(command.reason.empty());
+  const auto report =
+      decode(frame("batch", {{"samples", array32(1) + map({{"signal", text("a")}})}}));
+  REQUIRE(report.has_value());
+  CHECK_FALSE(std::get<Report>(report->body).wants_control);
+  CHECK(std::get<Report>(report->body).samples[0].items.empty());
+  CHECK(std::isnan(std::get<Report>(report->body).samples[0].value));
 }
 
 TEST_CASE("the order of the keys does not matter", "[wire]") {
@@ -130,6 +138,13 @@ TEST_CASE("a message about a run names it; others need not", "[wire][hostile]") 
   refused(encode(message), Errc::kMalformed, {"run", "tick"});
   message.body = Query{"1", QueryWhat::kRuns, Seq{}, 0};
   CHECK(decode(encode(message)).has_value());
+  for (Message sample : samples()) {
+    const std::string kind(kind_of(sample.body));
+    sample.header.run = RunId();
+    INFO(kind);
+    CHECK(decode(encode(sample), kFeedLimits).has_value() ==
+          (kind == "query" || kind == "reply" || kind == "heartbeat" || kind == "reject"));
+  }
 }
 
 TEST_CASE("a wrong type is named with its path, what was wanted and what was found",

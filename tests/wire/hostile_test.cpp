@@ -6,6 +6,8 @@
 
 #include "monitor/wire/codec.h"
 #include "tests/support/catch.h"
+#include "tests/support/folder.h"
+#include "tests/support/source_dir.h"
 #include "tests/wire/allocation.h"
 #include "tests/wire/pack.h"
 #include "tests/wire/samples.h"
@@ -173,6 +175,30 @@ TEST_CASE("every limit holds at its edge", "[wire][hostile]") {
   CHECK(
       decode(frame("tick", {{"x", bin(std::string(1000, 'x'))}}), Limits{9999, 100, 1000, 8, 64, 8})
           .has_value());
+}
+
+TEST_CASE("the limits are those of docs/PROTOCOL.md", "[wire]") {
+  const std::string page = test::read_file(test::source_dir() + "/docs/PROTOCOL.md");
+  const auto says = [&](const std::string& row) { return page.find(row) != std::string::npos; };
+  CHECK(says("| | `telemetry`, and into `operator` | `feed`, and replies on `operator` |"));
+  CHECK(says("| frame | 64 KiB (65 536 bytes) | 1 MiB |"));
+  CHECK(kTelemetryLimits.frame_bytes == 65536);
+  CHECK(kFeedLimits.frame_bytes == std::size_t{1024} * 1024);
+  CHECK(says("| bin | 64 KiB | 1 MiB |"));
+  CHECK(kTelemetryLimits.binary_bytes == 65536);
+  CHECK(kFeedLimits.binary_bytes == std::size_t{1024} * 1024);
+  CHECK(says("| str | 4 KiB | 4 KiB |"));
+  CHECK(says("| array | 4 096 items | 4 096 items |"));
+  CHECK(says("| map | 64 entries | 64 entries |"));
+  CHECK(says("being 1 | 8 | 8 |"));
+  CHECK(says("| memory of the decoded message | 4 × the frame limit | 4 × the frame limit |"));
+  for (const Limits& limits : {kTelemetryLimits, kFeedLimits}) {
+    CHECK(limits.string_bytes == 4096);
+    CHECK(limits.array_items == 4096);
+    CHECK(limits.map_entries == 64);
+    CHECK(limits.depth == 8);
+  }
+  CHECK(kDecodedFactor == 4);
 }
 
 TEST_CASE("fits agrees with decode about sizes", "[wire]") {

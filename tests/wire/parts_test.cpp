@@ -120,6 +120,10 @@ TEST_CASE("what a signal does not say follows from its name", "[wire][parts]") {
   CHECK(of("canary/js") == Join::kLast);
   CHECK(of("probe/risk") == Join::kLast);
   CHECK(of("drift/blunt") == Join::kLast);
+  wire::SignalDecl mine;
+  mine.name = "mine/score";
+  CHECK(wire::join_of(mine, Report::Origin::kCanary) == Join::kLast);
+  CHECK(wire::join_of(mine, Report::Origin::kStep) == Join::kMean);
 }
 
 TEST_CASE("without the law every report is whole", "[wire][parts]") {

@@ -261,6 +261,7 @@ void Engine::on_hello(PeerId peer, const wire::Message& message, Now now, Effect
   if (!reject) reject = refuse_for_room(*found->second, message);
   if (!reject) return found->second->welcome(peer, message, document, now, effects);
   refuse(peer, message, std::move(*reject), now, effects);
+  found->second->linger(now);
   // A run of which nothing is recorded is not kept for a trainer that was refused.
   if (found->second->state().last_seq > Seq{}) return;
   effects.closed.push_back(found->first);

@@ -64,7 +64,9 @@ class RunSlot {
   [[nodiscard]] std::size_t waiting_bytes() const { return waiting_bytes_; }
   [[nodiscard]] std::int64_t dropped() const { return dropped_; }
   [[nodiscard]] std::int64_t left_out() const { return left_out_; }
-  // When the run ended, if its file is all that is needed of it.
+  // Somebody asks for it: a person may have to name it yet.
+  void linger(Now now) { ended_at_ = now.mono; }
+  // When the run ended, or was asked for, if its file is all that is needed of it.
   [[nodiscard]] std::optional<Nanos> finished() const {
     return ended_ && !unwritten_ ? std::optional(ended_at_) : std::nullopt;
   }

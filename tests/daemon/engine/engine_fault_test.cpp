@@ -242,6 +242,12 @@ TEST_CASE("a restarted daemon is where it was: latch, override, version, acknowl
   CHECK(first<wire::Control>(again.send)->knobs[0].value == 3.0);
   REQUIRE(first<wire::Request>(again.send));
   CHECK(first<wire::Request>(again.send)->type == "rollback");
+
+  // The id was answered before the restart: it takes no effect again.
+  after.command(force("c1", 4.0));
+  CHECK(after.status().knobs[0].decided == 3.0);
+  after.command(force("c2", 4.0));
+  CHECK(after.status().knobs[0].decided == 4.0);
 }
 
 TEST_CASE("a connection that never said hello changes nothing", "[engine][hostile]") {
@@ -251,6 +257,7 @@ TEST_CASE("a connection that never said hello changes nothing", "[engine][hostil
   CHECK(rig.judge(5, 0.9, false, 77).record.empty());
   const Effects effects = rig.deliver(Channel::kTelemetry, 77, rig.frame(wire::Heartbeat{}, 5));
   REQUIRE(first<wire::Reject>(effects.send));
+  CHECK(first<wire::Reject>(effects.send)->code == wire::RejectCode::kUnknown);
   CHECK(first<wire::Reject>(effects.send)->retry);
   // A command belongs on the operator's door, a report on the trainer's.
   CHECK(rig.deliver(Channel::kTelemetry, 1, rig.frame(force("x", 4.0), 0)).record.empty());

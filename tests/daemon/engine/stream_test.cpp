@@ -96,6 +96,7 @@ TEST_CASE("a hello after goodbye is refused by name", "[engine][stream]") {
               rig.frame(wire::Goodbye{wire::GoodbyeReason::kFinished, ""}, 1));
   const auto* reject = first<wire::Reject>(rig.hello(2).send);
   REQUIRE(reject);
+  CHECK(reject->code == wire::RejectCode::kClaimed);
   CHECK(reject->reason.find("attempt 1 of run run-1 has said goodbye; go on as attempt 2") == 0);
 }
 
