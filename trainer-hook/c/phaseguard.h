@@ -3,8 +3,8 @@
  *
  * Promises. No function throws, prints, installs a signal handler or ends the process. Only
  * phaseguard_start with wait or refuse, phaseguard_decide and phaseguard_stop wait, each at most as
- * long as it is told. In a forked child every call does nothing. A null session is taken everywhere:
- * the call does nothing and says PHASEGUARD_INVALID.
+ * long as it is told. In a forked child every call does nothing. A null session is taken
+ * everywhere: the call does nothing and says PHASEGUARD_INVALID.
  *
  * Threads. One thread, the trainer's, calls everything on a session, but phaseguard_link,
  * phaseguard_refusal and phaseguard_stats, which any thread may call. The functions without a
@@ -46,12 +46,13 @@ typedef struct phaseguard_session phaseguard_session;
 /* What functions return. */
 enum {
   PHASEGUARD_OK = 0,
-  PHASEGUARD_NONE = 1,        /* there is nothing of what was asked for */
-  PHASEGUARD_DROPPED = 2,     /* the report did not fit and was left out; counted in the stats */
-  PHASEGUARD_INVALID = -1,    /* an argument is wrong; phaseguard_last_error() says which */
-  PHASEGUARD_UNREACHABLE = -2, /* no daemon answered in time, and training must not begin unwatched */
-  PHASEGUARD_REFUSED = -3,    /* the daemon refused this trainer; phaseguard_last_error() says why */
-  PHASEGUARD_FAILED = -4      /* an error of the system or of ours */
+  PHASEGUARD_NONE = 1,     /* there is nothing of what was asked for */
+  PHASEGUARD_DROPPED = 2,  /* the report did not fit and was left out; counted in the stats */
+  PHASEGUARD_INVALID = -1, /* an argument is wrong; phaseguard_last_error() says which */
+  PHASEGUARD_UNREACHABLE =
+      -2,                  /* no daemon answered in time, and training must not begin unwatched */
+  PHASEGUARD_REFUSED = -3, /* the daemon refused this trainer; phaseguard_last_error() says why */
+  PHASEGUARD_FAILED = -4   /* an error of the system or of ours */
 };
 
 /* What phaseguard_start does while no daemon answers. */
@@ -89,14 +90,14 @@ enum { PHASEGUARD_DONE = 0, PHASEGUARD_NOT_DONE = 1, PHASEGUARD_REFUSED_REQUEST 
 
 typedef struct phaseguard_options {
   size_t size;
-  const char* run;       /* name of the run: letters, digits, . _ -; at most 64 */
-  int64_t attempt;       /* of this process within the run, from 1; 0: the daemon says which */
-  const char* lineage;   /* what phaseguard_lineage gave with the checkpoint; NULL: it begins anew */
-  const char* endpoint;  /* the daemon's telemetry endpoint; NULL: this user's own */
-  const char* knob;      /* that `value` of a plan is of; NULL: the first declared */
-  int32_t on_start;      /* PHASEGUARD_PROCEED | WAIT | REQUIRE */
-  int32_t profile;       /* PHASEGUARD_WATCH | ENFORCE */
-  double start_wait_s;   /* of WAIT and REQUIRE */
+  const char* run;      /* name of the run: letters, digits, . _ -; at most 64 */
+  int64_t attempt;      /* of this process within the run, from 1; 0: the daemon says which */
+  const char* lineage;  /* what phaseguard_lineage gave with the checkpoint; NULL: it begins anew */
+  const char* endpoint; /* the daemon's telemetry endpoint; NULL: this user's own */
+  const char* knob;     /* that `value` of a plan is of; NULL: the first declared */
+  int32_t on_start;     /* PHASEGUARD_PROCEED | WAIT | REQUIRE */
+  int32_t profile;      /* PHASEGUARD_WATCH | ENFORCE */
+  double start_wait_s;  /* of WAIT and REQUIRE */
   uint64_t journal_bytes; /* unacknowledged messages kept for a daemon that comes back */
 } phaseguard_options;
 
@@ -116,30 +117,30 @@ typedef struct phaseguard_report {
   size_t size;
   const phaseguard_sample* samples;
   size_t sample_count;
-  int32_t of;           /* PHASEGUARD_OF_STEP | CANARIES | BATCH */
-  int32_t reserved;     /* 0 */
-  int64_t batch;        /* id of the batch; 0: none */
-  int64_t part, parts;  /* this is part `part` of `parts`, from 1; parts 0: all of the step */
-  double weight;        /* of the part, above 0: tokens or samples; NaN: 1 */
+  int32_t of;          /* PHASEGUARD_OF_STEP | CANARIES | BATCH */
+  int32_t reserved;    /* 0 */
+  int64_t batch;       /* id of the batch; 0: none */
+  int64_t part, parts; /* this is part `part` of `parts`, from 1; parts 0: all of the step */
+  double weight;       /* of the part, above 0: tokens or samples; NaN: 1 */
 } phaseguard_report;
 
 /* What holds for one step. Latched: every micro-batch of it uses the same. */
 typedef struct phaseguard_plan {
   size_t size;
   int64_t step;
-  double value;         /* of the options' knob */
-  const double* items;  /* its value per sample of the batch; NULL: `value` for all */
+  double value;        /* of the options' knob */
+  const double* items; /* its value per sample of the batch; NULL: `value` for all */
   size_t item_count;
-  const char* site;     /* where its penalty is computed: "batch", "replay"; "": as declared */
-  const char* cause;    /* "rule:defend", "operator:ann", "base", "initial" */
-  int64_t decision;     /* the daemon's decision; 0: none, or the local guard's */
+  const char* site;      /* where its penalty is computed: "batch", "replay"; "": as declared */
+  const char* cause;     /* "rule:defend", "operator:ann", "base", "initial" */
+  int64_t decision;      /* the daemon's decision; 0: none, or the local guard's */
   int64_t state_version; /* of the newest control that is obeyed; -1: none yet */
-  int64_t segment;      /* rollbacks of this process */
-  int32_t source;       /* PHASEGUARD_FROM_... */
-  int32_t link;         /* PHASEGUARD_LINK_... */
-  int32_t shadow;       /* not 0: the policy only records */
-  int32_t answered;     /* not 0: phaseguard_decide got the answer to its very report */
-  double waited_s;      /* by phaseguard_decide for this step */
+  int64_t segment;       /* rollbacks of this process */
+  int32_t source;        /* PHASEGUARD_FROM_... */
+  int32_t link;          /* PHASEGUARD_LINK_... */
+  int32_t shadow;        /* not 0: the policy only records */
+  int32_t answered;      /* not 0: phaseguard_decide got the answer to its very report */
+  double waited_s;       /* by phaseguard_decide for this step */
   size_t knob_count;
 } phaseguard_plan;
 
@@ -189,7 +190,8 @@ PHASEGUARD_API const char* phaseguard_last_error(void);
 /* Sets the defaults: attempt 0, this user's daemon, PROCEED, WATCH, 60 s, 64 MiB. */
 PHASEGUARD_API void phaseguard_options_init(phaseguard_options* options, size_t size);
 
-/* Starts a session. `declaration`: JSON text of one object, the keys of `hello` in docs/PROTOCOL.md:
+/* Starts a session. `declaration`: JSON text of one object, the keys of `hello` in
+ * docs/PROTOCOL.md:
  *   {"total_steps": 300, "knobs": [{"name": "kl", "min": 0, "max": 4, "site": "batch"}],
  *    "signals": [{"name": "train/loss", "unit": "nats"}]}
  * A key that there is not is refused. What the session itself does (guard, segments) it declares
@@ -210,20 +212,22 @@ PHASEGUARD_API int phaseguard_send(phaseguard_session* session, int64_t step,
 
 /* The same, and waits at most `max_wait_s` for the decision about it, which the next
  * phaseguard_begin_step uses: what is known of a batch before its update decides that update.
- * Without an answer in time the local guard's values hold, never below what an operator or a latched
- * rule holds. */
+ * Without an answer in time the local guard's values hold, never below what an operator or a
+ * latched rule holds. */
 PHASEGUARD_API int phaseguard_decide(phaseguard_session* session, int64_t step,
                                      const phaseguard_report* report, double max_wait_s);
 
 /* The next thing to do at this step boundary: PHASEGUARD_OK, or PHASEGUARD_NONE. Each once. */
-PHASEGUARD_API int phaseguard_next_request(phaseguard_session* session, phaseguard_request* request);
+PHASEGUARD_API int phaseguard_next_request(phaseguard_session* session,
+                                           phaseguard_request* request);
 
 /* What became of it; sent with the next phaseguard_begin_step. `restored_step`: of a rollback that
  * was done, the step whose state holds now (a new segment begins there); otherwise -1. */
 PHASEGUARD_API int phaseguard_outcome(phaseguard_session* session, int64_t id, int32_t outcome,
                                       const char* detail, int64_t restored_step);
 
-/* Latches what holds for the update after `step`, and tells the daemon that it does. Never waits. */
+/* Latches what holds for the update after `step`, and tells the daemon that it does. Never waits.
+ */
 PHASEGUARD_API int phaseguard_begin_step(phaseguard_session* session, int64_t step,
                                          phaseguard_plan* plan);
 
@@ -254,8 +258,8 @@ PHASEGUARD_API void phaseguard_stop(phaseguard_session* session, const char* rea
 enum { PHASEGUARD_FLOAT32 = 0, PHASEGUARD_BFLOAT16 = 1, PHASEGUARD_FLOAT16 = 2 };
 
 /* Jensen-Shannon divergence in nats of softmax(model) and softmax(reference), one value a row:
- * logits [rows, vocabulary], row-major, both of `dtype`; -infinity is a probability of 0. A row that
- * holds a NaN or +infinity gives NaN. */
+ * logits [rows, vocabulary], row-major, both of `dtype`; -infinity is a probability of 0. A row
+ * that holds a NaN or +infinity gives NaN. */
 PHASEGUARD_API int phaseguard_js_rows(const void* model, const void* reference, int32_t dtype,
                                       size_t rows, size_t vocabulary, double* values);
 

@@ -356,7 +356,8 @@ const char* phaseguard_link_name(int link) {
 
 int phaseguard_refusal(const phaseguard_session* session, char* text, size_t room, size_t* needed) {
   if (session == nullptr) return no_session();
-  return guarded([&]() -> int { return give_text(session->reporter.refusal(), text, room, needed); });
+  return guarded(
+      [&]() -> int { return give_text(session->reporter.refusal(), text, room, needed); });
 }
 
 int phaseguard_get_stats(const phaseguard_session* session, phaseguard_stats* stats) {
