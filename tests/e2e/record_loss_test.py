@@ -213,15 +213,19 @@ def run_cell(build, way, state, running):
                     time.sleep(2)
                     assert "write-ahead log was removed" in cell.log.read_text(), cell.log.read_text()[-500:]
                     assert "the record can be written again; what was recorded meanwhile is in it" in cell.log.read_text()
+                elif way == "truncated":  # so young a record is whole in its log, from which the daemon mends it
+                    time.sleep(6)
+                    assert "cut short while it was written" in cell.log.read_text(), cell.log.read_text()[-500:]
+                    assert "the record can be written again; what was recorded meanwhile is in it" in cell.log.read_text()
                 else:
                     status = cell.wait(lambda s: find(s, "record cannot be written"), 2.5, "an alert while running")
                     alert = find(status, "record cannot be written")
             cell.kill_daemon()
             if not running or way in ("other folder", "locked"):
                 tamper(cell)
-            if way == "truncated" and not running:
-                told = None  # so young a record is whole in its log
-            elif way in ("truncated", "replaced"):
+            if way == "truncated":
+                told = None
+            elif way == "replaced":
                 cell.start_daemon()
                 time.sleep(12)
                 said = cell.log.read_text()
