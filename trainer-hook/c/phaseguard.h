@@ -28,6 +28,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* NOLINTBEGIN(readability-identifier-naming): the names of a C interface. */
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -277,5 +279,7 @@ PHASEGUARD_API int phaseguard_wilson(int64_t k, int64_t n, double confidence, do
 #ifdef __cplusplus
 }
 #endif
+
+/* NOLINTEND(readability-identifier-naming) */
 
 #endif

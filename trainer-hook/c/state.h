@@ -14,6 +14,7 @@
 #include "trainer-hook/c/phaseguard.h"
 #include "trainer-hook/reporter/reporter.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): named in the C interface.
 struct phaseguard_session {
   phaseguard::reporter::Reporter reporter;
   std::vector<std::string> signals;  // in declared order
