@@ -1,7 +1,7 @@
 // What a phaseguardd costs: time from exec to ready (empty, and with an unfinished run to take up
-// again) beside an exec of /bin/true, resident memory before and after a run, and samples taken in,
-// decided on and recorded per second. usage: bench_daemon [PHASEGUARDD [SAMPLES]]. Prints one JSON
-// object.
+// again) beside an exec of /bin/true, resident memory and its parts before and after a run, and
+// samples taken in, decided on and recorded per second. usage: bench_daemon [PHASEGUARDD
+// [SAMPLES]]. Prints one JSON object.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -19,6 +19,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "bench/daemon/resident.h"
 #include "bench/hook/figures.h"
 #include "monitor/link/client.h"
 #include "monitor/wire/codec.h"
@@ -110,13 +111,7 @@ class Place {
     return static_cast<double>(now_ns() - begin) * 1e-6;
   }
 
-  [[nodiscard]] double resident_mib() const {
-    std::ifstream in("/proc/" + std::to_string(pid_) + "/status");
-    for (std::string line; std::getline(in, line);) {
-      if (line.rfind("VmRSS:", 0) == 0) return std::atof(line.c_str() + 6) / 1024;
-    }
-    return -1;
-  }
+  [[nodiscard]] nlohmann::json resident() const { return bench::resident_of(pid_); }
   [[nodiscard]] std::string endpoint() const { return "ipc://" + (root_ / "s/telemetry").string(); }
   [[nodiscard]] double run_file_mib() const {
     double bytes = 0;
@@ -231,18 +226,19 @@ nlohmann::json measure(const fs::path& program, std::int64_t samples) {
   nlohmann::json out;
   out["what"] = "phaseguardd: time to ready, resident memory, samples recorded per second";
   std::vector<std::int64_t> bare, starts;
-  double slowest_end_ms = 0, resident = 0;
+  nlohmann::json resident;
+  double slowest_end_ms = 0;
   for (int i = 0; i < kStarts; ++i) {
     bare.push_back(exec_true());
     Place place(program);
     starts.push_back(place.start());
-    resident = place.resident_mib();
+    resident = place.resident();
     slowest_end_ms = std::max(slowest_end_ms, place.end(SIGTERM));
   }
   out["exec_of_bin_true"] = bench::figures(bare);
   out["start_to_ready"] = bench::figures(starts);
   out["sigterm_to_exit_max_ms"] = slowest_end_ms;
-  out["resident_idle_mib"] = resident;
+  out["resident_idle"] = resident;
 
   Place place(program);
   (void)place.start();
@@ -252,11 +248,11 @@ nlohmann::json measure(const fs::path& program, std::int64_t samples) {
   out["run"] = {{"samples", reports * kSamplesPerReport},
                 {"signals", kSamplesPerReport},
                 {"samples_per_s", taken / seconds},
-                {"resident_mib", place.resident_mib()},
+                {"resident", place.resident()},
                 {"run_file_mib", place.run_file_mib()}};
   (void)place.end(SIGKILL);
   out["run"]["restored_and_ready_ms"] = static_cast<double>(place.start()) * 1e-6;
-  out["run"]["resident_restored_mib"] = place.resident_mib();
+  out["run"]["resident_restored"] = place.resident();
   return out;
 }
 

@@ -1,17 +1,17 @@
 // From a batch's risk to its lambda: Reporter::decide through a real phaseguardd, beside a raw
-// ZeroMQ ping-pong between two processes on the same kind of transport. usage: bench_roundtrip
-// [PHASEGUARDD]. Prints one JSON object.
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
+// ZeroMQ ping-pong between two processes on the same kind of transport; with a decision that is
+// synced before it leaves, beside a ping-pong and one fdatasync on the same file system. Subject
+// and baselines take turns in short blocks. usage: bench_roundtrip [PHASEGUARDD [BLOCKS]]. Prints
+// one JSON object.
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "bench/hook/figures.h"
+#include "bench/hook/raw_peer.h"
 #include "tests/reporter/peer.h"
 #include "tests/reporter/real_daemon.h"
 
@@ -22,43 +22,86 @@ using namespace phaseguard::reporter;
 using bench::now_ns;
 namespace fs = std::filesystem;
 
-constexpr int kRounds = 5'000;
+constexpr int kBlocks = 100;
+constexpr int kPerBlock = 50;
+constexpr int kDurablePerBlock = 10;
+constexpr int kSettle = 2;  // first calls of a block, on cold caches: not counted
 constexpr int kWarmUp = 200;
 
-// `toggling`: the risk crosses the line with every batch, so that each answer carries a new
-// decision, which the daemon has made durable before it sent it.
-nlohmann::json measure_decide(const RealDaemon& daemon, bool toggling) {
-  Result<Reporter> reporter = Reporter::start(daemon.options(), test_hello());
-  if (!reporter) return {{"error", reporter.error().message}};
-  std::vector<std::int64_t> costs;
-  std::int64_t unanswered = 0;
-  const int rounds = toggling ? kRounds / 5 : kRounds;
-  for (int i = 0; i < kWarmUp + rounds; ++i) {
-    wire::Report report = test_report(toggling && i % 2 == 0 ? 0.9 : 0.1, i + 1, 1);
-    const std::int64_t begin = now_ns();
-    const bool answered = reporter->decide(std::move(report), Step{i}, 1.0).answered;
-    if (i >= kWarmUp) costs.push_back(now_ns() - begin);
-    unanswered += !answered;
-    if (unanswered > 5) return {{"error", "the daemon does not answer: " + reporter->refusal()}};
+// A trainer of a daemon of its own. `toggling`: the risk crosses the line with every batch, so that
+// each answer carries a new decision, which the daemon has made durable before it sent it.
+class Trainer {
+ public:
+  Trainer(const RealDaemon& daemon, bool toggling) : toggling_(toggling) {
+    Result<Reporter> reporter = Reporter::start(daemon.options(), test_hello());
+    if (!reporter) throw std::runtime_error(reporter.error().message);
+    reporter_ = std::move(*reporter);
   }
-  nlohmann::json result = bench::figures(std::move(costs));
-  result["unanswered"] = unanswered;
-  return result;
+
+  // Nanoseconds of one call.
+  std::int64_t decide() {
+    const double risk = toggling_ && step_ % 2 == 0 ? 0.9 : 0.1;
+    wire::Report report = test_report(risk, step_ + 1, 1);
+    const std::int64_t begin = now_ns();
+    const bool answered = reporter_.decide(std::move(report), Step{step_}, 1.0).answered;
+    const std::int64_t cost = now_ns() - begin;
+    ++step_;
+    unanswered_ += answered ? 0 : 1;
+    if (unanswered_ > 5)
+      throw std::runtime_error("the daemon does not answer: " + reporter_.refusal());
+    return cost;
+  }
+  [[nodiscard]] std::int64_t unanswered() const { return unanswered_; }
+
+ private:
+  Reporter reporter_;
+  bool toggling_;
+  std::int64_t step_ = 0;
+  std::int64_t unanswered_ = 0;
+};
+
+template <class Call>
+void take_block(int calls, std::vector<std::int64_t>& costs, const Call& call) {
+  for (int i = 0; i < kSettle + calls; ++i) {
+    const std::int64_t cost = call();
+    if (i >= kSettle) costs.push_back(cost);
+  }
 }
 
-// The least a durable decision can cost here: one page written and synced.
-nlohmann::json measure_sync(const fs::path& file) {
-  const int fd = open(file.c_str(), O_CREAT | O_WRONLY, 0600);
-  const std::string page(4096, 'x');
-  std::vector<std::int64_t> costs;
-  for (int i = 0; i < 300; ++i) {
-    const std::int64_t begin = now_ns();
-    if (write(fd, page.data(), page.size()) < 0 || fdatasync(fd) != 0)
-      return {{"error", "write or fdatasync failed"}};
-    costs.push_back(now_ns() - begin);
+double median_of(const nlohmann::json& figures) { return figures.value("median_us", 0.0); }
+
+nlohmann::json measure_quiet(Trainer& trainer, bench::RawPeer& raw, int blocks) {
+  std::vector<std::int64_t> ours, bare;
+  for (int i = 0; i < kWarmUp; ++i) (void)trainer.decide();
+  for (int i = 0; i < blocks; ++i) {
+    take_block(kPerBlock, bare, [&] { return raw.ping(); });
+    take_block(kPerBlock, ours, [&] { return trainer.decide(); });
   }
-  close(fd);
-  return bench::figures(std::move(costs));
+  nlohmann::json out;
+  out["raw_ping_pong"] = bench::figures(std::move(bare));
+  out["decide"] = bench::figures(std::move(ours));
+  out["unanswered"] = trainer.unanswered();
+  out["ratio_to_raw"] = median_of(out["decide"]) / median_of(out["raw_ping_pong"]);
+  return out;
+}
+
+nlohmann::json measure_durable(Trainer& trainer, bench::RawPeer& raw, bench::SyncedPages& pages,
+                               int blocks) {
+  std::vector<std::int64_t> ours, bare, synced;
+  for (int i = 0; i < kWarmUp; ++i) (void)trainer.decide();
+  for (int i = 0; i < blocks; ++i) {
+    take_block(kDurablePerBlock, bare, [&] { return raw.ping(); });
+    take_block(kDurablePerBlock, synced, [&] { return pages.write_and_sync(); });
+    take_block(kDurablePerBlock, ours, [&] { return trainer.decide(); });
+  }
+  nlohmann::json out;
+  out["raw_ping_pong"] = bench::figures(std::move(bare));
+  out["fdatasync"] = bench::figures(std::move(synced));
+  out["decide"] = bench::figures(std::move(ours));
+  out["unanswered"] = trainer.unanswered();
+  out["ratio_to_raw_and_sync"] =
+      median_of(out["decide"]) / (median_of(out["raw_ping_pong"]) + median_of(out["fdatasync"]));
+  return out;
 }
 
 // The tests' policy, its rule set free: kl follows each risk up and down.
@@ -74,71 +117,53 @@ std::string toggling_policy() {
   return text;
 }
 
-nlohmann::json measure_ping_pong(const std::string& endpoint) {
+std::string frame_of_a_batch() {
   wire::Message message;
   message.header.run = *RunId::parse("run-1");
   message.body = test_report(0.1, 1, 1);
-  const std::string bytes = wire::encode(message);
-  const pid_t child = fork();
-  void* context = zmq_ctx_new();
-  std::string buffer(65536, '\0');
-  if (child == 0) {
-    void* socket = zmq_socket(context, ZMQ_ROUTER);
-    zmq_bind(socket, endpoint.c_str());
-    while (true) {
-      const int id = zmq_recv(socket, buffer.data(), 256, 0);
-      const std::string peer = buffer.substr(0, static_cast<std::size_t>(id));
-      const int size = zmq_recv(socket, buffer.data(), buffer.size(), 0);
-      zmq_send(socket, peer.data(), peer.size(), ZMQ_SNDMORE);
-      zmq_send(socket, buffer.data(), static_cast<std::size_t>(size), 0);
-    }
-  }
-  void* socket = zmq_socket(context, ZMQ_DEALER);
-  const int zero = 0;
-  zmq_setsockopt(socket, ZMQ_LINGER, &zero, sizeof zero);
-  zmq_connect(socket, endpoint.c_str());
-  std::vector<std::int64_t> costs;
-  for (int i = 0; i < kWarmUp + kRounds; ++i) {
-    const std::int64_t begin = now_ns();
-    zmq_send(socket, bytes.data(), bytes.size(), 0);
-    zmq_recv(socket, buffer.data(), buffer.size(), 0);
-    if (i >= kWarmUp) costs.push_back(now_ns() - begin);
-  }
-  zmq_close(socket);
-  zmq_ctx_term(context);
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
-  return bench::figures(std::move(costs));
+  return wire::encode(message);
 }
 
-double median_of(const nlohmann::json& figures) { return figures.value("median_us", 0.0); }
+nlohmann::json measure(const fs::path& program, int blocks) {
+  const TestDirectory directory;
+  const fs::path root = fs::path(directory.endpoint().substr(6)).parent_path();
+  bench::RawPeer raw(directory.endpoint() + "-raw", frame_of_a_batch());
+  bench::SyncedPages pages(root / "page");
+  nlohmann::json out;
+  out["what"] =
+      "a batch's risk to its lambda, through phaseguardd, beside a raw ROUTER/DEALER ping-pong "
+      "over ipc";
+  {
+    const RealDaemon daemon(program);
+    Trainer trainer(daemon, false);
+    out["unchanged"] = measure_quiet(trainer, raw, blocks);
+  }
+  const RealDaemon daemon(program, toggling_policy());
+  Trainer trainer(daemon, true);
+  out["durable"] = measure_durable(trainer, raw, pages, blocks);
+  return out;
+}
 
 }  // namespace
 
-// What it throws ends it, and says why. NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
-  const TestDirectory directory;
-  const fs::path root = fs::path(directory.endpoint().substr(6)).parent_path();
   const fs::path program =
       argc > 1 ? fs::path(argv[1]) : fs::canonical("/proc/self/exe").parent_path() / "phaseguardd";
-  nlohmann::json result;
-  result["what"] =
-      "a batch's risk to its lambda, through phaseguardd, beside a raw ROUTER/DEALER ping-pong "
-      "over ipc";
-  result["raw_ping_pong"] = measure_ping_pong(directory.endpoint() + "-raw");
-  result["fdatasync"] = measure_sync(root / "page");
-  if (!fs::exists(program)) {
-    result["decide"] = "not measured: " + program.string() + " is not there";
-  } else {
-    const double raw = median_of(result["raw_ping_pong"]);
-    const double sync = median_of(result["fdatasync"]);
-    const RealDaemon quiet(program);
-    result["decide"] = measure_decide(quiet, false);
-    result["ratio_to_raw"] = median_of(result["decide"]) / raw;
-    const RealDaemon busy(program, toggling_policy());
-    result["decide_durable"] = measure_decide(busy, true);
-    result["ratio_to_raw_and_sync"] = median_of(result["decide_durable"]) / (raw + sync);
+  const int blocks = argc > 2 ? std::atoi(argv[2]) : kBlocks;
+  if (argc > 3 || blocks < 1) {
+    std::fprintf(stderr, "usage: bench_roundtrip [PHASEGUARDD [BLOCKS]]\n");
+    return 2;
   }
-  std::printf("%s\n", result.dump(2).c_str());
+  if (!fs::exists(program)) {
+    std::fprintf(stderr, "bench_roundtrip: %s is not there; build phaseguardd first\n",
+                 program.c_str());
+    return 1;
+  }
+  try {
+    std::printf("%s\n", measure(program, blocks).dump(2).c_str());
+  } catch (const std::exception& fault) {
+    std::fprintf(stderr, "bench_roundtrip: %s\n", fault.what());
+    return 1;
+  }
   return 0;
 }

@@ -14,6 +14,7 @@
 
 #include "monitor/base/text.h"
 #include "monitor/daemon/engine/engine.h"
+#include "monitor/daemon/history.h"
 #include "monitor/daemon/http.h"
 #include "monitor/daemon/metrics.h"
 #include "monitor/daemon/notify.h"
@@ -22,15 +23,14 @@
 #include "monitor/daemon/run_files.h"
 #include "monitor/daemon/setup.h"
 #include "monitor/link/server.h"
-#include "monitor/store/reader.h"
 #include "monitor/wire/codec.h"
-#include "monitor/wire/declaration.h"
 
 namespace phaseguard::daemon {
 
 namespace {
 
 constexpr int kTickMs = 50;
+constexpr int kCommitMs = 5;  // so long reports wait for others to be committed with
 constexpr int kOpenedAtOnce = 8;
 constexpr std::size_t kMostReadings = 8;  // records read back at once
 constexpr std::size_t kFaultsShown = 8;
@@ -38,7 +38,6 @@ constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kMetricsMs = 500;
 constexpr std::int64_t kTrimMs = 2000;
 constexpr std::size_t kMostFreeBytes = std::size_t{32} << 20;
-constexpr std::int64_t kPageEvents = 1000;
 
 Now now_of_this_host() {
   using namespace std::chrono;
@@ -156,8 +155,7 @@ class Daemon {
     std::vector<link::Incoming> incoming;
     while (true) {
       incoming.clear();
-      const int wait_ms = opening_.empty() && readings_.empty() ? kTickMs : 0;
-      const bool woken = sockets_->poll(wait_ms, signals.fd(), incoming);
+      const bool woken = sockets_->poll(wait_ms(), signals.fd(), incoming);
       const Now now = now_of_this_host();
       Effects effects;
       for (const link::Incoming& frame : incoming) {
@@ -205,6 +203,11 @@ class Daemon {
   }
 
  private:
+  [[nodiscard]] int wait_ms() const {
+    if (!opening_.empty() || !readings_.empty()) return 0;
+    return uncommitted_since_ ? kCommitMs : kTickMs;
+  }
+
   Result<void> open(const RunId& run, Effects& effects) {
     const Now now = now_of_this_host();
     const auto opened = files_.open(run, now);
@@ -316,12 +319,41 @@ class Daemon {
       spdlog::warn("{} lines of this log were held back", more);
   }
 
-  // Record first: what is not written down does not leave.
+  // Record first: what is not written down does not leave. An answer that tells nothing of what is
+  // to be recorded need not wait for that.
   void carry_out(Effects& effects) {
-    std::vector<std::string> faults;
-    begin_anew(files_.append(std::move(effects.record), now_of_this_host()), effects);
+    const bool alone = stands_alone(effects);
+    if (alone) send(effects);
+    const Now now = now_of_this_host();
+    if (!effects.record.empty() && !uncommitted_since_) uncommitted_since_ = now.mono;
+    begin_anew(files_.append(std::move(effects.record), now), effects);
     close(effects);
+    if (!(alone && may_wait(now.mono))) write(effects);
+    if (!sockets_) return;
+    for (const Seat& seat : effects.seats) sockets_->keep(seat.peer, seat.kept);
+    send(effects);
+    if (sockets_->has_viewers()) {
+      for (const wire::Message& message : effects.publish)
+        sockets_->publish(wire::topic_of(message), wire::encode(message));
+    }
+    for (const HistoryQuery& query : effects.history) {
+      const Outgoing out = reply_to(query.peer, query.run, read_history(config_.runs_dir, query),
+                                    now_of_this_host());
+      sockets_->send(out.peer, out.bytes);
+    }
+    for (const LogLine& line : effects.log) log(line);
+  }
+
+  // Whether the commit may be that of later reports too. What the feed shows is in the file.
+  [[nodiscard]] bool may_wait(Nanos now) const {
+    return uncommitted_since_ && healthy_ && sockets_ && !sockets_->has_viewers() &&
+           now.value - uncommitted_since_->value < std::int64_t{kCommitMs} * 1'000'000;
+  }
+
+  void write(Effects& effects) {
+    std::vector<std::string> faults;
     const bool written = files_.flush(effects.needs_sync, faults);
+    uncommitted_since_.reset();
     if (!written && healthy_) {
       tell(faults, "the record cannot be written, nothing is lowered: ");
       // These were made in the belief that they would be on disk. The full state follows with the
@@ -331,13 +363,12 @@ class Daemon {
     healthy_ = written;
     fault_ = faults.empty() ? "" : faults.front();
     engine_.set_record_healthy(written, fault_, written ? std::set<RunId>{} : files_.unwritten());
+  }
+
+  void send(Effects& effects) {
     if (!sockets_) return;
-    for (const wire::Message& message : effects.publish)
-      sockets_->publish(wire::topic_of(message), wire::encode(message));
-    for (const Seat& seat : effects.seats) sockets_->keep(seat.peer, seat.kept);
     for (const Outgoing& out : effects.send) sockets_->send(out.peer, out.bytes);
-    for (const HistoryQuery& query : effects.history) answer(query);
-    for (const LogLine& line : effects.log) log(line);
+    effects.send.clear();
   }
 
   // Their records were deleted after they had ended. Nobody is answered who would take the old one
@@ -356,41 +387,6 @@ class Daemon {
                                            return runs.count(message.header.run) > 0;
                                          }),
                           effects.publish.end());
-  }
-
-  void answer(const HistoryQuery& wanted) {
-    wire::Reply reply;
-    reply.id = wanted.query.id;
-    reply.status = wire::ReplyStatus::kOk;
-    reply.seq = Seq{wanted.query.from_seq.value - 1};
-    const std::int64_t asked =
-        wanted.query.limit > 0 ? std::min(wanted.query.limit, kPageEvents) : kPageEvents;
-    std::size_t bytes = 0;
-    auto reader = store::Reader::open(store::run_file(config_.runs_dir, wanted.run));
-    Result<void> read = reader ? Result<void>{} : Result<void>(tl::unexpected(reader.error()));
-    if (reader) {
-      read = reader->each(wanted.query.from_seq, [&](const wire::Message& message) {
-        wire::Message shown = message;
-        wire::leave_out_session(shown);
-        std::string encoded = wire::encode(shown);
-        const bool full = static_cast<std::int64_t>(reply.messages.size()) >= asked ||
-                          bytes + encoded.size() > kPageBytes;
-        if (full) {
-          reply.more = true;
-          return false;
-        }
-        bytes += encoded.size();
-        reply.seq = message.header.seq;
-        reply.messages.push_back(std::move(encoded));
-        return true;
-      });
-    }
-    if (!read) {
-      reply.status = wire::ReplyStatus::kError;
-      reply.text = read.error().message;
-    }
-    const Outgoing out = reply_to(wanted.peer, wanted.run, std::move(reply), now_of_this_host());
-    sockets_->send(out.peer, out.bytes);
   }
 
   // Found out here, a fault may be mended before anybody asks: so it is told at once.
@@ -439,6 +435,7 @@ class Daemon {
   std::unique_ptr<HttpServer> http_;
   // Of each level: a flood of decisions hides no error.
   std::array<Allowance, 3> lines_{Allowance{1200}, Allowance{1200}, Allowance{1200}};
+  std::optional<Nanos> uncommitted_since_;  // when the first of what waits for a commit came
   bool healthy_ = true;
   std::string fault_;  // why the record cannot be written; empty: it can
 };

@@ -122,8 +122,7 @@ struct ServerSockets::Impl {
   // Subscriptions take effect inside libzmq; reading them keeps its list of news short.
   void drain_subscriptions() {
     zmq::message_t news;
-    while (feed.recv(news, zmq::recv_flags::dontwait)) {
-    }
+    while (feed.recv(news, zmq::recv_flags::dontwait)) has_viewers = true;
   }
 
   bool poll(int timeout_ms, int wake_fd, std::vector<Incoming>& incoming) {
@@ -149,6 +148,7 @@ struct ServerSockets::Impl {
   ServerOptions options;
   ServerCounters counters;
   PeerId last_peer = 0;
+  bool has_viewers = false;
   zmq::context_t context;
   zmq::socket_t telemetry;
   zmq::socket_t operators;
@@ -204,6 +204,8 @@ void ServerSockets::publish(std::string_view topic, std::string_view bytes) {
     // The feed is a view: whoever misses an event sees the gap in seq and asks for it.
   }
 }
+
+bool ServerSockets::has_viewers() const { return impl_->has_viewers; }
 
 std::size_t ServerSockets::taken(Door door) const {
   return door == Door::kTelemetry ? impl_->telemetry_peers.size() : impl_->operator_peers.size();

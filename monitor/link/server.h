@@ -85,6 +85,9 @@ class ServerSockets {
   // feed_high_water_frames.
   void publish(std::string_view topic, std::string_view bytes);
 
+  // Whether anybody has subscribed to anything so far. Until then nothing need be published.
+  [[nodiscard]] bool has_viewers() const;
+
   // Whether the peer of a door is still known. One that left without a word is known until
   // something is sent to it.
   [[nodiscard]] bool knows(PeerId peer) const;

@@ -14,13 +14,20 @@ namespace {
 using wire::ReportFate;
 
 // Of the present attempt, with the range in which values are GOOD; nullptr: it does not name it.
-const wire::SignalDecl* declaration_of(const RunState& state, const std::string& signal) {
+// `from`: where in the attempt's list to look first; becomes the place after the one found, since
+// reports mostly keep the order of the declaration.
+const wire::SignalDecl* declaration_of(const RunState& state, const std::string& signal,
+                                       std::size_t& from) {
   if (!state.hello) return nullptr;
   const auto& all = state.hello->signals;
-  const bool is_declared = std::any_of(
-      all.begin(), all.end(), [&](const wire::SignalDecl& known) { return known.name == signal; });
-  const auto known = state.signals.find(signal);
-  return is_declared && known != state.signals.end() ? &known->second.declaration : nullptr;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const std::size_t place = (from + i) % all.size();
+    if (all[place].name != signal) continue;
+    from = place + 1;
+    const auto known = state.signals.find(signal);
+    return known != state.signals.end() ? &known->second.declaration : nullptr;
+  }
+  return nullptr;
 }
 
 ReportFate judge_value(const wire::SignalDecl& declared, const wire::Sample& sample,
@@ -176,10 +183,11 @@ void fold_fates(RunState& state, const wire::Message& message, const wire::Repor
   const Step step = message.header.step;
   const bool ends = state.total_steps > 0;
   if (ends && step.value > state.total_steps) state.fates.beyond = step;
+  std::size_t place = 0;
   for (std::size_t i = 0; i < report.samples.size(); ++i) {
     const wire::Sample& sample = report.samples[i];
     SignalFates& fates = state.fates.signals[sample.signal];
-    const wire::SignalDecl* declared = declaration_of(state, sample.signal);
+    const wire::SignalDecl* declared = declaration_of(state, sample.signal, place);
     const bool is_part = i < taken.size() && taken[i] != wire::Taking::kWhole;
     const ReportFate fate = is_part && declared != nullptr ? judge_part(taken[i], *declared, sample)
                                                            : judge(fates, declared, sample, step);

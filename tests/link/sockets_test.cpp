@@ -341,6 +341,7 @@ TEST_CASE("a subscriber gets the topics it asked for, from when it came", "[link
   const test::Folder folder;
   auto server = ServerSockets::bind(options_for(endpoints_in(folder.path())));
   server->publish("run-a/step", "before anybody looked");
+  CHECK_FALSE(server->has_viewers());
   auto viewer = SubscriberClient::connect(server->endpoints().feed.text(), {"run-a/"});
   REQUIRE(viewer.has_value());
   std::optional<FeedFrame> frame;
@@ -353,6 +354,7 @@ TEST_CASE("a subscriber gets the topics it asked for, from when it came", "[link
     frame = viewer->receive(5);
   }
   REQUIRE(frame.has_value());
+  CHECK(server->has_viewers());
   CHECK(frame->topic == "run-a/step");
   // What follows the first frame follows without a gap.
   int expected = std::stoi(frame->bytes);

@@ -74,6 +74,7 @@ class Core : public std::enable_shared_from_this<Core> {
   void loop(Session& session, link::DealerClient& client);
   void drain(Session& session);
   void hand_over(Session& session, link::DealerClient& client);
+  static void send(Session& session, link::DealerClient& client);
   void exchange(Session& session, link::DealerClient& client);
   bool finishing(Session& session);
   void conclude(Session& session);

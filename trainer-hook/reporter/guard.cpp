@@ -5,8 +5,25 @@
 
 #include "monitor/policy/document.h"
 #include "monitor/policy/engine/playback.h"
+#include "monitor/wire/codec.h"
 
 namespace phaseguard::reporter {
+
+namespace {
+
+// What of a control is taken over (Machine::align), to be compared.
+std::string word_of(const wire::Control& control) {
+  wire::Control word;
+  word.epoch = control.epoch;
+  word.knobs = control.knobs;
+  word.ack = control.ack;
+  word.segment = control.segment;
+  word.held = control.held;
+  word.inhibited = control.inhibited;
+  return wire::encode({wire::Header{}, std::move(word)});
+}
+
+}  // namespace
 
 struct Guard::Parts {
   void note(Seq because, const wire::Decision& decision);
@@ -16,6 +33,7 @@ struct Guard::Parts {
   std::string digest;
   std::vector<std::pair<Seq, wire::Request>> requests;  // and the event that led to each
   std::int64_t next_id = 0;                             // downwards
+  std::string aligned;  // word_of() the control it agrees with; "": something was settled since
 };
 
 Guard::Guard(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -33,7 +51,7 @@ Result<Guard> Guard::create(const wire::Welcome& welcome, const wire::Message& h
   Result<policy::Playback> playback = policy::Playback::create(*parsed.document, hello);
   if (!playback) return tl::unexpected<Error>(playback.error());
   Guard guard(
-      std::unique_ptr<Parts>(new Parts{*playback, *playback, welcome.policy_digest, {}, 0}));
+      std::unique_ptr<Parts>(new Parts{*playback, *playback, welcome.policy_digest, {}, 0, {}}));
   const auto& opening = guard.parts_->playback.opening();
   if (opening) guard.parts_->note(hello.header.seq, *opening);
   return guard;
@@ -58,16 +76,25 @@ std::vector<wire::KnobSetting> Guard::settings() const {
   return parts_->playback.machine()->settings_to_send();
 }
 
-void Guard::settle(const wire::Message& event) { parts_->settled.on(event); }
+void Guard::settle(const wire::Message& event) {
+  parts_->settled.on(event);
+  parts_->aligned.clear();
+}
+
+bool Guard::is_aligned(const wire::Control& control) const {
+  return !parts_->aligned.empty() && parts_->aligned == word_of(control);
+}
 
 void Guard::align(const wire::Control& control, const std::vector<wire::Message>& later) {
   parts_->settled.align(control);
   parts_->playback = parts_->settled;
   for (const wire::Message& event : later) parts_->playback.on(event);
+  parts_->aligned = word_of(control);
 }
 
 Result<void> Guard::take_over(std::string_view snapshot, const std::vector<wire::Message>& later) {
   if (Result<void> read = parts_->settled.restore(snapshot); !read) return read;
+  parts_->aligned.clear();
   parts_->playback = parts_->settled;
   for (const wire::Message& event : later) parts_->playback.on(event);
   return {};

@@ -40,6 +40,9 @@ class Guard {
   // Takes over what operators did, and what the daemon knows besides (Machine::align), as of the
   // last settled event, and folds `later`, all that was fed since, again from there.
   void align(const wire::Control& control, const std::vector<wire::Message>& later);
+  // Whether that would change nothing: the control says what was taken over last, and nothing has
+  // been settled since.
+  [[nodiscard]] bool is_aligned(const wire::Control& control) const;
 
   // Goes on from where the daemon's engine stands (Machine::snapshot) and folds `later`, all that
   // was fed since, from there. Errors: the bytes are damaged or of another policy; it is then left

@@ -62,6 +62,8 @@ void Core::loop(Session& session, link::DealerClient& client) {
   while (true) {
     drain(session);
     session.on_tick(now_of_both());
+    // What waits for an answer leaves first: the daemon is at work while the rest is done here.
+    if (!session.wants_reopen()) send(session, client);
     hand_over(session, client);
     exchange(session, client);
     if (finishing(session)) return;
@@ -91,11 +93,15 @@ void Core::drain(Session& session) {
   session.add_dropped(dropped_.load(std::memory_order_relaxed));
 }
 
-void Core::exchange(Session& session, link::DealerClient& client) {
+void Core::send(Session& session, link::DealerClient& client) {
   while (const std::string* frame = session.next_frame()) {
     if (!client.send(*frame)) break;
     session.sent();
   }
+}
+
+void Core::exchange(Session& session, link::DealerClient& client) {
+  send(session, client);
   for (std::size_t i = 0; i < ring_.capacity(); ++i) {
     const std::optional<std::string> frame = client.receive();
     if (!frame) break;
@@ -112,15 +118,19 @@ void Core::hand_over(Session& session, link::DealerClient& client) {
   if (output.settings) latch_.write(*output.settings);
   const LinkState state = session.state();
   const bool moved = state_.exchange(state, std::memory_order_acq_rel) != state;
-  const std::lock_guard<std::mutex> lock(mutex_);
-  for (SessionOutput::Answer& answer : output.answers) answer_ = std::move(answer);
-  if (output.meanwhile) meanwhile_ = std::move(*output.meanwhile);
-  for (wire::Request& request : output.requests) requests_.push_back(std::move(request));
-  if (!output.requests.empty()) has_requests_.store(true, std::memory_order_release);
-  session.fill(io_stats_);
-  if (output.lineage) lineage_ = std::move(*output.lineage);
-  if (refusal_ != session.refusal()) refusal_ = session.refusal();
-  if (moved || !output.answers.empty()) changed_.notify_all();
+  const bool is_news = moved || !output.answers.empty();
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (SessionOutput::Answer& answer : output.answers) answer_ = std::move(answer);
+    if (output.meanwhile) meanwhile_ = std::move(*output.meanwhile);
+    for (wire::Request& request : output.requests) requests_.push_back(std::move(request));
+    if (!output.requests.empty()) has_requests_.store(true, std::memory_order_release);
+    session.fill(io_stats_);
+    if (output.lineage) lineage_ = std::move(*output.lineage);
+    if (refusal_ != session.refusal()) refusal_ = session.refusal();
+  }
+  // Who wakes finds the mutex free.
+  if (is_news) changed_.notify_all();
 }
 
 // Whether to end: asked to, and either all is acknowledged, or there is nobody to wait for, or the

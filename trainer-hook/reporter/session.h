@@ -70,6 +70,8 @@ class Session {
   void sent();
 
   [[nodiscard]] SessionOutput take_output();
+  // Before the next frame: the output says so too.
+  [[nodiscard]] bool wants_reopen() const { return output_.reopen; }
   [[nodiscard]] LinkState state() const { return state_; }
   [[nodiscard]] const std::string& refusal() const { return refusal_; }
   [[nodiscard]] bool flushed() const;  // everything journaled is acknowledged

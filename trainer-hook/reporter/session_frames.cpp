@@ -221,7 +221,8 @@ void Session::on_control(const wire::Control& control, const wire::Header& heade
   ++stats_.controls;
   shadow_ = control.mode == wire::Mode::kShadow;
   if (!record_.empty()) told_ = control.held;
-  if (!record_.empty() && !shadow_ && guard_) guard_->align(control, journaled(journal_.last()));
+  const bool guides = !record_.empty() && !shadow_ && guard_;
+  if (guides && !guard_->is_aligned(control)) guard_->align(control, journaled(journal_.last()));
   if (control.position.value >= 0) position_ = control.position;
   tell_lineage();
   // What the guard raised stays up until the daemon has read why.

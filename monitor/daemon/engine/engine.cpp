@@ -71,6 +71,14 @@ bool matches(std::string_view pattern, std::string_view name) {
   return false;
 }
 
+bool stands_alone(const Effects& effects) {
+  return !effects.needs_sync && !effects.tells_record &&
+         std::all_of(effects.record.begin(), effects.record.end(),
+                     [](const wire::Message& message) {
+                       return std::holds_alternative<wire::Report>(message.body);
+                     });
+}
+
 Outgoing reply_to(PeerId peer, const RunId& run, wire::Reply reply, Now now) {
   return message_to(peer, run, std::move(reply), now);
 }
@@ -142,6 +150,7 @@ void Engine::on_message(Channel channel, PeerId peer, std::string_view bytes, No
   if (!message) return on_undecodable(peer, bytes, message.error(), now, effects);
   const std::size_t recorded = effects.record.size();
   if (channel == Channel::kOperator) {
+    effects.tells_record = true;
     on_operator(peer, *message, now, effects);
   } else if (std::holds_alternative<wire::Hello>(message->body)) {
     if (runs_.count(message->header.run) == 0 && !message->header.run.empty()) {

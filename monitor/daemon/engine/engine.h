@@ -91,8 +91,9 @@ struct Seat {
 };
 
 struct Effects {
-  std::vector<wire::Message> record;  // in order, before anything below
+  std::vector<wire::Message> record;  // in order, before anything below; but see stands_alone()
   bool needs_sync = false;            // on disk before `publish` and `send`
+  bool tells_record = false;          // a tool is answered: after what it is told of is written
   std::vector<wire::Message> publish;
   std::vector<Outgoing> send;
   std::vector<HistoryQuery> history;
@@ -101,6 +102,10 @@ struct Effects {
   std::vector<Seat> seats;
   std::vector<LogLine> log;
 };
+
+// Whether what is to be sent may leave before `record` is written: reports alone are recorded, no
+// decision follows from them, and nothing is acknowledged. Lost with the daemon, they come again.
+[[nodiscard]] bool stands_alone(const Effects& effects);
 
 // Hands every recorded message of a run, in order, to its argument, until that returns false.
 // Empty: nothing is recorded. One at a time, so that a long record needs no memory.

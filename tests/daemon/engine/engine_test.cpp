@@ -68,6 +68,32 @@ TEST_CASE("a run belongs to one trainer", "[engine]") {
   }
 }
 
+TEST_CASE("only what tells nothing of the record may leave before it is written", "[engine]") {
+  Rig rig;
+  CHECK_FALSE(stands_alone(rig.hello()));
+  const Effects unchanged = rig.judge(0, 0.1, true);
+  REQUIRE(first<wire::Control>(unchanged.send));
+  CHECK(first<wire::Control>(unchanged.send)->ack == Seq{1});  // the report is not acknowledged
+  CHECK(kinds(unchanged.record) == std::vector<std::string>{"batch"});
+  CHECK(stands_alone(unchanged));
+
+  // An answer to a tool, an acknowledgement, a decision.
+  wire::Query query;
+  query.id = "q";
+  query.what = wire::QueryWhat::kStatus;
+  CHECK_FALSE(stands_alone(rig.deliver(Channel::kOperator, 9, rig.frame(query, 0, 1, 0))));
+  rig.pass(1.5);
+  CHECK_FALSE(stands_alone(rig.tick()));
+  CHECK(stands_alone(rig.judge(5, 0.9, true)));
+  CHECK_FALSE(stands_alone(rig.judge(10, 0.9, true)));
+  // Of a trainer that was lost: that it is back is recorded too.
+  rig.pass(20.0);
+  rig.tick();
+  const Effects back = rig.judge(15, 0.1, true);
+  CHECK(kinds(back.record) == std::vector<std::string>{"link", "batch"});
+  CHECK_FALSE(stands_alone(back));
+}
+
 TEST_CASE("the decision is recorded before the control that carries it", "[engine]") {
   Rig rig;
   rig.hello();
