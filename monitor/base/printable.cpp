@@ -221,7 +221,7 @@ std::string html(std::string_view text) {
 
 std::string csv_cell(std::string_view text) {
   const std::string shown = printable(text);
-  const std::string cell = begins_formula(shown) && !is_number(shown) ? "'" + shown : shown;
+  std::string cell = begins_formula(shown) && !is_number(shown) ? "'" + shown : shown;
   if (cell.find_first_of(",;\"") == std::string::npos) return cell;
   std::string out = "\"";
   for (const char c : cell) {
