@@ -96,6 +96,12 @@ def wrong_declarations_are_refused_with_the_place(pg):
     wrong = [({"knobs": {"kl": {"min": 0, "mx": 4}}}, "knobs[0].mx: there is no such key"),
              ({"knobs": {"kl": (4.0, 0.0)}}, "min"),
              ({"run": "no/name"}, "options.run"),
+             ({"knobs": {"kl": "x"}}, "knob 'kl': expected a Knob"),
+             ({"knobs": {"kl": (0.0, math.nan)}}, "finite"),
+             ({"signals": {"a": (1, 2, 3, 4, 5, 6, 7, 8)}}, "signal 'a': expected a Signal"),
+             ({"profile": "hard"}, "profile: expected watch or enforce"),
+             ({"endpoint": "htp://x", "require": False}, "htp"),
+             ({"total_steps": -5}, "total_steps: expected an integer >= 0"),
              ({"declare": {"seq": 4}}, "seq: there is no such key"),
              ({"signals": {"x/y": {"every_steps": "5"}}}, "signals[0].every_steps: expected an integer")]
     for change, said in wrong:

@@ -7,6 +7,7 @@
 
 #include "monitor/base/process.h"
 #include "monitor/base/text.h"
+#include "monitor/link/endpoint.h"
 #include "monitor/wire/codec.h"
 #include "monitor/wire/declaration.h"
 #include "trainer-hook/reporter/core.h"
@@ -44,6 +45,12 @@ Result<void> check(const Options& options, const wire::Hello& hello) {
     return fail(Errc::kInvalidArgument,
                 "reporter options: expected an attempt from 1, or 0 to be given one, found " +
                     std::to_string(options.attempt));
+  }
+  if (!options.endpoint.empty()) {
+    const auto endpoint = link::parse_endpoint(options.endpoint);
+    const auto opens = endpoint ? link::check_endpoint(*endpoint)
+                                : Result<void>(tl::unexpected<Error>(endpoint.error()));
+    if (!opens) return opens;
   }
   const bool found =
       hello.knobs.empty() ||  // a run that only measures declares no knob

@@ -108,7 +108,10 @@ def _load():
         raise ImportError(f"phaseguard: expected {_NAME}, found none ({'; '.join(tried)}); install the wheel or the package "
                           "libphaseguard, or set PHASEGUARD_LIBRARY to the file")
     for name, (result, arguments) in _FUNCTIONS.items():
-        function = getattr(library, name)
+        function = getattr(library, name, None)
+        if function is None:
+            raise ImportError(f"phaseguard: {library._name} has no {name}: expected {_NAME} of ABI {ABI}; is PHASEGUARD_LIBRARY "
+                              "the right file, and of the same version?")
         function.restype, function.argtypes = result, arguments
     if library.phaseguard_abi() != ABI:
         raise ImportError(f"phaseguard: expected a library of ABI {ABI}, found {library.phaseguard_abi()} in "

@@ -101,11 +101,24 @@ def _declared(given, kind) -> list:
     """[{name, ...}] of names, or of a mapping from names to `kind`, to tuples of its fields or to dicts of protocol keys."""
     if not isinstance(given, Mapping):
         given = {name: kind() for name in given}
-    out = []
-    for name, what in given.items():
-        keys = dict(what) if isinstance(what, Mapping) else _keys(what if isinstance(what, kind) else kind(*(what or ())))
-        out.append({"name": name, **keys})
-    return out
+    return [{"name": name, **_declared_one(name, what, kind)} for name, what in given.items()]
+
+
+def _declared_one(name: str, what, kind) -> dict:
+    if isinstance(what, Mapping):
+        return dict(what)
+    try:
+        return _keys(what if isinstance(what, kind) else kind(*(what or ())))
+    except TypeError as error:
+        raise InvalidDeclaration(f"{kind.__name__.lower()} {name!r}: expected a {kind.__name__}, a tuple of its fields or a dict, "
+                                 f"found {what!r} ({error})") from None
+
+
+def _json(hello: dict) -> bytes:
+    try:
+        return json.dumps(hello, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidDeclaration(f"declaration: expected numbers that are finite, words and lists, found something else ({error})") from None
 
 
 def _raise(status: int) -> None:
@@ -136,6 +149,8 @@ class Session:
                  rollback: Optional[Callable[[int], int]] = None, checkpoint: Optional[Callable[[int], str]] = None,
                  stop: Optional[Callable[[str], None]] = None, pause: Optional[Callable[[str], None]] = None,
                  declare: Optional[Mapping] = None):
+        if profile not in _native.PROFILES:
+            raise InvalidDeclaration(f"profile: expected {' or '.join(_native.PROFILES)}, found {profile!r}")
         self._handle = c.c_void_p()
         self._warned = set()
         self._do = {"rollback": rollback, "checkpoint": checkpoint, "stop": stop, "pause": pause}
@@ -149,7 +164,7 @@ class Session:
         options.endpoint = endpoint.encode() if endpoint else None
         options.on_start = _native.ON_START["require" if require else "proceed"]
         options.profile, options.start_wait_s = _native.PROFILES[profile], wait
-        status = lib.phaseguard_start(c.byref(options), json.dumps(hello, allow_nan=False).encode(), c.byref(self._handle))
+        status = lib.phaseguard_start(c.byref(options), _json(hello), c.byref(self._handle))
         if status != _native.OK:
             _raise(status)
         self._places = {signal["name"]: place for place, signal in enumerate(hello["signals"])}
