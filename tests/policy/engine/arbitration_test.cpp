@@ -177,11 +177,12 @@ TEST_CASE("an id is remembered through 4096 commands, as the protocol promises",
   run.say(force, 0);
   CHECK(run.value() == last);
   force.id = "one more";  // and no longer
-  run.say(force, 0);
-  force.id = "first";
   force.value = 3.0;
   run.say(force, 0);
-  CHECK(run.value() == 3.0);
+  force.id = "first";
+  force.value = 4.0;
+  run.say(force, 0);
+  CHECK(run.value() == 4.0);
 }
 
 TEST_CASE("control: a trip is said before an inhibition", "[policy]") {
