@@ -48,8 +48,8 @@ Result<void> check(const Options& options, const wire::Hello& hello) {
   }
   if (!options.endpoint.empty()) {
     const auto endpoint = link::parse_endpoint(options.endpoint);
-    const auto opens = endpoint ? link::check_endpoint(*endpoint)
-                                : Result<void>(tl::unexpected<Error>(endpoint.error()));
+    auto opens = endpoint ? link::check_endpoint(*endpoint)
+                          : Result<void>(tl::unexpected<Error>(endpoint.error()));
     if (!opens) return opens;
   }
   const bool found =
