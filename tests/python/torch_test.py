@@ -43,6 +43,9 @@ def the_penalty_is_the_formula_both_ways():
     weighted = kl_penalty(model, ours, mask, weights=[0.0, 1.0, 2.0])
     expected = ((p * (p / q).log()).sum(-1) * mask).sum(-1) @ torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64) / mask.sum()
     assert abs(weighted.value.item() - expected.item()) < 1e-12
+    broken = ours.clone()
+    broken[mask == 0] = float("nan")  # of padding
+    assert kl_penalty(model, broken, mask).value.item() == kl_penalty(model, ours, mask).value.item()
     nothing = kl_penalty(model, ours, mask * 0)
     assert nothing.value.item() == 0.0 and math.isnan(nothing.measured)
     assert answer_mask(torch.tensor([[-100, 5, 6, -100]])).tolist() == [[1.0, 1.0, 0.0, 0.0]]

@@ -49,7 +49,7 @@ def kl_per_position(model: torch.Tensor, reference: torch.Tensor, direction: str
 
 def _sum(kl: torch.Tensor, mask: torch.Tensor, weights: Optional[torch.Tensor]) -> torch.Tensor:
     """[2]: with weights, which has the gradient, and without."""
-    plain = (kl * mask).sum(-1)
+    plain = torch.where(mask > 0, kl * mask, torch.zeros_like(kl)).sum(-1)  # what does not count may be no number
     weighted = plain if weights is None else plain * weights
     return torch.stack([weighted.sum(), plain.detach().sum()])
 
