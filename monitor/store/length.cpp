@@ -1,22 +1,20 @@
 #include "monitor/store/length.h"
 
 #include "monitor/base/text.h"
+#include "monitor/store/schema.h"
 
 namespace phaseguard::store {
 
-Result<std::string> recorded_length(const Database& db) {
-  auto statement = db.prepare("SELECT value FROM meta WHERE key = 'length'");
-  if (!statement) return tl::unexpected(statement.error());
-  auto row = statement->step();
-  if (!row) return tl::unexpected(row.error());
-  return *row ? std::string(statement->bytes(0)) : std::string();
-}
+Result<std::string> recorded_length(const Database& db) { return fact(db, "length"); }
 
 Result<void> set_length(const Database& db, const std::string& length) {
-  auto statement = db.prepare("INSERT OR REPLACE INTO meta(key, value) VALUES('length', ?)");
-  if (!statement) return tl::unexpected(statement.error());
-  statement->bind_text(1, length);
-  return statement->run();
+  return set_fact(db, "length", length);
+}
+
+Result<std::string> recorded_shortening(const Database& db) { return fact(db, "shortened"); }
+
+Result<void> set_shortening(const Database& db, const std::string& finding) {
+  return set_fact(db, "shortened", finding);
 }
 
 void merge_log(const Database& db) {

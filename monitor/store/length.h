@@ -19,6 +19,11 @@ inline constexpr const char* kLengthInLog = "in log";  // of the file alone: the
 [[nodiscard]] Result<std::string> recorded_length(const Database& db);
 [[nodiscard]] Result<void> set_length(const Database& db, const std::string& length);
 
+// Of a record that was found shortened and is written on all the same: the finding, for good. "":
+// none.
+[[nodiscard]] Result<std::string> recorded_shortening(const Database& db);
+[[nodiscard]] Result<void> set_shortening(const Database& db, const std::string& finding);
+
 // Moves the log into the file, as SQLite's own checkpoint would. What fails is tried again another
 // time: the record is whole in file and log.
 void merge_log(const Database& db);

@@ -156,16 +156,6 @@ Result<void> fill(const Database& db, const RunId& run, const std::string& ident
   return db.execute("COMMIT");
 }
 
-// What table meta says of `key`; "": nothing.
-Result<std::string> fact(const Database& db, const char* key) {
-  auto statement = db.prepare("SELECT value FROM meta WHERE key = ?");
-  if (!statement) return tl::unexpected(statement.error());
-  statement->bind_text(1, key);
-  auto row = statement->step();
-  if (!row) return tl::unexpected(row.error());
-  return *row ? std::string(statement->bytes(0)) : std::string();
-}
-
 // A file or a folder.
 Result<void> sync_path(const fs::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -254,13 +244,27 @@ Result<Database> open_file(const fs::path& path) {
   return db;
 }
 
+Result<std::string> fact(const Database& db, const char* key) {
+  auto statement = db.prepare("SELECT value FROM meta WHERE key = ?");
+  if (!statement) return tl::unexpected(statement.error());
+  statement->bind_text(1, key);
+  auto row = statement->step();
+  if (!row) return tl::unexpected(row.error());
+  return *row ? std::string(statement->bytes(0)) : std::string();
+}
+
+Result<void> set_fact(const Database& db, const char* key, const std::string& value) {
+  auto statement = db.prepare("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)");
+  if (!statement) return tl::unexpected(statement.error());
+  statement->bind_text(1, key);
+  statement->bind_text(2, value);
+  return statement->run();
+}
+
 Result<std::string> recorded_identity(const Database& db) { return fact(db, "identity"); }
 
 Result<void> give_identity(const Database& db, const std::string& identity) {
-  auto insert = db.prepare("INSERT INTO meta(key, value) VALUES('identity', ?)");
-  if (!insert) return tl::unexpected(insert.error());
-  insert->bind_text(1, identity);
-  return insert->run();
+  return set_fact(db, "identity", identity);
 }
 
 Result<RunId> recorded_run(const Database& db) {

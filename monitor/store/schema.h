@@ -37,6 +37,10 @@ void remove_fresh(const std::filesystem::path& path);
 // The run whose record the file is.
 [[nodiscard]] Result<RunId> recorded_run(const Database& db);
 
+// What table meta says of `key`; "": nothing.
+[[nodiscard]] Result<std::string> fact(const Database& db, const char* key);
+[[nodiscard]] Result<void> set_fact(const Database& db, const char* key, const std::string& value);
+
 // The record's identity; "": the file is older than identities.
 [[nodiscard]] Result<std::string> recorded_identity(const Database& db);
 [[nodiscard]] Result<void> give_identity(const Database& db, const std::string& identity);

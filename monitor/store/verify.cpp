@@ -139,6 +139,10 @@ void check_length(const Database& db, Checker& checker, bool alone) {
   const std::string wrong =
       length ? length_finding(*length, checker.last(), alone) : length.error().message;
   if (!wrong.empty()) checker.finding(wrong);
+  const auto earlier = recorded_shortening(db);
+  if (earlier && !earlier->empty()) {
+    checker.finding("was written on after it had been found shortened: it " + *earlier);
+  }
 }
 
 }  // namespace

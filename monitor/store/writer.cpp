@@ -94,6 +94,7 @@ struct Writer::Impl {
   std::map<std::string, std::int64_t, std::less<>> signal_ids;
   bool open_transaction = false;
   std::string length;           // the file's own word on it (length.h)
+  std::string shortening;       // how it was found shortened when it was opened; "": it was not
   int log_pages = 0;            // after the last commit
   int merge_at = kMergePages;   // of them
   bool is_new = false;          // made here, and not under its name yet
@@ -220,8 +221,9 @@ Result<void> Writer::Impl::begin() {
   if (auto begun = db->execute("BEGIN IMMEDIATE"); !begun) return begun;
   open_transaction = true;
   if (is_new || length == kLengthOpen) return {};
-  if (auto said = set_length(*db, kLengthOpen); !said) return give_up(said.error());
-  return {};
+  auto said = set_length(*db, kLengthOpen);
+  if (said && !shortening.empty()) said = set_shortening(*db, shortening);
+  return said ? said : give_up(said.error());
 }
 
 // Back to the last commit, so that what last_seq() says is what the file holds.
@@ -360,11 +362,13 @@ Writer::Writer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Writer::Writer(Writer&&) noexcept = default;
 Writer& Writer::operator=(Writer&&) noexcept = default;
 
-// What cannot be said of its end is not said: the file stays one whose writer was killed.
+// What cannot be said of its end is not said: the file stays one whose writer was killed. What was
+// found shortened and not written on stays as it is.
 void Writer::Impl::close() {
   const bool whole = commit().has_value();
   if (is_new) return remove_fresh(path);
-  if (whole && !length.empty()) (void)set_length(*db, std::to_string(committed.seq.value));
+  const bool ends = length == kLengthOpen || (length == kLengthInLog && shortening.empty());
+  if (whole && ends) (void)set_length(*db, std::to_string(committed.seq.value));
 }
 
 Writer::~Writer() {
@@ -391,6 +395,7 @@ Result<Writer> Writer::create_or_open(const std::filesystem::path& path, const R
   if (!lock) return tl::unexpected(lock.error());
   impl->lock = std::move(*lock);
   const std::string wanted = identity.empty() ? new_identity() : identity;
+  const bool had_log = file_at(path.string() + "-wal").exists();
   if (!file_at(path).exists()) {
     if (auto aside = set_log_aside(path); !aside) return tl::unexpected(aside.error());
     impl->is_new = true;
@@ -411,6 +416,7 @@ Result<Writer> Writer::create_or_open(const std::filesystem::path& path, const R
   auto length = recorded_length(*impl->db);
   if (!length) return tl::unexpected(length.error());
   impl->length = *length;
+  if (!impl->is_new) impl->shortening = length_finding(*length, impl->committed.seq, !had_log);
   impl->file = file_at(path);
   return Writer(std::move(impl));
 }

@@ -266,6 +266,36 @@ TEST_CASE("a record that is written again says its length anew", "[store]") {
   CHECK(findings(file).empty());
 }
 
+TEST_CASE("a record that was shortened stays a finding, whoever opens it and writes on",
+          "[store][hostile]") {
+  const test::Place place, other;
+  const auto file = place.file("story");
+  std::string word;
+  SECTION("its last record is gone") {
+    write_closed(file);
+    const auto last = std::to_string(test::open_reader(file).last_seq()->value);
+    const std::string sql = "DELETE FROM events WHERE seq = " + last +
+                            "; DELETE FROM reports WHERE seq = " + last +
+                            "; DELETE FROM points WHERE seq = " + last;
+    REQUIRE(store::Database::open(file, SQLITE_OPEN_READWRITE)->execute(sql.c_str()).has_value());
+    word = "its writer closed it with";
+  }
+  SECTION("it lost its log") {
+    copy_live(other.file("story"), file, {""});
+    word = "copied without the -wal?";
+  }
+  { auto writer = test::open_writer(file, kRun); }
+  require_finding(file, word);
+  auto story = test::story();
+  std::vector<wire::Message> more(story.messages.begin() + 3, story.messages.begin() + 5);
+  for (int i = 0; i < 2; ++i) {
+    auto writer = test::open_writer(file, kRun);
+    test::record(writer, more);
+  }
+  require_finding(file, word);
+  require_finding(file, "written on after it had been found shortened");
+}
+
 TEST_CASE("a record of before lengths makes no finding", "[store]") {
   const test::Place place;
   const auto file = place.file("story");
