@@ -3,7 +3,6 @@
 #include <random>
 #include <string>
 
-#include "monitor/base/output.h"
 #include "monitor/base/printable.h"
 #include "monitor/dashboard/shell/options.h"
 #include "monitor/dashboard/shell/shell.h"

@@ -1,7 +1,6 @@
 // `phaseguard runs [DIR]`: the run files of a folder.
 #include <algorithm>
 #include <cstdio>
-#include <map>
 #include <memory>
 #include <system_error>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "monitor/base/printable.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
+#include "monitor/run/fate.h"
 #include "monitor/run/state.h"
 #include "monitor/store/reader.h"
 #include "monitor/store/writer.h"
@@ -50,29 +50,31 @@ std::string fired(const run::RunState& state) {
   return out;
 }
 
-// By fate, of all signals and attempts; those that were decided on or joined are left to others.
-std::map<std::string, std::int64_t> troubles(const run::RunState& state) {
-  std::map<std::string, std::int64_t> out;
+// Of all signals and attempts; values that were decided on or joined are left to others.
+run::SignalFates troubles(const run::RunState& state) {
+  run::SignalFates all;
   for (const auto& [name, signal] : state.fates.signals) {
-    for (const wire::FateCount& count : run::counts_of(signal)) {
-      if (count.fate == wire::ReportFate::kDecided || count.fate == wire::ReportFate::kJoined)
-        continue;
-      out[count.fate.text()] += count.values;
-    }
-    if (signal.incomplete > 0) out["incomplete"] += signal.incomplete;
+    for (std::size_t fate = 0; fate < all.counts.size(); ++fate)
+      all.counts[fate] += signal.counts[fate];
+    all.incomplete += signal.incomplete;
   }
+  for (const auto fate : {wire::ReportFate::kDecided, wire::ReportFate::kJoined})
+    all.counts[static_cast<std::size_t>(fate)] = 0;
+  return all;
+}
+
+nlohmann::json troubles_json(const run::SignalFates& troubles) {
+  nlohmann::json out = nlohmann::json::object();
+  for (const wire::FateCount& count : run::counts_of(troubles))
+    out[count.fate.text()] = count.values;
+  if (troubles.incomplete > 0) out["incomplete"] = troubles.incomplete;
   return out;
 }
 
-// "    42 values repeated, 3 late"; "" when there is nothing to tell.
-std::string troubles_text(const run::RunState& state) {
-  std::string out;
-  for (const auto& [fate, values] : troubles(state)) {
-    std::string word = fate;
-    std::replace(word.begin(), word.end(), '_', ' ');
-    out += (out.empty() ? "" : ", ") + std::to_string(values) + " " + plain(word);
-  }
-  return out.empty() ? "" : "    values: " + out + "\n";
+// "    values: 42 repeated, 3 late"; "" when there is nothing to tell.
+std::string troubles_text(const run::SignalFates& troubles) {
+  const std::string text = run::fates_text(run::counts_of(troubles), troubles.incomplete);
+  return text.empty() ? "" : "    values: " + plain(text) + "\n";
 }
 
 std::string ended(const run::RunState& state) {
@@ -100,7 +102,7 @@ nlohmann::json to_json(const Listed& listed) {
                                ? nlohmann::json(nullptr)
                                : nlohmann::json(state.intervened_step.value);
   out["ended"] = ended(state);
-  out["fates"] = troubles(state);
+  out["fates"] = troubles_json(troubles(state));
   out["events"] = state.last_seq.value;
   out["fired"] = nlohmann::json::array();
   out["notes"] = state.hello ? state.hello->notes : std::vector<std::string>();
@@ -148,7 +150,7 @@ int list_runs(const std::filesystem::path& folder, bool as_json) {
     if (state.intervened_step >= Step{0})
       std::printf("    intervened at step %lld under a policy in shadow mode\n",
                   static_cast<long long>(state.intervened_step.value));
-    print_lines(stdout, troubles_text(state));
+    print_lines(stdout, troubles_text(troubles(state)));
     if (!state.hello) continue;
     for (const std::string& note : state.hello->notes)
       print_line(stdout, "    %s", plain(note, 400).c_str());
