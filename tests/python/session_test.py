@@ -8,7 +8,7 @@ import os
 import time
 import warnings
 
-from support import POLICY, daemon, wait_for
+from support import POLICY, SOURCE, daemon, wait_for
 
 import phaseguard
 from phaseguard import Knob, Measured, Session, Signal
@@ -90,6 +90,17 @@ def the_guard_goes_on_without_a_daemon(pg):
         wait_for(lambda: guard.link == "linked", f"not linked again: {guard.link}")
         assert guard.begin_step(6)["kl"] == 2.0
     assert pg.ctl("verify", pg.run_file("alone")).returncode == 0
+
+
+def the_starter_policy_fits_a_plain_loop(pg):
+    with daemon((SOURCE / "assets/policies/starter.toml").read_text()) as other:
+        signals = {name: SIGNALS[name] for name in ("train/loss", "canary/js")}
+        with Session("plain", signals=signals, knobs={}, endpoint=other.endpoint, declare={"canary_ids": ["a", "b"]}) as guard:
+            for n in range(1, 12):
+                guard.begin_step(n - 1)
+                guard.end_step(n, {"train/loss": 2.0}, canary={"canary/js": 0.3} if n % 5 == 0 else None)
+            wait_for(lambda: any("canaries_moved" in a["text"] for a in other.status()["runs"][0]["alerts"]), "no alert of the canaries")
+        assert other.ctl("verify", other.run_file("plain")).returncode == 0
 
 
 def wrong_declarations_are_refused_with_the_place(pg):
@@ -199,6 +210,7 @@ def measures_agree_with_python(pg):
 
 def main():
     tests = [a_decision_about_a_batch_holds_for_its_own_update, parts_of_a_step_are_joined, requests_are_done_before_the_step,
+             the_starter_policy_fits_a_plain_loop,
              wrong_declarations_are_refused_with_the_place,
              a_trainer_that_does_not_fit_the_policy_is_told_why, no_run_begins_unwatched_by_accident,
              slips_in_a_loop_warn_once_and_stop_nothing, a_forked_child_is_no_trainer, measures_agree_with_python,

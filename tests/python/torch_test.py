@@ -63,6 +63,8 @@ def chunks_give_the_value_and_gradient_of_the_whole():
                 found = kl_penalty(h @ w.T, other @ reference.T, mask, weights=lambdas)
             found.value.backward()
             results.append((found.value.detach(), torch.tensor(found.measured), h.grad, w.grad))
+        empty = kl_from_hidden(hidden.clone().requires_grad_(), other, lambda x: x @ weights.T, mask * 0)
+        assert empty.value.item() == 0.0 and math.isnan(empty.measured) and empty.positions == 0
         for whole, chunk in zip(*results):
             assert torch.allclose(whole, chunk, rtol=1e-5, atol=1e-6), (whole, chunk)
 

@@ -7,14 +7,14 @@
  * everywhere: the call does nothing and says PHASEGUARD_INVALID.
  *
  * Threads. One thread, the trainer's, calls everything on a session, but phaseguard_link,
- * phaseguard_refusal and phaseguard_stats, which any thread may call. The functions without a
+ * phaseguard_refusal and phaseguard_get_stats, which any thread may call. The functions without a
  * session may be called from any thread.
  *
  * Structs begin with their size, which the caller sets: a library that knows more fields leaves
  * alone what the caller's struct does not have. Strings are UTF-8 that ends with 0; one that a
  * struct points to lives until the next call on the same session. Language: C99.
  *
- * One step, `s` = completed optimiser updates before it (docs/HOOK.md has it in full):
+ * One step, `s` = completed optimiser updates before it (examples/loop.c is a whole loop):
  *
  *     while (phaseguard_next_request(session, &request) == PHASEGUARD_OK) ...do it, then
  *         phaseguard_outcome(session, request.id, PHASEGUARD_DONE, "...", restored_step);

@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 
-#include "monitor/base/output.h"
 #include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "trainer-hook/lab/commands/commands.h"

@@ -4,6 +4,7 @@ Works with torch 1.13 and later. Shapes: B samples, T positions, V tokens, H hid
 """
 import copy
 import random
+import sys
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import torch
@@ -11,7 +12,7 @@ import torch.distributed as dist
 from torch.utils.checkpoint import checkpoint
 
 from . import measures
-from .session import Plan, Session, Setting
+from .session import Plan, Session
 
 DIRECTIONS = ("model_ref", "ref_model")
 _DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
@@ -112,17 +113,18 @@ def js(model: torch.Tensor, reference: torch.Tensor) -> List[float]:
 
 
 def _generators() -> dict:
-    import numpy
-    state = {"python": random.getstate(), "numpy": numpy.random.get_state(), "torch": torch.get_rng_state()}
+    state = {"python": random.getstate(), "torch": torch.get_rng_state()}
+    if "numpy" in sys.modules:  # else nothing has drawn from it
+        state["numpy"] = sys.modules["numpy"].random.get_state()
     if torch.cuda.is_available():
         state["cuda"] = torch.cuda.get_rng_state_all()
     return state
 
 
 def _restore_generators(state: dict) -> None:
-    import numpy
     random.setstate(state["python"])
-    numpy.random.set_state(state["numpy"])
+    if "numpy" in state:
+        sys.modules["numpy"].random.set_state(state["numpy"])
     torch.set_rng_state(state["torch"])
     if "cuda" in state:
         torch.cuda.set_rng_state_all(state["cuda"])
@@ -208,12 +210,11 @@ class Ranks:
         plan = self._session.begin_step(step, batch, **more) if self._is_first else None
         if not self._several:
             return plan
-        told = [None if plan is None else (tuple(plan), {name: tuple(knob) for name, knob in plan.knobs.items()})]
+        told = [plan]
         dist.broadcast_object_list(told, src=0)
         if self._is_first:
             return plan
-        fields, knobs = told[0]
-        plan = Plan(*fields)._replace(knobs={name: Setting(*knob) for name, knob in knobs.items()})
+        plan = told[0]
         if plan.rolled_back and self._restore is not None:
             restored = self._restore(plan.step)
             if restored != plan.step:
