@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdarg>
 #include <cstdint>
+#include <cstring>
+#include <iostream>
 #include <vector>
 
 #include "monitor/base/text.h"
@@ -191,6 +194,16 @@ void print_line(std::FILE* out, const char* format, ...) {
 void print_lines(std::FILE* out, std::string_view text) {
   const std::string lines = printable_lines(text);
   std::fwrite(lines.data(), 1, lines.size(), out);
+}
+
+int exit_code_of(int code, const char* program) {
+  errno = 0;
+  std::cout.flush();
+  const bool whole = std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good();
+  if (whole) return code;
+  const char* reason = errno != 0 ? std::strerror(errno) : "an earlier write failed";
+  print_line(stderr, "%s: the output could not be written: %s", program, reason);
+  return 1;
 }
 
 std::string_view cut_between_characters(std::string_view text, std::size_t max_bytes) {

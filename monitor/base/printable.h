@@ -11,7 +11,7 @@
 // emoji and some scripts need are among it: names that look alike are worse than a broken emoji.
 // Letters that look alike (Latin and Cyrillic a) are shown.
 //
-// Any thread. Pure but print_line() and print_lines(). C++17-clean.
+// Any thread. Pure but print_line(), print_lines() and exit_code_of(). C++17-clean.
 #pragma once
 
 #include <cstddef>
@@ -40,6 +40,11 @@ __attribute__((format(printf, 2, 3))) void print_line(std::FILE* out, const char
 
 // Prints printable_lines(text), and nothing behind it.
 void print_lines(std::FILE* out, std::string_view text);
+
+// The last call of main(): `code`, or 1 with a sentence on standard error when standard output
+// could not be written whole. What is asked for and not there is a failure; a full disk shows when
+// the rest is written.
+[[nodiscard]] int exit_code_of(int code, const char* program);
 
 // The first `max_bytes` of `text`, and no part of a character at the end.
 [[nodiscard]] std::string_view cut_between_characters(std::string_view text, std::size_t max_bytes);

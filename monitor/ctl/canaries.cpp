@@ -52,7 +52,7 @@ int check_files(const CheckOptions& options, bool as_json) {
   nlohmann::json list = nlohmann::json::array();
   bool all_good = true, all_read = true;
   for (const std::string& file : options.files) {
-    auto text = read_file(file);
+    auto text = read_file(file, "a canary set (JSON Lines)");
     if (!text) {
       (void)failed(text.error());
       all_read = false;

@@ -36,7 +36,7 @@ struct Found {
 Result<std::vector<evaluate::Answer>> read_answers(const Asked& asked) {
   std::vector<evaluate::AnswerFile> files;
   for (const std::string& name : asked.files) {
-    auto text = read_file(name);
+    auto text = read_file(name, "answers (JSON Lines)");
     if (!text) return tl::unexpected(text.error());
     files.push_back({name, std::filesystem::path(name).stem().string(), std::move(*text)});
   }
@@ -117,7 +117,7 @@ Result<std::vector<evaluate::RunMetrics>> all_metrics(
     out.push_back(std::move(*metrics));
   }
   for (const std::string& name : asked.results) {
-    auto text = read_file(name);
+    auto text = read_file(name, "earlier results");
     if (!text) return tl::unexpected(text.error());
     auto results = evaluate::parse_results(*text, name);
     if (!results) return tl::unexpected(results.error());
@@ -154,7 +154,7 @@ Result<std::set<std::string>> judged_runs(const Asked& asked, const Found& found
 }
 
 Result<bool> hold_against(const Asked& asked, Found& found) {
-  auto text = read_file(asked.criteria);
+  auto text = read_file(asked.criteria, "criteria");
   if (!text) return tl::unexpected(text.error());
   auto criteria = evaluate::parse_criteria(*text, asked.criteria);
   if (!criteria) return tl::unexpected(criteria.error());

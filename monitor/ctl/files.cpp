@@ -19,7 +19,7 @@ std::filesystem::path default_runs_dir() {
 }
 
 Result<policy::Document> read_policy(const std::filesystem::path& path) {
-  auto text = read_file(path);
+  auto text = read_file(path, "a policy file");
   if (!text) return tl::unexpected(text.error());
   policy::Parsed parsed = policy::parse(*text, path.string());
   if (parsed.document) return std::move(*parsed.document);

@@ -70,7 +70,7 @@ int score(ScoreOptions options, bool as_json) {
   if (!source) return failed(source.error());
   const auto address = judge::parse_address(options.endpoint.url, options.endpoint.plain_http_host);
   if (address) options.endpoint.url = address->text();  // the whole of it, in what is printed
-  auto text = read_file(options.data);
+  auto text = read_file(options.data, "a data set (JSON Lines)");
   if (!text) return failed(text.error());
   auto samples = parse_samples(*text, options.data);
   if (!samples) return failed(samples.error());

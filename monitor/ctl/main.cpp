@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "monitor/base/output.h"
 #include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"

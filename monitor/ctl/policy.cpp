@@ -41,7 +41,7 @@ Result<Given> read_against(const Against& against) {
     out.hello = std::move(*hello);
     out.reader = std::move(*reader);
   } else if (!against.declare.empty()) {
-    auto text = read_file(against.declare);
+    auto text = read_file(against.declare, "a declaration");
     if (!text) return tl::unexpected(text.error());
     auto hello = read_declaration(*text, against.declare);
     if (!hello) return tl::unexpected(hello.error());
@@ -106,7 +106,7 @@ int check_files(const std::vector<std::string>& files, const Against& against, b
   nlohmann::json list = nlohmann::json::array();
   bool all_good = true;
   for (const std::string& file : files) {
-    auto text = read_file(file);
+    auto text = read_file(file, "a policy file");
     if (!text) {
       (void)failed(text.error());
       return kUsage;

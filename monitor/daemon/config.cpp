@@ -6,8 +6,8 @@
 
 #include "monitor/base/file.h"
 #include "monitor/base/text.h"
-#include "monitor/base/toml_bounds.h"
-#include "monitor/base/toml_macros.h"
+#include "monitor/base/toml/bounds.h"
+#include "monitor/base/toml/macros.h"
 // Needs the macros above.
 #include <toml++/toml.h>
 

@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <exception>
 
-#include "monitor/base/output.h"
 #include "monitor/base/printable.h"
 #include "monitor/daemon/config.h"
 #include "monitor/daemon/log.h"

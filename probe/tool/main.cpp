@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <exception>
 
-#include "monitor/base/output.h"
 #include "monitor/base/printable.h"
 #include "probe/tool/commands.h"
 

@@ -1,5 +1,4 @@
-#include "monitor/base/toml_bounds.h"
-
+#include "monitor/base/toml/bounds.h"
 #include "tests/support/catch.h"
 
 using namespace phaseguard;

@@ -368,7 +368,8 @@ TEST_CASE("text that cannot be read says why; binary is shown as such", "[ctl][e
   const std::string nowhere = (place.path() / "nowhere.toml").string();
   require_one_line(phaseguard_with("policy check " + nowhere), 2,
                    "cannot be read (No such file or directory); is the name right?");
-  require_one_line(phaseguard_with("policy check /dev/zero"), 2, "expected a file, found a device");
+  require_one_line(phaseguard_with("policy check /dev/zero"), 2,
+                   "expected a policy file, found a device");
   test::write_file(place.path() / "binary", std::string("\x80\xff\x01x\n"));
   const std::string binary = (place.path() / "binary").string();
   test::write_file(place.path() / "small.toml", test::kPolicy);

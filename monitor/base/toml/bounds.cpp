@@ -1,4 +1,4 @@
-#include "monitor/base/toml_bounds.h"
+#include "monitor/base/toml/bounds.h"
 
 #include <algorithm>
 #include <string>

@@ -26,7 +26,7 @@ struct Asked {
 Result<void> read_inputs(Asked& asked) {
   asked.options.until_step = Step{asked.until_step};
   if (!asked.labels.empty()) {
-    auto text = read_file(asked.labels);
+    auto text = read_file(asked.labels, "labels of runs");
     if (!text) return tl::unexpected(text.error());
     auto labels = parse_labels(*text, asked.labels);
     if (!labels) return tl::unexpected(labels.error());
@@ -34,7 +34,7 @@ Result<void> read_inputs(Asked& asked) {
     asked.options.labels_file = asked.labels;
   }
   if (!asked.criteria.empty()) {
-    auto text = read_file(asked.criteria);
+    auto text = read_file(asked.criteria, "criteria");
     if (!text) return tl::unexpected(text.error());
     auto criteria = parse_criteria(*text, asked.criteria);
     if (!criteria) return tl::unexpected(criteria.error());

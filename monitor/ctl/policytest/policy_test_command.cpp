@@ -66,7 +66,7 @@ int test_policies(const std::vector<std::string>& named, bool verbose, bool as_j
   nlohmann::json list = nlohmann::json::array();
   std::int64_t passed = 0, all = 0;
   for (const std::string& file : *files) {
-    auto text = read_file(file);
+    auto text = read_file(file, "a policy test");
     auto script =
         text ? parse_script(*text, file) : Result<Script>(tl::unexpected<Error>(text.error()));
     if (!script) {

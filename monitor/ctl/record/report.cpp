@@ -64,7 +64,7 @@ Result<ReportedRun> read_run(const std::string& file) {
 }
 
 Result<std::string> read_picture(const std::string& file) {
-  auto bytes = read_file(file);
+  auto bytes = read_file(file, "a PNG picture");
   if (bytes && bytes->compare(0, 8, "\x89PNG\r\n\x1a\n") != 0) {
     return fail(Errc::kMalformed, file + ": expected a PNG picture, found something else");
   }
@@ -98,7 +98,7 @@ NamedRate rate_of(const nlohmann::json& object, const RateKey& wanted) {
 
 // One object a run, as phaseguard-lab --summary writes it, or a list of them.
 Result<void> read_summary(const std::string& file, bool include_intervened, Outcomes& outcomes) {
-  auto text = read_file(file);
+  auto text = read_file(file, "a summary of the lab");
   if (!text) return tl::unexpected(text.error());
   auto parsed = parse_json(*text);
   if (!parsed) return fail(Errc::kMalformed, file + ": " + parsed.error().message);

@@ -5,7 +5,7 @@
 
 #include "monitor/base/sha256.h"
 #include "monitor/base/text.h"
-#include "monitor/base/toml_bounds.h"
+#include "monitor/base/toml/bounds.h"
 #include "monitor/policy/language/parse_parts.h"
 
 namespace phaseguard::policy {

@@ -5,7 +5,7 @@
 
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
-#include "monitor/base/toml_macros.h"
+#include "monitor/base/toml/macros.h"
 // Needs the macros above.
 #include <toml++/toml.h>
 

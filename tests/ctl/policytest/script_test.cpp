@@ -206,7 +206,7 @@ TEST_CASE("what cannot be read is one clear message with its line", "[ctl][scrip
   REQUIRE(has(refusal(kHead), "expected at least one line test"));
   REQUIRE(has(refusal("test \"t\"\n"), "expected one policy"));
   REQUIRE(has(refusal("policy nowhere.toml\ntest \"t\"\n"),
-              "nowhere.toml: expected a file, cannot be read"));
+              "nowhere.toml: expected a policy file, cannot be read"));
   REQUIRE(has(refusal("policy \"\"\"\nversion = 1\n"), "three double quotes"));
   REQUIRE(has(refusal("policy \"\"\"\nversion = 1\nname = 3\n\"\"\"\ntest \"t\"\n"),
               "t.policytest:3:"));
