@@ -108,6 +108,7 @@ def wrong_declarations_are_refused_with_the_place(pg):
              ({"knobs": {"kl": (4.0, 0.0)}}, "min"),
              ({"run": "no/name"}, "options.run"),
              ({"knobs": {"kl": "x"}}, "knob 'kl': expected a Knob"),
+             ({"knobs": ["kl"]}, "knob 'kl': expected a Knob"),
              ({"knobs": {"kl": (0.0, math.nan)}}, "finite"),
              ({"signals": {"a": (1, 2, 3, 4, 5, 6, 7, 8)}}, "signal 'a': expected a Signal"),
              ({"profile": "hard"}, "profile: expected watch or enforce"),
@@ -153,15 +154,16 @@ def slips_in_a_loop_warn_once_and_stop_nothing(pg):
         guard = session(pg, "slips")
         for n in range(3):
             guard.begin_step(n)
-            guard.end_step(n + 1, {"train/los": 1.0, "train/loss": float("nan")})
+            guard.end_step(n + 1, {"train/los": 1.0, "train/loss": None}, canary={"canary/js": Measured(0.1, (0.1, "x"))})
         guard.finish()
         guard.finish()
         for n in range(3):
             guard.begin_step(n)
             guard.end_step(n + 1, {"train/loss": 1.0})
     words = [str(w.message) for w in said]
-    assert len(words) == 3 and "'train/los' was not declared" in words[0], words
-    assert "a step after finish()" in words[1] and "a report after finish()" in words[2], words
+    said_of = ("'train/los' was not declared", "train/loss: expected a number, found None", "canary/js: expected a number, found 'x'",
+               "a step after finish()", "a report after finish()")
+    assert len(words) == len(said_of) and all(part in word for part, word in zip(said_of, words)), words
 
 
 def a_forked_child_is_no_trainer(pg):

@@ -100,7 +100,7 @@ def _keys(named: NamedTuple) -> dict:
 def _declared(given, kind) -> list:
     """[{name, ...}] of names, or of a mapping from names to `kind`, to tuples of its fields or to dicts of protocol keys."""
     if not isinstance(given, Mapping):
-        given = {name: kind() for name in given}
+        given = {name: None for name in given}
     return [{"name": name, **_declared_one(name, what, kind)} for name, what in given.items()]
 
 
@@ -266,17 +266,25 @@ class Session:
             if n == self._room:
                 lib.phaseguard_values(self._handle, step, self._indices, self._values, n)
                 n = 0
-            self._indices[n], self._values[n] = place, value
+            self._indices[n], self._values[n] = place, self._number(name, value)
             n += 1
         if lib.phaseguard_values(self._handle, step, self._indices, self._values, n) == _native.INVALID:
             self._warn("a report after finish() goes nowhere")
 
+    def _number(self, name: str, value) -> float:
+        """What is no number is told of, and BAD for the policy."""
+        try:
+            return float(value)
+        except Exception as error:  # whatever a user's own type raises: training goes on
+            self._warn(f"{name}: expected a number, found {value!r} ({error})")
+            return NAN
+
     def _sample(self, name: str, value: Value, kept: list) -> _native.Sample:
-        measured = value if isinstance(value, Measured) else Measured(float(value))
-        sample = _native.Sample(signal=name.encode(), value=measured.value, missing=int(measured.missing),
-                                lower=measured.lower, upper=measured.upper)
+        measured = value if isinstance(value, Measured) else Measured(value)
+        sample = _native.Sample(signal=name.encode(), value=self._number(name, measured.value), missing=int(measured.missing),
+                                lower=self._number(name, measured.lower), upper=self._number(name, measured.upper))
         if len(measured.items):
-            items = (c.c_double * len(measured.items))(*(float(item) for item in measured.items))
+            items = (c.c_double * len(measured.items))(*(self._number(name, item) for item in measured.items))
             kept.append(items)
             sample.items, sample.item_count = c.cast(items, c.POINTER(c.c_double)), len(items)
         return sample
