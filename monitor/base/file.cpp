@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace phaseguard {
 
@@ -126,6 +128,27 @@ Result<void> write_file(const std::filesystem::path& path, std::string_view byte
   if (file.valid() && write_all(file.number(), bytes) && file.close()) return {};
   return fail(Errc::kIo,
               path.string() + ": cannot be written" + reason("; does its folder exist?"));
+}
+
+Result<std::filesystem::path> find_asset(const std::filesystem::path& wanted) {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> candidates;
+  if (const char* assets = std::getenv("PHASEGUARD_ASSETS")) candidates.push_back(assets / wanted);
+  std::error_code ignored;
+  for (fs::path at :
+       {fs::current_path(ignored), fs::read_symlink("/proc/self/exe", ignored).parent_path()}) {
+    for (; !at.empty(); at = at.parent_path()) {
+      candidates.push_back(at / "assets" / wanted);
+      candidates.push_back(at / "share" / "phaseguard" / wanted);
+      if (at == at.root_path()) break;
+    }
+  }
+  for (const fs::path& candidate : candidates) {
+    if (fs::exists(candidate, ignored)) return candidate;
+  }
+  return fail(Errc::kNotFound, "expected assets/" + wanted.string() +
+                                   " in $PHASEGUARD_ASSETS, above the present folder or above the "
+                                   "program, found none");
 }
 
 }  // namespace phaseguard

@@ -28,4 +28,9 @@ inline constexpr std::uint64_t kMaxTextBytes = std::uint64_t{512} * 1024 * 1024;
 // that nobody reads, which would be waited for.
 [[nodiscard]] Result<void> check_output(const std::filesystem::path& path);
 
+// A file or folder that ships with the programs, such as "policies": in $PHASEGUARD_ASSETS, in
+// assets/ or share/phaseguard/ of the present folder or one above it, then of the program's own.
+// Error kNotFound: none of them has it.
+[[nodiscard]] Result<std::filesystem::path> find_asset(const std::filesystem::path& wanted);
+
 }  // namespace phaseguard

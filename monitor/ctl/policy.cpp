@@ -1,8 +1,11 @@
 // `phaseguard policy check | explain | test`: what is wrong with a policy, what it means, and
 // whether it decides what is expected of it.
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "monitor/base/printable.h"
@@ -15,39 +18,49 @@
 #include "monitor/policy/document.h"
 #include "monitor/policy/explain/explain.h"
 #include "monitor/store/reader.h"
+#include "monitor/wire/declaration.h"
+#include "monitor/wire/json_declaration.h"
 
 namespace phaseguard::ctl {
 
 namespace {
 
-// What a policy is held against, when it is.
-struct Against {
-  std::string run;      // a recorded run
-  std::string declare;  // a declaration as text
-};
-
+// A declaration that a policy is held against, and the run it was recorded in, if it was.
 struct Given {
   std::optional<wire::Hello> hello;
   std::optional<store::Reader> reader;
 };
 
-Result<Given> read_against(const Against& against) {
-  Given out;
-  if (!against.run.empty()) {
-    auto reader = store::Reader::open(against.run);
-    if (!reader) return tl::unexpected(reader.error());
-    auto hello = recorded_declaration(*reader);
-    if (!hello) return tl::unexpected(hello.error());
-    out.hello = std::move(*hello);
-    out.reader = std::move(*reader);
-  } else if (!against.declare.empty()) {
-    auto text = read_file(against.declare, "a declaration");
-    if (!text) return tl::unexpected(text.error());
-    auto hello = read_declaration(*text, against.declare);
-    if (!hello) return tl::unexpected(hello.error());
-    out.hello = std::move(*hello);
-  }
-  return out;
+Result<Given> read_run(const std::string& file) {
+  auto reader = store::Reader::open(file);
+  if (!reader) return tl::unexpected(reader.error());
+  auto hello = recorded_declaration(*reader);
+  if (!hello) return tl::unexpected(hello.error());
+  return Given{std::move(*hello), std::move(*reader)};
+}
+
+Result<wire::Hello> read_text(const std::string& text, const std::string& file) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos || text[first] != '{') return read_declaration(text, file);
+  const auto run = RunId::parse("declared");
+  if (!run) return tl::unexpected(run.error());
+  auto hello = wire::parse_declaration(text, *run);
+  if (!hello) return fail(hello.error().code, file + ": " + hello.error().message);
+  const std::string wrong = wire::contradiction_in(*hello);
+  if (!wrong.empty()) return fail(Errc::kMalformed, file + ": " + wrong);
+  return hello;
+}
+
+// `file`: a run file, a declaration as JSON or in lines; "": none.
+Result<Given> read_against(const std::string& file) {
+  if (file.empty()) return Given{};
+  if (std::filesystem::path(file).extension() == ".phaseguard") return read_run(file);
+  auto text = read_file(file, "a run file or a declaration");
+  if (!text) return tl::unexpected(text.error());
+  if (text->rfind("SQLite format 3", 0) == 0) return read_run(file);
+  auto hello = read_text(*text, file);
+  if (!hello) return tl::unexpected(hello.error());
+  return Given{std::move(*hello), std::nullopt};
 }
 
 nlohmann::json to_json(const policy::Diagnostic& diagnostic) {
@@ -97,47 +110,107 @@ Result<std::vector<policy::Diagnostic>> check(const policy::Parsed& parsed, cons
   return out;
 }
 
-int check_files(const std::vector<std::string>& files, const Against& against, bool as_json) {
+struct Checked {
+  std::string file;
+  policy::Parsed parsed;
+  std::vector<policy::Diagnostic> found;
+
+  [[nodiscard]] bool good() const { return !has_errors(found); }
+};
+
+Result<Checked> check_file(const std::string& file, const Given& given) {
+  auto text = read_file(file, "a policy file");
+  if (!text) return tl::unexpected(text.error());
+  Checked out{file, policy::parse(*text, file), {}};
+  auto found = check(out.parsed, given);
+  if (!found) return tl::unexpected(found.error());
+  out.found = std::move(*found);
+  return out;
+}
+
+nlohmann::json to_json(const Checked& checked) {
+  nlohmann::json diagnostics = nlohmann::json::array();
+  for (const policy::Diagnostic& diagnostic : checked.found) {
+    diagnostics.push_back(to_json(diagnostic));
+  }
+  const auto& document = checked.parsed.document;
+  return {{"file", checked.file},
+          {"ok", checked.good()},
+          {"name", document ? document->name : ""},
+          {"digest", document ? document->digest : ""},
+          {"diagnostics", diagnostics}};
+}
+
+void say(const Checked& checked, const Given& given) {
+  for (const policy::Diagnostic& diagnostic : checked.found) {
+    print_line(stdout, "%s", policy::to_text(diagnostic, checked.file).c_str());
+  }
+  if (!checked.good()) return;
+  const policy::Document& document = *checked.parsed.document;
+  print_line(stdout, "%s: ok: policy %s, %s, %s, mode %s%s", checked.file.c_str(),
+             document.name.c_str(),
+             counted(static_cast<std::int64_t>(document.detectors.size()), "detector").c_str(),
+             counted(static_cast<std::int64_t>(document.rules.size()), "rule").c_str(),
+             std::string(wire::text_of(policy::mode_of(document))).c_str(),
+             given.hello ? ", fits the declaration" : "");
+}
+
+// The policies that ship with the programs and fit. Error: they are not where find_asset() looks.
+Result<std::vector<std::string>> shipped_that_fit(const wire::Hello& hello) {
+  auto folder = find_asset("policies");
+  if (!folder) return tl::unexpected(folder.error());
+  auto files = files_named({folder->string()}, ".toml", "policies");
+  if (!files) return tl::unexpected(files.error());
+  std::vector<std::string> out;
+  for (const std::string& file : *files) {
+    auto document = read_policy(file);
+    if (!document) return tl::unexpected(document.error());
+    if (!has_errors(policy::check_fit(*document, hello))) out.push_back(file);
+  }
+  return out;
+}
+
+// What to take instead of a policy that does not fit.
+void say_shipped(const Result<std::vector<std::string>>& fit) {
+  if (!fit) {
+    print_line(stdout, "which shipped policy would fit cannot be said: %s",
+               fit.error().message.c_str());
+  } else if (fit->empty()) {
+    print_line(stdout, "no shipped policy fits this declaration");
+  } else {
+    print_line(stdout, "of the shipped policies these fit: %s", joined(*fit).c_str());
+  }
+}
+
+int check_files(const std::vector<std::string>& files, const std::string& against, bool as_json) {
+  if (files.empty() && against.empty()) {
+    (void)failed({Errc::kInvalidArgument, "expected policy files, --against, or both; found none"});
+    return kUsage;
+  }
   auto given = read_against(against);
   if (!given) {
     (void)failed(given.error());
     return kUsage;
   }
-  nlohmann::json list = nlohmann::json::array();
-  bool all_good = true;
+  std::vector<Checked> all;
   for (const std::string& file : files) {
-    auto text = read_file(file, "a policy file");
-    if (!text) {
-      (void)failed(text.error());
+    auto checked = check_file(file, *given);
+    if (!checked) {
+      (void)failed(checked.error());
       return kUsage;
     }
-    const policy::Parsed parsed = policy::parse(*text, file);
-    auto found = check(parsed, *given);
-    if (!found) return failed(found.error());
-    const bool good = !has_errors(*found);
-    all_good = all_good && good;
-    nlohmann::json diagnostics = nlohmann::json::array();
-    for (const policy::Diagnostic& diagnostic : *found) {
-      diagnostics.push_back(to_json(diagnostic));
-      if (!as_json) print_line(stdout, "%s", policy::to_text(diagnostic, file).c_str());
-    }
-    if (as_json) {
-      list.push_back({{"file", file},
-                      {"ok", good},
-                      {"name", parsed.document ? parsed.document->name : ""},
-                      {"digest", parsed.document ? parsed.document->digest : ""},
-                      {"diagnostics", diagnostics}});
-    } else if (good) {
-      print_line(
-          stdout, "%s: ok: policy %s, %s, %s, mode %s%s", file.c_str(),
-          parsed.document->name.c_str(),
-          counted(static_cast<std::int64_t>(parsed.document->detectors.size()), "detector").c_str(),
-          counted(static_cast<std::int64_t>(parsed.document->rules.size()), "rule").c_str(),
-          std::string(wire::text_of(policy::mode_of(*parsed.document))).c_str(),
-          given->hello ? ", fits the declaration" : "");
-    }
+    if (!as_json) say(*checked, *given);
+    all.push_back(std::move(*checked));
   }
-  if (as_json) print({{"policies", list}});
+  const bool all_good = std::all_of(all.begin(), all.end(), [](const auto& c) { return c.good(); });
+  nlohmann::json out = {{"policies", nlohmann::json::array()}};
+  for (const Checked& checked : all) out["policies"].push_back(to_json(checked));
+  if (given->hello && (files.empty() || !all_good)) {
+    const auto fit = shipped_that_fit(*given->hello);
+    if (!as_json) say_shipped(fit);
+    out["shipped_that_fit"] = fit ? nlohmann::json(*fit) : nlohmann::json(nullptr);
+  }
+  if (as_json) print(out);
   return all_good ? kDone : kFindings;
 }
 
@@ -155,7 +228,7 @@ nlohmann::json to_json(const std::vector<policy::ExplainedPart>& parts) {
 
 struct ExplainOptions {
   std::string file;
-  Against against;
+  std::string against;
   std::int64_t cadence = 5;
 };
 
@@ -172,11 +245,9 @@ int explain_file(const ExplainOptions& options, bool as_json) {
   }
   const policy::Explanation explained = policy::explain(*document, *given->hello);
   const std::string grounds =
-      assumed
-          ? "Earliest steps are those of signals measured every " +
-                std::to_string(options.cadence) + " steps (--cadence)."
-          : "Earliest steps are those of the declaration in " +
-                (options.against.run.empty() ? options.against.declare : options.against.run) + ".";
+      assumed ? "Earliest steps are those of signals measured every " +
+                    std::to_string(options.cadence) + " steps (--cadence)."
+              : "Earliest steps are those of the declaration in " + options.against + ".";
   if (as_json) {
     print({{"policy", document->name},
            {"digest", document->digest},
@@ -195,13 +266,10 @@ int explain_file(const ExplainOptions& options, bool as_json) {
   return kDone;
 }
 
-void add_against(CLI::App& command, Against& against) {
-  CLI::Option* run = command.add_option("--run", against.run,
-                                        "A recorded run: its declaration, and for check its data");
-  command
-      .add_option("--declare", against.declare,
-                  "A declaration as text, or a policy test: signals, knobs and cadence")
-      ->excludes(run);
+void add_against(CLI::App& command, std::string& against) {
+  command.add_option("--against,--run,--declare", against,
+                     "What a trainer declares: a run file; a hello as JSON; lines as in a policy "
+                     "test");
 }
 
 }  // namespace
@@ -210,14 +278,15 @@ void add_policy(CLI::App& app, Context& context) {
   CLI::App* group = app.add_subcommand("policy", "Work with policy files");
   group->require_subcommand(1);
   auto files = std::make_shared<std::vector<std::string>>();
-  auto against = std::make_shared<Against>();
+  auto against = std::make_shared<std::string>();
   CLI::App* check = add_command(
       *group, context, "check",
-      "Read policy files and print what is wrong as FILE:LINE:COLUMN: error: ... With --run or "
-      "--declare also whether they fit that trainer; with --run also which rules are saturated on "
-      "it. Exit code 3 when there is an error, 2 when a file cannot be read.",
+      "Read policy files and print what is wrong as FILE:LINE:COLUMN: error: ... With --against "
+      "also what the trainer lacks for each and which of the shipped policies fit it; without FILE "
+      "the latter alone; with a run file also which rules are saturated on it. Exit code 3 when "
+      "there is an error, 2 when a file cannot be read.",
       [files, against, &context] { return check_files(*files, *against, context.json); });
-  check->add_option("FILE", *files, "Policy files (TOML)")->required();
+  check->add_option("FILE", *files, "Policy files (TOML)");
   add_against(*check, *against);
 
   auto options = std::make_shared<ExplainOptions>();

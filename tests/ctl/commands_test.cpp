@@ -168,7 +168,7 @@ TEST_CASE("policy check against a run: fit and saturation", "[ctl][e2e]") {
   REQUIRE(misfit.out.find("did you mean \"judge/scores\"?") != std::string::npos);
   REQUIRE(misfit.out.find("outside the trainer's range") != std::string::npos);
   require_one_line(phaseguard_with("policy check " + policy + " --run " + policy), 2,
-                   "expected a PhaseGuard run file");
+                   "expected cadence, steps, canaries, signal, knob or can");
   REQUIRE(phaseguard_with("policy check x --run y --declare z").code == 2);
   const Done words = phaseguard_with("policy explain " + policy + " --cadence 10");
   REQUIRE(words.code == 0);
@@ -361,6 +361,38 @@ TEST_CASE("backtest: what is given twice, or fits nothing", "[ctl][e2e][hostile]
   REQUIRE(step.code == 2);
   REQUIRE(step.err.find("not in range 0 to 1000000000000") != std::string::npos);
   REQUIRE(phaseguard_with(with + "--seed -1" + runs).code == 2);
+}
+
+TEST_CASE("policy check against a hello: what it lacks, and which shipped policy fits",
+          "[ctl][e2e]") {
+  const test::Place place;
+  const std::string hello = (place.path() / "hello.json").string();
+  const auto write = [&](const std::string& knobs) {
+    test::write_file(hello,
+                     R"({"signals": [{"name": "canary/js", "unit": "nats", "min": 0, "max": 0.7,
+      "every_steps": 5}, {"name": "train/loss", "unit": "nats"}], "knobs": [)" +
+                         knobs + "]}");
+  };
+  write("");
+  const std::string hybrid = PHASEGUARD_SOURCE_DIR "/assets/policies/hybrid.toml";
+  const Done misfit = phaseguard_with("policy check " + hybrid + " --against " + hello);
+  INFO(misfit.out << misfit.err);
+  REQUIRE(misfit.code == 3);
+  REQUIRE(misfit.out.find("judge/score") != std::string::npos);
+  const auto fit = misfit.out.find("of the shipped policies these fit: ");
+  REQUIRE(fit != std::string::npos);
+  REQUIRE(misfit.out.find("starter.toml", fit) != std::string::npos);
+  REQUIRE(misfit.out.find("hybrid.toml", fit) == std::string::npos);
+  const auto json =
+      nlohmann::json::parse(phaseguard_with("policy check --json --against " + hello).out);
+  REQUIRE(json.at("policies").empty());
+  REQUIRE(json.at("shipped_that_fit").size() == 1);
+  REQUIRE(phaseguard_with("policy check --against " + hello).code == 0);
+  write(R"({"name": "kl", "min": 4, "max": 0})");
+  require_one_line(phaseguard_with("policy check --against " + hello), 2, "kl");
+  test::write_file(hello, R"({"signal": []})");
+  require_one_line(phaseguard_with("policy check --against " + hello), 2, "signal");
+  require_one_line(phaseguard_with("policy check"), 2, "--against");
 }
 
 TEST_CASE("text that cannot be read says why; binary is shown as such", "[ctl][e2e][hostile]") {

@@ -3,6 +3,7 @@
 
 usage: session_test.py SOURCE_DIR BUILD_DIR
 """
+import json
 import math
 import os
 import time
@@ -38,6 +39,14 @@ def a_decision_about_a_batch_holds_for_its_own_update(pg):
     assert verified.returncode == 0, verified
     rows = pg.ctl("export", pg.run_file("batch")).stdout
     assert "train/loss,1,good" in rows and "canary/js/a,0.05,good" in rows, rows
+
+
+def what_it_declares_can_be_held_against_policies(pg):
+    hello = pg.root / "hello.json"
+    hello.write_text(json.dumps(phaseguard.declaration(signals=SIGNALS, knobs=KNOBS)))
+    found = pg.ctl("policy", "check", pg.policy, SOURCE / "assets" / "policies" / "hybrid.toml", "--against", hello)
+    assert found.returncode == 3 and "policy.toml: ok: policy python" in found.stdout, found
+    assert "data/llr" in found.stdout and "starter.toml" in found.stdout.splitlines()[-1], found
 
 
 def parts_of_a_step_are_joined(pg):
@@ -211,7 +220,8 @@ def measures_agree_with_python(pg):
 
 
 def main():
-    tests = [a_decision_about_a_batch_holds_for_its_own_update, parts_of_a_step_are_joined, requests_are_done_before_the_step,
+    tests = [a_decision_about_a_batch_holds_for_its_own_update, what_it_declares_can_be_held_against_policies,
+             parts_of_a_step_are_joined, requests_are_done_before_the_step,
              the_starter_policy_fits_a_plain_loop,
              wrong_declarations_are_refused_with_the_place,
              a_trainer_that_does_not_fit_the_policy_is_told_why, no_run_begins_unwatched_by_accident,

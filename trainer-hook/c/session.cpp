@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "monitor/base/text.h"
-#include "trainer-hook/c/declaration.h"
+#include "monitor/wire/json_declaration.h"
 #include "trainer-hook/c/state.h"
 
 using phaseguard::Errc;
@@ -114,7 +114,7 @@ int start(const phaseguard_options& given, std::string_view declaration,
     return failed(PHASEGUARD_INVALID,
                   "options.on_start: expected 0 to 2, found " + std::to_string(given.on_start));
   }
-  auto hello = phaseguard::c::parse_declaration(declaration, *run);
+  auto hello = wire::parse_declaration(declaration, *run);
   if (!hello) return failed(PHASEGUARD_INVALID, hello.error().message);
   hello->segments = true;  // phaseguard_outcome counts them
   reporter::Options options = options_of(given, *hello);

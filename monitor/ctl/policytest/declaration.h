@@ -1,5 +1,5 @@
 // A trainer's declaration written by hand, for trying a policy without a run: one statement a line.
-// Policy tests begin with it, `policy check --declare` and `policy explain --declare` read it.
+// Policy tests begin with it, `policy check --against` and `policy explain --against` read it.
 //
 //   cadence 5                                   canary measurements every 5 steps
 //   steps 200                                   of the whole training

@@ -2,9 +2,9 @@
 
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <utility>
 
+#include "monitor/base/file.h"
 #include "monitor/base/sha256.h"
 #include "monitor/base/text.h"
 #include "monitor/tensors/safetensors.h"
@@ -122,27 +122,9 @@ Result<Theta0> load_theta0(const std::filesystem::path& file) {
 namespace {
 
 Result<std::filesystem::path> find_shipped(const char* file, const char* advice) {
-  namespace fs = std::filesystem;
-  const fs::path wanted = fs::path("lab") / file;
-  std::vector<fs::path> candidates;
-  if (const char* assets = std::getenv("PHASEGUARD_ASSETS")) candidates.push_back(assets / wanted);
-  std::error_code ignored;
-  for (fs::path at :
-       {fs::current_path(ignored), fs::read_symlink("/proc/self/exe", ignored).parent_path()}) {
-    for (; !at.empty(); at = at.parent_path()) {
-      candidates.push_back(at / "assets" / wanted);
-      candidates.push_back(at / "share" / "phaseguard" / wanted);
-      if (at == at.root_path()) break;
-    }
-  }
-  for (const fs::path& candidate : candidates) {
-    if (fs::exists(candidate, ignored)) return candidate;
-  }
-  return fail(Errc::kNotFound,
-              "expected assets/" + wanted.string() +
-                  " in $PHASEGUARD_ASSETS, above the present folder or above the program, found "
-                  "none; " +
-                  advice);
+  auto found = find_asset(std::filesystem::path("lab") / file);
+  if (found) return found;
+  return fail(found.error().code, found.error().message + "; " + advice);
 }
 
 }  // namespace

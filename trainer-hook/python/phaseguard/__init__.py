@@ -2,8 +2,8 @@
 from ._native import lib as _lib
 from .errors import InvalidDeclaration, NoDaemon, PhaseGuardError, Refused
 from .measures import canary_digest, js_rows, sample_hash, wilson
-from .session import Knob, Measured, Plan, Session, Setting, Signal
+from .session import Knob, Measured, Plan, Session, Setting, Signal, declaration
 
 __version__ = _lib.phaseguard_version().decode()
 __all__ = ["InvalidDeclaration", "Knob", "Measured", "NoDaemon", "PhaseGuardError", "Plan", "Refused", "Session", "Setting",
-           "Signal", "canary_digest", "js_rows", "sample_hash", "wilson"]
+           "Signal", "canary_digest", "declaration", "js_rows", "sample_hash", "wilson"]

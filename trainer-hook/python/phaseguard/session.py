@@ -114,6 +114,15 @@ def _declared_one(name: str, what, kind) -> dict:
                                  f"found {what!r} ({error})") from None
 
 
+def declaration(*, signals: Union[Iterable[str], Mapping], knobs: Mapping, requests: Sequence[str] = (), total_steps: int = 0,
+                start_step: int = 0, declare: Optional[Mapping] = None) -> dict:
+    """What a Session of these arguments declares: the keys of a hello (docs/PROTOCOL.md). Written as JSON to a file it is what
+    `phaseguard policy check --against FILE` reads. `requests`: which of rollback, checkpoint, stop, pause the trainer can do."""
+    return {"hook_version": f"python {lib.phaseguard_version().decode()}", "total_steps": total_steps, "start_step": start_step,
+            "signals": _declared(signals, Signal), "knobs": _declared(knobs, Knob), "requests": list(requests),
+            "snapshots": "rollback" in requests, **(declare or {})}
+
+
 def _json(hello: dict) -> bytes:
     try:
         return json.dumps(hello, allow_nan=False).encode()
@@ -155,9 +164,7 @@ class Session:
         self._warned = set()
         self._do = {"rollback": rollback, "checkpoint": checkpoint, "stop": stop, "pause": pause}
         requests = [name for name, action in self._do.items() if action is not None]
-        hello = {"hook_version": f"python {lib.phaseguard_version().decode()}", "total_steps": total_steps,
-                 "start_step": start_step, "signals": _declared(signals, Signal), "knobs": _declared(knobs, Knob),
-                 "requests": requests, "snapshots": rollback is not None, **(declare or {})}
+        hello = declaration(signals=signals, knobs=knobs, requests=requests, total_steps=total_steps, start_step=start_step, declare=declare)
         options = _native.Options()
         lib.phaseguard_options_init(c.byref(options), c.sizeof(options))
         options.run, options.attempt, options.lineage = run.encode(), attempt, lineage.encode() or None

@@ -8,10 +8,10 @@
 #include "monitor/base/types.h"
 #include "monitor/wire/messages.h"
 
-namespace phaseguard::c {
+namespace phaseguard::wire {
 
 // `json`: one object with the keys of a hello (docs/PROTOCOL.md). Errors: not JSON; a key that
 // there is not, a value of another type or one that is missing, each with its path.
-[[nodiscard]] Result<wire::Hello> parse_declaration(std::string_view json, const RunId& run);
+[[nodiscard]] Result<Hello> parse_declaration(std::string_view json, const RunId& run);
 
-}  // namespace phaseguard::c
+}  // namespace phaseguard::wire

@@ -1,4 +1,4 @@
-#include "trainer-hook/c/declaration.h"
+#include "monitor/wire/json_declaration.h"
 
 #include <string>
 #include <variant>
@@ -7,9 +7,9 @@
 #include "monitor/base/json.h"
 #include "monitor/wire/strict.h"
 
-namespace phaseguard::c {
+namespace phaseguard::wire {
 
-Result<wire::Hello> parse_declaration(std::string_view json, const RunId& run) {
+Result<Hello> parse_declaration(std::string_view json, const RunId& run) {
   auto object = parse_json(json);
   if (!object) return fail(Errc::kMalformed, "declaration: " + object.error().message);
   if (!object->is_object()) {
@@ -22,19 +22,19 @@ Result<wire::Hello> parse_declaration(std::string_view json, const RunId& run) {
       return fail(Errc::kMalformed, "declaration: " + std::string(key) + ": there is no such key");
     }
   }
-  (*object)["v"] = {wire::kProtocolVersion.major, wire::kProtocolVersion.minor};
+  (*object)["v"] = {kProtocolVersion.major, kProtocolVersion.minor};
   (*object)["kind"] = "hello";
   (*object)["run"] = run.text();
   for (const char* number : {"seq", "step", "t", "attempt"}) (*object)[number] = 0;
   if (!object->contains("session")) (*object)["session"] = "";
   std::string bytes;
   nlohmann::json::to_msgpack(*object, bytes);
-  auto message = wire::decode_strictly(bytes);
+  auto message = decode_strictly(bytes);
   if (!message) {
     return fail(message.error().code, "declaration: " + message.error().message +
                                           " (docs/PROTOCOL.md, hello, has the keys)");
   }
-  return std::get<wire::Hello>(std::move(message->body));
+  return std::get<Hello>(std::move(message->body));
 }
 
-}  // namespace phaseguard::c
+}  // namespace phaseguard::wire
