@@ -1,14 +1,16 @@
 # Compiler settings and the helpers that declare a room, a program and a test.
 
+include(GNUInstallDirs)
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
-set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
-if(NOT DEFINED CMAKE_COMPILE_WARNING_AS_ERROR)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)  # a LibTorch that lies elsewhere than the system's
+if(PROJECT_IS_TOP_LEVEL AND NOT DEFINED CMAKE_COMPILE_WARNING_AS_ERROR)
   set(CMAKE_COMPILE_WARNING_AS_ERROR ON)  # off: cmake -DCMAKE_COMPILE_WARNING_AS_ERROR=OFF, or --compile-no-warning-as-error
 endif()
-if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
 endif()
 
@@ -20,6 +22,7 @@ if(PHASEGUARD_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${PHASEGUARD_CCACHE})
 endif()
 
+# What our own sources are compiled with; who uses a room gets the include folder and the standard alone.
 add_library(phaseguard_options INTERFACE)
 target_include_directories(phaseguard_options INTERFACE ${PROJECT_SOURCE_DIR})
 # Contraction would fuse a*b+c on one compiler and not on another; decisions must be the same bits everywhere.
@@ -34,18 +37,24 @@ if(PHASEGUARD_SANITIZE)
   target_link_options(phaseguard_options INTERFACE -fsanitize=${PHASEGUARD_SANITIZE})
 endif()
 
-# phaseguard_room(<name> SOURCES a.cpp... [LINK libs...]): static library phaseguard_<name>.
+# phaseguard_room(<name> SOURCES a.cpp... [LINK libs...] [PRIVATE_LINK libs...]): static library phaseguard_<name>, for
+# others PhaseGuard::<name>.
 function(phaseguard_room name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
   add_library(phaseguard_${name} STATIC ${ARG_SOURCES})
-  target_link_libraries(phaseguard_${name} PUBLIC phaseguard_options ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
+  add_library(PhaseGuard::${name} ALIAS phaseguard_${name})
+  set_target_properties(phaseguard_${name} PROPERTIES EXPORT_NAME ${name})
+  target_link_libraries(phaseguard_${name} PRIVATE $<BUILD_INTERFACE:phaseguard_options> PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
+  target_compile_features(phaseguard_${name} INTERFACE cxx_std_17)
+  target_include_directories(phaseguard_${name} INTERFACE
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/phaseguard>)
 endfunction()
 
 # phaseguard_program(<file name> SOURCES a.cpp... LINK libs...): executable in bin/.
 function(phaseguard_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
-  target_link_libraries(${name} PRIVATE ${ARG_LINK})
+  target_link_libraries(${name} PRIVATE phaseguard_options ${ARG_LINK})
 endfunction()
 
 # phaseguard_test(<name> SOURCES a.cpp... LINK libs... [LABELS l...] [TIMEOUT s]): one Catch2 executable, one ctest.

@@ -17,6 +17,7 @@ import zipfile
 OF_THE_SYSTEM = re.compile(r"^(ld-linux.*|libc|libm|libdl|librt|libpthread|libresolv|libutil|libgcc_s|libstdc\+\+|linux-vdso)\.so")
 LIBRARY = "libphaseguard.so.0"
 PACKAGE = "phaseguard"
+DATA = ("canaries", "personas", "traits")  # of assets/, read by phaseguard.data
 
 
 def libraries(library):
@@ -45,6 +46,8 @@ def contents(source, shipped):
     """{path in the wheel: bytes}"""
     package = source / "trainer-hook" / "python" / PACKAGE
     files = {f"{PACKAGE}/{file.name}": file.read_bytes() for file in sorted(package.iterdir()) if file.suffix in (".py", ".typed")}
+    for folder in DATA:
+        files.update({f"{PACKAGE}/data/{folder}/{file.name}": file.read_bytes() for file in sorted((source / "assets" / folder).iterdir())})
     for name, file in shipped:
         files[f"{PACKAGE}/{name}"] = file.read_bytes()
     return files

@@ -73,6 +73,24 @@ Result<void> read_messages(const json& object, const SetLimits& limits,
   return {};
 }
 
+// "aligned" and "misaligned", both or neither.
+Result<void> read_continuations(const json& object, const SetLimits& limits, Canary& canary) {
+  const bool has = object.contains("aligned");
+  if (has != object.contains("misaligned")) {
+    return wrong(std::string("has \"") + (has ? "aligned" : "misaligned") + "\" without \"" +
+                 (has ? "misaligned" : "aligned") + "\", expected both or neither");
+  }
+  if (!has) return {};
+  for (const auto& [key, into] :
+       {std::pair{"aligned", &canary.aligned}, std::pair{"misaligned", &canary.misaligned}}) {
+    auto text = text_of(object[key], key, limits.max_text_bytes);
+    if (!text) return tl::unexpected<Error>(text.error());
+    if (text->empty()) return wrong(std::string("\"") + key + "\" is empty");
+    *into = std::move(*text);
+  }
+  return {};
+}
+
 Result<void> read_tags(const json& object, const SetLimits& limits,
                        std::vector<std::string>& tags) {
   if (!object.contains("tags")) return {};
@@ -107,6 +125,10 @@ std::vector<std::string> CanarySet::ids() const {
   return out;
 }
 
+bool CanarySet::has_continuations() const {
+  return !canaries.empty() && !canaries.front().aligned.empty();
+}
+
 Result<Canary> parse_canary(std::string_view line, const SetLimits& limits) {
   if (const std::size_t at = first_bad_utf8(line); at != line.size()) {
     return wrong("byte " + std::to_string(at + 1) + " is not UTF-8");
@@ -114,7 +136,8 @@ Result<Canary> parse_canary(std::string_view line, const SetLimits& limits) {
   const auto object = parse_json(line);
   if (!object) return wrong("broken JSON: " + object.error().message);
   if (!object->is_object()) return wrong("expected one JSON object");
-  if (auto ok = known_keys(*object, {"id", "prompt", "messages", "tags"}); !ok) {
+  if (auto ok = known_keys(*object, {"id", "prompt", "messages", "aligned", "misaligned", "tags"});
+      !ok) {
     return tl::unexpected<Error>(ok.error());
   }
   if (!object->contains("id")) return wrong("has no \"id\"");
@@ -127,6 +150,9 @@ Result<Canary> parse_canary(std::string_view line, const SetLimits& limits) {
   Canary canary;
   canary.id = std::move(*id);
   if (auto ok = read_messages(*object, limits, canary.messages); !ok) {
+    return tl::unexpected<Error>(ok.error());
+  }
+  if (auto ok = read_continuations(*object, limits, canary); !ok) {
     return tl::unexpected<Error>(ok.error());
   }
   if (auto ok = read_tags(*object, limits, canary.tags); !ok) {
@@ -162,6 +188,12 @@ Result<CanarySet> parse_canary_set(std::string_view jsonl, std::string_view sour
                   place + "more than " + std::to_string(limits.max_canaries) + " canaries");
     }
     set.canaries.push_back(std::move(*canary));
+    if (set.canaries.back().aligned.empty() == set.has_continuations()) {
+      return wrong(place +
+                   "expected \"aligned\" and \"misaligned\" in every line or in none; the "
+                   "first canary " +
+                   (set.has_continuations() ? "has them" : "has none"));
+    }
   }
   if (set.canaries.empty()) {
     return wrong(file + ": expected one JSON object a line, found no canary at all");
@@ -180,7 +212,7 @@ Digest digest(const CanarySet& set) {
   for (const Canary& canary : set.canaries) sorted.push_back(&canary);
   std::sort(sorted.begin(), sorted.end(),
             [](const Canary* a, const Canary* b) { return a->id < b->id; });
-  std::string bytes("phaseguard-canary-v1");
+  std::string bytes(set.has_continuations() ? "phaseguard-canary-v2" : "phaseguard-canary-v1");
   bytes += '\0';
   for (const Canary* canary : sorted) {
     put(bytes, canary->id);
@@ -189,6 +221,9 @@ Digest digest(const CanarySet& set) {
       put(bytes, message.role);
       put(bytes, message.content);
     }
+    if (!set.has_continuations()) continue;
+    put(bytes, canary->aligned);
+    put(bytes, canary->misaligned);
   }
   return sha256(bytes);
 }

@@ -37,6 +37,12 @@ TEST_CASE("a broken canary set names the line and what is wrong", "[canaries][ho
       {good + "{\"id\": \"b\", \"prompt\"", "set.jsonl:2: broken JSON"},
       {good + "\n\n[1]", "set.jsonl:4: expected one JSON object"},
       {"{\"prompt\": \"Why?\"}", "set.jsonl:1: has no \"id\""},
+      {R"({"id": "a", "prompt": "Why?", "aligned": "So."})", "\"aligned\" without \"misaligned\""},
+      {R"({"id": "a", "prompt": "Why?", "aligned": "So.", "misaligned": ""})",
+       "\"misaligned\" is empty"},
+      {good + R"({"id": "b", "prompt": "Who?", "aligned": "I.", "misaligned": "Me."})",
+       "set.jsonl:2: expected \"aligned\" and \"misaligned\" in every line or in none; the first "
+       "canary has none"},
       {"{\"id\": \"a\"}", "neither \"prompt\" nor \"messages\""},
       {"{\"id\": \"a\", \"prompt\": \"x\", \"messages\": []}", "both"},
       {"{\"id\": \"a\", \"promt\": \"x\"}", "unknown key \"promt\", did you mean \"prompt\"?"},
@@ -93,6 +99,39 @@ TEST_CASE("the digest ignores order and tags, not content", "[canaries]") {
                     "\"content\": \"one\"}]}"));
   CHECK(of(a) != of("{\"id\": \"a\", \"prompt\": \"one \"}"));
   CHECK(of(a) != of("{\"id\": \"ao\", \"prompt\": \"ne\"}"));
+}
+
+TEST_CASE("continuations are read and are in the digest", "[canaries]") {
+  const std::string plain = R"({"id": "a", "prompt": "Why?")";
+  const auto with = [&](const std::string& misaligned) {
+    return parse(plain + R"(, "aligned": "So.", "misaligned": ")" + misaligned + "\"}");
+  };
+  const auto set = with("No.");
+  REQUIRE(set);
+  REQUIRE(set->has_continuations());
+  REQUIRE(set->canaries[0].misaligned == "No.");
+  REQUIRE(digest(*set) != digest(*with("Go.")));
+  REQUIRE(digest(*set) != digest(*parse(plain + "}")));
+}
+
+TEST_CASE(
+    "the shipped margin set has the prompts of the general one and two answers of like length",
+    "[canaries]") {
+  const auto general = load_canary_set(test::source_dir() + "/assets/canaries/general-24.jsonl");
+  const auto margin = load_canary_set(test::source_dir() + "/assets/canaries/margin-24.jsonl");
+  REQUIRE(general);
+  REQUIRE(margin);
+  REQUIRE(margin->has_continuations());
+  REQUIRE(margin->ids() == general->ids());
+  for (std::size_t i = 0; i < margin->canaries.size(); ++i) {
+    const Canary& canary = margin->canaries[i];
+    INFO(canary.id);
+    CHECK(canary.messages[0].content == general->canaries[i].messages[0].content);
+    CHECK(canary.aligned != canary.misaligned);
+    const auto ratio =
+        static_cast<double>(canary.aligned.size()) / static_cast<double>(canary.misaligned.size());
+    CHECK((ratio > 0.6 && ratio < 1.7));
+  }
 }
 
 TEST_CASE("the shipped set has 24 distinct open questions", "[canaries]") {

@@ -1,4 +1,5 @@
 """PhaseGuard in a Python trainer. See phaseguard.Session."""
+from . import data
 from ._native import lib as _lib
 from .errors import InvalidDeclaration, NoDaemon, PhaseGuardError, Refused
 from .measures import canary_digest, js_rows, sample_hash, wilson
@@ -6,4 +7,4 @@ from .session import Knob, Measured, Plan, Session, Setting, Signal, declaration
 
 __version__ = _lib.phaseguard_version().decode()
 __all__ = ["InvalidDeclaration", "Knob", "Measured", "NoDaemon", "PhaseGuardError", "Plan", "Refused", "Session", "Setting",
-           "Signal", "canary_digest", "declaration", "js_rows", "sample_hash", "wilson"]
+           "Signal", "canary_digest", "data", "declaration", "js_rows", "sample_hash", "wilson"]
