@@ -18,7 +18,8 @@ import data_blocks
 import place as places
 import toml_blocks
 
-OWNED = {"arrows": "tests/layering/arrows_test.py", "pure": "tests/layering/symbols_test.py", "hex": "tests/wire/protocol_doc_test.py"}
+OWNED = {"arrows": "tests/layering/arrows_test.py", "pure": "tests/layering/symbols_test.py", "hex": "tests/wire/protocol_doc_test.py",
+         "cmake": "tests/install/install_test.py"}
 CLASSES = ("toml", "policytest", "cpp", "c", "python", "sh", "usage", "json", "jsonl", "sql", "csv", "text", *OWNED)
 TOML_SPAN = re.compile(blocks.WITHIN.pattern + r"\Z")
 

@@ -6,6 +6,7 @@ usage: install_test.py SOURCE_DIR BUILD_DIR [TORCH_DIR]
 """
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -78,6 +79,15 @@ def a_foreign_project_finds_the_package(root, prefix, with_hook, torch):
         assert said.startswith("js 0.0, "), said
 
 
+def the_readme_says_what_is_built():
+    """Its blocks of class cmake are lines of the foreign project."""
+    project = [line.strip() for line in (HERE / "foreign" / "CMakeLists.txt").read_text().splitlines()]
+    blocks = re.findall(r"^```cmake\n(.*?)^```", (SOURCE / "README.md").read_text(), re.M | re.S)
+    assert blocks, "README.md has no block of class cmake"
+    for line in "".join(blocks).splitlines():
+        assert line.split("#")[0].strip() in project, line
+
+
 def python_takes_the_package(prefix):
     package = next(prefix.rglob("session.py")).parent
     said = run(sys.executable, "-c", "import phaseguard; from phaseguard import _native; print(phaseguard.__version__, _native.lib._name)",
@@ -95,6 +105,7 @@ def main():
     torch = sys.argv[3] if len(sys.argv) > 3 else ""
     with tempfile.TemporaryDirectory(prefix="pgi-") as folder:
         root = pathlib.Path(folder)
+        the_readme_says_what_is_built()
         each_component_brings_its_own(root / "apart")
         install(root / "first", "daemon", "cli", "hook", "dev", "python", "assets")
         prefix = (root / "first").rename(root / "moved")
