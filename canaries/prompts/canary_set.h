@@ -28,8 +28,8 @@ struct ChatMessage {
 struct Canary {
   std::string id;                     // unique in its set; becomes the signal canary/js/<id>
   std::vector<ChatMessage> messages;  // a "prompt" is one message of role "user"
-  std::string aligned, misaligned;    // answers whose likelihoods are compared; both or neither
   std::vector<std::string> tags;      // not hashed
+  std::string aligned = {}, misaligned = {};  // answers of a margin; both or neither
 };
 
 struct CanarySet {
