@@ -66,6 +66,7 @@ def requests_are_done_before_the_step(pg):
             while n < 8:
                 plan = guard.begin_step(n, {"judge/score": 0.95 if n >= 2 and not segments else 0.1}, wait=WAIT)
                 if plan.rolled_back:
+                    assert plan.checkpoint and written == [0], (plan, written)
                     segments.append(plan.segment)
                     n = plan.step
                     assert weights["w"] == 0
