@@ -13,4 +13,14 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
+Result<std::string> from_base64(std::string_view text) {
+  std::string out(text.size() / 4 * 3 + 2, '\0');
+  std::size_t size = 0;
+  if (sodium_base642bin(reinterpret_cast<unsigned char*>(out.data()), out.size(), text.data(),
+                        text.size(), nullptr, &size, nullptr, sodium_base64_VARIANT_ORIGINAL) != 0)
+    return fail(Errc::kMalformed, "expected base64, found something else");
+  out.resize(size);
+  return out;
+}
+
 }  // namespace phaseguard

@@ -4,8 +4,13 @@
 #include <string>
 #include <string_view>
 
+#include "monitor/base/result.h"
+
 namespace phaseguard {
 
 [[nodiscard]] std::string base64(std::string_view bytes);
+
+// The bytes again. Errors: anything but what base64() gives, line breaks included.
+[[nodiscard]] Result<std::string> from_base64(std::string_view text);
 
 }  // namespace phaseguard

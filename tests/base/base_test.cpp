@@ -50,6 +50,11 @@ TEST_CASE("base64 as RFC 4648 has it", "[base][golden]") {
   CHECK(base64("fo") == "Zm8=");
   CHECK(base64("foobar") == "Zm9vYmFy");
   CHECK(base64({"\x00\xfb\xff", 3}) == "APv/");
+  for (const std::string bytes : {"", "f", "fo", "foobar"})
+    CHECK(from_base64(base64(bytes)) == bytes);
+  CHECK(from_base64("APv/") == std::string("\x00\xfb\xff", 3));
+  for (const char* wrong : {"Z", "Zg=", "Zg", "Z g==", "Zg==\n", "\xff"})
+    CHECK(!from_base64(wrong));
 }
 
 TEST_CASE("numbers in tables are short, and say when they are none", "[base]") {

@@ -71,10 +71,12 @@ def requests_are_done_before_the_step(pg):
             return step
 
         with session(other, "back", rollback=rollback, checkpoint=lambda step: written.append(step) or "file 1") as guard:
-            n, segments = 0, []
+            n, segments, old = 0, [], ""
             while n < 8:
+                old = old or (guard.lineage(2) if n == 2 else "")
                 plan = guard.begin_step(n, {"judge/score": 0.95 if n >= 2 and not segments else 0.1}, wait=WAIT)
                 if plan.rolled_back:
+                    assert plan.checkpoint and written == [0], (plan, written)
                     segments.append(plan.segment)
                     n = plan.step
                     assert weights["w"] == 0
@@ -84,6 +86,34 @@ def requests_are_done_before_the_step(pg):
             assert segments == [1] and written, (segments, written)
         assert "restored the state of step 0" in other.ctl("export", other.run_file("back"), "--format", "jsonl").stdout
         assert other.ctl("verify", other.run_file("back")).returncode == 0
+        try:
+            session(other, "back", rollback=rollback, checkpoint=str, lineage=old, start_step=2).finish()
+        except phaseguard.Refused as error:
+            assert "superseded" in str(error), error
+        else:
+            raise AssertionError("a checkpoint of a line that was rolled back was taken")
+
+
+def a_process_that_goes_on_holds_what_was_held(pg):
+    with session(pg, "resumed") as guard:
+        for n in range(4):
+            plan = guard.begin_step(n, {"judge/score": 0.95}, wait=WAIT)
+            guard.end_step(n + 1)
+        assert plan["kl"] == 2.0
+        kept = guard.lineage(4)
+    assert kept.isascii() and kept.isprintable(), kept  # fit for JSON
+    with Session("resumed", signals=SIGNALS, knobs=KNOBS, endpoint=f"ipc://{pg.root}/nowhere", require=False, lineage=kept, start_step=4) as guard:
+        plan = guard.begin_step(4)
+        assert plan["kl"] == 2.0 and plan.source == "hold" and plan.knobs["kl"].cause == "rule:defend", plan
+    with session(pg, "resumed", lineage=kept, start_step=4) as guard:
+        assert guard.begin_step(4)["kl"] == 2.0
+    for lineage, start, said in ((kept[:-5], 4, "options.lineage: expected base64"), (kept, 3, "the lineage is of a checkpoint of step 4")):
+        try:
+            session(pg, "resumed", lineage=lineage, start_step=start).finish()
+        except phaseguard.InvalidDeclaration as error:
+            assert said in str(error), error
+        else:
+            raise AssertionError(said)
 
 
 def the_guard_goes_on_without_a_daemon(pg):
@@ -221,7 +251,7 @@ def measures_agree_with_python(pg):
 
 def main():
     tests = [a_decision_about_a_batch_holds_for_its_own_update, what_it_declares_can_be_held_against_policies,
-             parts_of_a_step_are_joined, requests_are_done_before_the_step,
+             parts_of_a_step_are_joined, requests_are_done_before_the_step, a_process_that_goes_on_holds_what_was_held,
              the_starter_policy_fits_a_plain_loop,
              wrong_declarations_are_refused_with_the_place,
              a_trainer_that_does_not_fit_the_policy_is_told_why, no_run_begins_unwatched_by_accident,

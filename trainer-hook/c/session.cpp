@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 
+#include "monitor/base/base64.h"
 #include "monitor/base/text.h"
 #include "monitor/wire/json_declaration.h"
 #include "trainer-hook/c/state.h"
@@ -91,7 +92,6 @@ phaseguard::Result<wire::Report> checked(const phaseguard_session* session,
 reporter::Options options_of(const phaseguard_options& given, const wire::Hello& hello) {
   reporter::Options options;
   options.attempt = given.attempt;
-  options.lineage = text_or_empty(given.lineage);
   options.endpoint = text_or_empty(given.endpoint);
   if (given.knob != nullptr) {
     options.knob = given.knob;
@@ -117,8 +117,14 @@ int start(const phaseguard_options& given, std::string_view declaration,
   auto hello = wire::parse_declaration(declaration, *run);
   if (!hello) return failed(PHASEGUARD_INVALID, hello.error().message);
   hello->segments = true;  // phaseguard_outcome counts them
+  auto lineage = phaseguard::from_base64(text_or_empty(given.lineage));
+  if (!lineage) {
+    return failed(PHASEGUARD_INVALID, "options.lineage: " + lineage.error().message +
+                                          "; give what phaseguard_lineage gave, unchanged");
+  }
   reporter::Options options = options_of(given, *hello);
   options.run = *run;
+  options.lineage = std::move(*lineage);
   auto made = std::make_unique<phaseguard_session>();
   for (const wire::SignalDecl& signal : hello->signals) made->signals.push_back(signal.name);
   made->knob = options.knob;
@@ -341,7 +347,8 @@ int phaseguard_lineage(const phaseguard_session* session, int64_t step, char* te
                        size_t* needed) {
   if (session == nullptr) return no_session();
   return guarded([&]() -> int {
-    return give_text(session->reporter.lineage(Step{step}, session->segment), text, room, needed);
+    const std::string bytes = session->reporter.lineage(Step{step}, session->segment);
+    return give_text(phaseguard::base64(bytes), text, room, needed);  // the bytes hold zeros
   });
 }
 

@@ -84,6 +84,7 @@ class Plan(NamedTuple):
     waited_s: float
     segment: int         # rollbacks of this process
     rolled_back: bool = False
+    checkpoint: bool = False  # a checkpoint was asked for here
     pause: bool = False  # wait, then go on
     stop: bool = False   # end training
 
@@ -330,7 +331,9 @@ class Session:
                 did.update(step=restored, rolled_back=True)
                 return _native.DONE, f"restored the state of step {restored}", restored
             if name == "checkpoint":
-                return _native.DONE, str(action(step) or f"written at step {step}"), -1
+                said = str(action(step) or f"written at step {step}")
+                did[name] = True
+                return _native.DONE, said, -1
             action((request.reason or b"").decode(errors="replace"))
             did[name] = True
             return _native.DONE, f"handed to the trainer at step {step}", -1

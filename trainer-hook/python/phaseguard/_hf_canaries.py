@@ -1,0 +1,116 @@
+"""A canary set as a tokenizer renders it, and how far a model has moved on it from the reference."""
+import hashlib
+import json
+import math
+import re
+from typing import Callable, List, NamedTuple, Optional, Tuple
+
+import torch
+
+from .errors import InvalidDeclaration
+from .measures import canary_digest
+from .session import Measured
+from .torch import js
+
+_BATCH = 8       # prompts a forward pass
+_OF_A_TEMPLATE = re.compile(r"<\|[^|<>]{1,40}\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>")
+
+
+class Canaries(NamedTuple):
+    ids: List[str]
+    tokens: List[List[int]]
+    name: str = ""
+    digest: str = ""
+
+    @property
+    def rendered(self) -> str:
+        """Names the tokens: another tokenizer or chat template gives another."""
+        return hashlib.sha256(json.dumps(self.tokens).encode()).hexdigest()
+
+
+def read(given, tokenizer=None, encode: Optional[Callable[[str], List[int]]] = None) -> Canaries:
+    """given: a JSON Lines file (docs/CANARIES.md), or texts. Each is rendered by `encode`, else by the tokenizer's chat template, else as
+    plain text. Raises InvalidDeclaration."""
+    if tokenizer is None and encode is None:
+        raise InvalidDeclaration("canaries: expected a tokenizer to render them with, found none; give tokenizer= to Guard or "
+                                 "processing_class= to the trainer, or encode= (text -> token ids)")
+    name, digest = "", ""
+    if isinstance(given, (str, bytes)) or hasattr(given, "__fspath__"):
+        name, rows = str(given), []
+        try:
+            with open(given, encoding="utf-8") as file:
+                text = file.read()
+            digest = canary_digest(text)
+            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+        except (OSError, ValueError) as error:
+            raise InvalidDeclaration(f"canaries: {given}: expected a file of canaries, found something else ({error}); `phaseguard "
+                                     "canaries check` says more") from None
+    else:
+        rows = [{"id": str(place), "prompt": text} for place, text in enumerate(given)]
+    if not rows:
+        raise InvalidDeclaration("canaries: expected at least one, found none")
+    tokens = [_tokens(row, tokenizer, encode) for row in rows]
+    return Canaries([str(row["id"]) for row in rows], tokens, name.rsplit("/", 1)[-1].rsplit(".", 1)[0], digest)
+
+
+def _tokens(row: dict, tokenizer, encode) -> List[int]:
+    messages = row.get("messages") or [{"role": "user", "content": row["prompt"]}]
+    texts = [message["content"] for message in messages]
+    if encode is not None:
+        found = encode("\n".join(texts))
+    elif getattr(tokenizer, "chat_template", None):
+        _check_template(row, texts, None)
+        found = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False)
+    else:
+        _check_template(row, texts, tokenizer)
+        found = tokenizer("\n".join(texts))["input_ids"]
+    if not len(found):
+        raise InvalidDeclaration(f"canaries: {row['id']}: expected tokens, the tokenizer gives none")
+    return [int(token) for token in found]
+
+
+def _check_template(row: dict, texts: List[str], tokenizer) -> None:
+    """What is written for a template of another model. With a template of its own the tokenizer puts that around as well."""
+    known = () if tokenizer is None else tokenizer.get_vocab()
+    for mark in (match for text in texts for match in _OF_A_TEMPLATE.findall(text)):
+        if mark not in known:
+            raise InvalidDeclaration(f"canaries: {row['id']}: expected plain text, or tokens of this tokenizer, found {mark!r} of another "
+                                     "model's chat template; give the prompts as plain text, each is put into the tokenizer's own template")
+
+
+@torch.no_grad()
+def last_logits(model, tokens: List[List[int]], device) -> torch.Tensor:
+    """[P, V] at the last position of each prompt. Padded on the right, which a causal model does not see."""
+    rows = []
+    for begin in range(0, len(tokens), _BATCH):
+        part = tokens[begin:begin + _BATCH]
+        ids = torch.zeros(len(part), max(map(len, part)), dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, prompt in enumerate(part):
+            ids[row, :len(prompt)] = torch.tensor(prompt)
+            mask[row, :len(prompt)] = 1
+        logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
+        rows.append(logits[torch.arange(len(part)), mask.sum(-1).to(logits.device) - 1])
+    return torch.cat(rows)
+
+
+class Drift:
+    """canary/js of one run. The reference's logits [P, V] are computed once."""
+
+    def __init__(self, canaries: Canaries, trainer, reference):
+        self.canaries, self._device = canaries, trainer.args.device
+        with trainer.accelerator.autocast(), reference.on() as model:
+            self._theta0 = last_logits(model, canaries.tokens, self._device)
+
+    def of(self, model) -> Measured:
+        """One item a canary; a row that is no number gives NaN there and in the mean."""
+        items = js(last_logits(model, self.canaries.tokens, self._device), self._theta0)
+        return Measured(math.fsum(items) / len(items) if all(map(math.isfinite, items)) else math.nan, items)
+
+    def fingerprint(self) -> Tuple[float, ...]:
+        """Tells two references apart, whatever the device: of each canary the likeliest token's log-probability."""
+        return tuple(round(value, 3) for value in torch.log_softmax(self._theta0.float(), -1).amax(-1).tolist())
+
+
+def same(one: Tuple[float, ...], other: Tuple[float, ...]) -> bool:
+    return len(one) == len(other) and all(abs(a - b) <= 0.05 for a, b in zip(one, other))
