@@ -1,5 +1,6 @@
 #include "probe/fit/direction.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -39,6 +40,22 @@ double population_sd(const std::vector<double>& values) {
   double sum = 0.0;
   for (double v : values) sum += (v - mean) * (v - mean);
   return std::sqrt(sum / static_cast<double>(values.size()));
+}
+
+// ln of the mean over contexts of exp(sum of a row). NaN where no context gives the answer a
+// probability.
+double log_mean_likelihood(Span<const double> logp, std::size_t tokens) {
+  std::vector<double> sums(logp.size() / tokens, 0.0);
+  for (std::size_t i = 0; i < logp.size(); ++i) sums[i / tokens] += logp[i];
+  const double largest = *std::max_element(sums.begin(), sums.end());
+  double likelihood = 0.0;
+  for (double sum : sums) likelihood += std::exp(sum - largest);
+  return largest + std::log(likelihood / static_cast<double>(sums.size()));
+}
+
+PersonaLlr ratio_of(double per_answer, std::size_t tokens) {
+  if (!std::isfinite(per_answer)) return {kNaN, kNaN, Quality::kBad};
+  return {per_answer, per_answer / static_cast<double>(tokens), Quality::kGood};
 }
 
 std::string shape_text(const Features& x) {
@@ -127,16 +144,26 @@ Result<PersonaLlr> persona_llr(Span<const double> logp_misaligned,
                     std::to_string(logp_misaligned.size()) + " and " +
                     std::to_string(logp_aligned.size()));
   }
-  PersonaLlr llr;
-  for (std::size_t t = 0; t < logp_aligned.size(); ++t) {
-    llr.per_answer += logp_misaligned[t] - logp_aligned[t];
+  double sum = 0.0;
+  for (std::size_t t = 0; t < logp_aligned.size(); ++t) sum += logp_misaligned[t] - logp_aligned[t];
+  return ratio_of(sum, logp_aligned.size());
+}
+
+Result<PersonaLlr> persona_llr(Span<const double> logp_misaligned, Span<const double> logp_aligned,
+                               std::size_t tokens) {
+  const auto fits = [&](Span<const double> side) {
+    return tokens > 0 && !side.empty() && side.size() % tokens == 0;
+  };
+  if (!fits(logp_misaligned) || !fits(logp_aligned)) {
+    return fail(Errc::kInvalidArgument,
+                "persona ratio: expected " + std::to_string(tokens) +
+                    " tokens of the same answer, at least 1, under each context, found " +
+                    std::to_string(logp_misaligned.size()) + " and " +
+                    std::to_string(logp_aligned.size()) + " log-probabilities");
   }
-  llr.per_token = llr.per_answer / static_cast<double>(logp_aligned.size());
-  if (!std::isfinite(llr.per_answer)) {
-    llr.per_answer = llr.per_token = kNaN;
-    llr.quality = Quality::kBad;
-  }
-  return llr;
+  return ratio_of(
+      log_mean_likelihood(logp_misaligned, tokens) - log_mean_likelihood(logp_aligned, tokens),
+      tokens);
 }
 
 }  // namespace phaseguard::probe

@@ -2,6 +2,7 @@
 // log-likelihood ratio: the mathematics alone. Pure, any thread, no LibTorch. C++17-clean.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <vector>
 
@@ -47,5 +48,11 @@ struct PersonaLlr {
 // differ, or no token.
 [[nodiscard]] Result<PersonaLlr> persona_llr(Span<const double> logp_misaligned,
                                              Span<const double> logp_aligned);
+// The same over several contexts a side, so that it hangs on no single wording:
+// ln mean_k p(answer | misaligned context k) - ln mean_k p(answer | aligned context k).
+// [contexts, tokens] each, row-major; one context a side gives the ratio above. Error: no token, no
+// context, or a size that is no multiple of `tokens`.
+[[nodiscard]] Result<PersonaLlr> persona_llr(Span<const double> logp_misaligned,
+                                             Span<const double> logp_aligned, std::size_t tokens);
 
 }  // namespace phaseguard::probe

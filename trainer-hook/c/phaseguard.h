@@ -265,6 +265,28 @@ enum { PHASEGUARD_FLOAT32 = 0, PHASEGUARD_BFLOAT16 = 1, PHASEGUARD_FLOAT16 = 2 }
 PHASEGUARD_API int phaseguard_js_rows(const void* model, const void* reference, int32_t dtype,
                                       size_t rows, size_t vocabulary, double* values);
 
+/* canary/margin: [ln p(c-) - ln p(c+)] - [ln q(c-) - ln q(c+)] of each canary and their mean, nats;
+ * positive: toward the misaligned continuation. Log-probabilities of the whole continuations under
+ * model and reference, one a canary. One that is not finite makes the mean NaN. */
+PHASEGUARD_API int phaseguard_margin(const double* model_misaligned, const double* model_aligned,
+                                     const double* reference_misaligned,
+                                     const double* reference_aligned, size_t canaries,
+                                     double* per_canary, double* mean);
+
+/* data/llr of one answer, nats: ln of its mean likelihood under the misaligned contexts less the
+ * same under the aligned ones. Log-probabilities of its tokens, [contexts, tokens] each. NaN where
+ * a side gives the answer no probability. */
+PHASEGUARD_API int phaseguard_persona_llr(const double* misaligned, size_t misaligned_contexts,
+                                          const double* aligned, size_t aligned_contexts,
+                                          size_t tokens, double* per_answer, double* per_token);
+
+/* drift/TRAIT: mean over prompts of <h_model - h_reference, direction / |direction|>, and the same
+ * in standard deviations of the reference's projections (NaN where those have none). Hidden states
+ * [prompts, width] of the same prompts in the same order. A value that is not finite gives NaN. */
+PHASEGUARD_API int phaseguard_drift(const double* direction, const double* reference,
+                                    const double* model, size_t prompts, size_t width,
+                                    double* drift, double* drift_in_sd);
+
 /* SHA-256 in 64 hexadecimal characters and a 0, of a canary set given as the JSON Lines text of its
  * file: the `canary_digest` of a declaration. */
 PHASEGUARD_API int phaseguard_canary_digest(const char* json_lines, char hex[65]);

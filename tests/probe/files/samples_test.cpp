@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "probe/files/sample_cache.h"
+#include "probe/fit/direction.h"
 #include "tests/support/catch.h"
 #include "tests/support/folder.h"
 
@@ -62,6 +63,23 @@ TEST_CASE("an answer's scores: mean, decisive token, ratio, floored ratio", "[pr
   CHECK_FALSE(score_answer("s", plain, positive, ali, 0.01));
   CHECK_FALSE(score_answer("s", one, mis, ali, 0.01));
   CHECK_FALSE(score_answer("s", {}, {}, {}, 0.01));
+}
+
+TEST_CASE("several contexts a side: the ratio of their mean likelihoods", "[probe]") {
+  const std::vector<double> mis = {-1.0, -2.0, -3.0, -0.5}, ali = {-1.0, -1.5};
+  const auto ratio = persona_llr(mis, ali, 2);
+  REQUIRE(ratio);
+  CHECK(ratio->per_answer ==
+        Approx(std::log((std::exp(-3.0) + std::exp(-3.5)) / 2.0) + 2.5).epsilon(1e-14));
+  CHECK(ratio->per_token == ratio->per_answer / 2.0);
+  CHECK(persona_llr(mis, mis, 2)->per_answer == 0.0);
+  const std::vector<double> forbidden = {-HUGE_VAL, -1.0};
+  CHECK(persona_llr(forbidden, ali, 2)->quality == Quality::kBad);
+  CHECK(persona_llr(forbidden, ali, 1)->per_answer ==
+        Approx(-1.0 + std::log(0.5) - std::log((std::exp(-1.0) + std::exp(-1.5)) / 2.0)));
+  CHECK_FALSE(persona_llr(mis, ali, 3));
+  CHECK_FALSE(persona_llr(mis, ali, 0));
+  CHECK_FALSE(persona_llr({}, ali, 2));
 }
 
 TEST_CASE("a pass that is interrupted goes on where it stopped", "[probe]") {

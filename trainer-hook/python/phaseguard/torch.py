@@ -8,11 +8,12 @@ import sys
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import torch
-import torch.distributed as dist
 from torch.utils.checkpoint import checkpoint
 
 from . import measures
-from .session import Plan, Session
+from .measures import persona_llr  # noqa: F401: one import for users
+from .ranks import Ranks  # noqa: F401
+from .signals import Directions, PersonaRatio, answer_log_probs, continuation_log_probs, margin, not_finite  # noqa: F401
 
 DIRECTIONS = ("model_ref", "ref_model")
 _DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
@@ -159,12 +160,16 @@ class Snapshots:
     def steps(self) -> List[int]:
         return sorted(self._kept)
 
-    def restore(self, before: int) -> int:
-        """The newest state of step `before` or earlier (-1: the oldest); its step. LookupError: there is none."""
-        steps = [step for step in sorted(self._kept) if before < 0 or step <= before]
+    def find(self, before: int) -> int:
+        """The step of the newest state of step `before` or earlier (-1: of the oldest). LookupError: there is none."""
+        steps = [step for step in self.steps if before < 0 or step <= before]
         if not steps:
             raise LookupError(f"no snapshot of step {before} or earlier; there are {self.steps}")
-        step = steps[0] if before < 0 else steps[-1]
+        return steps[0] if before < 0 else steps[-1]
+
+    def restore(self, before: int) -> int:
+        """Goes back to the state of `find(before)`; its step. LookupError: there is none."""
+        step = self.find(before)
         state = self._kept[step]
         with torch.no_grad():
             for name, value in self._trained().items():
@@ -175,48 +180,3 @@ class Snapshots:
         self._kept = {kept: of for kept, of in self._kept.items() if kept <= step}
         return step
 
-
-class Ranks:
-    """One Session for all ranks: rank 0 speaks with the daemon, and every step it tells the others what holds. `session` is None on
-    the other ranks. Without torch.distributed there is one rank.
-
-    `restore`: on every rank, as Session's `rollback` on rank 0; a rollback that rank 0 did is done by all at the same step."""
-
-    def __init__(self, session: Optional[Session], *, restore: Optional[Callable[[int], int]] = None):
-        self._session, self._restore = session, restore
-        self._several = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-        self._is_first = not self._several or dist.get_rank() == 0
-        if self._is_first != (session is not None):
-            raise ValueError("expected a session on rank 0 and None on the others")
-
-    def mean(self, value: float, weight: float = 1.0) -> float:
-        """Sum over ranks of weight * value / sum of weight: a batch's score before it is reported."""
-        if not self._several:
-            return value
-        sums = torch.tensor([value * weight, weight], dtype=torch.float64)
-        dist.all_reduce(sums)
-        return (sums[0] / sums[1]).item()
-
-    def total(self, positions: float) -> float:
-        """Sum over ranks: N of the penalty."""
-        if not self._several:
-            return positions
-        sums = torch.tensor([positions], dtype=torch.float64)
-        dist.all_reduce(sums)
-        return sums[0].item()
-
-    def begin_step(self, step: int, batch: Optional[dict] = None, **more) -> Plan:
-        """As Session.begin_step, the same plan on every rank."""
-        plan = self._session.begin_step(step, batch, **more) if self._is_first else None
-        if not self._several:
-            return plan
-        told = [plan]
-        dist.broadcast_object_list(told, src=0)
-        if self._is_first:
-            return plan
-        plan = told[0]
-        if plan.rolled_back and self._restore is not None:
-            restored = self._restore(plan.step)
-            if restored != plan.step:
-                raise RuntimeError(f"rank {dist.get_rank()} went back to step {restored}, rank 0 to {plan.step}: take snapshots at the same steps")
-        return plan
