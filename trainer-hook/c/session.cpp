@@ -317,6 +317,7 @@ int phaseguard_begin_step(phaseguard_session* session, int64_t step, phaseguard_
     if (!session->decided) session->plan = session->reporter.lambda();
     if (!session->decided) session->waited_s = 0.0;
     session->decided = false;
+    session->step = Step{step};
     session->reporter.applied(Step{step}, session->segment, std::exchange(session->outcomes, {}));
     return give(plan_of(*session, step), plan);
   });
@@ -383,6 +384,9 @@ void phaseguard_stop(phaseguard_session* session, const char* reason, double max
   if (session == nullptr) return;
   const std::unique_ptr<phaseguard_session> owned(session);
   (void)guarded([&]() -> int {
+    // Of a stop there is no later step that could say so.
+    if (!owned->outcomes.empty())
+      owned->reporter.applied(owned->step, owned->segment, std::exchange(owned->outcomes, {}));
     owned->reporter.stop(reason == nullptr ? "finished" : reason, max_flush_s);
     return PHASEGUARD_OK;
   });

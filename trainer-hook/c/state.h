@@ -27,6 +27,7 @@ struct phaseguard_session {
   bool decided = false;  // `plan` is what phaseguard_decide got for the step to come
   double waited_s = 0.0;
   std::int64_t segment = 0;
+  phaseguard::Step step;  // of the newest begin_step
 };
 
 namespace phaseguard::c {

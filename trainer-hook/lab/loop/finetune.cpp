@@ -129,7 +129,9 @@ class Run {
     if (batch != nullptr) m.batch = read_batch(model_, *batch);
     std::vector<wire::Sample> judged = ask_judge(step, batch, m.batch);
     if (events_.on_measurement) events_.on_measurement(m);
-    if (hook_ == nullptr) return {};
+    // A run that is stopped has measured this step already: one value a step counts.
+    const std::pair<std::int64_t, std::int64_t> here{segment_, step};
+    if (hook_ == nullptr || std::exchange(reported_, here) == here) return {};
     hook_->report_canaries(Step{step}, canary_samples(m.canary));
     if (batch == nullptr) return {};
     wire::Report report;
@@ -285,7 +287,8 @@ class Run {
   }
 
   const Transformer& model_;
-  std::optional<CanaryMonitor> canaries_;  // none: nothing is measured
+  std::optional<CanaryMonitor> canaries_;                   // none: nothing is measured
+  std::pair<std::int64_t, std::int64_t> reported_{-1, -1};  // segment and step of the newest
   canaries::Cadence cadence_;
   Tuner& tuner_;
   const FinetuneOptions& options_;

@@ -1,0 +1,85 @@
+#include "monitor/check/command.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "monitor/base/text.h"
+
+namespace phaseguard::check {
+
+namespace {
+
+constexpr const char* kEndpoint = "{endpoint}";
+
+std::string filled_in(std::string word, const std::string& endpoint) {
+  for (std::size_t at = word.find(kEndpoint); at != std::string::npos; at = word.find(kEndpoint))
+    word.replace(at, std::strlen(kEndpoint), endpoint);
+  return word;
+}
+
+// In the child, between fork and exec.
+[[noreturn]] void become(char* const* words, const char* endpoint, const char* runtime_dir,
+                         int failed) {
+  ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  ::setenv("PHASEGUARD_TELEMETRY", endpoint, 1);
+  if (*runtime_dir != '\0') ::setenv("XDG_RUNTIME_DIR", runtime_dir, 1);
+  ::execvp(words[0], words);
+  const int why = errno;
+  (void)!::write(failed, &why, sizeof why);
+  ::_exit(127);
+}
+
+}  // namespace
+
+Result<Command> Command::start(std::vector<std::string> words, const std::string& endpoint,
+                               const std::string& runtime_dir) {
+  std::vector<char*> arguments;
+  for (std::string& word : words) {
+    word = filled_in(std::move(word), endpoint);
+    arguments.push_back(word.data());
+  }
+  arguments.push_back(nullptr);
+  int pipe[2] = {-1, -1};
+  if (::pipe2(pipe, O_CLOEXEC) != 0) return fail(Errc::kIo, std::strerror(errno));
+  const pid_t pid = ::fork();
+  if (pid == 0) become(arguments.data(), endpoint.c_str(), runtime_dir.c_str(), pipe[1]);
+  ::close(pipe[1]);
+  int why = pid < 0 ? errno : 0;
+  // Nothing comes when the program was started: its end of the pipe is closed then.
+  if (pid > 0 && ::read(pipe[0], &why, sizeof why) != sizeof why) why = 0;
+  ::close(pipe[0]);
+  if (why == 0) return Command(pid);
+  if (pid > 0) ::waitpid(pid, nullptr, 0);
+  return fail(Errc::kIo, quoted(words[0]) + " cannot be started: " + std::strerror(why));
+}
+
+Command::Command(Command&& other) noexcept
+    : pid_(std::exchange(other.pid_, 0)), ended_(std::move(other.ended_)) {}
+
+Command::~Command() {
+  if (pid_ <= 0) return;
+  signal(true);
+  if (!ended_) ::waitpid(pid_, nullptr, 0);
+}
+
+std::optional<std::string> Command::ended() {
+  int status = 0;
+  if (ended_ || ::waitpid(pid_, &status, WNOHANG) != pid_) return ended_;
+  ended_ = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
+                               : "exit code " + std::to_string(WEXITSTATUS(status));
+  return ended_;
+}
+
+void Command::signal(bool kill) { ::kill(-pid_, kill ? SIGKILL : SIGTERM); }
+
+}  // namespace phaseguard::check
