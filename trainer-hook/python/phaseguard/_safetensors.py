@@ -1,9 +1,9 @@
-"""Reads the small safetensors files that phaseguard-probe writes: u64 length, JSON header, little-endian numbers. Never a pickle."""
+"""Small safetensors files, as phaseguard-probe reads and writes them: u64 length, JSON header, little-endian numbers. Never a pickle."""
 import array
 import json
 import os
 import sys
-from typing import Dict, NamedTuple
+from typing import Dict, Mapping, NamedTuple, Tuple
 
 _CODES = {"F64": "d", "F32": "f"}
 _MAX_BYTES = 1 << 30
@@ -12,6 +12,27 @@ _MAX_BYTES = 1 << 30
 class File(NamedTuple):
     metadata: Dict[str, str]
     tensors: Dict[str, array.array]
+
+
+class Tensor(NamedTuple):
+    """What is written: type as the format names it, shape, numbers in the machine's order."""
+    code: str
+    shape: Tuple[int, ...]
+    data: bytes
+
+
+def write(path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Raises OSError where it cannot be written, and ValueError on a big-endian machine."""
+    if sys.byteorder == "big":
+        raise ValueError("expected a little-endian machine to write safetensors on")
+    header, end = {"__metadata__": dict(metadata)}, 0
+    for name, tensor in tensors.items():
+        header[name] = {"dtype": tensor.code, "shape": list(tensor.shape), "data_offsets": [end, end + len(tensor.data)]}
+        end += len(tensor.data)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text + b"".join(tensor.data for tensor in tensors.values()))
 
 
 def read(path, prefix: str) -> File:

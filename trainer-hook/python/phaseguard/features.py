@@ -7,12 +7,11 @@
 and then `phaseguard-probe fit --directions traits.st --out directions.st`.
 """
 import ctypes as c
-import json
-import pathlib
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 
+from . import _safetensors
 from .data import Pair, Path
 
 POSITIONS = ("last_prompt", "mean_prompt", "mean_answer")
@@ -28,14 +27,18 @@ def write(path: Path, features: torch.Tensor, labels: Mapping[str, Sequence[int]
             raise ValueError(f"{name}: expected one of {', '.join(known)}, found {word!r}")
     if features.dim() != 2:
         raise ValueError(f"features: expected [samples, width], found {list(features.shape)}")
-    tensors = {"features": ("F32", features.detach().to("cpu", torch.float32).contiguous())}
+    tensors = {"features": _bytes("F32", features.detach().to("cpu", torch.float32).contiguous())}
     for name, values in labels.items():
         if len(values) != len(features):
             raise ValueError(f"{name}: expected {len(features)} labels, one a sample, found {len(values)}")
-        tensors[name] = ("I64", torch.tensor(list(values), dtype=torch.int64))
+        tensors[name] = _bytes("I64", torch.tensor(list(values), dtype=torch.int64))
     metadata = {"schema": "phaseguard-features/1", "model_id": model_id, "layer": layer, "position": position, "scored": scored,
                 **(more or {})}
-    pathlib.Path(path).write_bytes(_safetensors(tensors, metadata))
+    _safetensors.write(path, tensors, metadata)
+
+
+def _bytes(code: str, tensor: torch.Tensor) -> _safetensors.Tensor:
+    return _safetensors.Tensor(code, tuple(tensor.shape), c.string_at(tensor.data_ptr(), tensor.numel() * tensor.element_size()))  # no numpy needed
 
 
 def write_traits(path: Path, traits: Mapping[str, Sequence[Pair]], states: Callable[[List[Tuple[str, str]]], torch.Tensor], *,
@@ -61,16 +64,3 @@ def _labels(pairs_of: Mapping[str, int]) -> Dict[str, List[int]]:
         out[f"labels/{trait}"] = [-1] * begin + [1] * n + [0] * n + [-1] * (total - begin - 2 * n)
         begin += 2 * n
     return out
-
-
-def _safetensors(tensors: Mapping[str, Tuple[str, torch.Tensor]], metadata: Mapping[str, str]) -> bytes:
-    header: Dict[str, Mapping] = {"__metadata__": metadata}
-    parts, end = [], 0
-    for name, (kind, tensor) in tensors.items():
-        data = c.string_at(tensor.data_ptr(), tensor.numel() * tensor.element_size())  # no numpy needed
-        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [end, end + len(data)]}
-        parts.append(data)
-        end += len(data)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + b"".join(parts)
