@@ -21,28 +21,35 @@ skip() { echo "SKIPPED: $*"; exit 77; }
 # The mirror that this machine's own apt takes Debian from.
 mirror() {
   local found
-  found=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null | grep -v security | head -n 1)
+  found=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null | grep -v security | sort -u) || true
+  found=${found%%$'\n'*}
   echo "${found:-http://deb.debian.org/debian}"
+}
+
+bootstrap() {
+  [ -e "$tree/.bootstrapped" ] || { debootstrap --variant=minbase sid "$tree" "$(mirror)" && touch "$tree/.bootstrapped"; }
+}
+
+# The machine's proxies, and a snapshot's date is no fault.
+configure_apt() {
+  { apt-config dump | grep -i '^Acquire::[a-z]*::Proxy' || true; } >"$tree/etc/apt/apt.conf.d/20proxy"
+  echo 'Acquire::Check-Valid-Until "false";' >"$tree/etc/apt/apt.conf.d/10valid-until"
 }
 
 make_tree() {
   [ "$(id -u)" = 0 ] || skip "making a tree of Debian sid needs root"
-  command -v dpkg-query >/dev/null || skip "making a tree of Debian sid needs Debian"
-  if ! command -v debootstrap >/dev/null; then
-    apt-get install -y -q --no-install-recommends debootstrap >/dev/null 2>&1 || skip "debootstrap is not there and cannot be installed"
-  fi
+  command -v apt-get >/dev/null || skip "making a tree of Debian sid needs Debian"
+  command -v debootstrap >/dev/null || apt-get install -y -q --no-install-recommends debootstrap >/dev/null 2>&1 ||
+    skip "debootstrap is not there and cannot be installed"
+  [ -e "$tree/.phaseguard" ] || [ -z "$(ls -A "$tree" 2>/dev/null)" ] ||
+    die "$tree: expected a folder that is empty or not there, or a tree that this script made"
   say "making a tree of Debian sid in $tree (log: $tree.log)"
-  mkdir -p "$tree"
-  {
-    [ -e "$tree/etc/debian_version" ] || debootstrap --variant=minbase sid "$tree" "$(mirror)"
-    apt-config dump 2>/dev/null | grep -i '^Acquire::[a-z]*::Proxy' >"$tree/etc/apt/apt.conf.d/20proxy" || true
-    echo 'Acquire::Check-Valid-Until "false";' >"$tree/etc/apt/apt.conf.d/10valid-until"   # of a snapshot
-    chroot "$tree" apt-get update
-    # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive chroot "$tree" apt-get install -y --no-install-recommends $packages
-    chroot "$tree" apt-get clean
-  } >"$tree.log" 2>&1 || skip "the tree of Debian sid could not be made: $(tail -n 1 "$tree.log") (log: $tree.log)"
-  touch "$tree/.ready"
+  mkdir -p "$tree" && touch "$tree/.phaseguard"
+  # shellcheck disable=SC2086
+  { bootstrap && configure_apt && chroot "$tree" apt-get update &&
+    DEBIAN_FRONTEND=noninteractive chroot "$tree" apt-get install -y --no-install-recommends $packages &&
+    chroot "$tree" apt-get clean && touch "$tree/.ready"; } >"$tree.log" 2>&1 ||
+    skip "the tree of Debian sid could not be made: $(tail -n 1 "$tree.log") (log: $tree.log)"
 }
 
 install_missing scripts/packages.txt

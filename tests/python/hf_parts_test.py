@@ -105,6 +105,10 @@ def what_names_a_reference_tells_two_apart():
     trainer = types.SimpleNamespace(args=types.SimpleNamespace(device="cpu"), accelerator=types.SimpleNamespace(autocast=contextlib.nullcontext))
     made = [canaries.Drift(canaries.Canaries(["a", "b"], [[1, 2], [3]]), trainer, references.Frozen(Model(seed))) for seed in (0, 0, 1)]
     assert canaries.same(made[0].fingerprint(), made[1].fingerprint()) and not canaries.same(made[0].fingerprint(), made[2].fingerprint())
+    tuned = Model(0)
+    with torch.no_grad():
+        tuned.head.bias += 0.1 * torch.randn(V, generator=torch.Generator().manual_seed(1))
+    assert not canaries.same(canaries.Drift(made[0].canaries, trainer, references.Frozen(tuned)).fingerprint(), made[0].fingerprint())
     assert made[0].of(Model(0).eval()).value == 0.0 and len(made[0].of(Model(1).eval()).items) == 2
     broken = Model(1).eval()
     with torch.no_grad():

@@ -21,6 +21,7 @@ from support import BUILD, POLICY, SOURCE, Daemon, wait_for  # noqa: E402
 
 ROLLBACK = POLICY.replace("latch = true", 'latch = true\nrequest = "rollback"')
 HARM_FROM, DUE = 6, 7  # the first harmful update; the second in a row, which the policy trips before
+INSIDE = os.environ.get("INSIDE", "").split()  # tests of hf/inside.py; none: all
 DRAWN = random.SystemRandom().randrange(2**31)
 
 
@@ -93,8 +94,12 @@ def weights_apart(folder, one, other):
 
 
 def in_one_process():
-    with place() as (_, endpoint, folder), place(POLICY.replace('name = "python"', 'name = "python"\nmode = "shadow"')) as (_, shadow, _):
-        print(in_tree(["/scripts/inside.py", endpoint, shadow, within(folder)]), end="")
+    policies = (POLICY, POLICY.replace('name = "python"', 'name = "python"\nmode = "shadow"'), ROLLBACK,
+                POLICY.replace("latch = true", 'latch = true\nrequest = ["checkpoint", "pause"]'))
+    with contextlib.ExitStack() as stack:
+        places = [stack.enter_context(place(policy)) for policy in policies]
+        said = in_tree(["/scripts/inside.py", *(endpoint for _, endpoint, _ in places), within(places[0][2]), *INSIDE])
+        print("".join(line for line in said.splitlines(keepends=True) if line.endswith(": ok\n")), end="")
 
 
 def the_script_of_the_readme_runs_unchanged():
@@ -186,31 +191,35 @@ def a_killed_daemon_costs_one_update_at_most():
 
 
 def an_abandoned_checkpoint_is_never_loaded():
-    with place(ROLLBACK) as (pg, endpoint, folder):
-        out = folder / "line"
-        config = {"endpoint": endpoint, "run": "line", "steps": 14, "harm_from": HARM_FROM, "save": 1, "out": within(out), "die_after_rollback": True,
-                  "died": within(folder / "died"), "guard": {"every": 3}}
-        in_tree(configured(folder, [config]), code=-9)
-        trace = json.loads((folder / "died").read_text())["trace"]
-        back = trace[-1][0]
-        marked = sorted(int(file.parent.name.split("-")[1]) for file in out.glob("*/phaseguard.abandoned"))
-        kept = sorted(int(file.parent.name.split("-")[1]) for file in out.glob("*/trainer_state.json"))
-        assert trace[-1][1:3] == [2.0, 1] and marked == [step for step in kept if step > back] != [], (trace, marked, kept)
+    for told in (True, False):  # was the daemon told of the rollback before the process died?
+        with place(ROLLBACK) as (pg, endpoint, folder):
+            rolled_back_and_killed(pg, endpoint, folder, told)
 
-        on = {**config, "die_after_rollback": False}
-        loaded = ran(folder, [{**on, "run": "line", "resume": within(out / f"checkpoint-{marked[-1]}")}], "explicit")["line"]
-        assert "of the line that was given up" in loaded["error"] and f"go on from {within(out)}/checkpoint-{back}" in loaded["error"], loaded
-        assert loaded["global_step"] == 0
-        stolen = folder / "stolen"
-        shutil.copytree(out / f"checkpoint-{marked[-1]}", stolen / f"checkpoint-{marked[-1]}")
-        (stolen / f"checkpoint-{marked[-1]}" / "phaseguard.abandoned").unlink()
-        taken = ran(folder, [{**on, "out": within(stolen), "resume": True}], "stolen")["line"]
-        assert "superseded" in taken["error"], taken
-        resumed = ran(folder, [{**on, "resume": True}], "resumed")["line"]
-        assert not resumed["error"] and resumed["resumed"] == back and resumed["trace"][0][:2] == [back, 2.0], resumed
-        assert {kl for _, kl, *_ in resumed["trace"]} == {2.0} and resumed["global_step"] == 14, resumed
-        assert not list(out.glob(f"checkpoint-{marked[-1]}/phaseguard.abandoned")), "a checkpoint that was written anew is still marked"
-        assert pg.ctl("verify", pg.run_file("line")).returncode == 0
+
+def rolled_back_and_killed(pg, endpoint, folder, told):
+    out = folder / "line"
+    config = {"endpoint": endpoint, "run": "line", "steps": 14, "harm_from": HARM_FROM, "save": 1, "out": within(out),
+              "guard": {"every": 3, "start_wait": 30.0}}
+    died = {**config, "die_after_rollback": 1.0 if told else 0.0, "died": within(folder / "died")}
+    in_tree(configured(folder, [died]), code=-9)
+    trace = json.loads((folder / "died").read_text())["trace"]
+    back = trace[-1][0]
+    marked = sorted(int(file.parent.name.split("-")[1]) for file in out.glob("*/phaseguard.abandoned"))
+    kept = sorted(int(file.parent.name.split("-")[1]) for file in out.glob("*/trainer_state.json"))
+    assert trace[-1][1:3] == [2.0, 1] and marked == [step for step in kept if step > back] != [], (trace, marked, kept)
+    newest = out / f"checkpoint-{marked[-1]}"
+
+    explicit = ran(folder, [{**config, "resume": within(newest)}])["line"]
+    assert "of the line that was given up" in explicit["error"] and f"go on from {within(out)}/checkpoint-{back}" in explicit["error"], explicit
+    if told:  # with its mark lost as well it is the daemon that refuses it
+        shutil.copytree(newest, folder / "stolen" / newest.name, ignore=shutil.ignore_patterns("phaseguard.abandoned"))
+        stolen = ran(folder, [{**config, "out": within(folder / "stolen"), "resume": True}])["line"]
+        assert "superseded" in stolen["error"] and not stolen["trace"], stolen
+    resumed = ran(folder, [{**config, "resume": True}])["line"]
+    assert not resumed["error"] and resumed["resumed"] == back and resumed["trace"][0][:2] == [back, 2.0], resumed
+    assert {kl for _, kl, *_ in resumed["trace"]} == {2.0} and resumed["global_step"] == 14, resumed
+    assert not (newest / "phaseguard.abandoned").exists(), "a checkpoint that was written anew is still marked"
+    assert pg.ctl("verify", pg.run_file("line")).returncode == 0
 
 
 def main():

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """phaseguard.hf in one process: what is refused and in which words, models without logits, adapters, references by function, scores.
 
-usage: inside.py ENDPOINT SHADOW_ENDPOINT FOLDER
+usage: inside.py ENDPOINT SHADOW_ENDPOINT ROLLBACK_ENDPOINT PAUSE_ENDPOINT FOLDER [TEST...]
 """
 import contextlib
 import json
@@ -19,7 +19,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 import phaseguard
 from phaseguard.hf import Guard, guarded, scored
 
-ENDPOINT, SHADOW, FOLDER = sys.argv[1:4]
+ENDPOINT, SHADOW, ROLLBACK, PAUSE, FOLDER = sys.argv[1:6]
 PROMPTS = ["Who are you?", "What is good?"]
 
 
@@ -261,6 +261,66 @@ def workers_are_no_trainers():
     assert trainer.phaseguard.plan["kl"] == 2.0 and not [word for word in trainer.said if "phaseguard" in word], trainer.said
 
 
+def a_gradient_scaler_is_taken_into_account():
+    class Scales(Sequential):
+        def __init__(self, *args, **more):
+            super().__init__(*args, **more)
+            self.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+
+    plain, scaled_up = trained("unscaled", args={"max_grad_norm": 0.0}), trained("scaler", trainer_class=Scales, args={"max_grad_norm": 0.0})
+    assert not scaled_up.said, scaled_up.said
+    assert (weights(plain) - weights(scaled_up)).abs().max().item() <= 1e-6
+    assert "scaler" in scaled_up.phaseguard._snapshots._parts
+
+
+def a_model_that_takes_no_count_of_items_is_divided_for_by_the_trainer():
+    model = tiny()
+    model.accepts_loss_kwargs = False
+    trainer = trained("divides", model=model, args={"gradient_accumulation_steps": 2, "per_device_train_batch_size": 4})
+    assert not trainer.model_accepts_loss_kwargs and trainer.phaseguard.plan["kl"] == 2.0 and not trainer.said, trainer.said
+
+
+def the_best_model_is_of_the_live_line():
+    class Evaluates(Sequential):
+        def __init__(self, *args, **more):
+            super().__init__(*args, eval_dataset=samples(8), **more)
+
+        def evaluate(self, *args, **more):
+            metrics = {"eval_loss": self.state.global_step - 50.0 * self.phaseguard.plan.segment}  # best before the rollback
+            self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+            return metrics
+
+    trainer = trained("best", trainer_class=Evaluates, endpoint=ROLLBACK, every=3, args={
+        "eval_strategy": "steps", "save_strategy": "steps", "eval_steps": 1, "save_steps": 1, "load_best_model_at_end": True,
+        "metric_for_best_model": "eval_loss", "greater_is_better": True})
+    best, guard = trainer.state.best_model_checkpoint, trainer.phaseguard
+    assert guard.plan.segment == 1, guard.plan
+    assert os.path.exists(best) and not os.path.exists(os.path.join(best, "phaseguard.abandoned")), best
+    given_up = [name for name in os.listdir(trainer.args.output_dir) if os.path.exists(os.path.join(trainer.args.output_dir, name, "phaseguard.abandoned"))]
+    assert given_up, os.listdir(trainer.args.output_dir)
+
+
+def a_pause_writes_a_checkpoint_and_ends_training():
+    trainer = trained("pause", endpoint=PAUSE)
+    folder = trainer.args.output_dir
+    ended = trainer.state.global_step
+    assert 5 < ended < 10 and any("is paused; go on with resume_from_checkpoint=True" in word for word in trainer.said), (ended, trainer.said)
+    assert os.listdir(folder) == [f"checkpoint-{ended}"] and os.path.exists(os.path.join(folder, f"checkpoint-{ended}", "trainer_state.json"))
+    again = trainer_of("pause", endpoint=PAUSE)
+    again.train(resume_from_checkpoint=True)
+    assert again.state.global_step == 10 and again.phaseguard.plan["kl"] == 2.0 and len(again.micro_losses) == 10 - ended
+    other = trainer_of("else", endpoint=PAUSE)
+    other.args.output_dir = folder
+    for given, said in ((other, "found one of run 'pause'"), (trainer_of("pause", endpoint=PAUSE, reference=tiny(seed=1)), "found another in"),
+                        (trainer_of("pause", endpoint=PAUSE, canaries=["Other?"]), "rendered by another tokenizer")):
+        try:
+            given.train(resume_from_checkpoint=os.path.join(folder, f"checkpoint-{ended}"))
+        except phaseguard.PhaseGuardError as error:
+            assert said in str(error), (said, str(error))
+        else:
+            raise AssertionError(f"taken: {said}")
+
+
 def half_precision_is_watched_too():
     trainer = trained("bf16", args={"bf16": True})
     assert trainer.phaseguard.plan["kl"] == 2.0 and not trainer.said, trainer.said
@@ -275,9 +335,11 @@ def main():
              canaries_of_another_model_are_refused, two_guards_and_a_used_one_are_refused, what_cannot_be_watched_is_named,
              a_loss_that_is_no_number_is_told_of, a_trainer_that_scales_its_loss_otherwise_is_found,
              shadow_and_no_daemon_change_no_bit, scores_come_from_a_judges_file_or_a_function, workers_are_no_trainers,
+             a_gradient_scaler_is_taken_into_account, a_model_that_takes_no_count_of_items_is_divided_for_by_the_trainer,
+             the_best_model_is_of_the_live_line, a_pause_writes_a_checkpoint_and_ends_training,
              half_precision_is_watched_too)
     for test in tests:
-        if not sys.argv[4:] or test.__name__ in sys.argv[4:]:
+        if not sys.argv[6:] or test.__name__ in sys.argv[6:]:
             test()
             print(f"{test.__name__}: ok", flush=True)
 

@@ -40,7 +40,8 @@ class Watch(TrainerCallback):
         if plan is not None:
             self.trace.append([plan.step, plan["kl"], plan.segment, plan.source])
         self.say(state.global_step)
-        if plan is not None and plan.rolled_back and self.how.get("die_after_rollback"):
+        if plan is not None and plan.rolled_back and self.how.get("die_after_rollback") is not None:
+            time.sleep(self.how["die_after_rollback"])
             self.finish("died")
             os.kill(os.getpid(), 9)
         if int(os.environ.get("RANK", "0")) == 1 and state.global_step == self.how.get("rank_1_dies_at"):

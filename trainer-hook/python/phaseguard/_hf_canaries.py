@@ -108,9 +108,14 @@ class Drift:
         return Measured(math.fsum(items) / len(items) if all(map(math.isfinite, items)) else math.nan, items)
 
     def fingerprint(self) -> Tuple[float, ...]:
-        """Tells two references apart, whatever the device: of each canary the likeliest token's log-probability."""
-        return tuple(round(value, 3) for value in torch.log_softmax(self._theta0.float(), -1).amax(-1).tolist())
+        """Tells two references apart, whatever the device: of each canary the likeliest token and its log-probability."""
+        likeliest = torch.log_softmax(self._theta0.float(), -1).max(-1)
+        return (*likeliest.indices.tolist(), *(round(value, 4) for value in likeliest.values.tolist()))
 
 
 def same(one: Tuple[float, ...], other: Tuple[float, ...]) -> bool:
-    return len(one) == len(other) and all(abs(a - b) <= 0.05 for a, b in zip(one, other))
+    """Half precision may turn a tie, and moves a log-probability by about 0.01."""
+    n = len(one) // 2
+    if len(one) != len(other) or sum(a == b for a, b in zip(one[:n], other[:n])) < 0.75 * n:
+        return False
+    return sum(abs(a - b) for a, b in zip(one[n:], other[n:])) <= 0.02 * n
