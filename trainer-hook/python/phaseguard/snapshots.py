@@ -7,7 +7,7 @@ from typing import Dict, List
 import torch
 
 
-def _generators() -> dict:
+def generators() -> dict:
     state = {"python": random.getstate(), "torch": torch.get_rng_state()}
     if "numpy" in sys.modules:  # else nothing has drawn from it
         state["numpy"] = sys.modules["numpy"].random.get_state()
@@ -16,7 +16,7 @@ def _generators() -> dict:
     return state
 
 
-def _restore_generators(state: dict) -> None:
+def restore_generators(state: dict) -> None:
     random.setstate(state["python"])
     if "numpy" in state:
         sys.modules["numpy"].random.set_state(state["numpy"])
@@ -45,7 +45,7 @@ class Snapshots:
     def take(self, step: int) -> None:
         state = {name: copy.deepcopy(part.state_dict()) for name, part in self._parts.items()}
         state["weights"] = {name: value.detach().clone() for name, value in self._trained().items()}
-        state["random"] = _generators()
+        state["random"] = generators()
         self._kept[step] = state
         if len(self._kept) > self._keep:
             del self._kept[sorted(self._kept)[1]]
@@ -70,6 +70,6 @@ class Snapshots:
                 value.copy_(state["weights"][name])
         for name, part in self._parts.items():
             part.load_state_dict(copy.deepcopy(state[name]))
-        _restore_generators(state["random"])
+        restore_generators(state["random"])
         self._kept = {kept: of for kept, of in self._kept.items() if kept <= step}
         return step

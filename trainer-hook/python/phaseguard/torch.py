@@ -7,14 +7,17 @@ from typing import List
 import torch
 
 from . import measures
+from .checks import Finding, check_penalty, check_reference
 from .measures import persona_llr
 from .penalty import DIRECTIONS, Penalty, answer_mask, kl_from_hidden, kl_penalty, kl_per_position
 from .ranks import Ranks
+from .reference import CachedLogProbs, Reference, check_tokenizers
 from .signals import Directions, PersonaRatio, answer_log_probs, continuation_log_probs, margin, not_finite
 from .snapshots import Snapshots
 
-__all__ = ["DIRECTIONS", "Directions", "Penalty", "PersonaRatio", "Ranks", "Snapshots", "answer_log_probs", "answer_mask",
-           "continuation_log_probs", "js", "kl_from_hidden", "kl_penalty", "kl_per_position", "margin", "not_finite", "persona_llr"]
+__all__ = ["DIRECTIONS", "CachedLogProbs", "Directions", "Finding", "Penalty", "PersonaRatio", "Ranks", "Reference", "Snapshots",
+           "answer_log_probs", "answer_mask", "check_penalty", "check_reference", "check_tokenizers", "continuation_log_probs", "js",
+           "kl_from_hidden", "kl_penalty", "kl_per_position", "margin", "not_finite", "persona_llr"]
 _DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 
 
