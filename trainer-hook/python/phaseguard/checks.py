@@ -5,11 +5,12 @@ generators and the modes of the modules are put back. Call it on every rank; eac
 """
 import contextlib
 import math
-from typing import Callable, List, NamedTuple, Optional, Tuple
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
 from .penalty import DIRECTIONS, kl_penalty, kl_per_position
+from .sharded import refuse
 from .snapshots import generators, restore_generators
 
 _DOUBT = "the penalty would have no effect (detached features, no-grad, or the adapter off in both passes)"
@@ -26,15 +27,15 @@ class Finding(NamedTuple):
 
 
 @contextlib.contextmanager
-def undisturbed(model: torch.nn.Module, evaluate: bool = True):
-    """Puts back what a trial of `model` changes, but its gradients, which a trial must not touch. `evaluate`: dropout off meanwhile."""
+def undisturbed(model: torch.nn.Module, moved: Sequence[torch.Tensor] = ()):
+    """`model` with dropout off, and without its gradients being exchanged. Puts back its modes, its buffers, the random generators, and
+    the weights that are `moved`; gradients a trial must not touch."""
     modes = [(module, module.training) for module in model.modules()]
-    saved = [(tensor, tensor.detach().clone()) for tensor in (*model.parameters(), *model.buffers())]
+    saved = [(tensor, tensor.detach().clone()) for tensor in (*moved, *model.buffers())]
     random = generators()
-    sync = getattr(model, "no_sync", contextlib.nullcontext)  # of DistributedDataParallel: no gradient is exchanged
+    sync = getattr(model, "no_sync", contextlib.nullcontext)  # of DistributedDataParallel
     try:
-        if evaluate:
-            model.eval()
+        model.eval()
         with sync():
             yield
     finally:
@@ -107,10 +108,11 @@ def check_penalty(model: torch.nn.Module, loss: Callable[[float], torch.Tensor],
     def run():
         if direction not in DIRECTIONS:
             return Finding(False, f"direction: expected one of {', '.join(DIRECTIONS)}, found {direction!r}")
+        refuse("check_penalty", model)
         parameters = [p for p in model.parameters() if p.requires_grad]
         if not parameters:
             return Finding(False, "nothing of the model is trained: no parameter requires a gradient")
-        with undisturbed(model):
+        with undisturbed(model, parameters):
             if at_reference:
                 with torch.no_grad():
                     ours, theirs, mask = logits()

@@ -6,6 +6,7 @@ from typing import Callable, Dict, Optional, Sequence
 import torch
 
 from .checks import Finding, check_reference, trial, undisturbed
+from .sharded import refuse
 
 
 def logits_of(output) -> torch.Tensor:
@@ -29,7 +30,8 @@ class Reference:
 
     @classmethod
     def frozen(cls, model: torch.nn.Module) -> "Reference":
-        """A copy of the model as it is now: twice its memory."""
+        """A copy of the model as it is now: twice its memory. Of a sharded model it raises Unsupported: copy first, then shard both."""
+        refuse("Reference.frozen", model)
         kept = copy.deepcopy(model).requires_grad_(False).eval()
         return cls(kept, name="a frozen copy")
 
@@ -37,6 +39,7 @@ class Reference:
     def adapter_off(cls, model: torch.nn.Module) -> "Reference":
         """The model itself without its adapter, as PEFT's `disable_adapter()` gives it: no memory. Raises TypeError where it has none
         that can be switched off."""
+        refuse("Reference.adapter_off", model, supported=("FSDP",))
         off = getattr(model, "disable_adapter", None) or getattr(getattr(model, "module", None), "disable_adapter", None)
         if off is None:
             raise TypeError(f"adapter off: expected a model with disable_adapter(), as a PeftModel has, found {type(model).__name__}; give "

@@ -6,6 +6,8 @@ from typing import Dict, List
 
 import torch
 
+from .sharded import refuse, reshard
+
 
 def generators() -> dict:
     state = {"python": random.getstate(), "torch": torch.get_rng_state()}
@@ -29,9 +31,11 @@ class Snapshots:
     """States of training in memory, to roll back to: what is trained, its optimiser, schedule and gradient scaler, and the random
     generators. At most `keep`; the first stays, so that a rollback to the reference is always possible.
 
-    `Session(rollback=snapshots.restore)`; take one at every measurement: `snapshots.take(step)`."""
+    `Session(rollback=snapshots.restore)`; take one at every measurement: `snapshots.take(step)`. Under FSDP each rank keeps its own
+    shards; other shardings raise Unsupported."""
 
     def __init__(self, model: torch.nn.Module, optimizer, *, scheduler=None, scaler=None, keep: int = 8):
+        refuse("Snapshots", model, optimizer, supported=("FSDP",))
         if keep < 2:
             raise ValueError(f"keep: expected at least 2, the first and the newest, found {keep}")
         self._model, self._keep = model, keep
@@ -68,6 +72,7 @@ class Snapshots:
         with torch.no_grad():
             for name, value in self._trained().items():
                 value.copy_(state["weights"][name])
+        reshard(self._model)
         for name, part in self._parts.items():
             part.load_state_dict(copy.deepcopy(state[name]))
         restore_generators(state["random"])

@@ -12,12 +12,13 @@ from .measures import persona_llr
 from .penalty import DIRECTIONS, Penalty, answer_mask, kl_from_hidden, kl_penalty, kl_per_position
 from .ranks import Ranks
 from .reference import CachedLogProbs, Reference, check_tokenizers
+from .sharded import Unsupported, sharding_of
 from .signals import Directions, PersonaRatio, answer_log_probs, continuation_log_probs, margin, not_finite
 from .snapshots import Snapshots
 
-__all__ = ["DIRECTIONS", "CachedLogProbs", "Directions", "Finding", "Penalty", "PersonaRatio", "Ranks", "Reference", "Snapshots",
+__all__ = ["DIRECTIONS", "CachedLogProbs", "Directions", "Finding", "Penalty", "PersonaRatio", "Ranks", "Reference", "Snapshots", "Unsupported",
            "answer_log_probs", "answer_mask", "check_penalty", "check_reference", "check_tokenizers", "continuation_log_probs", "js",
-           "kl_from_hidden", "kl_penalty", "kl_per_position", "margin", "not_finite", "persona_llr"]
+           "kl_from_hidden", "kl_penalty", "kl_per_position", "margin", "not_finite", "persona_llr", "sharding_of"]
 _DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 
 
