@@ -6,7 +6,10 @@ usage: session_test.py SOURCE_DIR BUILD_DIR
 import json
 import math
 import os
+import subprocess
+import sys
 import time
+import unittest.mock
 import warnings
 
 from support import POLICY, SOURCE, daemon, wait_for
@@ -205,6 +208,53 @@ def slips_in_a_loop_warn_once_and_stop_nothing(pg):
     assert len(words) == len(said_of) and all(part in word for part, word in zip(said_of, words)), words
 
 
+def a_loss_that_is_no_number_is_bad_and_nothing_else(pg):
+    with warnings.catch_warnings(record=True) as said, session(pg, "nan") as guard:
+        warnings.simplefilter("always")
+        for n, loss in enumerate((1.0, math.nan, math.inf, 2.0)):
+            plan = guard.begin_step(n, {"judge/score": math.nan if n == 2 else 0.1}, wait=WAIT)
+            assert plan.answered and plan["kl"] == 0.0, plan
+            guard.end_step(n + 1, {"train/loss": loss})
+    assert not said, [str(one.message) for one in said]
+    rows = pg.ctl("export", pg.run_file("nan")).stdout
+    assert "train/loss,1,good" in rows and "train/loss,2,good" in rows and rows.count("train/loss,") == 4, rows
+    assert sum(",bad" in line for line in rows.splitlines()) == 3, rows
+
+
+def two_sessions_live_in_one_process(pg):
+    with session(pg, "left") as left, session(pg, "right") as right:
+        values = []
+        for n in range(4):
+            harmful = left.begin_step(n, {"judge/score": 0.95}, wait=WAIT)
+            harmless = right.begin_step(n, {"judge/score": 0.1}, wait=WAIT)
+            values.append((harmful["kl"], harmless["kl"]))
+        assert values[-1] == (2.0, 0.0) and {kl for _, kl in values} == {0.0}, values
+        try:
+            session(pg, "left", wait=2.0).finish()
+        except phaseguard.InvalidDeclaration as error:
+            assert "run 'left' has a Session in this process already" in str(error), error
+        else:
+            raise AssertionError("a second session of a run that goes on was taken")
+        assert left.begin_step(4, {"judge/score": 0.1}, wait=WAIT)["kl"] == 2.0 and left.link == "linked"
+
+
+def a_library_that_does_not_fit_is_named(_):
+    def imported(library):
+        return subprocess.run([sys.executable, "-c", "import phaseguard"], capture_output=True, text=True,
+                              env={**os.environ, "PHASEGUARD_LIBRARY": str(library), "PYTHONPATH": str(SOURCE / "trainer-hook/python")}).stderr
+    missing = imported("/nowhere/libphaseguard.so.0")
+    assert "expected libphaseguard.so.0, found none (/nowhere/libphaseguard.so.0" in missing and "install the wheel" in missing, missing
+    other = imported("libm.so.6")
+    assert "libm.so.6 has no phaseguard_abi" in other and "is PHASEGUARD_LIBRARY the right file" in other, other
+    with unittest.mock.patch.object(phaseguard._native, "ABI", 7):
+        try:
+            phaseguard._native._load()
+        except ImportError as error:
+            assert "expected a library of ABI 7, found 0 in" in str(error) and "of one version" in str(error), error
+        else:
+            raise AssertionError("a library of another ABI was taken")
+
+
 def a_forked_child_is_no_trainer(pg):
     with session(pg, "fork") as guard:
         guard.begin_step(0)
@@ -255,7 +305,8 @@ def main():
              the_starter_policy_fits_a_plain_loop,
              wrong_declarations_are_refused_with_the_place,
              a_trainer_that_does_not_fit_the_policy_is_told_why, no_run_begins_unwatched_by_accident,
-             slips_in_a_loop_warn_once_and_stop_nothing, a_forked_child_is_no_trainer, measures_agree_with_python,
+             slips_in_a_loop_warn_once_and_stop_nothing,
+             a_loss_that_is_no_number_is_bad_and_nothing_else, two_sessions_live_in_one_process, a_library_that_does_not_fit_is_named, a_forked_child_is_no_trainer, measures_agree_with_python,
              the_guard_goes_on_without_a_daemon]
     with daemon() as pg:
         for test in tests:

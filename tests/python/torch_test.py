@@ -51,22 +51,64 @@ def the_penalty_is_the_formula_both_ways():
     assert answer_mask(torch.tensor([[-100, 5, 6, -100]])).tolist() == [[1.0, 1.0, 0.0, 0.0]]
 
 
+def linear_of(weights, bias):
+    head = torch.nn.Linear(H, V, dtype=weights.dtype)
+    head.load_state_dict({"weight": weights, "bias": bias})
+    return head
+
+
 def chunks_give_the_value_and_gradient_of_the_whole():
     hidden, other, weights, reference, mask = logits_of(2)
-    for lambdas in (None, [0.5, 0.0, 2.0]):
+    made = torch.Generator().manual_seed(9)
+    bias, forbidden = (torch.randn(V, generator=made) for _ in range(2))
+    forbidden[3] = -math.inf  # as a trainer masks a token of the vocabulary
+    largest = 0.0
+    for lambdas, b, direction in ((None, bias, "model_ref"), ([0.5, 0.0, 2.0], bias, "ref_model"), (None, forbidden, "model_ref"),
+                                  (None, forbidden, "ref_model")):
+        theirs = linear_of(reference, b)
         results = []
-        for chunked in (False, True):
-            h, w = hidden.clone().requires_grad_(), weights.clone().requires_grad_()
-            if chunked:
-                found = kl_from_hidden(h, other, lambda x: x @ w.T, mask, reference_head=lambda x: x @ reference.T, weights=lambdas, chunk=4)
+        for way in ("whole", "linear", "any head"):
+            h, head = hidden.clone().requires_grad_(), linear_of(weights, b)
+            if way == "whole":
+                found = kl_penalty(head(h), theirs(other), mask, weights=lambdas, direction=direction)
             else:
-                found = kl_penalty(h @ w.T, other @ reference.T, mask, weights=lambdas)
-            found.value.backward()
-            results.append((found.value.detach(), torch.tensor(found.measured), h.grad, w.grad))
-        empty = kl_from_hidden(hidden.clone().requires_grad_(), other, lambda x: x @ weights.T, mask * 0)
-        assert empty.value.item() == 0.0 and math.isnan(empty.measured) and empty.positions == 0
-        for whole, chunk in zip(*results):
-            assert torch.allclose(whole, chunk, rtol=1e-5, atol=1e-6), (whole, chunk)
+                of = head if way == "linear" else lambda x: head(x)  # noqa: B023
+                found = kl_from_hidden(h, other, of, mask, reference_head=theirs, weights=lambdas, direction=direction, chunk=4)
+            (3.0 * found.value).backward()
+            results.append((found.value.detach(), torch.tensor(found.measured), h.grad, head.weight.grad, head.bias.grad))
+        for whole, linear, any_head in zip(*results):
+            assert bool(torch.isfinite(whole).all())
+            for one in (linear, any_head):
+                assert torch.allclose(whole, one, rtol=1e-5, atol=1e-5), (whole, one)
+                largest = max(largest, (whole - one).abs().max().item())
+    print(f"  largest difference of values and gradients: {largest:.1e}")
+    empty = kl_from_hidden(hidden.clone().requires_grad_(), other, linear_of(weights, bias), mask * 0)
+    assert empty.value.item() == 0.0 and math.isnan(empty.measured) and empty.positions == 0
+    empty.value.backward()
+
+
+def what_is_no_number_is_counted_and_not_added():
+    hidden, other, weights, reference, mask = logits_of(6)
+    head, theirs = linear_of(weights, torch.zeros(V)), linear_of(reference, torch.zeros(V))
+    mask[0, 0] = mask[1, 1] = 1.0
+    for broken in (other, hidden):
+        kept = broken.clone()
+        broken[0, 0], broken[1, 1] = math.nan, math.inf
+        for of in (head, lambda x: head(x)):
+            h = hidden.clone().requires_grad_()
+            for found in (kl_penalty(head(h), theirs(other), mask), kl_from_hidden(h, other, of, mask, reference_head=theirs, chunk=4)):
+                assert found.not_finite == 2 and found.value.item() == 0.0 and math.isnan(found.measured), found
+                (found.value + 0.0 * head.weight.sum()).backward()
+            assert bool(torch.isfinite(head.weight.grad).all())
+        broken.copy_(kept)
+    one, two = torch.zeros(1, 1, 4), torch.zeros(1, 1, 4)
+    two[..., 0] = -math.inf  # mass where the reference has none
+    assert kl_penalty(one, two, torch.ones(1, 1)).not_finite == 1 and kl_penalty(two, one, torch.ones(1, 1)).not_finite == 0
+    hidden, other, weights, reference, mask = logits_of(7)
+    other[mask == 0] = math.nan  # of padding: counts nowhere, and reaches no gradient
+    h = hidden.clone().requires_grad_()
+    kl_penalty(head(h), theirs(other), mask).value.backward()
+    assert bool(torch.isfinite(h.grad).all()) and bool((h.grad[mask > 0] != 0).any())
 
 
 def micro_batches_add_up_to_the_step():
@@ -193,7 +235,8 @@ def main():
     if sys.argv[3:4] == ["rank"]:
         return rank_main(sys.argv[4], sys.argv[5], int(sys.argv[6]), sys.argv[7])
     print(f"torch {torch.__version__}")
-    for test in (the_penalty_is_the_formula_both_ways, chunks_give_the_value_and_gradient_of_the_whole, micro_batches_add_up_to_the_step,
+    for test in (the_penalty_is_the_formula_both_ways, chunks_give_the_value_and_gradient_of_the_whole,
+                 what_is_no_number_is_counted_and_not_added, micro_batches_add_up_to_the_step,
                  the_kernel_and_torch_agree, a_rollback_is_bit_for_bit, accumulation_and_ranks_change_nothing):
         test()
         print(f"{test.__name__}: ok")

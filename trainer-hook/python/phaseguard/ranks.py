@@ -150,7 +150,11 @@ def _tcp_store():
     if not address or not port:
         raise ValueError("Ranks: expected a folder that all ranks see, or MASTER_ADDR and MASTER_PORT of a TCP store, found neither; "
                          "set TMPDIR to such a folder, or start with torchrun")
-    return dist.TCPStore(address, int(port), is_master=False, timeout=timedelta(seconds=60))
+    without_libuv = {"use_libuv": False} if os.environ.get("USE_LIBUV") == "0" else {}  # torch's own start reads it, this class does not
+    try:
+        return dist.TCPStore(address, int(port), is_master=False, timeout=timedelta(seconds=60), **without_libuv)
+    except TypeError:  # a torch before libuv
+        return dist.TCPStore(address, int(port), is_master=False, timeout=timedelta(seconds=60))
 
 
 def _packed(plan: Plan) -> dict:

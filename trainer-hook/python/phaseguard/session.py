@@ -11,6 +11,7 @@ import ctypes as c
 import json
 import math
 import warnings
+import weakref
 from typing import Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from . import _native
@@ -18,6 +19,7 @@ from ._native import lib
 from .errors import InvalidDeclaration, NoDaemon, PhaseGuardError, Refused
 
 NAN = math.nan
+_LIVE: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # sessions of this process that are not finished, by run and endpoint
 
 
 class Signal(NamedTuple):
@@ -161,6 +163,9 @@ class Session:
                  declare: Optional[Mapping] = None):
         if profile not in _native.PROFILES:
             raise InvalidDeclaration(f"profile: expected {' or '.join(_native.PROFILES)}, found {profile!r}")
+        if (run, endpoint) in _LIVE:
+            raise InvalidDeclaration(f"run {run!r} has a Session in this process already: use that one, finish() it first, or give another "
+                                     "name")
         self._handle = c.c_void_p()
         self._warned = set()
         self._do = {"rollback": rollback, "checkpoint": checkpoint, "stop": stop, "pause": pause}
@@ -175,6 +180,8 @@ class Session:
         status = lib.phaseguard_start(c.byref(options), _json(hello), c.byref(self._handle))
         if status != _native.OK:
             _raise(status)
+        self._key = (run, endpoint)
+        _LIVE[self._key] = self
         self._places = {signal["name"]: place for place, signal in enumerate(hello["signals"])}
         self._plan = _native.Plan()
         initial = {knob["name"]: Setting(knob.get("initial", 0.0), (), "", "initial", 0) for knob in hello["knobs"]}
@@ -238,6 +245,8 @@ class Session:
     def finish(self, reason: str = "finished", flush: float = 5.0) -> None:
         """Says goodbye and waits at most `flush` seconds until all is recorded. Repeated: nothing."""
         handle, self._handle = self._handle, c.c_void_p()
+        if _LIVE.get(self._key) is self:
+            del _LIVE[self._key]
         lib.phaseguard_stop(handle, reason.encode(), flush)
 
     def __enter__(self) -> "Session":
