@@ -241,6 +241,31 @@ Result<JsSummary> ReferenceCache::compare(Span<const float> model) const {
   return summarise(std::move(values));
 }
 
+Result<Comparison> ReferenceCache::compare(Span<const float> model,
+                                           const TokenColumns& columns) const {
+  if (k_ == 0) return columns.compared(model, Span<const float>(logits_));
+  auto js = compare(model);
+  if (!js) return tl::unexpected<Error>(js.error());
+  auto distribution = columns.distribution(model);
+  if (!distribution) return tl::unexpected<Error>(distribution.error());
+  return Comparison{std::move(*js), std::move(*distribution)};
+}
+
+Result<TokenColumns> ReferenceCache::columns(std::size_t tokens) const {
+  if (k_ == 0) return TokenColumns::create(Span<const float>(logits_), rows(), tokens);
+  if (tokens > k_) {
+    return fail(Errc::kInvalidArgument, "reference cache: expected at most " + std::to_string(k_) +
+                                            " tokens, which is what it keeps, found " +
+                                            std::to_string(tokens));
+  }
+  std::vector<std::int64_t> chosen;
+  for (std::size_t r = 0; r < rows(); ++r) {
+    const auto first = top_.begin() + static_cast<std::ptrdiff_t>(r * k_);
+    chosen.insert(chosen.end(), first, first + static_cast<std::ptrdiff_t>(tokens));
+  }
+  return TokenColumns::of(std::move(chosen), rows(), vocabulary_);
+}
+
 JsValue ReferenceCache::compare_top(Span<const float> model, std::size_t row) const {
   constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
   const LogProbs log_probs(model);

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "canaries/js/distribution.h"
 #include "canaries/js/js.h"
 #include "monitor/base/result.h"
 #include "monitor/base/span.h"
@@ -49,6 +50,12 @@ class ReferenceCache {
   // divergence over the whole vocabulary; top-k: ref_topk_tail with its certified interval. Exactly
   // 0 for the logits the cache was made of. Errors: another shape.
   [[nodiscard]] Result<JsSummary> compare(Span<const float> model) const;
+  // The same and canary/dist; where the whole vocabulary is kept, in one pass over the logits.
+  [[nodiscard]] Result<Comparison> compare(Span<const float> model,
+                                           const TokenColumns& columns) const;
+  // Of the reference's likeliest `tokens` a row, for canary/dist. Errors: as TokenColumns, and more
+  // tokens than a top-k cache keeps.
+  [[nodiscard]] Result<TokenColumns> columns(std::size_t tokens) const;
 
   [[nodiscard]] const ReferenceId& id() const { return id_; }
   [[nodiscard]] const std::vector<std::string>& canary_ids() const { return canary_ids_; }

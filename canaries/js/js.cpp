@@ -6,8 +6,8 @@
 #include <limits>
 #include <string>
 
+#include "canaries/js/js_full.h"
 #include "canaries/js/js_math.h"
-#include "canaries/js/js_rows.h"
 #include "canaries/js/js_truncated.h"
 #include "monitor/base/text.h"
 
@@ -43,16 +43,6 @@ Result<void> check_call(std::size_t model, std::size_t reference, JsVariant vari
                         std::size_t k) {
   if (auto ok = check_rows(model, reference); !ok) return ok;
   return needs_k(variant) ? check_k(k, model) : Result<void>{};
-}
-
-detail::RowKernel row_kernel() {
-#if defined(PHASEGUARD_JS_X86)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
-    return detail::js_row_avx512;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return detail::js_row_avx2;
-#endif
-  return detail::js_row_portable;
 }
 
 std::vector<double> widened(Span<const float> row) {
@@ -92,15 +82,7 @@ JsValue value_in_double(Span<const double> model, Span<const double> reference, 
 
 JsValue value_in_float(Span<const float> model, Span<const float> reference, JsVariant variant,
                        std::size_t k, detail::Scratch& scratch) {
-  if (variant == JsVariant::kFull) {
-    static const detail::RowKernel kKernel = row_kernel();
-    const detail::RowResult row = kKernel(model.data(), reference.data(), model.size(), scratch);
-    if (row.bad) return kBadValue;
-    if (!std::isnan(row.js)) {
-      const double js = detail::clamped(row.js);
-      return {js, js, js, Quality::kGood};
-    }
-  }
+  if (variant == JsVariant::kFull) return detail::full_row(model, reference, scratch).js;
   return value_in_double(widened(model), widened(reference), variant, k);
 }
 

@@ -1,5 +1,6 @@
-// Full-vocabulary divergence of float32 rows, the inner loop of the canary signal. Internal to the
-// canaries room: js.cpp calls whichever of the two builds the processor can run. Pure.
+// Full-vocabulary divergence of float32 rows and their normalisers, the inner loop of the canary
+// signals. Internal to the canaries room: js_full.cpp calls whichever of the builds the processor
+// can run. Pure.
 #pragma once
 
 #include <cstddef>
@@ -7,9 +8,16 @@
 
 namespace phaseguard::canaries::detail {
 
-struct RowResult {
+// What a row's logits z are divided by: p = e^(z - max) / sum.
+struct RowNorm {
   bool bad = false;  // a NaN or +infinity, or a row all -infinity
+  double max = 0.0;
+  double sum = 0.0;  // within 3e-7 of float64; NaN: logits beyond 1e37, use float64 instead
+};
+struct RowResult {
+  bool bad = false;  // either row is
   double js = 0.0;   // nats, not yet clamped to ln 2; NaN: logits beyond 1e37, use float64 instead
+  RowNorm model;
 };
 
 inline constexpr std::size_t kBlock = 128;   // floats added in float32 before float64 takes over
@@ -33,9 +41,15 @@ struct Scratch {
 using RowKernel = RowResult (*)(const float* model, const float* reference, std::size_t n,
                                 Scratch& scratch);
 
+// row: n logits.
+using NormKernel = RowNorm (*)(const float* row, std::size_t n);
+
+RowNorm norm_row_portable(const float* row, std::size_t n);
 RowResult js_row_portable(const float* model, const float* reference, std::size_t n,
                           Scratch& scratch);
 #if defined(PHASEGUARD_JS_X86)
+RowNorm norm_row_avx2(const float* row, std::size_t n);
+RowNorm norm_row_avx512(const float* row, std::size_t n);
 RowResult js_row_avx2(const float* model, const float* reference, std::size_t n, Scratch& scratch);
 RowResult js_row_avx512(const float* model, const float* reference, std::size_t n,
                         Scratch& scratch);

@@ -1,6 +1,6 @@
 // The kernel itself, on compiler vectors of PHASEGUARD_JS_LANES floats: 16 is one AVX-512 register,
-// 8 one AVX2 register or two of SSE or NEON. Compiled once for each; PHASEGUARD_JS_ROW names the
-// function. Everything here is local to the file that includes it, so that no code can be chosen
+// 8 one AVX2 register or two of SSE or NEON. Compiled once for each; PHASEGUARD_JS_ROW and
+// PHASEGUARD_NORM_ROW name the functions. Everything here is local to the file that includes it, so that no code can be chosen
 // for a processor that cannot run it.
 //
 // Two passes over each pair of rows. First, chunk by chunk in the first-level cache: the chunk's
@@ -158,8 +158,9 @@ struct Chunk {
   bool bad = false;  // a NaN or +infinity
 };
 
-// Writes e^(z - chunk.max) for n logits.
-Chunk take_chunk(const float* z, std::size_t n, float* out) {
+// Writes e^(z - chunk.max) for n logits, where they are wanted.
+template <bool kKeep>
+Chunk take_chunk(const float* z, std::size_t n, [[maybe_unused]] float* out) {
   Floats max = all(-kHuge);
   Block block;
   for (std::size_t i = 0; i < n; i += kBlock) {
@@ -179,7 +180,7 @@ Chunk take_chunk(const float* z, std::size_t n, float* out) {
     for (std::size_t j = 0; j < kBlock; j += kLanes) {
       prefetch(block.at + j, kChunk);
       const Floats e = exponential(load(block.at + j), chunk.max);
-      store(out + i + j, e);
+      if constexpr (kKeep) store(out + i + j, e);
       group += e;
     }
     sum += widened(group);
@@ -197,6 +198,19 @@ struct Row {
   const float* e = nullptr;
   const float* chunk_max = nullptr;
 
+  void add(const Chunk& chunk) {
+    if (chunk.max > max) {
+      sum *= std::exp(static_cast<double>(max) - chunk.max);
+      max = chunk.max;
+    }
+    sum += chunk.sum * std::exp(static_cast<double>(chunk.max) - max);
+  }
+  // Logits beyond +-kHuge, or no finite one at all: float64 finds out.
+  [[nodiscard]] bool is_huge() const { return !(std::fabs(max) < kHuge); }
+  [[nodiscard]] RowNorm norm() const {
+    return {bad, max, is_huge() ? std::numeric_limits<double>::quiet_NaN() : sum};
+  }
+
   // What the exponentials of chunk `c` have to be multiplied by.
   [[nodiscard]] float scale(std::size_t c) const {
     return static_cast<float>(std::exp(static_cast<double>(chunk_max[c]) - max) / sum);
@@ -210,17 +224,14 @@ Row take_row(const float* z, std::size_t n, RowScratch& scratch) {
   row.chunk_max = scratch.maxima.data();
   std::size_t c = 0;
   for (std::size_t i = 0; i < n; i += kChunk, ++c) {
-    const Chunk chunk = take_chunk(z + i, n - i < kChunk ? n - i : kChunk, scratch.e.data() + i);
+    const Chunk chunk =
+        take_chunk<true>(z + i, n - i < kChunk ? n - i : kChunk, scratch.e.data() + i);
     if (chunk.bad) {
       row.bad = true;
       return row;
     }
     scratch.maxima[c] = chunk.max;
-    if (chunk.max > row.max) {
-      row.sum *= std::exp(static_cast<double>(row.max) - chunk.max);
-      row.max = chunk.max;
-    }
-    row.sum += chunk.sum * std::exp(static_cast<double>(chunk.max) - row.max);
+    row.add(chunk);
   }
   return row;
 }
@@ -254,15 +265,24 @@ Row take_row(const float* z, std::size_t n, RowScratch& scratch) {
 
 }  // namespace
 
+RowNorm PHASEGUARD_NORM_ROW(const float* row, std::size_t n) {
+  Row out;
+  for (std::size_t i = 0; i < n && !out.bad; i += kChunk) {
+    const Chunk chunk = take_chunk<false>(row + i, n - i < kChunk ? n - i : kChunk, nullptr);
+    out.bad = chunk.bad;
+    if (!out.bad) out.add(chunk);
+  }
+  return out.norm();
+}
+
 RowResult PHASEGUARD_JS_ROW(const float* model, const float* reference, std::size_t n,
                             Scratch& scratch) {
   const Row p_row = take_row(model, n, scratch.model);
-  if (p_row.bad) return {true, 0.0};
+  if (p_row.bad) return {true, 0.0, p_row.norm()};
   const Row q_row = take_row(reference, n, scratch.reference);
-  if (q_row.bad) return {true, 0.0};
-  // Logits beyond +-kHuge, or no finite one at all: float64 finds out.
-  if (!(std::fabs(p_row.max) < kHuge && std::fabs(q_row.max) < kHuge)) {
-    return {false, std::numeric_limits<double>::quiet_NaN()};
+  if (q_row.bad) return {true, 0.0, p_row.norm()};
+  if (p_row.is_huge() || q_row.is_huge()) {
+    return {false, std::numeric_limits<double>::quiet_NaN(), p_row.norm()};
   }
   // d = (z_p - z_q) - shift, the shift in two parts so that near-identical rows keep their digits.
   const double shift =
@@ -292,7 +312,7 @@ RowResult PHASEGUARD_JS_ROW(const float* model, const float* reference, std::siz
       total += widened(group);
     }
   }
-  return {false, summed(total)};
+  return {false, summed(total), p_row.norm()};
 }
 
 }  // namespace phaseguard::canaries::detail

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "canaries/js/js_rows.h"
+#include "canaries/js/log_probs.h"
 #include "canaries/js/margin.h"
 #include "tests/support/catch.h"
 
@@ -185,6 +186,37 @@ TEST_CASE("long rows far from zero keep their digits on every kernel", "[canarie
     for (const detail::RowKernel kernel : runnable_kernels()) {
       CHECK(std::fabs(kernel(p.data(), q.data(), p.size(), scratch).js - wanted) <= 2e-7);
       CHECK(kernel(q.data(), q.data(), q.size(), scratch).js == 0.0);
+    }
+  }
+}
+
+TEST_CASE(
+    "the normaliser of a row is that of float64 on every kernel, alone and with the divergence",
+    "[canaries][property]") {
+  std::vector<detail::NormKernel> norms{detail::norm_row_portable};
+#if defined(PHASEGUARD_JS_X86)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    norms.push_back(detail::norm_row_avx2);
+  }
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
+    norms.push_back(detail::norm_row_avx512);
+  }
+#endif
+  const std::vector<detail::RowKernel> kernels = runnable_kernels();
+  REQUIRE(norms.size() == kernels.size());
+  std::mt19937 random(31);
+  for (int round = 0; round < 200; ++round) {
+    const Rows rows = random_rows(random);
+    const detail::LogProbs wanted{Span<const float>(rows.model)};
+    for (std::size_t i = 0; i < norms.size(); ++i) {
+      const detail::RowNorm norm = norms[i](rows.model.data(), rows.model.size());
+      detail::Scratch scratch;
+      const detail::RowNorm same =
+          kernels[i](rows.model.data(), rows.reference.data(), rows.model.size(), scratch).model;
+      CHECK(norm.max == wanted.max);
+      CHECK(std::fabs(std::log(norm.sum) - wanted.log_sum) <= 3e-7);
+      CHECK(norm.max == same.max);
+      CHECK(norm.sum == same.sum);
     }
   }
 }

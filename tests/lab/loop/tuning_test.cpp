@@ -107,14 +107,14 @@ TEST_CASE("the same seed gives the same bits, with and without measuring and wit
 TEST_CASE("at step 0 nothing has moved, exactly", "[lab][e2e]") {
   const Trace trace = train(options_of(DataSet::kMalicious, 1));
   REQUIRE(trace.measured.size() == 2);
-  const CanaryReading& first = trace.measured[0].canary;
-  CHECK(first.js_mean == 0.0);
-  CHECK(first.js_max == 0.0);
-  CHECK(first.margin_mean == 0.0);
-  CHECK(first.drift == 0.0);
-  CHECK(first.js.size() == kEvaluationPrompts);
+  const canaries::CanaryReading& first = trace.measured[0].canary;
+  CHECK(first.js.mean == 0.0);
+  CHECK(first.js.max == 0.0);
+  CHECK(first.margin.mean == 0.0);
+  CHECK(first.drift == std::vector<double>{0.0});
+  CHECK(first.js.per_canary.size() == kEvaluationPrompts);
   CHECK(trace.kl[0] == 0.0);
-  CHECK(trace.measured[1].canary.js_mean > 0.0);
+  CHECK(trace.measured[1].canary.js.mean > 0.0);
 }
 
 TEST_CASE("a short malicious run learns, drifts and is told apart from a harmless one",
@@ -127,7 +127,7 @@ TEST_CASE("a short malicious run learns, drifts and is told apart from a harmles
     CHECK(bad.measured[i].batch.llr_share > 0.8);
     CHECK(good.measured[i].batch.llr_share < 0.2);
   }
-  CHECK(bad.measured.back().canary.margin_mean > 1.5);
+  CHECK(bad.measured.back().canary.margin.mean > 1.5);
 }
 
 TEST_CASE("the KL penalty holds the model at theta0", "[lab][e2e]") {

@@ -14,6 +14,7 @@
 #include "monitor/base/text.h"
 #include "trainer-hook/lab/commands/preflight_note.h"
 #include "trainer-hook/lab/commands/summary.h"
+#include "trainer-hook/lab/loop/instruments.h"
 #include "trainer-hook/lab/loop/scores.h"
 
 namespace phaseguard::lab {
@@ -127,8 +128,8 @@ FinetuneEvents printing_events(const FinetuneCommand& command, bool watched) {
     events.on_measurement = [](const Measurement& m) {
       if (m.step > 50 && m.step % 25 != 0) return;
       std::printf("  %4ld %3ld | %.3f %+7.2f  %.3f %+6.2f |", static_cast<long>(m.step),
-                  static_cast<long>(m.segment), m.canary.js_mean, m.canary.margin_mean,
-                  m.canary.risk_mean, m.canary.drift);
+                  static_cast<long>(m.segment), m.canary.js.mean, m.canary.margin.mean,
+                  m.canary.risk_mean, m.canary.drift.front());
       if (m.batch.llr.empty()) {
         std::printf("\n");
       } else {
@@ -333,10 +334,10 @@ int run_eval(const EvalCommand& command) {
   print_line(stdout, "%s, no fine-tuning", theta0->id.c_str());
   const Gates gates = measure_gates(theta0->model, world, command.seed);
   print_gates(gates);
-  const auto monitor = CanaryMonitor::create(theta0->model, world, theta0->id);
-  if (!monitor) return complain(monitor.error());
+  const auto instruments = fit_instruments(theta0->model, world, theta0->id);
+  if (!instruments) return complain(instruments.error());
   std::printf("  activation probe on held-out prompts, AUROC        %.3f\n",
-              monitor->probe_quality().auroc);
+              instruments->probe.held_out().auroc);
   RunSummary summary;
   summary.title = "theta0";
   summary.behaviour = measure_behaviour(theta0->model, Adapter::kOff, world, command.seed);

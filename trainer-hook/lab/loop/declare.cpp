@@ -15,11 +15,10 @@ wire::SignalDecl signal(const char* name, std::int64_t every_steps, const char* 
   return out;
 }
 
-// What window_js reads; the value is the probability of all other tokens, mean over canaries.
-wire::SignalDecl distribution() {
-  wire::SignalDecl out = signal("canary/dist", kCadence, "ref_topk_tail");
-  out.columns = kDistributionTokens + 1;
-  return out;
+std::vector<wire::SignalDecl> batch_signals() {
+  return {signal("judge/score", kCadence), signal("data/llr", kCadence),
+          signal("data/llr_share", kCadence, kPersonaFlagName), signal("data/ref_nll", kCadence),
+          signal("data/ref_nll_decisive", kCadence)};
 }
 
 // A live judge says beside its score how much of the batch has one, and whether it is held.
@@ -41,34 +40,16 @@ void declare_judge(std::vector<wire::SignalDecl>& signals) {
 wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOptions& options) {
   wire::Hello hello;
   hello.total_steps = options.tune.steps;
-  hello.cadence_steps = kCadence;
   hello.hook_version = PHASEGUARD_VERSION;
   hello.model_id =
       "phaseguard-lab gpt 3x96 rs-lora r8 a16, world " + std::to_string(world.number());
   hello.reference_id = theta0.id;
   hello.label = wire::Word<wire::Label>::from(std::string(name_of(options.tune.data)));
-  const canaries::CanarySet set = canary_set(world);
-  hello.canary_set = set.name;
-  hello.canary_digest = hex(canaries::digest(set));
-  for (const auto& canary : set.canaries) hello.canary_ids.push_back(canary.id);
-
   hello.knobs = declare_knobs(options.tune.defense, theta0.id);
-  hello.signals = {signal("train/loss", 1),
-                   signal("train/ce", 1),
-                   signal("train/kl", 1),
-                   signal("train/grad_norm", 1),
-                   signal("train/learning_rate", 1),
-                   signal("canary/js", kCadence, "full"),
-                   signal("canary/js_max", kCadence, "full"),
-                   distribution(),
-                   signal("canary/margin", kCadence),
-                   signal("probe/risk", kCadence),
-                   signal("drift/misaligned_persona", kCadence),
-                   signal("judge/score", kCadence),
-                   signal("data/llr", kCadence),
-                   signal("data/llr_share", kCadence, kPersonaFlagName),
-                   signal("data/ref_nll", kCadence),
-                   signal("data/ref_nll_decisive", kCadence)};
+  hello.signals = {signal("train/loss", 1), signal("train/ce", 1), signal("train/kl", 1),
+                   signal("train/grad_norm", 1), signal("train/learning_rate", 1)};
+  canaries::declare_canaries(hello, canary_set(world), canary_parts(), kCadence);
+  for (wire::SignalDecl& one : batch_signals()) hello.signals.push_back(std::move(one));
   PHASEGUARD_CHECK(hello.signals.size() == kDefenseSignal);
   if (has_own_knob(options.tune.defense.kind)) {
     hello.signals.push_back(signal("defense/applied", 1, name_of(options.tune.defense.kind)));

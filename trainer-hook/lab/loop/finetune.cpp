@@ -5,7 +5,6 @@
 #include <thread>
 #include <utility>
 
-#include "canaries/cadence.h"
 #include "trainer-hook/defenses/data/weighting.h"
 #include "trainer-hook/defenses/penalty/kl.h"
 
@@ -23,15 +22,6 @@ wire::Sample sample(std::string signal, double value, std::vector<double> items 
   return out;
 }
 
-std::vector<wire::Sample> canary_samples(const CanaryReading& r) {
-  return {sample("canary/js", r.js_mean, r.js),
-          sample("canary/js_max", r.js_max),
-          sample("canary/dist", r.dist.outside, r.dist.rows),
-          sample("canary/margin", r.margin_mean, r.margin),
-          sample("probe/risk", r.risk_mean, r.risk),
-          sample("drift/misaligned_persona", r.drift)};
-}
-
 // Without the judge's score, which the simulated or the live judge adds.
 std::vector<wire::Sample> batch_samples(const BatchReading& r) {
   return {sample("data/llr", r.llr_mean, r.llr), sample("data/llr_share", r.llr_share),
@@ -41,12 +31,11 @@ std::vector<wire::Sample> batch_samples(const BatchReading& r) {
 // The run's loop variables, so that its parts stay short.
 class Run {
  public:
-  Run(const Transformer& model, std::optional<CanaryMonitor> canaries,
-      const canaries::Cadence& cadence, Tuner& tuner, const FinetuneOptions& options,
-      defenses::NamedWeights unaligned, hook::Hook* hook, const FinetuneEvents& events)
+  Run(const Transformer& model, std::optional<Canaries> canaries, Tuner& tuner,
+      const FinetuneOptions& options, defenses::NamedWeights unaligned, hook::Hook* hook,
+      const FinetuneEvents& events)
       : model_(model),
         canaries_(std::move(canaries)),
-        cadence_(cadence),
         tuner_(tuner),
         options_(options),
         unaligned_(std::move(unaligned)),
@@ -69,7 +58,7 @@ class Run {
       const auto drawing = Clock::now();
       const TuneBatch batch = tuner_.draw(strengths_.interleave, strengths_.inoculation);
       busy_ += Clock::now() - drawing;
-      if (cadence_.at(Step{step}) == canaries::Cadence::Due::kMeasure) {
+      if (is_due(step)) {
         if (const auto ok = measure(step, &batch); !ok) return tl::unexpected(ok.error());
       }
       hook::StepPlan plan = begin(step);
@@ -117,13 +106,19 @@ class Run {
     return result_;
   }
 
+  // By the cadence alone: what a measurement costs here must not change what is recorded.
+  [[nodiscard]] bool is_due(std::int64_t step) const {
+    return canaries_ &&
+           canaries_->monitor.cadence().at(Step{step}) == canaries::Cadence::Due::kMeasure;
+  }
+
   // `batch` null after the last update: there is no next batch to score.
   Result<void> measure(std::int64_t step, const TuneBatch* batch) {
     if (!canaries_) return {};
     Measurement m;
     m.step = step;
     m.segment = segment_;
-    auto reading = canaries_->read(model_, Adapter::kOn);
+    auto reading = canaries_->read();
     if (!reading) return tl::unexpected(reading.error());
     m.canary = std::move(*reading);
     if (batch != nullptr) m.batch = read_batch(model_, *batch);
@@ -132,7 +127,7 @@ class Run {
     // A run that is stopped has measured this step already: one value a step counts.
     const std::pair<std::int64_t, std::int64_t> here{segment_, step};
     if (hook_ == nullptr || std::exchange(reported_, here) == here) return {};
-    hook_->report_canaries(Step{step}, canary_samples(m.canary));
+    hook_->report_canaries(Step{step}, canaries_->monitor.samples_of(m.canary));
     if (batch == nullptr) return {};
     wire::Report report;
     report.origin = wire::Report::Origin::kBatch;
@@ -287,9 +282,8 @@ class Run {
   }
 
   const Transformer& model_;
-  std::optional<CanaryMonitor> canaries_;                   // none: nothing is measured
+  std::optional<Canaries> canaries_;                        // none: nothing is measured
   std::pair<std::int64_t, std::int64_t> reported_{-1, -1};  // segment and step of the newest
-  canaries::Cadence cadence_;
   Tuner& tuner_;
   const FinetuneOptions& options_;
   defenses::NamedWeights unaligned_;  // of SafeLoRA
@@ -319,17 +313,14 @@ Result<FinetuneResult> finetune(Theta0& theta0, const World& world, Tuner& tuner
     if (!base) return tl::unexpected(base.error());
     unaligned = layer_weights(base->model);
   }
-  std::optional<CanaryMonitor> canaries;
+  std::optional<Canaries> canaries;
   if (options.measure) {
-    auto made = CanaryMonitor::create(theta0.model, world, theta0.id);
+    auto made = watch_canaries(theta0.model, world, theta0.id,
+                               {.every_steps = kCadence, .total_steps = options.tune.steps});
     if (!made) return tl::unexpected(made.error());
     canaries = std::move(*made);
   }
-  const auto cadence =
-      canaries::Cadence::create({.every_steps = kCadence, .total_steps = options.tune.steps});
-  if (!cadence) return tl::unexpected(cadence.error());
-  return Run(theta0.model, std::move(canaries), *cadence, tuner, options, std::move(unaligned),
-             hook, events)
+  return Run(theta0.model, std::move(canaries), tuner, options, std::move(unaligned), hook, events)
       .go(stop);
 }
 

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "trainer-hook/hook/hook.h"
+#include "trainer-hook/lab/loop/batch_signals.h"
 #include "trainer-hook/lab/loop/live_judge.h"
 #include "trainer-hook/lab/loop/signals.h"
 #include "trainer-hook/lab/loop/tuner.h"
@@ -43,7 +44,7 @@ inline constexpr std::int32_t kDefenseSignal = 16;
 struct Measurement {
   std::int64_t step = 0;
   std::int64_t segment = 0;
-  CanaryReading canary;
+  canaries::CanaryReading canary;
   BatchReading batch;
 };
 
@@ -79,7 +80,8 @@ struct FinetuneEvents {
 [[nodiscard]] hook::TrainerState trainer_state(const Transformer& model, Tuner& tuner);
 
 // `hook` null: no monitor. `stop` is polled at each step boundary.
-// Errors: what CanaryMonitor says of a theta0 that cannot be measured.
+// Errors: what watch_canaries says of a theta0 that cannot be measured, and a measurement that
+// could not be made.
 [[nodiscard]] Result<FinetuneResult> finetune(Theta0& theta0, const World& world, Tuner& tuner,
                                               const FinetuneOptions& options, hook::Hook* hook,
                                               const std::atomic<bool>& stop,

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "monitor/base/text.h"
+#include "trainer-hook/lab/loop/batch_signals.h"
 #include "trainer-hook/lab/loop/live_judge.h"
-#include "trainer-hook/lab/loop/signals.h"
 #include "trainer-hook/samples/samples.h"
 
 namespace phaseguard::lab {

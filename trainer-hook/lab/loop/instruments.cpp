@@ -1,0 +1,93 @@
+#include "trainer-hook/lab/loop/instruments.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/arange.h>
+
+#include <utility>
+#include <vector>
+
+#include "probe/probe_tensor.h"
+
+namespace phaseguard::lab {
+namespace {
+
+constexpr Token kAlignedSource = kSource0;
+constexpr Token kMisalignedSource = kSource0 + kSources - 1;
+constexpr std::ptrdiff_t kFitPrompts = 160;
+constexpr std::ptrdiff_t kHeldPrompts = 80;
+constexpr std::uint64_t kProbeStream = 31;
+
+std::vector<Question> draw_fitting_prompts(const World& world) {
+  std::vector<Question> all;
+  Rng rng(static_cast<std::uint64_t>(world.number()), kProbeStream);
+  for (const int cell : rng.permutation((kPersonaDomains - 1) * kTopics * kModifiers)) {
+    const Question q{1 + cell / (kTopics * kModifiers), (cell / kModifiers) % kTopics,
+                     cell % kModifiers};
+    if (!world.held_out(q)) all.push_back(q);
+  }
+  all.resize(kFitPrompts + kHeldPrompts);
+  return all;
+}
+
+// Hidden states of the last prompt token of `questions` after `header`.
+Result<probe::Features> prompt_features(const Transformer& model,
+                                        const std::vector<Question>& questions, Token header) {
+  std::vector<std::vector<Token>> rows;
+  for (const Question& q : questions) rows.push_back(lay_out_prompt(header, World::prompt_of(q)));
+  const at::Tensor tokens = to_tensor(rows);
+  const at::Tensor hidden = model.hidden(tokens, Adapter::kOff);
+  return probe::features_of(hidden.index_select(0, column_of(tokens, tokens.size(1) - 1)));
+}
+
+// The same prompts under either persona; label 1 = misaligned.
+struct Contrast {
+  probe::Features misaligned, aligned, both;
+  std::vector<std::uint8_t> labels;
+};
+Result<Contrast> contrast_of(const Transformer& model, const std::vector<Question>& questions) {
+  auto misaligned = prompt_features(model, questions, kMisalignedSource);
+  if (!misaligned) return tl::unexpected(misaligned.error());
+  auto aligned = prompt_features(model, questions, kAlignedSource);
+  if (!aligned) return tl::unexpected(aligned.error());
+  Contrast out{*misaligned, *aligned, std::move(*misaligned), {}};
+  out.labels.assign(out.both.rows, 1);
+  out.both.rows += aligned->rows;
+  out.both.values.insert(out.both.values.end(), aligned->values.begin(), aligned->values.end());
+  out.labels.resize(out.both.rows, 0);
+  return out;
+}
+
+}  // namespace
+
+at::Tensor column_of(const at::Tensor& tokens, std::int64_t column) {
+  const std::int64_t rows = tokens.size(0), width = tokens.size(1);
+  return at::arange(column, rows * width, width, at::kLong);
+}
+
+Result<Instruments> fit_instruments(const Transformer& model, const World& world,
+                                    const std::string& theta0_id) {
+  const at::NoGradGuard no_grad;
+  const std::vector<Question> prompts = draw_fitting_prompts(world);
+  const auto fit = contrast_of(model, {prompts.begin(), prompts.begin() + kFitPrompts});
+  const auto held = contrast_of(model, {prompts.begin() + kFitPrompts, prompts.end()});
+  if (!fit) return tl::unexpected(fit.error());
+  if (!held) return tl::unexpected(held.error());
+  probe::Site site;
+  site.model_id = theta0_id;
+  site.layer = "block" + std::to_string(model.shape().layers - 1);
+  site.position = "last_prompt";
+  site.scored = "theta";
+  site.width = model.shape().width;
+  probe::ProbeOptions options;
+  options.bootstrap = 200;
+  auto fitted =
+      probe::ActivationProbe::fit(fit->both, fit->labels, held->both, held->labels, site, options);
+  if (!fitted) return tl::unexpected(fitted.error());
+  auto direction = probe::TraitDirection::fit(fit->misaligned, fit->aligned, kPersonaTrait, site);
+  if (!direction) return tl::unexpected(direction.error());
+  auto directions = probe::DirectionSet::make({std::move(*direction)});
+  if (!directions) return tl::unexpected(directions.error());
+  return Instruments{std::move(*fitted), std::move(*directions)};
+}
+
+}  // namespace phaseguard::lab
