@@ -16,7 +16,7 @@ function(phaseguard_install_program component)
 endfunction()
 
 phaseguard_install_program(daemon phaseguardd)
-phaseguard_install_program(cli phaseguard)
+phaseguard_install_program(cli phaseguard phaseguard-conformance)
 phaseguard_install_program(dashboard phaseguard-dashboard)
 phaseguard_install_program(probe phaseguard-probe)
 phaseguard_install_program(lab phaseguard-lab)
@@ -43,7 +43,7 @@ set(phaseguard_exported base stats tensors wire run policy link samples reporter
 set(phaseguard_headers monitor/base monitor/stats monitor/tensors monitor/wire monitor/run monitor/policy monitor/link
   canaries probe trainer-hook/samples trainer-hook/reporter trainer-hook/defenses)
 if(PHASEGUARD_TORCH)
-  list(APPEND phaseguard_exported canaries probe defenses hook)
+  list(APPEND phaseguard_exported canaries canary_monitor probe defenses hook)
   list(APPEND phaseguard_headers trainer-hook/hook)
 endif()
 list(TRANSFORM phaseguard_exported PREPEND phaseguard_ OUTPUT_VARIABLE phaseguard_exported_targets)
