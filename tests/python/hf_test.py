@@ -127,7 +127,9 @@ def accumulation_and_ranks_give_one_trace_and_one_model():
         two = {**base, "run": "ranks", "ga": 2, "batch": 2, "out": within(folder / "ranks"), "all_ranks": True}
         results["ranks"] = on_two_ranks(folder, two)[0]
         trace = results["ga-1"]["trace"]
+        went = [after[0] - before[0] for before, after in zip(trace, trace[1:])]
         assert {kl for _, kl, *_ in trace} == {0.0, 2.0} and trace[-1][2] == 1, trace
+        assert sorted(went)[0] < 0 and sorted(went)[1:] == [1] * (len(went) - 1), trace  # back once, and on from there
         for name, result in results.items():
             assert not result["error"] and not result["warned"], result
             assert result["trace"] == trace, (name, result["trace"], trace)

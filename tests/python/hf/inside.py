@@ -181,6 +181,9 @@ def two_guards_and_a_used_one_are_refused():
 
 def what_cannot_be_watched_is_named():
     refused("finds-batch", "auto_find_batch_size", args={"auto_find_batch_size": True})
+    encoder_decoder = tiny()
+    encoder_decoder.config.is_encoder_decoder = True
+    refused("encoder", "expected a causal language model", model=encoder_decoder)
     refused("nobody", "nowhere", endpoint=f"ipc://{FOLDER}/nowhere", start_wait=0.3)
     refused("no-labels", "expected `labels`", trainer_class=Unlabelled)
     alone = trained("alone", endpoint=f"ipc://{FOLDER}/nowhere", require=False, wait=0.0)
@@ -306,6 +309,9 @@ def a_pause_writes_a_checkpoint_and_ends_training():
     ended = trainer.state.global_step
     assert 5 < ended < 10 and any("is paused; go on with resume_from_checkpoint=True" in word for word in trainer.said), (ended, trainer.said)
     assert os.listdir(folder) == [f"checkpoint-{ended}"] and os.path.exists(os.path.join(folder, f"checkpoint-{ended}", "trainer_state.json"))
+    unheard = trainer_of("pause", endpoint=f"ipc://{FOLDER}/nowhere", require=False, wait=0.0)
+    unheard.train(resume_from_checkpoint=True)
+    assert unheard.phaseguard.plan["kl"] == 2.0 and unheard.phaseguard.plan.source == "hold"  # as its checkpoint says
     again = trainer_of("pause", endpoint=PAUSE)
     again.train(resume_from_checkpoint=True)
     assert again.state.global_step == 10 and again.phaseguard.plan["kl"] == 2.0 and len(again.micro_losses) == 10 - ended

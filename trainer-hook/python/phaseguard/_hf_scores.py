@@ -55,5 +55,5 @@ class Scored:
 
         risks = [row.get(self._column) for row in rows]
         batch = self._inner([{name: value for name, value in row.items() if name != self._column} for row in rows])
-        batch[COLUMN] = torch.tensor([math.nan if risk is None else float(risk) for risk in risks], dtype=torch.float64)
+        batch[COLUMN] = torch.tensor([math.nan if risk is None else float(risk) for risk in risks])
         return batch

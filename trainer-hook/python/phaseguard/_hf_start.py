@@ -15,6 +15,9 @@ def check_trainer(trainer, reports_alone: bool) -> None:
     if found and not reports_alone:
         raise PhaseGuardError(f"Guard: expected a model that is whole on each rank, found {found}; Guard(knob=None, canaries=None, "
                               "snapshots=0) reports losses and scores alone")
+    if getattr(getattr(trainer.model, "config", None), "is_encoder_decoder", False) and not reports_alone:
+        raise PhaseGuardError(f"Guard: expected a causal language model, found the encoder-decoder {references.name_of(trainer.model)}; "
+                              "Guard(knob=None, canaries=None, snapshots=0) reports losses and scores alone")
     if trainer.args.n_gpu > 1:
         raise PhaseGuardError(f"Guard: expected one GPU a process, found torch.nn.DataParallel over {trainer.args.n_gpu}; start the "
                               "training with torchrun")

@@ -210,8 +210,12 @@ class Guard(TrainerCallback):
         state = self._trainer.state
         step = state.global_step - self._offset
         drift = self._drift
-        checkpoints.write(folder, checkpoints.Kept(self.run, step, state.global_step, self.session.lineage(step),
-                                                   drift.fingerprint() if drift else (), drift.canaries.rendered if drift else ""))
+        kept = checkpoints.Kept(self.run, step, state.global_step, self.session.lineage(step), drift.fingerprint() if drift else (),
+                                drift.canaries.rendered if drift else "")
+        try:
+            checkpoints.write(folder, kept)
+        except OSError as error:
+            self._warn(f"{folder}: its place in the run could not be written ({error}): who goes on from it is asked by the daemon")
 
     def after_save(self, folder: str) -> None:
         if self.session is not None:
@@ -333,7 +337,10 @@ class Guard(TrainerCallback):
     def _measure(self, step: int) -> Optional[dict]:
         """A snapshot on every rank; canaries and measures on rank 0."""
         if self._snapshots:
-            self._snapshots.take(step)
+            try:
+                self._snapshots.take(step)
+            except Exception as error:  # of memory: a rollback goes further back
+                self._warn(f"no snapshot of step {step}: {error}; Guard(snapshots=2) needs less memory")
         self._measured_at = step
         if self.session is None or step % self._every:
             return None
