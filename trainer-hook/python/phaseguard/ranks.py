@@ -177,7 +177,7 @@ class Ranks:
 
     timeout: how long a rank waits for another at most. A plan that rank 0 did not give in time is not taken by anybody, itself
     included: all hold what they had, with `source` "hold", and the next plan is taken by all. A rank that was late is waited for
-    again once it is back; one that is gone is waited for once.
+    again once it is back; one that is gone is waited for once. Let it be longer than a checkpoint that the daemon may ask rank 0 for.
 
     restore: on every rank, as Session's `rollback` on rank 0. A rollback is all or none: each rank says to which step it could go
     back (`find`, by default that of the Snapshots whose method `restore` is), and when all say the same all do it, at one step."""
@@ -225,7 +225,8 @@ class Ranks:
     # ---- what a trainer calls, on every rank in the same order
 
     def mean(self, value: float, weight: float = 1.0) -> float:
-        """Sum over ranks of weight * value / sum of weight: a batch's score before it is reported."""
+        """Sum over ranks of weight * value / sum of weight: a batch's score before it is reported. A rank that does not answer in time
+        counts as the mean of those that do, here and in `total`, and every rank gets the same number."""
         if self._world == 1:
             return value
         total, weights = self._sums(value * weight, weight)
