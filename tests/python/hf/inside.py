@@ -203,6 +203,9 @@ def a_loss_that_is_no_number_is_told_of():
             loss = loss * (math.nan if self.state.global_step == 3 else 1.0)
             return (loss, outputs) if return_outputs else loss
 
+    broken = lambda batch: torch.full((*batch["input_ids"].shape, V), math.nan)  # noqa: E731
+    said = trained("nan-reference", reference=broken, canaries=None, harm_from=10).said
+    assert any("the divergence from the reference is no number" in word for word in said), said
     said = trained("broken", trainer_class=Breaks, steps=6).said
     assert any("the loss of step 4 is nan" in word and "lower the learning rate" in word for word in said), said
 

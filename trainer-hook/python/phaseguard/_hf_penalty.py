@@ -50,6 +50,9 @@ class Penalty:
         the token mean over all its micro-batches and ranks, whatever the trainer divides by."""
         with self._trainer.accelerator.autocast():
             found = self._of(outputs, heard, total)
+        if found.positions and math.isnan(found.measured):
+            self._warn("the divergence from the reference is no number on a batch, which is BAD for the policy: look at the logits of model and "
+                       "reference there")
         expected = self._expected_scale(num_items)
         if weight != 0.0:
             ranks = self._trainer.args.world_size  # whose gradients are averaged
