@@ -94,6 +94,7 @@ def train(out, endpoint, rank, case):
                 break
     if session:
         session.finish()
+    dist.destroy_process_group()  # gloo's threads must not outlive the interpreter: they end it with SIGABRT
 
 
 class Pair:

@@ -161,7 +161,9 @@ def fsdp_on_two_ranks():
 
 def main():
     if len(sys.argv) > 3:
-        return sharded(int(sys.argv[3]), sys.argv[4])
+        code = sharded(int(sys.argv[3]), sys.argv[4])
+        dist.destroy_process_group()  # gloo's threads must not outlive the interpreter
+        return code
     print(f"torch {torch.__version__}")
     for test in (what_shards_a_model_is_named, fsdp_on_two_ranks):
         test()

@@ -214,6 +214,7 @@ def loop(pg_endpoint, run, rank=0, ranks=1, micro=1, steps=8):
 def rank_main(endpoint, run, rank, out):
     torch.distributed.init_process_group("gloo", init_method=f"file://{out}.init", rank=rank, world_size=2)
     torch.save(loop(endpoint, run, rank, 2), f"{out}.{rank}")
+    torch.distributed.destroy_process_group()  # gloo's threads must not outlive the interpreter
 
 
 def accumulation_and_ranks_change_nothing():
