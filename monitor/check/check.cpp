@@ -27,8 +27,6 @@ constexpr double kStall = 0.3;     // seconds between two turns: what came has w
 constexpr double kDrain = 0.5;     // seconds after the end, for what is on its way
 constexpr double kGoodEnd = 10.0;  // seconds from goodbye, or from SIGTERM, to the end
 
-double seconds(Nanos from, Nanos to) { return static_cast<double>(to.value - from.value) * 1e-9; }
-
 Now now_of_this_host() {
   using namespace std::chrono;
   return {duration<double>(system_clock::now().time_since_epoch()).count(),
@@ -60,10 +58,12 @@ class Folder {
 
 class Checker {
  public:
-  Checker(link::ServerSockets sockets, std::optional<Command> command, const Options& options)
+  Checker(link::ServerSockets sockets, std::optional<Command> command, const Options& options,
+          const std::atomic<bool>& stop)
       : sockets_(std::move(sockets)),
         command_(std::move(command)),
         options_(options),
+        stop_(stop),
         desk_(times_, [this](const wire::Message& recorded) { on_recorded(recorded); }),
         timing_(times_.heartbeat_ms, times_.stale_ms),
         scenario_(desk_, numbers_, values_.state(), report_.findings, times_, options.least_steps) {
@@ -74,7 +74,7 @@ class Checker {
     last_turn_ = began;
     while (!is_at_end(began)) turn();
     const Now now = now_of_this_host();
-    report_.seconds = seconds(began, now.mono);
+    report_.seconds = seconds_between(began, now.mono);
     finish(now);
     return std::move(report_);
   }
@@ -87,11 +87,20 @@ class Checker {
     scenario_.on_recorded(recorded.header.source_seq);
   }
 
+  // The first run that comes is checked.
+  bool is_ours(const RunId& run) {
+    if (report_.run.empty()) report_.run = run.text();
+    if (report_.run == run.text()) return true;
+    report_.other_runs.insert(run.text());
+    return false;
+  }
+
   void turn() {
     incoming_.clear();
     (void)sockets_.poll(kPollMs, -1, incoming_);
     const Now now = now_of_this_host();
-    if (seconds(std::exchange(last_turn_, now.mono), now.mono) > kStall) timing_.on_stall(now);
+    if (seconds_between(std::exchange(last_turn_, now.mono), now.mono) > kStall)
+      timing_.on_stall(now);
     for (const link::Incoming& frame : incoming_) {
       if (frame.door == link::Door::kTelemetry) on_frame(frame, now);
     }
@@ -102,7 +111,7 @@ class Checker {
 
   void on_frame(const link::Incoming& frame, Now now) {
     const Result<wire::Message> message = wire::decode(frame.bytes);
-    if (message && report_.run.empty()) report_.run = message->header.run.text();
+    if (message && !is_ours(message->header.run)) return;
     bool is_new = false;
     if (message) {
       numbers_.on_frame(frame.peer, *message, frame.bytes, now, report_.findings);
@@ -133,10 +142,11 @@ class Checker {
         ended_at_ = now;
       }
     }
-    if (ended_at_) return seconds(*ended_at_, now) > kDrain;
+    if (ended_at_) return seconds_between(*ended_at_, now) > kDrain;
     if (numbers_.said_goodbye() && !goodbye_at_) goodbye_at_ = now;
-    const bool is_late = seconds(began, now) > options_.timeout_s;
-    const bool is_left = goodbye_at_ && seconds(*goodbye_at_, now) > (command_ ? kGoodEnd : kDrain);
+    const bool is_late = stop_.load() || seconds_between(began, now) > options_.timeout_s;
+    const bool is_left =
+        goodbye_at_ && seconds_between(*goodbye_at_, now) > (command_ ? kGoodEnd : kDrain);
     if (!is_late && !is_left && !scenario_.is_over()) return false;
     was_late_ = was_late_ || is_late;
     if (!command_) return true;
@@ -144,7 +154,7 @@ class Checker {
       ending_since_ = now;
       command_->signal(false);
     }
-    return seconds(*ending_since_, now) > kGoodEnd;
+    return seconds_between(*ending_since_, now) > kGoodEnd;
   }
 
   void finish(Now now) {
@@ -159,13 +169,15 @@ class Checker {
     scenario_.finish();
     values_.finish(findings);
     timing_.finish(findings, now);
-    findings.missed(Rule::kGoodbye, was_late_ ? "the check ended before the trainer"
-                                              : "the trainer was ended by the check");
+    findings.missed(Rule::kGoodbye, !report_.ended.empty() ? "it ended while the link was away"
+                                    : was_late_            ? "the check ended before the trainer"
+                                                           : "the trainer was ended by the check");
   }
 
   link::ServerSockets sockets_;
   std::optional<Command> command_;
   const Options& options_;
+  const std::atomic<bool>& stop_;
   DeskTimes times_;
   Report report_;
   Numbers numbers_;
@@ -181,7 +193,7 @@ class Checker {
 
 }  // namespace
 
-Result<Report> check_trainer(const Options& options) {
+Result<Report> check_trainer(const Options& options, const std::atomic<bool>& stop) {
   Folder own;
   std::string directory = options.endpoint_dir;
   if (directory.empty() && options.command.empty()) directory = link::default_directory();
@@ -201,7 +213,7 @@ Result<Report> check_trainer(const Options& options) {
     if (!started) return tl::unexpected(started.error());
     command.emplace(std::move(*started));
   }
-  Checker checker(std::move(*bound), std::move(command), options);
+  Checker checker(std::move(*bound), std::move(command), options, stop);
   Report report = checker.run();
   report.endpoint = endpoint;
   return report;

@@ -2,7 +2,9 @@
 // real sockets, without run files. Blocks; one thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,14 +23,15 @@ struct Options {
 
 struct Report {
   Findings findings;
-  std::string run;  // "": no trainer said hello
+  std::string run;                   // "": no trainer said hello
+  std::set<std::string> other_runs;  // that came too, and were not looked at
   std::string endpoint;
   std::string ended;  // how the command ended; "": none was given, or it was ended
   double seconds = 0.0;
 };
 
-// Errors: no endpoint, or a command that cannot be started.
-[[nodiscard]] Result<Report> check_trainer(const Options& options);
+// `stop`: ends it early. Errors: no endpoint, or a command that cannot be started.
+[[nodiscard]] Result<Report> check_trainer(const Options& options, const std::atomic<bool>& stop);
 
 // The table, for people: a line for each rule, its findings below it.
 [[nodiscard]] std::string to_text(const Report& report);

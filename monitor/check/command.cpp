@@ -5,9 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -25,15 +25,32 @@ std::string filled_in(std::string word, const std::string& endpoint) {
   return word;
 }
 
-// In the child, between fork and exec.
-[[noreturn]] void become(char* const* words, const char* endpoint, const char* runtime_dir,
-                         int failed) {
+// The environment of this process, with these in place of its own.
+std::vector<std::string> environment_with(const std::vector<std::string>& own) {
+  std::vector<std::string> out = own;
+  for (char** one = environ; *one != nullptr; ++one) {
+    const std::string entry = *one;
+    const auto is_same = [&](const std::string& mine) {
+      return entry.rfind(mine.substr(0, mine.find('=') + 1), 0) == 0;
+    };
+    if (std::none_of(own.begin(), own.end(), is_same)) out.push_back(entry);
+  }
+  return out;
+}
+
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> out;
+  for (std::string& text : texts) out.push_back(text.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+// In the child, between fork and exec: nothing that allocates.
+[[noreturn]] void become(char* const* words, char* const* environment, int failed) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
-  ::setenv("PHASEGUARD_TELEMETRY", endpoint, 1);
-  if (*runtime_dir != '\0') ::setenv("XDG_RUNTIME_DIR", runtime_dir, 1);
-  ::execvp(words[0], words);
+  ::execvpe(words[0], words, environment);
   const int why = errno;
   (void)!::write(failed, &why, sizeof why);
   ::_exit(127);
@@ -43,16 +60,15 @@ std::string filled_in(std::string word, const std::string& endpoint) {
 
 Result<Command> Command::start(std::vector<std::string> words, const std::string& endpoint,
                                const std::string& runtime_dir) {
-  std::vector<char*> arguments;
-  for (std::string& word : words) {
-    word = filled_in(std::move(word), endpoint);
-    arguments.push_back(word.data());
-  }
-  arguments.push_back(nullptr);
+  for (std::string& word : words) word = filled_in(std::move(word), endpoint);
+  std::vector<std::string> own{"PHASEGUARD_TELEMETRY=" + endpoint};
+  if (!runtime_dir.empty()) own.push_back("XDG_RUNTIME_DIR=" + runtime_dir);
+  std::vector<std::string> environment = environment_with(own);
+  const std::vector<char*> arguments = pointers_to(words), variables = pointers_to(environment);
   int pipe[2] = {-1, -1};
   if (::pipe2(pipe, O_CLOEXEC) != 0) return fail(Errc::kIo, std::strerror(errno));
   const pid_t pid = ::fork();
-  if (pid == 0) become(arguments.data(), endpoint.c_str(), runtime_dir.c_str(), pipe[1]);
+  if (pid == 0) become(arguments.data(), variables.data(), pipe[1]);
   ::close(pipe[1]);
   int why = pid < 0 ? errno : 0;
   // Nothing comes when the program was started: its end of the pipe is closed then.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "monitor/base/check.h"
 #include "monitor/policy/document.h"
 #include "monitor/wire/codec.h"
 
@@ -36,6 +37,7 @@ void Desk::prepare(std::string_view bytes) {
     plan_.clear();
     parsed = policy::parse(policy_text(plan_), "conformance.toml");
   }
+  PHASEGUARD_CHECK(parsed.document);  // without knobs the text is the same for everybody
   run_ = message->header.run;
   engine_.set_policies({{"*", std::move(*parsed.document)}});
 }

@@ -64,6 +64,7 @@ std::string to_text(const Report& report) {
   out += ", " + short_number(report.seconds, 3) + " s";
   if (!report.ended.empty()) out += ", the trainer ended with " + report.ended;
   out += "\n";
+  for (const std::string& run : report.other_runs) out += "not looked at: run " + run + "\n";
   for (std::size_t i = 0; i < kRules; ++i) out += lines_of(report.findings, static_cast<Rule>(i));
   const auto wrong = static_cast<std::int64_t>(report.findings.wrong());
   return out + std::to_string(wrong) + " of " + counted(kRules, "check") +
@@ -87,9 +88,13 @@ std::string to_json(const Report& report) {
     }
     checks.push_back(std::move(one));
   }
-  const json out{{"run", report.run},           {"endpoint", report.endpoint},
-                 {"seconds", report.seconds},   {"ended", report.ended},
-                 {"checks", std::move(checks)}, {"wrong", report.findings.wrong()}};
+  const json out{{"run", report.run},
+                 {"endpoint", report.endpoint},
+                 {"seconds", report.seconds},
+                 {"ended", report.ended},
+                 {"other_runs", report.other_runs},
+                 {"checks", std::move(checks)},
+                 {"wrong", report.findings.wrong()}};
   return printable_json(out.dump(2, ' ', false, json::error_handler_t::replace)) + "\n";
 }
 

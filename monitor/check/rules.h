@@ -59,6 +59,10 @@ struct Row {
   std::string not_seen;  // why nothing was
 };
 
+[[nodiscard]] inline double seconds_between(Nanos from, Nanos to) {
+  return static_cast<double>(to.value - from.value) * 1e-9;
+}
+
 class Findings {
  public:
   void add(Rule rule, Finding finding);

@@ -15,14 +15,11 @@ namespace {
 constexpr double kOverdue = 3.0;  // seconds, and as many steps
 constexpr std::int64_t kOverdueSteps = 3;
 constexpr std::int64_t kMostRise = 100;
-constexpr double kHopeless = 30.0;    // seconds without those steps
 constexpr double kForgeryHeld = 1.2;  // seconds: `applied` comes every second ...
 constexpr double kForgeryMost = 2.5;  // ... at a step; no acknowledgement goes out meanwhile
 constexpr double kInFlight = 0.05;    // seconds: reports that were on their way
 constexpr std::int64_t kReportsAfter = 2;
 constexpr const char* kUndeclared = "phaseguard.conformance";
-
-double seconds(Nanos from, Nanos to) { return static_cast<double>(to.value - from.value) * 1e-9; }
 
 Rule rule_of(Forgery forgery) {
   switch (forgery) {
@@ -64,12 +61,11 @@ void Scenario::enter(Move move, Now now) {
 }
 
 bool Scenario::has_waited(Now now, double wanted) const {
-  return seconds(since_, now.mono) >= wanted;
+  return seconds_between(since_, now.mono) >= wanted;
 }
 
 bool Scenario::is_overdue(Now now) const {
-  return has_waited(now, kHopeless) ||
-         (has_waited(now, kOverdue) && watched_ - since_watched_ >= kOverdueSteps);
+  return has_waited(now, kOverdue) && watched_ - since_watched_ >= kOverdueSteps;
 }
 
 bool Scenario::on_frame(const wire::Message& frame, bool is_new, Now now) {
@@ -106,7 +102,7 @@ void Scenario::on_applied(const wire::Message& frame, Now now) {
       look_at_loss(frame.header, knob);
   }
   for (const wire::RequestOutcome& outcome : report.requests) on_outcome(frame.header, outcome);
-  if (forged_at_ && seconds(*forged_at_, now.mono) >= kInFlight) ++applied_since_;
+  if (forged_at_ && seconds_between(*forged_at_, now.mono) >= kInFlight) ++applied_since_;
 }
 
 // Whatever was sent: declared, within its range, and of no control that was to be ignored.
@@ -183,7 +179,7 @@ void Scenario::begin_base(Now now) {
   const std::string why = desk_.policy_fault().empty()
                               ? "no knob that can be raised is declared"
                               : "no policy can name its knobs: " + desk_.policy_fault();
-  for (const Rule rule : {Rule::kKnobs, Rule::kRange, Rule::kOrder, Rule::kExpiry})
+  for (const Rule rule : {Rule::kKnobs, Rule::kRange, Rule::kOrder, Rule::kExpiry, Rule::kLoss})
     findings_.missed(rule, why);
   drops_ = numbers_.speaks_1_1();
   enter(Move::kDrop, now);
@@ -260,7 +256,7 @@ void Scenario::await_forgery(Now now) {
     if (honest_ && is_fresh_ && can_be_past && (is_right || is_overdue(now))) forge(now);
     return;
   }
-  const double held = seconds(*forged_at_, now.mono);
+  const double held = seconds_between(*forged_at_, now.mono);
   const bool has_said =
       applied_since_ >= kReportsAfter || (applied_since_ > 0 && held >= kForgeryHeld);
   if (!has_said && held < kForgeryMost) return;
@@ -349,7 +345,7 @@ void Scenario::finish() {
 
 std::string Scenario::not_asked() const {
   if (numbers_.is_contested()) return "another process sends under its session";
-  return "the trainer ended at step " + std::to_string(step_.value) + " before that was asked";
+  return "the check ended at step " + std::to_string(step_.value) + " before that was asked";
 }
 
 void Scenario::finish_knobs() {

@@ -99,11 +99,15 @@ void Scenario::await_outcome(Now now) {
 
 // Watched for long enough, or about to end by itself: a trainer that can is asked to stop.
 void Scenario::begin_stop(Now now) {
+  if (numbers_.is_contested() && !has_waited(now, kContested)) return;
+  const bool is_long_enough = watched_ >= least_steps_;
+  if (!can(folded_, wire::RequestType::kStop)) {
+    if (is_long_enough) enter(Move::kOver, now);
+    return;
+  }
   const bool ends_soon =
       folded_.total_steps > 0 && folded_.total_steps - step_.value <= kNearTheEnd;
-  if (watched_ < least_steps_ && !ends_soon) return;
-  if (numbers_.is_contested() && !has_waited(now, kContested)) return;
-  if (!can(folded_, wire::RequestType::kStop)) return enter(Move::kOver, now);
+  if (!is_long_enough && !ends_soon) return;
   const bool is_first = request_ == 0;
   if (is_first) {
     type_ = wire::RequestType::kStop;

@@ -16,8 +16,6 @@ constexpr double kMostApplied = 5.0;  // seconds; the daemon's alarm is at as ma
 constexpr double kFast = 10.0;        // times the pace of this machine's clock
 constexpr double kThousand = 1000.0;
 
-double seconds(Nanos from, Nanos to) { return static_cast<double>(to.value - from.value) * 1e-9; }
-
 double median(std::vector<double> all) {
   const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
   std::nth_element(all.begin(), middle, all.end());
@@ -28,7 +26,7 @@ double median(std::vector<double> all) {
 
 void Timing::add(Spans& spans, Step step, Now now) {
   if (spans.last) {
-    const double span = seconds(*spans.last, now.mono);
+    const double span = seconds_between(*spans.last, now.mono);
     spans.seconds.push_back(span);
     if (span > spans.longest) {
       spans.longest = span;
@@ -56,7 +54,7 @@ void Timing::on_frame(const wire::Message& message, bool is_new, Now now) {
 
 void Timing::set_linked(bool linked, Now now) {
   if (linked == linked_since_.has_value()) return;
-  if (!linked) linked_s_ += seconds(*linked_since_, now.mono);
+  if (!linked) linked_s_ += seconds_between(*linked_since_, now.mono);
   linked_since_ = linked ? std::optional(now.mono) : std::nullopt;
   heartbeats_.last.reset();
   applied_.last.reset();
@@ -100,7 +98,8 @@ void Timing::on_recorded(const run::RunState& folded, const wire::Header& header
 }
 
 void Timing::on_beat(double t, Now now) {
-  if (last_beat_) paces_.push_back((t - last_beat_->first) / seconds(last_beat_->second, now.mono));
+  if (last_beat_)
+    paces_.push_back((t - last_beat_->first) / seconds_between(last_beat_->second, now.mono));
   last_beat_.emplace(t, now.mono);
 }
 
@@ -188,7 +187,8 @@ void Timing::finish_applied(Findings& findings, double linked_s) const {
 }
 
 void Timing::finish(Findings& findings, Now now) const {
-  const double linked_s = linked_s_ + (linked_since_ ? seconds(*linked_since_, now.mono) : 0.0);
+  const double linked_s =
+      linked_s_ + (linked_since_ ? seconds_between(*linked_since_, now.mono) : 0.0);
   finish_clock(findings);
   finish_heartbeats(findings, linked_s);
   finish_applied(findings, linked_s);

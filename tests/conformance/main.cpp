@@ -2,6 +2,8 @@
 // phaseguard-conformance --trainer: holds a trainer of anybody's against docs/PROTOCOL.md.
 // Exit: 0 all right, 1 a case failed, 2 usage or what cannot be run, 3 the trainer does wrong.
 #include <CLI/CLI.hpp>
+#include <atomic>
+#include <csignal>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -11,6 +13,8 @@
 #include "tests/conformance/runner.h"
 
 namespace {
+
+std::atomic<bool> g_stop{false};
 
 struct Words {
   std::vector<std::string> words;  // the folder, or the trainer's command
@@ -70,7 +74,9 @@ int run_vectors(const Words& words) {
 
 int run_trainer(Words& words) {
   words.check.command = words.words;
-  const auto report = phaseguard::check::check_trainer(words.check);
+  std::signal(SIGINT, [](int) { g_stop.store(true); });
+  std::signal(SIGTERM, [](int) { g_stop.store(true); });
+  const auto report = phaseguard::check::check_trainer(words.check, g_stop);
   if (!report) return failed(report.error().message);
   phaseguard::print_lines(stdout, words.json ? phaseguard::check::to_json(*report)
                                              : phaseguard::check::to_text(*report));

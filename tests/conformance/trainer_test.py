@@ -22,13 +22,14 @@ import faults  # noqa: E402
 
 PYTHON = ["/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable, "-B"]
 SIXTY = [*PYTHON, FOLDER / "faults.py"]
-AT_ONCE = 8
+AT_ONCE = 12
 SHORT, LONG = "300", "1200"  # updates of 30 ms: without and with a lost link
 NEEDS_LOSS = {"lowered", "does not end"}
 TO_ITS_END = ("--steps", "100000")  # of the trainer: the check does not end it before
 # What follows of a fault by itself, and is as true.
-FOLLOWS = {"step falls": {"step repeats"}, "retry": {"no number"}, "misspelt signal": {"silent signal"}, "undeclared signal": {"silent signal"},
-           "second process": {"refused (unknown)"}, "no applied": {"not obeyed", "no outcome"}, "not obeyed": {"lowered"}}
+FOLLOWS = {"step falls": {"step repeats", "not obeyed"}, "retry": {"no number"}, "misspelt signal": {"silent signal"},
+           "undeclared signal": {"silent signal"}, "second process": {"refused (unknown)"}, "no applied": {"not obeyed", "no outcome"},
+           "not obeyed": {"lowered"}}
 # A machine that stands still for seconds looks like a trainer that does.
 OF_THE_MACHINE = {"rare heartbeats", "silence", "rare applied"}
 
@@ -73,7 +74,7 @@ def each_fault_is_named():
     sections = re.findall(r"^#+ (.*)$", (SOURCE / "docs" / "PROTOCOL.md").read_text(), re.M)
     for row in report["checks"]:
         assert any(section.startswith(row["section"]) for section in sections), row
-    print(f"{len(faults.EVERYDAY)} of {len(faults.EVERYDAY)} everyday faults named, {len(faults.FURTHER)} of {len(faults.FURTHER)} further ones")
+    print(f"named: {len(faults.EVERYDAY)} everyday faults, {len(faults.FURTHER)} further ones")
 
 
 def right(name, command, seen, more=()):
@@ -98,7 +99,8 @@ def nothing_in_those_that_are_right():
             ("loop with the Python package", [*PYTHON, FOLDER / "package_loop.py", SOURCE, "2000"], asked + lost + ["parts", "goodbye"])]
     lab = BUILD / "bin" / "phaseguard-lab"
     if lab.exists():
-        jobs.append(("lab", [lab, "finetune", "--steps", "1000", "--quiet", "--require", "--endpoint", "{endpoint}"], asked + lost + ["goodbye"]))
+        tune = [lab, "finetune", "--steps", "1000", "--quiet", "--require", "--endpoint", "{endpoint}"]
+        jobs.append(("lab", tune, asked + lost + ["goodbye"]))
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         for line in pool.map(lambda job: right(*job), jobs):
             print(line)
