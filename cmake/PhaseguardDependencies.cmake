@@ -1,10 +1,12 @@
 # Everything from Debian packages; scripts/packages.txt names them.
 
+# So that a project that has this one as a subdirectory can link what its libraries link.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq)
-pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
-pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET GLOBAL libzmq)
+pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET GLOBAL sqlite3)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET GLOBAL libsodium)
 find_package(spdlog REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_path(PHASEGUARD_CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
@@ -26,8 +28,8 @@ if(PHASEGUARD_TORCH)
 endif()
 
 if(PHASEGUARD_GUI)
-  pkg_check_modules(IMGUI REQUIRED IMPORTED_TARGET imgui)
-  pkg_check_modules(GLFW REQUIRED IMPORTED_TARGET glfw3)
-  pkg_check_modules(EGL REQUIRED IMPORTED_TARGET egl)
-  pkg_check_modules(GL REQUIRED IMPORTED_TARGET gl)
+  pkg_check_modules(IMGUI REQUIRED IMPORTED_TARGET GLOBAL imgui)
+  pkg_check_modules(GLFW REQUIRED IMPORTED_TARGET GLOBAL glfw3)
+  pkg_check_modules(EGL REQUIRED IMPORTED_TARGET GLOBAL egl)
+  pkg_check_modules(GL REQUIRED IMPORTED_TARGET GLOBAL gl)
 endif()
