@@ -52,8 +52,7 @@ void declare(CLI::App& app, Words& words) {
   app.footer(
       "A command finds the endpoint in PHASEGUARD_TELEMETRY, and under XDG_RUNTIME_DIR, where "
       "hooks "
-      "look by themselves. Its knobs are moved within their ranges, so give it a run whose result "
-      "is not kept.\n"
+      "look by themselves. Its knobs are moved, so give it a run whose result is not kept.\n"
       "Exit: 0 all right, 1 a case failed, 2 usage or unreadable input, 3 the trainer does wrong.");
   app.set_version_flag("--version", PHASEGUARD_VERSION);
 }
