@@ -45,7 +45,7 @@ def newest_glibc(files):
 def contents(source, shipped):
     """{path in the wheel: bytes}"""
     package = source / "trainer-hook" / "python" / PACKAGE
-    files = {f"{PACKAGE}/{file.name}": file.read_bytes() for file in sorted(package.iterdir()) if file.suffix in (".py", ".typed")}
+    files = {f"{PACKAGE}/{file.relative_to(package)}": file.read_bytes() for file in sorted(package.rglob("*")) if file.suffix in (".py", ".typed")}
     for folder in DATA:
         files.update({f"{PACKAGE}/data/{folder}/{file.name}": file.read_bytes() for file in sorted((source / "assets" / folder).iterdir())})
     for name, file in shipped:

@@ -21,10 +21,10 @@ except ImportError:
 from support import SOURCE  # noqa: F401: sets the path and the library
 
 from phaseguard import InvalidDeclaration, PhaseGuardError, sample_hash
-from phaseguard import _hf_canaries as canaries
-from phaseguard import _hf_checkpoints as checkpoints
-from phaseguard import _hf_references as references
-from phaseguard._hf_scores import COLUMN, Scored, scored
+from phaseguard._hf import canaries
+from phaseguard._hf import checkpoints
+from phaseguard._hf import references
+from phaseguard._hf.scores import COLUMN, Scored, scored
 
 torch.set_num_threads(1)
 V, H = 31, 8

@@ -79,6 +79,7 @@ def requests_are_done_before_the_step(pg):
                 old = old or (guard.lineage(2) if n == 2 else "")
                 plan = guard.begin_step(n, {"judge/score": 0.95 if n >= 2 and not segments else 0.1}, wait=WAIT)
                 if plan.rolled_back:
+                    assert n == 3, f"the batch of step 3 asks for the rollback, which came at {n}"
                     assert plan.checkpoint and written == [0], (plan, written)
                     segments.append(plan.segment)
                     n = plan.step

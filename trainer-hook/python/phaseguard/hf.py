@@ -20,12 +20,12 @@ except ImportError as error:
     raise ImportError(f"phaseguard.hf: expected transformers 4.46 or newer, found none ({error}); for a loop of your own see "
                       "phaseguard.Session and phaseguard.torch") from error
 
-from . import _hf_canaries as canary_sets
-from . import _hf_checkpoints as checkpoints
-from . import _hf_references as references
-from . import _hf_start as start
-from ._hf_penalty import Heard, Penalty
-from ._hf_scores import COLUMN, Scored, scored  # noqa: F401: `scored` is for users
+from ._hf import canaries as canary_sets
+from ._hf import checkpoints
+from ._hf import references
+from ._hf import start
+from ._hf.penalty import Heard, Penalty
+from ._hf.scores import COLUMN, Scored, scored  # noqa: F401: `scored` is for users
 from .errors import InvalidDeclaration, PhaseGuardError, Refused
 from .session import Knob, Measured, Plan, Session, Signal
 from .torch import Ranks, Snapshots, answer_mask
@@ -63,14 +63,14 @@ class Guard(TrainerCallback):
     for models that hand over no logits and whose output layer is not all of it.
     measures: {signal name: (Signal, function(model) -> value)}, measured with the canaries.
     snapshots: states of training that are kept to roll back to, 0: none. require: without a daemon that takes this run the
-    training does not begin; False: it goes on unwatched, and a warning says why.
+    training does not begin; False: it goes on unwatched, and a warning says why. timeout: seconds for which a rank waits for another.
     """
 
     def __init__(self, run: str, *, canaries=None, tokenizer=None, encode: Optional[Callable] = None, every: int = 5,
                  scores: Union[None, str, Callable] = None, score_signal: str = "judge/score", reference="auto", knob: Optional[str] = "kl",
                  limit: float = 4.0, direction: str = "model_ref", head: Optional[Callable] = None, measures: Optional[Mapping] = None,
                  snapshots: int = 4, require: bool = True, wait: float = 0.5, start_wait: float = 10.0, endpoint: Optional[str] = None,
-                 profile: str = "watch", label: str = "", chunk: int = 1024):
+                 profile: str = "watch", label: str = "", chunk: int = 1024, timeout: float = 60.0):
         if every < 1 or snapshots == 1 or snapshots < 0:
             raise InvalidDeclaration(f"Guard: expected every >= 1 and snapshots 0 or >= 2, found {every} and {snapshots}")
         self.run, self.plan, self.session = run, None, None  # plan: what holds for this update (phaseguard.Plan); session: of rank 0
@@ -79,7 +79,7 @@ class Guard(TrainerCallback):
         self._limit, self._measures, self._keep, self._require, self._wait = limit, dict(measures or {}), snapshots, require, wait
         self._direction, self._penalty = direction, Penalty(direction, head, chunk, self._warn)
         self._start = {"require": require, "wait": start_wait, "endpoint": endpoint, "profile": profile}
-        self._label = label
+        self._label, self._timeout = label, timeout
         self._trainer = self._reference = self._drift = self._ranks = self._snapshots = None
         self._resumed: Optional[checkpoints.Kept] = None
         self._state, self._warned = "new", set()  # new, on, off, ended
@@ -98,7 +98,8 @@ class Guard(TrainerCallback):
         if self._state == "on":
             self._agree(lambda: self._declare(args, state))
         if self._state == "on":
-            self._ranks = Ranks(self.session, restore=self._snapshots.restore if self._snapshots else None)
+            self._ranks = Ranks(self.session, restore=self._snapshots.restore if self._snapshots else None,
+                                timeout=self._timeout)
 
     def on_step_begin(self, args, state, control, **more):
         if self._state != "on":

@@ -190,7 +190,7 @@ class Ranks:
         self._rank, self._world = (dist.get_rank(), dist.get_world_size()) if several else (0, 1)
         if (self._rank == 0) != (session is not None):
             raise ValueError("expected a session on rank 0 and None on the others")
-        self._rounds, self._late, self._owed = 0, {}, {"stop": False, "pause": False}
+        self._rounds, self._late, self._owed = 0, {}, {"stop": False, "pause": False, "checkpoint": False}
         self._gave_up, self._warned = False, set()
         if several:
             self._board = self._meet()
@@ -276,7 +276,7 @@ class Ranks:
         else:
             knobs = {name: _held(setting) for name, setting in self._last.knobs.items()}
             self._last = self._last._replace(step=step, knobs=knobs, source="hold", answered=False, waited_s=0.0, rolled_back=rolled_back,
-                                             pause=False, stop=False)
+                                             pause=False, stop=False, checkpoint=False)
         return self._last
 
     def _ask_for_rollback(self, before: int) -> int:

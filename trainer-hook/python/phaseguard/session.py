@@ -201,6 +201,9 @@ class Session:
         for of, values in (("batch", batch), ("canary", canary)):
             if values:
                 self._report(of, step, values, batch_id=batch_id, wait=wait)
+        if wait > 0:  # what the answer asks for belongs to this very boundary
+            did.update(self._do_requests(step))
+            step = did.pop("step", step)
         if lib.phaseguard_begin_step(self._handle, step, c.byref(self._plan)) != _native.OK:
             self._warn("a step after finish() is not watched; the last settings are given")
             return self._last._replace(step=step, link="off", answered=False)

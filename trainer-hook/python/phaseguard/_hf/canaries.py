@@ -7,10 +7,10 @@ from typing import Callable, List, NamedTuple, Optional, Tuple
 
 import torch
 
-from .errors import InvalidDeclaration
-from .measures import canary_digest
-from .session import Measured
-from .torch import js
+from ..errors import InvalidDeclaration
+from ..measures import canary_digest
+from ..session import Measured
+from ..torch import js
 
 _BATCH = 8       # prompts a forward pass
 _OF_A_TEMPLATE = re.compile(r"<\|[^|<>]{1,40}\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>")

@@ -4,10 +4,10 @@ from typing import Callable, Optional, Tuple
 
 import torch
 
-from . import _hf_references as references
-from .errors import InvalidDeclaration
-from .torch import Penalty as Sum
-from .torch import kl_from_hidden, kl_penalty
+from . import references
+from ..errors import InvalidDeclaration
+from ..torch import Penalty as Sum
+from ..torch import kl_from_hidden, kl_penalty
 
 
 class Heard:

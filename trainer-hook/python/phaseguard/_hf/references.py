@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional
 
 import torch
 
-from .errors import InvalidDeclaration, PhaseGuardError
+from ..errors import InvalidDeclaration, PhaseGuardError
 
 _NOT_OF_A_REFERENCE = ("labels", "shift_labels", "num_items_in_batch")
 

@@ -4,8 +4,8 @@ import math
 import warnings
 from typing import Callable, Dict, List, Union
 
-from .errors import InvalidDeclaration
-from .measures import sample_hash
+from ..errors import InvalidDeclaration
+from ..measures import sample_hash
 
 COLUMN = "phaseguard_risk"
 

@@ -1,10 +1,10 @@
 """What is looked at before the first step of a guarded trainer. Each raises PhaseGuardError, which says what to do."""
 from typing import Optional
 
-from . import _hf_canaries as canary_sets
-from . import _hf_checkpoints as checkpoints
-from . import _hf_references as references
-from .errors import InvalidDeclaration, PhaseGuardError
+from . import canaries as canary_sets
+from . import checkpoints
+from . import references
+from ..errors import InvalidDeclaration, PhaseGuardError
 
 
 def check_trainer(trainer, reports_alone: bool) -> None:

@@ -4,7 +4,7 @@ import os
 import re
 from typing import List, NamedTuple, Optional
 
-from .errors import PhaseGuardError
+from ..errors import PhaseGuardError
 
 STATE, MARK = "phaseguard.json", "phaseguard.abandoned"
 _NAME = re.compile(r"checkpoint-(\d+)")
@@ -17,7 +17,7 @@ class Kept(NamedTuple):
     step: int
     global_step: int
     lineage: str = ""
-    reference: tuple = ()  # what the canaries say of the reference (_hf_canaries)
+    reference: tuple = ()  # what the canaries say of the reference (canaries.py)
     canary_tokens: str = ""
 
 
