@@ -224,12 +224,26 @@ def rolled_back_and_killed(pg, endpoint, folder, told):
     assert pg.ctl("verify", pg.run_file("line")).returncode == 0
 
 
+def a_model_in_pieces_is_held_on_two_ranks():
+    """tests/python/sharded_test.py with a torch that has FSDP on the CPU, which Debian 12's has not."""
+    installed = next(TREE.glob("usr/**/dist-packages/phaseguard"))
+    library = TREE / "scripts/build/lib"
+    library.mkdir(parents=True)
+    for file in installed.glob("*.so*"):
+        shutil.copy(file, library)
+    for name in ("sharded_test.py", "support.py"):
+        shutil.copy(SOURCE / "tests/python" / name, TREE / "scripts")
+    said = in_tree(["/scripts/sharded_test.py", "/scripts", "/scripts/build"])
+    assert "fsdp_on_two_ranks: ok" in said and "SKIPPED" not in said, said
+
+
 def main():
     print(in_tree(["-c", "import sys, torch, transformers, accelerate; print(f'Python {sys.version.split()[0]}, torch {torch.__version__}, "
                          "transformers {transformers.__version__}, accelerate {accelerate.__version__}')"]).splitlines()[-1])
     prepared()
     for test in (in_one_process, the_script_of_the_readme_runs_unchanged, accumulation_and_ranks_give_one_trace_and_one_model,
-                 a_rank_that_dies_leaves_none_hanging, a_killed_daemon_costs_one_update_at_most, an_abandoned_checkpoint_is_never_loaded):
+                 a_rank_that_dies_leaves_none_hanging, a_killed_daemon_costs_one_update_at_most, an_abandoned_checkpoint_is_never_loaded,
+                 a_model_in_pieces_is_held_on_two_ranks):
         if not ONLY or test.__name__ in ONLY:
             began = time.monotonic()
             test()
