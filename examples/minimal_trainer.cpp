@@ -31,7 +31,7 @@ T need(Result<T> result) {
 
 int main(int argc, char** argv) {
   const auto set = need(canaries::load_canary_set(argc > 2 ? argv[2] : ""));
-  const at::Tensor text = bytes_of("The sea hums to the boats, and the boats hum to the sea, all night. ");
+  const at::Tensor text = bytes_of("The sea hums to the boats, the boats hum to the sea. ");
   torch::manual_seed(1);
   Model model;  // before the first update it is its own reference
   torch::optim::SGD optimiser(model.parameters(), 0.1);
