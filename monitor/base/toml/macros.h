@@ -4,7 +4,11 @@
 // Without it every build answers such text with an error.
 #pragma once
 
+#if __has_include(<toml++/impl/preprocessor.hpp>)
+#include <toml++/impl/preprocessor.hpp>  // toml++ 3.4, of Debian 13
+#else
 #include <toml++/impl/preprocessor.h>
+#endif
 
 #undef TOML_ASSERT_ASSUME
 #define TOML_ASSERT_ASSUME(expr) static_assert(true)
