@@ -6,6 +6,7 @@
 #include <string>
 using Catch::Approx;
 namespace Catch {
+using Matchers::StartsWith;
 inline auto Contains(const std::string& text) { return Matchers::ContainsSubstring(text); }
 }  // namespace Catch
 #else
