@@ -159,7 +159,7 @@ TEST_CASE("a stranger's signals have full plots, unknown groups last and by name
   REQUIRE(mine.levels.size() == 1);
   CHECK(mine.levels.front().value == 6.0);
   CHECK(mine.lines.front().series->value_at(0) == 2.5);
-  const PlotSpec& loss = find(plots, "train/loss");
+  const PlotSpec loss = find(plots, "train/loss");
   CHECK(loss.title == "Training loss");  // what the catalogue says of it,
   CHECK(loss.unit == "bits");            // in the trainer's own unit and range
   CHECK(loss.max == 100.0);
@@ -232,7 +232,7 @@ TEST_CASE("canary items: a strip, their largest beside the mean, no plots of the
   const RunState state = folded(test::story());
   const auto plots = plots_of(state);
   CHECK(ids_of(plots) == Names{"judge/score", "canary/js", "train/loss", "knob kl"});
-  const PlotSpec& js = find(plots, "canary/js");
+  const PlotSpec js = find(plots, "canary/js");
   REQUIRE(js.items.size() == 2);
   CHECK(js.items[1].label == "c02");
   CHECK(js.items[1].series == &state.signals.at("canary/js/c02").series);
