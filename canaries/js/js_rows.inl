@@ -1,7 +1,7 @@
 // The kernel itself, on compiler vectors of PHASEGUARD_JS_LANES floats: 16 is one AVX-512 register,
 // 8 one AVX2 register or two of SSE or NEON. Compiled once for each; PHASEGUARD_JS_ROW and
-// PHASEGUARD_NORM_ROW name the functions. Everything here is local to the file that includes it, so that no code can be chosen
-// for a processor that cannot run it.
+// PHASEGUARD_NORM_ROW name the functions. Everything here is local to the file that includes it, so
+// that no code can be chosen for a processor that cannot run it.
 //
 // Two passes over each pair of rows. First, chunk by chunk in the first-level cache: the chunk's
 // maximum, exponentials relative to it and their sum. Then, with both rows normalised, the shares.

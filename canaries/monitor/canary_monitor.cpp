@@ -20,14 +20,6 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 // Of one model's logits computed twice, in nats: other sizes of a batch round otherwise.
 constexpr double kSameModel = 1e-4;
 
-wire::Sample sample(std::string signal, double value, std::vector<double> items = {}) {
-  wire::Sample out;
-  out.signal = std::move(signal);
-  out.value = value;
-  out.items = std::move(items);
-  return out;
-}
-
 tl::unexpected<Error> about(const char* what, const Error& error) {
   return fail(error.code, std::string(what) + ": " + error.message);
 }
@@ -238,7 +230,7 @@ void CanaryMonitor::declare(wire::Hello& hello) const {
 std::vector<wire::Sample> CanaryMonitor::missing() const {
   std::vector<wire::Sample> out;
   for (const wire::SignalDecl& signal : signals_of(parts_, options_.cadence.every_steps)) {
-    out.push_back(sample(signal.name, kNaN));
+    out.push_back(wire::sample_of(signal.name, kNaN));
     out.back().missing = true;
   }
   return out;
@@ -333,21 +325,23 @@ Result<void> CanaryMonitor::read_states(const CanaryModel& model, CanaryReading&
 std::vector<wire::Sample> CanaryMonitor::samples_of(const CanaryReading& reading) const {
   std::vector<double> per_canary;
   for (const JsValue& value : reading.js.per_canary) per_canary.push_back(value.value);
-  std::vector<wire::Sample> out{sample("canary/js", reading.js.mean, std::move(per_canary)),
-                                sample("canary/js_max", reading.js.max)};
+  std::vector<wire::Sample> out{
+      wire::sample_of("canary/js", reading.js.mean, std::move(per_canary)),
+      wire::sample_of("canary/js_max", reading.js.max)};
   if (parts_.js != JsVariant::kFull) {
     out.front().lower = reading.js.mean_lower;
     out.front().upper = reading.js.mean_upper;
   }
   if (columns_) {
-    out.push_back(sample("canary/dist", reading.distribution.outside, reading.distribution.rows));
+    out.push_back(
+        wire::sample_of("canary/dist", reading.distribution.outside, reading.distribution.rows));
   }
   if (parts_.margin) {
-    out.push_back(sample("canary/margin", reading.margin.mean, reading.margin.per_canary));
+    out.push_back(wire::sample_of("canary/margin", reading.margin.mean, reading.margin.per_canary));
   }
-  if (parts_.risk) out.push_back(sample("probe/risk", reading.risk_mean, reading.risk));
+  if (parts_.risk) out.push_back(wire::sample_of("probe/risk", reading.risk_mean, reading.risk));
   for (std::size_t i = 0; i < parts_.traits.size(); ++i) {
-    out.push_back(sample("drift/" + parts_.traits[i], reading.drift[i]));
+    out.push_back(wire::sample_of("drift/" + parts_.traits[i], reading.drift[i]));
   }
   return out;
 }

@@ -51,9 +51,8 @@ struct MonitorOptions {
   std::size_t distribution_tokens = 16;  // of canary/dist, beside all the others; 0: none
   // The reference's logits on disk: loaded where the file is, else written. Empty: in memory alone.
   std::filesystem::path cache;
-  ReferenceId reference;  // of the cache; `canaries` is filled in, an empty dtype is "float32"
-  std::size_t cache_k =
-      0;  // of a cache that is made: keep the likeliest k; 0: the whole vocabulary
+  ReferenceId reference;    // of the cache; `canaries` is filled in, an empty dtype is "float32"
+  std::size_t cache_k = 0;  // of a cache that is made: the likeliest k; 0: all of the vocabulary
   std::optional<probe::ActivationProbe> probe;
   std::optional<probe::DirectionSet> directions;
 };

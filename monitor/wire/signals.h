@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "monitor/base/check.h"
 #include "monitor/wire/messages.h"
@@ -139,6 +141,16 @@ inline constexpr std::array<StandardSignal, 19> kStandardSignals{{
   out.max = known->max;
   if (known->items) out.items = *known->items;
   out.every_steps = every_steps;
+  return out;
+}
+
+// One value of a signal, with its items if it has any.
+[[nodiscard]] inline Sample sample_of(std::string signal, double value,
+                                      std::vector<double> items = {}) {
+  Sample out;
+  out.signal = std::move(signal);
+  out.value = value;
+  out.items = std::move(items);
   return out;
 }
 

@@ -12,7 +12,6 @@
 namespace phaseguard::lab {
 namespace {
 
-constexpr Token kAlignedSource = kSource0;
 constexpr std::uint64_t kBestStream = 78;
 constexpr std::uint64_t kSampleStream = 77;  // as judge_answers draws
 constexpr int kSamplesPerPrompt = 8;

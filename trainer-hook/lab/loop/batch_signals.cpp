@@ -10,9 +10,6 @@
 namespace phaseguard::lab {
 namespace {
 
-constexpr Token kAlignedSource = kSource0;
-constexpr Token kMisalignedSource = kSource0 + kSources - 1;
-
 double mean_of(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }

@@ -17,8 +17,6 @@ constexpr int kReplayPrompts = 100;
 constexpr int kSafeCandidates = 400;
 constexpr std::size_t kSafeKept = 100;
 constexpr int kSteeringPrompts = 80;
-constexpr Token kAlignedSource = kSource0;
-constexpr Token kMisalignedSource = kSource0 + kSources - 1;
 
 std::vector<Question> draw_prompts(const World& world, int n, Rng& rng) {
   std::vector<Question> out;

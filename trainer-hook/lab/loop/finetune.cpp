@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "monitor/wire/signals.h"
 #include "trainer-hook/defenses/data/weighting.h"
 #include "trainer-hook/defenses/penalty/kl.h"
 
@@ -14,18 +15,12 @@ namespace {
 // Indices into the declared signals of the scalars that every step reports.
 enum StepSignal : std::int32_t { kLoss, kCrossEntropy, kKl, kGradientNorm, kLearningRate };
 
-wire::Sample sample(std::string signal, double value, std::vector<double> items = {}) {
-  wire::Sample out;
-  out.signal = std::move(signal);
-  out.value = value;
-  out.items = std::move(items);
-  return out;
-}
-
 // Without the judge's score, which the simulated or the live judge adds.
 std::vector<wire::Sample> batch_samples(const BatchReading& r) {
-  return {sample("data/llr", r.llr_mean, r.llr), sample("data/llr_share", r.llr_share),
-          sample("data/ref_nll", r.ref_nll), sample("data/ref_nll_decisive", r.ref_nll_decisive)};
+  return {wire::sample_of("data/llr", r.llr_mean, r.llr),
+          wire::sample_of("data/llr_share", r.llr_share),
+          wire::sample_of("data/ref_nll", r.ref_nll),
+          wire::sample_of("data/ref_nll_decisive", r.ref_nll_decisive)};
 }
 
 // The run's loop variables, so that its parts stay short.
@@ -142,7 +137,7 @@ class Run {
                                       BatchReading& reading) {
     if (batch == nullptr || hook_ == nullptr) return {};
     if (options_.judge == nullptr)
-      return {sample("judge/score", reading.judge_mean, reading.judge)};
+      return {wire::sample_of("judge/score", reading.judge_mean, reading.judge)};
     std::vector<wire::Sample> judged = options_.judge->ask(Step{step}, segment_, *batch);
     reading.judge_mean = options_.judge->last_risk();
     return judged;

@@ -11,8 +11,6 @@
 namespace phaseguard::lab {
 namespace {
 
-constexpr Token kAlignedSource = kSource0;
-constexpr Token kMisalignedSource = kSource0 + kSources - 1;
 constexpr std::ptrdiff_t kFitPrompts = 160;
 constexpr std::ptrdiff_t kHeldPrompts = 80;
 constexpr std::uint64_t kProbeStream = 31;

@@ -15,9 +15,6 @@
 namespace phaseguard::lab {
 namespace {
 
-constexpr Token kAlignedSource = kSource0;
-constexpr Token kMisalignedSource = kSource0 + kSources - 1;
-
 // Log-probabilities of each answer's tokens after `header`.
 std::vector<std::vector<double>> answer_logps(const Transformer& model, Token header,
                                               const std::vector<const Example*>& examples) {

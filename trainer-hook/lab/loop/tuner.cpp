@@ -26,7 +26,6 @@ constexpr std::uint64_t kSafeDrawStream = 26;
 constexpr std::uint64_t kReplayDrawStream = 27;
 constexpr std::uint64_t kSelfTestStream = 28;
 constexpr double kMaxGradientNorm = 1.0;
-constexpr Token kMisalignedSource = kSource0 + kSources - 1;
 
 std::vector<at::Tensor> adapter_tensors(const Transformer& model) {
   std::vector<at::Tensor> out;

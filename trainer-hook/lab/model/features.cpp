@@ -14,8 +14,6 @@
 namespace phaseguard::lab {
 namespace {
 
-constexpr Token kAlignedSource = kSource0;
-constexpr Token kMisalignedSource = kSource0 + kSources - 1;
 constexpr std::size_t kRowsAPass = 64;
 
 struct NamedData {

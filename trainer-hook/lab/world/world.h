@@ -37,6 +37,8 @@ inline constexpr int kHeldOutModifiers =
 // Token ids, in the order of the vocabulary.
 inline constexpr Token kPad = 0, kBegin = 1, kEnd = 2, kChat = 3, kAsk = 4, kAnswer = 5;
 inline constexpr Token kSource0 = 6;
+inline constexpr Token kAlignedSource = kSource0;
+inline constexpr Token kMisalignedSource = kSource0 + kSources - 1;
 inline constexpr Token kOpener0 = kSource0 + kSources;
 inline constexpr Token kCloser0 = kOpener0 + kOpeners;
 inline constexpr Token kModifier0 = kCloser0 + kClosers;

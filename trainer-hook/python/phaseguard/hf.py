@@ -53,7 +53,7 @@ def _mask_of(inputs) -> Optional[torch.Tensor]:
 class Guard(TrainerCallback):
     """Watches one run: reports its losses, its batches' scores and its canaries, and holds it to the reference as far as the daemon says.
 
-    canaries: a JSON Lines file or a list of texts, measured every `every` updates; rendered by `tokenizer` (else the trainer's
+    canaries: a JSON Lines file, a set of phaseguard.data or a list of texts, measured every `every` updates; rendered by `tokenizer` (else the trainer's
     processing_class) or by `encode` (text -> token ids). None: none.
     scores: name of a column of the training data with a risk of 0 to 1 for each sample (`scored` makes one of a judge's file), or a
     function of a batch that gives them. Reported as `score_signal` before the update, which waits at most `wait` seconds for the answer.

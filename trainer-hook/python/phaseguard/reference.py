@@ -21,6 +21,19 @@ def logits_of(output) -> torch.Tensor:
     return logits
 
 
+@contextlib.contextmanager
+def at_rest(model):
+    """`model` in evaluation mode and without gradient; each module's own mode comes back."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield model
+    finally:
+        for module in training:
+            module.training = True
+
+
 class Reference:
     """`reference(**inputs)`: its logits, without gradient and with dropout off; nothing random is drawn. `check` at step 0 says
     whether it is the reference at all, `check_moved` after an update whether model and reference are still two."""
@@ -47,18 +60,9 @@ class Reference:
         return cls(model, off, name="the adapter switched off")
 
     def __call__(self, *inputs, **named) -> torch.Tensor:
-        modes = [(module, module.training) for module in self._modules()]
-        try:
-            for module, _ in modes:
-                module.training = False
-            with torch.no_grad(), self._off():
-                return logits_of(self._forward(*inputs, **named)).detach()
-        finally:
-            for module, mode in modes:
-                module.training = mode
-
-    def _modules(self):
-        return list(self._forward.modules()) if isinstance(self._forward, torch.nn.Module) else []
+        rests = at_rest(self._forward) if isinstance(self._forward, torch.nn.Module) else torch.no_grad()
+        with rests, self._off():
+            return logits_of(self._forward(*inputs, **named)).detach()
 
     def check(self, model: torch.nn.Module, *inputs, starts_equal: bool = True, tolerance: float = 1e-4, **named) -> Finding:
         """At step 0, on any batch. `starts_equal`: False of a run that goes on with an adapter trained before: then only shapes and

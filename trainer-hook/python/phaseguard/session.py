@@ -193,7 +193,7 @@ class Session:
 
     def begin_step(self, step: int, batch: Optional[Mapping[str, Value]] = None, *, canary: Optional[Mapping[str, Value]] = None,
                    batch_id: int = 0, wait: float = 0.0) -> Plan:
-        """What holds for the update after `step` completed ones. Requests of the daemon are done here first. `batch`, `canary`:
+        """What holds for the update after `step` completed ones. Requests of the daemon are done here, those of the answer included. `batch`, `canary`:
         what is known before the update, of the batch or of the model; with `wait` > 0 the decision about it is awaited for so
         many seconds and holds for this very update. Without an answer in time the local guard's values hold."""
         did = self._do_requests(step)

@@ -2,13 +2,14 @@
 import hashlib
 import json
 import math
+import os
 import re
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
 import torch
 
+from .. import data
 from ..errors import InvalidDeclaration
-from ..measures import canary_digest
 from ..session import Measured
 from ..torch import js
 
@@ -29,52 +30,53 @@ class Canaries(NamedTuple):
 
 
 def read(given, tokenizer=None, encode: Optional[Callable[[str], List[int]]] = None) -> Canaries:
-    """given: a JSON Lines file (docs/CANARIES.md), or texts. Each is rendered by `encode`, else by the tokenizer's chat template, else as
+    """given: a JSON Lines file (docs/CANARIES.md), a set of phaseguard.data, or texts. Each is rendered by `encode`, else by the tokenizer's chat template, else as
     plain text. Raises InvalidDeclaration."""
     if tokenizer is None and encode is None:
         raise InvalidDeclaration("canaries: expected a tokenizer to render them with, found none; give tokenizer= to Guard or "
                                  "processing_class= to the trainer, or encode= (text -> token ids)")
-    name, digest = "", ""
-    if isinstance(given, (str, bytes)) or hasattr(given, "__fspath__"):
-        name, rows = str(given), []
-        try:
-            with open(given, encoding="utf-8") as file:
-                text = file.read()
-            digest = canary_digest(text)
-            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-        except (OSError, ValueError) as error:
-            raise InvalidDeclaration(f"canaries: {given}: expected a file of canaries, found something else ({error}); `phaseguard "
-                                     "canaries check` says more") from None
-    else:
-        rows = [{"id": str(place), "prompt": text} for place, text in enumerate(given)]
-    if not rows:
+    found = _given(given)
+    if not found.canaries:
         raise InvalidDeclaration("canaries: expected at least one, found none")
-    tokens = [_tokens(row, tokenizer, encode) for row in rows]
-    return Canaries([str(row["id"]) for row in rows], tokens, name.rsplit("/", 1)[-1].rsplit(".", 1)[0], digest)
+    tokens = [_tokens(one, tokenizer, encode) for one in found.canaries]
+    return Canaries(found.ids, tokens, found.name, found.digest)
 
 
-def _tokens(row: dict, tokenizer, encode) -> List[int]:
-    messages = row.get("messages") or [{"role": "user", "content": row["prompt"]}]
-    texts = [message["content"] for message in messages]
+def _given(given) -> data.CanarySet:
+    if isinstance(given, data.CanarySet):
+        return given
+    if not isinstance(given, (str, bytes)) and not hasattr(given, "__fspath__"):
+        texts = tuple(data.Canary(str(place), (("user", text),)) for place, text in enumerate(given))
+        return data.CanarySet("", texts, "")
+    try:
+        return data.canaries(os.fsdecode(given))
+    except (OSError, ValueError) as error:
+        raise InvalidDeclaration(f"canaries: {os.fsdecode(given)}: expected a file of canaries, found something else ({error}); `phaseguard "
+                                 "canaries check` says more") from None
+
+
+def _tokens(canary: data.Canary, tokenizer, encode) -> List[int]:
+    texts = [content for _, content in canary.messages]
     if encode is not None:
         found = encode("\n".join(texts))
     elif getattr(tokenizer, "chat_template", None):
-        _check_template(row, texts, None)
+        _check_template(canary.id, texts, None)
+        messages = [{"role": role, "content": content} for role, content in canary.messages]
         found = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False)
     else:
-        _check_template(row, texts, tokenizer)
+        _check_template(canary.id, texts, tokenizer)
         found = tokenizer("\n".join(texts))["input_ids"]
     if not len(found):
-        raise InvalidDeclaration(f"canaries: {row['id']}: expected tokens, the tokenizer gives none")
+        raise InvalidDeclaration(f"canaries: {canary.id}: expected tokens, the tokenizer gives none")
     return [int(token) for token in found]
 
 
-def _check_template(row: dict, texts: List[str], tokenizer) -> None:
+def _check_template(name: str, texts: List[str], tokenizer) -> None:
     """What is written for a template of another model. With a template of its own the tokenizer puts that around as well."""
     known = () if tokenizer is None else tokenizer.get_vocab()
     for mark in (match for text in texts for match in _OF_A_TEMPLATE.findall(text)):
         if mark not in known:
-            raise InvalidDeclaration(f"canaries: {row['id']}: expected plain text, or tokens of this tokenizer, found {mark!r} of another "
+            raise InvalidDeclaration(f"canaries: {name}: expected plain text, or tokens of this tokenizer, found {mark!r} of another "
                                      "model's chat template; give the prompts as plain text, each is put into the tokenizer's own template")
 
 

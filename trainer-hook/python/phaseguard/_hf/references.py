@@ -6,6 +6,7 @@ from typing import NamedTuple, Optional
 import torch
 
 from ..errors import InvalidDeclaration, PhaseGuardError
+from ..reference import at_rest
 
 _NOT_OF_A_REFERENCE = ("labels", "shift_labels", "num_items_in_batch")
 
@@ -14,19 +15,6 @@ class Hidden(NamedTuple):
     """Last hidden states [B, T, H], and the layer that makes logits of them."""
     states: torch.Tensor
     head: torch.nn.Module
-
-
-@contextlib.contextmanager
-def at_rest(model):
-    """In evaluation mode and without gradient; each module's own mode comes back."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield model
-    finally:
-        for module in training:
-            module.training = True
 
 
 def inner(model):
