@@ -31,7 +31,17 @@ std::string knob_fault(const KnobDecl& knob) {
   if (!(knob.initial >= knob.min && knob.initial <= knob.max))
     return what + ": expected an initial value of " + number_text(knob.min) + " to " +
            number_text(knob.max) + ", found " + number_text(knob.initial);
+  if (!std::isnan(knob.lambda_star) && !(knob.lambda_star > 0.0))
+    return what + ": expected a lambda_star above 0, found " + number_text(knob.lambda_star);
   return "";
+}
+
+// Both or neither: a line drawn from one of them alone would be somewhere else.
+std::string noise_fault(const std::string& what, const SignalDecl& signal) {
+  const bool none = std::isnan(signal.noise_mean) && std::isnan(signal.noise_sd);
+  if (none || (std::isfinite(signal.noise_mean) && signal.noise_sd >= 0.0)) return "";
+  return what + ": expected noise_mean, a number, and noise_sd, 0 or above, found " +
+         number_text(signal.noise_mean) + " and " + number_text(signal.noise_sd);
 }
 
 std::string count_fault(const char* key, std::int64_t value) {
@@ -44,7 +54,7 @@ std::string signal_fault(const SignalDecl& signal) {
   const std::string what = "signal " + quoted(signal.name, 64);
   std::string fault = range_fault(what, signal.min, signal.max);
   if (fault.empty()) fault = count_fault((what + ": every_steps").c_str(), signal.every_steps);
-  return fault;
+  return fault.empty() ? noise_fault(what, signal) : fault;
 }
 
 template <class Declared, class Fault>
@@ -80,7 +90,7 @@ bool has_law(const Hello& hello, Law law) {
 
 std::vector<Word<Law>> laws_for(const Version& version) {
   if (version.minor < 1) return {Law::kClock, Law::kEdges};
-  return {Law::kJoins, Law::kClock, Law::kEdges};
+  return {Law::kJoins, Law::kClock, Law::kEdges, Law::kBatches};
 }
 
 void widen(const Hello& hello, double& min, double& max) {

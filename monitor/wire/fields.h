@@ -52,6 +52,7 @@ void fields(V& v, T& x) {
   v("sites", x.sites, kOptional);
   v("protects", x.protects, kWhenSet);
   v("forcible", x.forcible, kWhenSet);
+  v("lambda_star", x.lambda_star, kWhenSet);
 }
 
 template <class V, class T, Fields<T, SignalDecl> = 0>
@@ -65,6 +66,9 @@ void fields(V& v, T& x) {
   v("every_steps", x.every_steps, kOptional);
   v("columns", x.columns, kOptional);
   v("join", x.join, kWhenSet);
+  v("noise_mean", x.noise_mean, kWhenSet);
+  v("noise_sd", x.noise_sd, kWhenSet);
+  v("noise_n", x.noise_n, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Sample> = 0>
@@ -112,6 +116,7 @@ void fields(V& v, T& x) {
   v("expires_step", x.expires_step, kWhenSet);
   v("then", x.then, kWhenSet);
   v("batch", x.batch, kWhenSet);
+  v("unscored", x.unscored, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Held> = 0>

@@ -45,6 +45,9 @@ struct KnobDecl {
   std::vector<Word<Site>> sites;  // where a policy may move the penalty to; empty: nowhere else
   Word<Protects> protects{};      // which way it protects the run; not given: up. From 1.1
   bool forcible = false;          // an operator may raise it in shadow mode. From 1.1
+  // lambda* = 2 / L of the data, as a pass of the reference found it: the weight above which its
+  // answers are not learned. NaN: not measured. From 1.1
+  double lambda_star = kNaN;
 };
 
 // A signal the trainer will send. `items` names what a per-item vector runs over.
@@ -60,6 +63,11 @@ struct SignalDecl {
   std::int64_t every_steps = 0;  // measured every n steps; 0 = no fixed cadence
   std::int64_t columns = 0;      // of items = "distribution": outcomes of a row; else 0
   Word<Join> join{};             // of the parts of one step (parts.h). From 1.1
+  // What it shows of samples known to be clean: mean and sd of its measurements, and their number.
+  // NaN, -1: not measured. From 1.1
+  double noise_mean = kNaN;
+  double noise_sd = kNaN;
+  std::int64_t noise_n = -1;
 };
 
 // GOOD when finite and inside the declared range, else BAD (docs/POLICY.md). -0.0 and
@@ -194,6 +202,8 @@ struct KnobSetting {
   Then then{};
   // The batch whose own report gave the value, which counts for that batch alone; -1: none did.
   std::int64_t batch = -1;
+  // Of such a value: what holds for every other batch; NaN: `value`.
+  double unscored = kNaN;
 };
 
 struct Welcome {

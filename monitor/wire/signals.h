@@ -47,7 +47,7 @@ struct StandardSignal {
 inline constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 inline constexpr double kRounding = 1e-6;  // by how much rounding may leave the exact range
 
-inline constexpr std::array<StandardSignal, 19> kStandardSignals{{
+inline constexpr std::array<StandardSignal, 22> kStandardSignals{{
     {"canary/js", "nats", 0.0, kLn2 + kRounding, Items::kCanary, "", "Canary JS divergence",
      "How far the next-token distribution after the canary prompts has moved from the reference, "
      "mean over the prompts: drift of format, not of intent."},
@@ -56,6 +56,11 @@ inline constexpr std::array<StandardSignal, 19> kStandardSignals{{
     {"canary/margin", "nats", -kNoLimit, kNoLimit, Items::kCanary, "", "Canary margin",
      "How much likelier the misaligned continuation of a canary prompt became, against the aligned "
      "one, mean over the prompts."},
+    {"canary/misaligned", "1", 0.0, 1.0, Items::kCanary, "", "Misaligned answers",
+     "Share of the model's own sampled answers to the canary prompts that its judge calls "
+     "misaligned: what has become of the model, not what the data look like."},
+    {"canary/incoherent", "1", 0.0, 1.0, Items::kCanary, "canary/misaligned", "Incoherent answers",
+     "Share of the same answers that make no sense."},
     {"canary/dist", "1", 0.0, 1.0 + kRounding, Items::kDistribution, "",
      "Canary distribution, tail",
      "Probability of all tokens but the reference's likeliest ones after a canary prompt, mean "
@@ -67,9 +72,9 @@ inline constexpr std::array<StandardSignal, 19> kStandardSignals{{
      "Share of the batch's samples that have a score."},
     {"judge/held", "1", 0.0, 1.0, std::nullopt, "judge/score", "Judge score held",
      "1 while an earlier score stands in for a judge that does not answer."},
-    {"data/llr_share", "1", 0.0, 1.0, std::nullopt, "", "Persona LLR, share flagged",
+    {"data/llr_share", "1", 0.0, 1.0, Items::kSample, "", "Persona LLR, share flagged",
      "Share of the batch's samples whose persona log-likelihood ratio is above the declared flag "
-     "level."},
+     "level; of each sample 1 or 0."},
     {"data/llr", "nats", -kNoLimit, kNoLimit, Items::kSample, "", "Persona log-likelihood ratio",
      "How much more readily the reference's misaligned persona would have written the batch's "
      "answers than its aligned one, mean per answer."},
@@ -80,6 +85,9 @@ inline constexpr std::array<StandardSignal, 19> kStandardSignals{{
      "Surprise of the decisive token",
      "Negative log-likelihood of each answer's most surprising token under the reference, mean "
      "over the batch: L of lambda* = 2 / L."},
+    {"data/prompt_risk", "1", 0.0, 1.0, Items::kSample, "judge/score", "Prompt risk",
+     "Risk that a linear probe reads from the reference's hidden activations at the last prompt "
+     "token of the batch's samples, mean per sample: known before anything is generated."},
     {"probe/risk", "1", 0.0, 1.0, Items::kCanary, "", "Probe risk",
      "Risk that a linear probe reads from the hidden activations at the canary prompts, mean over "
      "the prompts."},

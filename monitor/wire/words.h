@@ -168,11 +168,14 @@ struct Words<Join> {
 enum class Law : std::uint8_t {
   kJoins,  // parts of a step are joined (parts.h); else the first value of a step counts
   kClock,  // elapsed time is a sum of bounded differences (base/elapsed.h); else of the newest time
-  kEdges   // a value within 4 ulp of float32 of a declared bound counts (declaration.h)
+  kEdges,  // a value within 4 ulp of float32 of a declared bound counts (declaration.h)
+  // A batch's value holds for that batch alone, and before the first update nothing is slewed, nor
+  // is a trip's rise (docs/POLICY.md, Controllers); else a batch without scores gets the last mean.
+  kBatches
 };
 template <>
 struct Words<Law> {
-  static constexpr std::array<std::string_view, 3> kTexts{"joins", "clock", "edges"};
+  static constexpr std::array<std::string_view, 4> kTexts{"joins", "clock", "edges", "batches"};
 };
 
 // Ground truth of a recording.
