@@ -12,6 +12,7 @@
 #include <string>
 #include <variant>
 
+#include "monitor/base/types.h"
 #include "monitor/policy/place.h"
 #include "monitor/policy/source_spec.h"
 #include "monitor/policy/span.h"
@@ -124,6 +125,14 @@ struct DetectorSpec {
   std::optional<double> clear;
   std::int64_t clear_consecutive = 1;
   BadSignal bad = BadSignal::kAlarm;
+  // Its line is the signal's own declared noise and so many sd more; `above` (of cusum: `mean`) is
+  // NaN until a declaration resolves it (resolved() in document.h). Then `clear` is `above`.
+  std::optional<double> noise_sds;
+  std::optional<double> limit_sds;  // so is `limit`, in sd of that noise
+  // Its early window: a measurement of a later step is shown and not counted, and its vote stays as
+  // it was then; none: all steps.
+  std::optional<Step> until_step;
+  std::string group;  // detectors of the same one are one vote of a count; "": each its own
   Place place;
 };
 

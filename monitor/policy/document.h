@@ -63,6 +63,10 @@ struct Document {
   return document.shadow ? wire::Mode::kShadow : wire::Mode::kEnforce;
 }
 
+// What the file gives relative to what this trainer declares, as numbers: lines of "noise + 3 sd"
+// and values of "0.6 lambda_star". NaN where the trainer does not say; fits() reports that.
+[[nodiscard]] Document resolved(const Document& document, const wire::Hello& hello);
+
 // `document` is there when there is no error; warnings come either way, in the order of the file.
 struct Parsed {
   std::optional<Document> document;

@@ -38,6 +38,37 @@ struct SourceOf {
   }
 };
 
+struct UnscoredOf {
+  std::optional<Unscored> operator()(const ConstantController&) const { return {}; }
+  std::optional<Unscored> operator()(const RampController&) const { return {}; }
+  std::optional<Unscored> operator()(const AdaptiveKlController&) const { return {}; }
+  template <class OfBatches>
+  std::optional<Unscored> operator()(const OfBatches& controller) const {
+    return controller.unscored;
+  }
+};
+
+struct StarsOf {
+  Stars operator()(const LadderController&) const { return {}; }
+  Stars operator()(const RiskClampController&) const { return {}; }
+  Stars operator()(const AdaptiveKlController&) const { return {}; }
+  template <class Relative>
+  Stars operator()(const Relative& controller) const {
+    return controller.stars;
+  }
+};
+
+struct PutStars {
+  double star;
+
+  void operator()(ConstantController& c) const { c.value = *c.stars * star; }
+  void operator()(RampController& c) const { c.to = *c.stars * star; }
+  void operator()(RiskLinearController& c) const { c.max = *c.stars * star; }
+  void operator()(PerSampleController& c) const { c.max = *c.stars * star; }
+  template <class Absolute>
+  void operator()(Absolute&) const {}
+};
+
 }  // namespace
 
 const char* name_of(const Controller& controller) {
@@ -50,6 +81,21 @@ const SourceSpec* source_of(const Controller& controller) {
   return std::visit(SourceOf{}, controller);
 }
 
+std::optional<Unscored> unscored_of(const Controller& controller) {
+  return std::visit(UnscoredOf{}, controller);
+}
+
+const char* name_of(Unscored choice) {
+  constexpr std::array<const char*, 3> kNames{"hold", "base", "law"};
+  return kNames[static_cast<std::size_t>(choice)];
+}
+
+Stars stars_of(const Controller& controller) { return std::visit(StarsOf{}, controller); }
+
+void resolve_stars(Controller& controller, double star) {
+  if (stars_of(controller)) std::visit(PutStars{star}, controller);
+}
+
 Reach reach_of(const Controller& controller, double base) {
   return std::visit(ReachOf{base}, controller);
 }
@@ -57,6 +103,12 @@ Reach reach_of(const Controller& controller, double base) {
 const char* name_of(WithoutSnapshot choice) {
   constexpr std::array<const char*, 4> kNames{"reference", "pause", "stop", "nothing"};
   return kNames[static_cast<std::size_t>(choice)];
+}
+
+std::int64_t votes_of(const RuleSpec& rule) {
+  std::int64_t votes = rule.groups.empty() ? static_cast<std::int64_t>(rule.of.size()) : 0;
+  for (std::size_t i = 0; i < rule.groups.size(); ++i) votes += rule.groups[i] == i ? 1 : 0;
+  return votes;
 }
 
 std::string when_of(const RuleSpec& rule) {

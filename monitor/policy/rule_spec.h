@@ -32,14 +32,27 @@ struct KnobSpec {
 
 // ---- controllers: what a rule sets a knob to while it is in force (controller.h has their laws)
 
+// A value that the file gives in units of the trainer's declared lambda*: `stars` of them. The
+// number beside it is NaN until a declaration resolves it (resolved() in document.h).
+using Stars = std::optional<double>;
+
+// What a batch gets of which the input tells nothing, or too little.
+enum class Unscored : std::uint8_t {
+  kHold,  // the output before it; of values per sample, the most protecting of them
+  kBase,  // the knob's base
+  kLaw    // what the law gives at its highest risk
+};
+
 // A number. Moves up to it are immediate, whatever the slew limit.
 struct ConstantController {
   double value = 0.0;
+  Stars stars{};
 };
 // From the knob's value when the rule fired to `to`, in a straight line over `steps` steps.
 struct RampController {
   double to = 0.0;
   std::int64_t steps = 1;  // >= 1
+  Stars stars{};           // of `to`
 };
 struct Rung {
   double above = 0.0;  // strict, in the input's unit
@@ -51,6 +64,7 @@ struct LadderController {
   SourceSpec source;
   std::vector<Rung> rungs;  // rising thresholds, 1..64
   double hysteresis = 0.0;  // >= 0
+  Unscored unscored = Unscored::kHold;
 };
 // What a law from risk to weight gives: the knob's own weight, or a convex weight beta in [0, 1)
 // that is turned into lambda = beta / (1 - beta).
@@ -63,6 +77,8 @@ struct RiskLinearController {
   double smoothing = 1.0;             // a in (0, 1]; 1: none
   std::optional<double> noise_floor;  // f in [0, 1/3): the judge's false-positive rate
   RiskOutput output = RiskOutput::kLambda;
+  Stars stars{};  // of `max`, an output in lambda
+  Unscored unscored = Unscored::kHold;
 };
 enum class RiskScale : std::uint8_t {
   kScore,  // 1..5
@@ -72,6 +88,7 @@ enum class RiskScale : std::uint8_t {
 struct RiskClampController {
   SourceSpec source;
   RiskScale scale = RiskScale::kScore;
+  Unscored unscored = Unscored::kHold;
 };
 // One weight per sample of the batch, from the risk of each. At most one of the two options.
 struct PerSampleController {
@@ -79,6 +96,8 @@ struct PerSampleController {
   double max = 0.0;
   std::optional<double> noise_floor;  // dead zone
   std::optional<double> above;        // a flag: max where the item is above it (strict), else 0
+  Stars stars{};                      // of `max`
+  Unscored unscored = Unscored::kHold;
 };
 // Multiplies the weight until the measured KL is near its target.
 struct AdaptiveKlController {
@@ -98,6 +117,13 @@ using Controller =
 [[nodiscard]] const char* name_of(const Controller& controller);
 // What it looks at; null: constant and ramp look at nothing.
 [[nodiscard]] const SourceSpec* source_of(const Controller& controller);
+// What it says of a batch without scores; none: its output is of no batch.
+[[nodiscard]] std::optional<Unscored> unscored_of(const Controller& controller);
+[[nodiscard]] const char* name_of(Unscored choice);
+// Its value in units of lambda*, if the file gives it so.
+[[nodiscard]] Stars stars_of(const Controller& controller);
+// With lambda* = `star`: as if the file had the number.
+void resolve_stars(Controller& controller, double star);
 // The least and the most it can set a knob of this base to. A constant: its value, twice.
 struct Reach {
   double min = 0.0;
@@ -149,6 +175,9 @@ struct RuleSpec {
   Gate gate = Gate::kAll;
   std::int64_t needed = 1;  // votes; all: every term, any: 1, not: every term quiet, always: 0
   std::vector<Term> of;     // no duplicates; empty for kAlways alone
+  // By place in `of`: terms of the same number are one vote in kCount, because one cause moves them
+  // all. Empty: each is its own.
+  std::vector<std::size_t> groups;
   bool latch = false;
   Step from_step{0};                // does not fire before
   std::int64_t for_points = 1;      // its condition held at so many new measurements in a row
@@ -165,6 +194,8 @@ struct RuleSpec {
   Place place;
 };
 
+// How many votes its terms have together.
+[[nodiscard]] std::int64_t votes_of(const RuleSpec& rule);
 // "all", "any", "2_of_n", "not" or "always".
 [[nodiscard]] std::string when_of(const RuleSpec& rule);
 

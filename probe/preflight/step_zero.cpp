@@ -7,6 +7,7 @@
 #include "monitor/base/text.h"
 #include "monitor/policy/asks.h"
 #include "monitor/policy/engine/playback.h"
+#include "monitor/wire/declaration.h"
 #include "monitor/wire/signals.h"
 
 namespace phaseguard::preflight {
@@ -102,6 +103,7 @@ wire::Hello declaration(const policy::Document& document, const Fed& fed, StepZe
   wire::Hello hello;
   hello.cadence_steps = 0;
   hello.model_id = "preflight";
+  hello.laws = wire::laws_for(wire::kProtocolVersion);
   hello.requests = {wire::RequestType::kRollback, wire::RequestType::kCheckpoint,
                     wire::RequestType::kPause, wire::RequestType::kStop};
   for (const auto& knob : document.knobs) hello.knobs.push_back(declared_knob(knob));
@@ -159,7 +161,7 @@ wire::Report report_of(const std::vector<const probe::SampleScore*>& batch, cons
     out.push_back(sample_of("judge/score", batch, true, [](const auto& s) { return s.judge; }));
   if (fed.llr) {
     out.push_back(sample_of("data/llr", batch, true, [](const auto& s) { return s.llr; }));
-    out.push_back(sample_of("data/llr_share", batch, false, [flag](const auto& s) {
+    out.push_back(sample_of("data/llr_share", batch, true, [flag](const auto& s) {
       const double ratio = flag_ratio(s);
       return std::isfinite(ratio) ? (ratio > flag ? 1.0 : 0.0) : wire::kNaN;
     }));
@@ -261,7 +263,9 @@ Result<StepZero> step_zero(const policy::Document& document,
       batch.push_back(&samples[at++ % samples.size()]);
     }
     out.last_step = static_cast<std::int64_t>(i) * options.cadence;
-    rehearsal.tell(report_of(batch, fed, options.flag_llr), out.last_step);
+    wire::Report report = report_of(batch, fed, options.flag_llr);
+    report.batch = static_cast<std::int64_t>(i) + 1;
+    rehearsal.tell(std::move(report), out.last_step);
     if (i > 0) continue;
     out.detectors = rehearsal.machine().detector_evidence();
     out.rules = rehearsal.machine().rule_evidence();

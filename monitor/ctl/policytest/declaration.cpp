@@ -8,6 +8,7 @@
 #include "monitor/base/text.h"
 #include "monitor/ctl/text_lines.h"
 #include "monitor/policy/asks.h"
+#include "monitor/wire/declaration.h"
 
 namespace phaseguard::ctl {
 
@@ -83,6 +84,22 @@ class Options {
     max = value->max;
     return {};
   }
+  // "0.15,0.09": mean and sd.
+  Result<void> noise(double& mean, double& sd) {
+    auto word = text();
+    if (!word) return tl::unexpected(word.error());
+    const std::size_t comma = word->find(',');
+    const auto first = parse_number(word->substr(0, comma));
+    const auto second =
+        comma == std::string::npos ? std::nullopt : parse_number(word->substr(comma + 1));
+    if (!first || !second || !std::isfinite(*first) || !(*second >= 0.0)) {
+      return fail(Errc::kMalformed,
+                  where_ + "expected noise MEAN,SD such as 0.15,0.09, found " + quoted(*word, 40));
+    }
+    mean = *first;
+    sd = *second;
+    return {};
+  }
   template <class E>
   Result<void> word(wire::Word<E>& out) {
     std::string text;
@@ -141,8 +158,10 @@ Result<void> take_signal(wire::Hello& hello, const Words& words, const std::stri
       taken = options.word(signal.items);
     } else if (key == "variant") {
       taken = options.word(signal.variant);
+    } else if (key == "noise") {
+      taken = options.noise(signal.noise_mean, signal.noise_sd);
     } else {
-      taken = options.unknown({"range", "every", "unit", "items", "columns", "variant"});
+      taken = options.unknown({"range", "every", "unit", "items", "columns", "variant", "noise"});
     }
     if (!taken) return taken;
   }
@@ -183,6 +202,8 @@ Result<void> take_knob(wire::Hello& hello, const Words& words, const std::string
       taken = options.range(knob.min, knob.max);
     } else if (key == "initial") {
       taken = options.number(knob.initial);
+    } else if (key == "lambda_star") {
+      taken = options.number(knob.lambda_star);
     } else if (key == "sites") {
       std::string sites;
       taken = options.word(sites);
@@ -201,7 +222,7 @@ Result<void> take_knob(wire::Hello& hello, const Words& words, const std::string
     } else {
       taken =
           options.unknown({"range", "initial", "unit", "site", "direction", "mask", "normaliser",
-                           "form", "sites", "protects", "per_sample", "forcible"});
+                           "form", "sites", "protects", "per_sample", "forcible", "lambda_star"});
     }
     if (!taken) return taken;
   }
@@ -243,6 +264,7 @@ Result<void> take_count(std::int64_t& out, const Words& words, const std::string
 wire::Hello empty_declaration() {
   wire::Hello hello;
   hello.session = "declared";
+  hello.laws = wire::laws_for(wire::kProtocolVersion);  // as a daemon records it
   return hello;
 }
 

@@ -140,6 +140,14 @@ class Player {
     return applied;
   }
 
+  // Values of one batch's samples, which a trainer sends before it trains on them.
+  [[nodiscard]] bool is_per_sample(const std::string& signal) const {
+    return std::any_of(script_.hello.signals.begin(), script_.hello.signals.end(),
+                       [&](const wire::SignalDecl& declared) {
+                         return declared.name == signal && declared.items == wire::Items::kSample;
+                       });
+  }
+
   // A trainer reports every step, with whatever was measured then.
   void report(const ScriptPhase& phase, std::int64_t step) {
     wire::Report report;
@@ -150,6 +158,9 @@ class Player {
       if (!value.sent) continue;
       report.samples.push_back(value.sample);
       report.samples.back().signal = series.signal;
+      if (!is_per_sample(series.signal)) continue;
+      report.origin = wire::Report::Origin::kBatch;
+      report.batch = step + 1;
     }
     if (step == phase.start && report.samples.empty()) return;
     on(std::move(report));

@@ -14,8 +14,12 @@ namespace phaseguard::policy {
 namespace {
 
 // One slewed or immediate move. Non-finite arithmetic cannot come in: limits are finite.
-double moved(const KnobSpec& spec, const KnobState& knob, const Wanted& to, Step step) {
+double moved(const MachineState& state, std::size_t index, const Wanted& to, Step step) {
+  const KnobSpec& spec = knob_spec(state, index);
+  const KnobState& knob = state.knobs[index];
   const bool raises = run::protects_more(knob.protects, to.value, knob.value);
+  // Before the first update there is nothing that a jump could disturb.
+  if (state.by_batch && raises && step <= state.start_step) return to.value;
   if (!spec.slew_per_step || !to.items.empty() || (raises && to.at_once)) return to.value;
   const bool up = to.value > knob.value;
   const std::int64_t steps = std::max<std::int64_t>(step.value - knob.slewed_to.value, 0);
@@ -31,6 +35,8 @@ struct Offer {
   const std::vector<double>* items = nullptr;  // null: none
   std::size_t rule = 0;
   bool constant = false;
+  double unscored = wire::kNaN;  // as Wanted::unscored
+  bool trips = false;            // its rule is latched
 };
 
 // Nothing: the action is for another knob, or its controller has no output yet.
@@ -39,12 +45,15 @@ bool find_offer(const MachineState& state, std::size_t rule, std::size_t action,
   const KnobAction& spec = state.document.rules[rule].sets[action];
   if (spec.knob != knob) return false;
   if (const auto* constant = std::get_if<ConstantController>(&spec.controller)) {
+    if (std::isnan(constant->value)) return false;  // in units that are not declared any more
     out = {constant->value, nullptr, rule, true};
     return true;
   }
   const ControllerState& run = state.rules[rule].controllers[action];
   if (std::isnan(run.output)) return false;
-  out = {run.output, run.items.empty() ? nullptr : &run.items, rule, false};
+  out = {run.output,   run.items.empty() ? nullptr : &run.items,
+         rule,         false,
+         run.unscored, state.by_batch && state.rules[rule].mode == RuleMode::kLatched};
   return true;
 }
 
@@ -70,8 +79,20 @@ void take(Wanted& best, const Offer& offer) {
   }
   best.cause = MovedBy::kRule;
   best.rule = static_cast<std::int64_t>(offer.rule);
-  best.at_once = offer.constant;
+  best.unscored = offer.unscored;
+  best.at_once = offer.constant || offer.trips;  // a trip's rise waits for nothing
   best.moves = !offer.constant;
+}
+
+// What holds for a batch that gave none of it.
+template <class Value>
+double for_others(const Value& value) {
+  return std::isnan(value.unscored) ? value.value : value.unscored;
+}
+
+template <class Value>
+bool is_of_batch(const Value& value) {
+  return !std::isnan(value.unscored);
 }
 
 double mean_of(const std::vector<double>& items) {
@@ -82,6 +103,7 @@ double mean_of(const std::vector<double>& items) {
 
 // Each sample's value protects at least as `floor` does.
 void raise_items(wire::Protects protects, Wanted& best, double floor) {
+  if (is_of_batch(best)) best.unscored = run::more_protecting(protects, best.unscored, floor);
   bool above = false;
   for (double& item : best.items) {
     above = above || run::protects_more(protects, item, floor);
@@ -97,6 +119,8 @@ void raise_items(wire::Protects protects, Wanted& best, double floor) {
 
 // A latched rule's output as a floor under `best`.
 void raise(wire::Protects protects, Wanted& best, const Offer& floor) {
+  const bool of_batch = is_of_batch(best) || is_of_batch(floor);
+  const double others = run::more_protecting(protects, for_others(best), for_others(floor));
   if (floor.items != nullptr && (best.items.empty() || best.items.size() == floor.items->size())) {
     Wanted raised;
     take(raised, floor);
@@ -106,17 +130,16 @@ void raise(wire::Protects protects, Wanted& best, const Offer& floor) {
     }
     raised.value = mean_of(raised.items);
     if (run::protects_more(protects, raised.value, best.value)) best = std::move(raised);
-    return;
-  }
-  if (run::protects_more(protects, floor.value, best.value)) {
+  } else if (run::protects_more(protects, floor.value, best.value)) {
     Wanted raised;
     take(raised, floor);
     raised.items = std::move(best.items);
-    raise_items(protects, raised, floor.value);
+    if (!raised.items.empty()) raise_items(protects, raised, floor.value);
     best = std::move(raised);
   } else if (!best.items.empty()) {
     raise_items(protects, best, floor.value);
   }
+  best.unscored = of_batch ? others : wire::kNaN;
 }
 
 std::int64_t priority_of(const MachineState& state, std::int64_t rule) {
@@ -153,6 +176,8 @@ void hold_adopted(const MachineState& state, std::size_t knob, Wanted& best) {
   if (floor == nullptr) return;
   const wire::Protects protects = state.knobs[knob].protects;
   const bool raises = run::protects_more(protects, floor->value, best.value);
+  if (is_of_batch(best))
+    best.unscored = run::more_protecting(protects, best.unscored, floor->value);
   if (!best.items.empty()) {
     raise_items(protects, best, floor->value);
   } else if (raises) {
@@ -225,6 +250,9 @@ Wanted wanted(const MachineState& state, std::size_t knob) {
   operators.at_once = true;
   if (!by_hand.lowering && protects != wire::Protects::kNone) {
     const bool wins = !run::protects_more(protects, rules.value, by_hand.value);
+    if (is_of_batch(rules)) {
+      operators.unscored = run::more_protecting(protects, rules.unscored, by_hand.value);
+    }
     if (!rules.items.empty()) {
       operators.items = rules.items;
       raise_items(protects, operators, by_hand.value);
@@ -244,9 +272,11 @@ Moves move_knobs(MachineState& state, Step step, std::int64_t decision,
     KnobState& knob = state.knobs[i];
     Wanted to = wanted(state, i);
     const wire::Word<wire::Site>& site = site_of(state, i);
-    const double value = moved(knob_spec(state, i), knob, to, step);
+    const double value = moved(state, i, to, step);
     const bool same_cause = is_same_cause(knob, to);
-    const bool same_target = to.value == knob.target && to.items == knob.items;
+    const bool same_others =
+        to.unscored == knob.unscored || (std::isnan(to.unscored) && std::isnan(knob.unscored));
+    const bool same_target = to.value == knob.target && to.items == knob.items && same_others;
     const bool steady = !same_cause || site != knob.site || (!same_target && !to.moves);
     knob.slewed_to = step;
     if (!steady && same_target && value == knob.value) continue;
@@ -257,6 +287,7 @@ Moves move_knobs(MachineState& state, Step step, std::int64_t decision,
     knob.value = value;
     knob.target = to.value;
     knob.items = std::move(to.items);
+    knob.unscored = to.unscored;
     knob.site = site;
     knob.cause = to.cause;
     knob.cause_rule = to.rule;

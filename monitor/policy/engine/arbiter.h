@@ -20,10 +20,11 @@ struct Wanted {
   double value = 0.0;         // with items: their mean
   std::vector<double> items;  // one per sample; empty: `value` for all
   MovedBy cause = MovedBy::kBase;
-  std::int64_t rule = -1;  // of MovedBy::kRule
-  std::string adopted;     // of MovedBy::kAdopted: name of what is held
-  bool at_once = false;    // upward moves to it are not slewed
-  bool moves = false;      // a controller's: its next value is not news to an operator
+  std::int64_t rule = -1;        // of MovedBy::kRule
+  std::string adopted;           // of MovedBy::kAdopted: name of what is held
+  bool at_once = false;          // upward moves to it are not slewed
+  double unscored = wire::kNaN;  // for any batch but the one that gave it; NaN: `value`
+  bool moves = false;            // a controller's: its next value is not news to an operator
 };
 
 // What rules want of a knob without the operator, else base.

@@ -6,6 +6,7 @@
 #include "monitor/base/text.h"
 #include "monitor/policy/engine/tracks/tracker.h"
 #include "monitor/policy/laws/lambda_laws.h"
+#include "monitor/run/protection.h"
 
 namespace phaseguard::policy {
 
@@ -37,6 +38,16 @@ struct Run {
     run.batch = run.track < 0 ? -1 : batch.id;  // a ramp follows time alone
     run.bad = run.told = false;
   }
+  [[nodiscard]] double base() const {
+    return state.document.knobs[static_cast<std::size_t>(&knob - state.knobs.data())].base;
+  }
+  [[nodiscard]] double in_range(double value) const {
+    return std::clamp(value, knob.min, knob.max);
+  }
+  // Of a batch that gave its output: what every other one gets. `highest`: by the law.
+  void hold_for_others(Unscored unscored, double highest);
+  // The input tells nothing of this batch, or nothing that can be used.
+  void leave_unscored();
 
   void operator()(const ConstantController&) {}
   void operator()(const RampController& law);
@@ -45,7 +56,33 @@ struct Run {
   void operator()(const RiskClampController& law);
   void operator()(const PerSampleController& law);
   void operator()(const AdaptiveKlController& law);
+
+  // What one sample of a scored batch gets that has no score itself.
+  [[nodiscard]] double unscored_item(const PerSampleController& law, double mean) const {
+    if (!state.by_batch || law.unscored == Unscored::kHold) return mean;
+    return law.unscored == Unscored::kBase ? base() : law.max;
+  }
 };
+
+void Run::hold_for_others(Unscored unscored, double highest) {
+  run.unscored = wire::kNaN;
+  if (!state.by_batch) return;
+  if (unscored == Unscored::kBase) run.unscored = in_range(base());
+  if (unscored == Unscored::kLaw) run.unscored = in_range(highest);
+  if (unscored != Unscored::kHold || run.items.empty()) return;
+  run.unscored = run.items.front();
+  for (const double item : run.items)
+    run.unscored = run::more_protecting(knob.protects, run.unscored, item);
+}
+
+void Run::leave_unscored() {
+  if (state.by_batch && batch.id >= 0 && batch.id == run.batch && !run.bad)
+    return;  // scored before
+  run.items.clear();
+  if (!state.by_batch || std::isnan(run.unscored)) return;
+  run.output = run.unscored;
+  run.batch = batch.id;
+}
 
 void Run::operator()(const RampController& law) {
   if (!in_force()) return;
@@ -63,10 +100,13 @@ void Run::operator()(const RampController& law) {
 }
 
 void Run::operator()(const LadderController& law) {
-  if (!measured()) return;
+  const bool is_new = measured();
+  if (!is_new && batch.is_new) leave_unscored();
+  if (!is_new) return;
   const double x = track().value;
   if (track().quality != Quality::kGood) {
     run.bad = true;
+    leave_unscored();
     return;
   }
   std::int64_t up = -1;
@@ -78,33 +118,44 @@ void Run::operator()(const LadderController& law) {
   };
   while (run.rung > up && x <= threshold(run.rung) - law.hysteresis) --run.rung;
   run.rung = std::max(run.rung, up);
-  const auto& base =
-      state.document.knobs[static_cast<std::size_t>(&knob - state.knobs.data())].base;
-  set(run.rung < 0 ? base : law.rungs[static_cast<std::size_t>(run.rung)].value);
+  set(run.rung < 0 ? base() : law.rungs[static_cast<std::size_t>(run.rung)].value);
+  if (batch.id >= 0) hold_for_others(law.unscored, law.rungs.back().value);
 }
 
 void Run::operator()(const RiskLinearController& law) {
-  if (!measured()) return;
+  const bool is_new = measured();
+  if (!is_new && batch.is_new) leave_unscored();
+  if (!is_new) return;
   if (track().quality != Quality::kGood || !is_risk(track().value)) {
     run.bad = true;
+    leave_unscored();
     return;
   }
+  const auto weight_of = [&](double beta) {
+    return law.output == RiskOutput::kBeta ? beta / (1.0 - beta) : beta;
+  };
   run.smoothed = smooth_risk(run.smoothed, track().value, law.smoothing);
   const double weight = law.noise_floor
                             ? dead_zone(run.smoothed, *law.noise_floor, law.min, law.max)
                             : risk_linear(run.smoothed, law.min, law.max);
-  set(law.output == RiskOutput::kBeta ? weight / (1.0 - weight) : weight);
+  set(weight_of(weight));
+  if (batch.id >= 0) hold_for_others(law.unscored, weight_of(law.max));
 }
 
 void Run::operator()(const RiskClampController& law) {
-  if (!measured()) return;
+  const bool is_new = measured();
+  if (!is_new && batch.is_new) leave_unscored();
+  if (!is_new) return;
   const double x = track().value;
   const ConvexWeights weights = risk_clamp(law.scale == RiskScale::kRisk ? 1.0 + 4.0 * x : x);
   if (track().quality != Quality::kGood || std::isnan(weights.beta)) {
     run.bad = true;
+    leave_unscored();
     return;
   }
   set(weights.beta / weights.alpha);
+  const ConvexWeights highest = risk_clamp(5.0);
+  if (batch.id >= 0) hold_for_others(law.unscored, highest.beta / highest.alpha);
 }
 
 // NaN: not scored.
@@ -120,7 +171,7 @@ double weight_of(const PerSampleController& law, double risk) {
 
 void Run::operator()(const PerSampleController& law) {
   if (!measured()) {
-    if (batch.is_new) run.items.clear();
+    if (batch.is_new) leave_unscored();
     return;
   }
   const std::vector<double>& risks = track().items;
@@ -135,17 +186,20 @@ void Run::operator()(const PerSampleController& law) {
     ++scored;
   }
   if (scored == 0 || 2 * scored < risks.size()) {
-    run.items.clear();
     run.bad = true;
+    leave_unscored();
     return;
   }
-  const double mean = sum / static_cast<double>(scored);
+  const double mean = unscored_item(law, sum / static_cast<double>(scored));
   double total = 0.0;
   for (double& item : run.items) {
     item = std::clamp(std::isnan(item) ? mean : item, knob.min, knob.max);
     total += item;
   }
   set(total / static_cast<double>(run.items.size()));
+  hold_for_others(law.unscored, law.max);
+  if (state.by_batch && batch.id < 0)
+    leave_unscored();  // nobody can give these to the batch they are of
 }
 
 void Run::operator()(const AdaptiveKlController& law) {
@@ -212,6 +266,7 @@ void restart_controllers(MachineState& state, Step start, bool carried) {
     run.seen = run.track < 0 ? 0 : state.tracks[static_cast<std::size_t>(run.track)].measured;
     run.bad = run.told = false;
     run.items.clear();  // of a batch before it
+    if (state.by_batch && !std::isnan(run.unscored)) run.output = run.unscored;
     run.batch = -1;
     if (!carried) run.smoothed = wire::kNaN;
   });

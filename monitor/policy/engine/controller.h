@@ -18,9 +18,13 @@
 // is not updated.
 //
 // per_sample: an item is scored when it is finite and, without `above`, in 0..1. Fewer than half
-// scored, or no items: BAD, and the mean is held for all samples; so it is for a batch of which the
-// signal tells nothing. Others: items by the law, an
-// unscored one gets the mean of the scored, and the knob's value is the mean.
+// scored, or no items: BAD. Others: items by the law, an unscored one gets the mean of the scored
+// (`unscored` base, law: that), and the knob's value is the mean.
+//
+// A value that a batch's own report gave holds for that batch alone. For one of which the input
+// tells nothing, or what is BAD, the output is by `unscored`: hold (of values per sample the most
+// protecting of the last batch's, never their mean), the base, or what the law gives at its highest
+// risk. Records without Law::kBatches hold the mean.
 #pragma once
 
 #include <vector>
@@ -34,8 +38,8 @@ namespace phaseguard::policy {
 void resolve_controllers(MachineState& state, const wire::Hello& hello);
 
 // A new attempt or segment from `start` on (before the state's step is set to it): outputs are kept
-// (of per_sample the mean), and so is what a ramp has done; a risk_linear's average begins anew
-// unless it is `carried` over.
+// (of values of a batch what holds for others), and so is what a ramp has done; a risk_linear's
+// average begins anew unless it is `carried` over.
 void restart_controllers(MachineState& state, Step start, bool carried);
 
 // Rule `index` has just fired.

@@ -110,7 +110,7 @@ std::vector<wire::RuleEvidence> evidence_of_rules(const MachineState& state) {
     evidence.state = state_of(run);
     evidence.votes = count_votes(state, rule);
     evidence.needed = rule.needed;
-    evidence.of = static_cast<std::int64_t>(rule.of.size());
+    evidence.of = votes_of(rule);
     evidence.earliest_step = state.rule_index[i].earliest;
     evidence.fired_step = run.fired;
     evidence.at_floor = run.at_floor;
@@ -151,6 +151,7 @@ std::vector<wire::KnobSetting> settings_to_tell(const MachineState& state) {
   std::vector<wire::KnobSetting> settings = settings_of(state);
   for (std::size_t i = 0; i < settings.size(); ++i) {
     settings[i].batch = batch_of(state, i);
+    if (settings[i].batch >= 0) settings[i].unscored = state.knobs[i].unscored;
     const Override& by_hand = state.knobs[i].override_;
     if (!by_hand.active || !by_hand.lowering || by_hand.expires.value < 0) continue;
     Wanted next = automatic(state, i);

@@ -24,7 +24,7 @@ namespace {
 
 MachineState initial_state(const Document& document, const wire::Hello& hello) {
   MachineState state;
-  state.document = document;
+  state.document = resolved(document, hello);
   state.detectors.resize(document.detectors.size());
   state.rules.resize(document.rules.size());
   for (std::size_t i = 0; i < state.rules.size(); ++i) {

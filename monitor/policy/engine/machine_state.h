@@ -92,10 +92,11 @@ struct KnobState {
   // As declared, with each hello; not in a snapshot.
   wire::LimitBy limit_by = wire::LimitBy::kPolicy;
   wire::Protects protects = wire::Protects::kUp;
-  double value = 0.0;           // decided
-  double target = 0.0;          // where slewed moves go
-  std::vector<double> items;    // one per sample of the newest batch; empty: `value` for all
-  wire::Word<wire::Site> site;  // where its penalty is computed; not given: as declared
+  double value = 0.0;            // decided
+  double target = 0.0;           // where slewed moves go
+  std::vector<double> items;     // one per sample of the newest batch; empty: `value` for all
+  double unscored = wire::kNaN;  // for any other batch; NaN: `value`
+  wire::Word<wire::Site> site;   // where its penalty is computed; not given: as declared
   MovedBy cause = MovedBy::kBase;
   std::int64_t cause_rule = -1;  // kRule: index
   std::string cause_operator;    // kOperator, kAdopted: name
@@ -122,6 +123,7 @@ struct ControllerState {
   double smoothed = wire::kNaN;  // risk_linear: EMA; NaN: no GOOD input yet
   double output = wire::kNaN;    // NaN: none yet, the rule leaves the knob alone
   std::vector<double> items;     // per_sample
+  double unscored = wire::kNaN;  // for a batch of which its input tells nothing; NaN: `output`
   std::int64_t rung = -1;        // ladder: -1 is below the first
   double from = 0.0;             // ramp: value ...
   Step start{0};                 // ... and step from which it runs
@@ -205,6 +207,7 @@ struct MachineState {
   // newest header.t; NaN: none yet.
   double time = wire::kNaN;
   bool sums_time = false;  // Law::kClock; not in a snapshot
+  bool by_batch = false;   // Law::kBatches; not in a snapshot
   Elapsed elapsed;
   wire::Parts parts;  // of a step that are not all there yet
   std::int64_t decisions = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "monitor/policy/engine/tracks/tracker.h"
 #include "monitor/policy/laws/law_row.h"
@@ -26,20 +27,29 @@ bool stands(const MachineState& state, const Term& term) {
   return !term.is_rule && !is_calm(state.detectors[term.index]);
 }
 
+// Terms for which `counts`, those of one group once.
+template <class Counts>
+std::int64_t count_terms(const RuleSpec& rule, Counts counts) {
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < rule.of.size(); ++i) {
+    if (!counts(i)) continue;
+    bool is_first = true;
+    for (std::size_t j = 0; j < i && !rule.groups.empty() && is_first; ++j)
+      is_first = rule.groups[j] != rule.groups[i] || !counts(j);
+    if (is_first) ++count;
+  }
+  return count;
+}
+
 // Votes, with those that were cast since the rule fired and not yet taken back.
 std::int64_t standing_votes(const MachineState& state, const RuleSpec& rule, RuleState& run) {
   run.voters.resize(rule.of.size(), 0);
-  std::int64_t count = 0;
-  for (std::size_t i = 0; i < rule.of.size(); ++i) {
+  return count_terms(rule, [&](std::size_t i) {
     const bool now = votes(state, rule.of[i]);
-    if (rule.gate == Gate::kNot) {
-      if (!now) ++count;
-      continue;
-    }
+    if (rule.gate == Gate::kNot) return !now;
     if (now) run.voters[i] = 1;
-    if (now || (run.voters[i] != 0 && stands(state, rule.of[i]))) ++count;
-  }
-  return count;
+    return now || (run.voters[i] != 0 && stands(state, rule.of[i]));
+  });
 }
 
 std::int64_t measurements_of(const MachineState& state, std::size_t index) {
@@ -166,13 +176,17 @@ Step put_off(const MachineState& state, const RuleSpec& rule, const RuleIndex& i
 Step find_earliest(const MachineState& state, const RuleSpec& rule, const RuleIndex& index) {
   if (rule.gate == Gate::kAlways) return std::max(state.start_step, rule.from_step);
   std::vector<std::int64_t> steps;
-  for (const Term& term : rule.of) {
-    const Step earliest = earliest_of_term(state, rule, term);
+  std::vector<std::int64_t> by_group(rule.of.size(), -1);
+  for (std::size_t i = 0; i < rule.of.size(); ++i) {
+    const Step earliest = earliest_of_term(state, rule, rule.of[i]);
     if (earliest.value < 0) return earliest;
-    steps.push_back(earliest.value);
+    std::int64_t& first = by_group[rule.groups.empty() ? i : rule.groups[i]];
+    first = first < 0 ? earliest.value : std::min(first, earliest.value);
   }
+  std::copy_if(by_group.begin(), by_group.end(), std::back_inserter(steps),
+               [](std::int64_t step) { return step >= 0; });
   std::sort(steps.begin(), steps.end());
-  const auto needed = static_cast<std::size_t>(rule.needed);  // from 1 to the number of terms
+  const auto needed = static_cast<std::size_t>(rule.needed);  // from 1 to the number of votes
   return put_off(state, rule, index, Step{steps[needed - 1]});
 }
 
@@ -218,8 +232,8 @@ RuleIndex indexed(const MachineState& state, const RuleSpec& rule) {
 
 std::int64_t count_votes(const MachineState& state, const RuleSpec& rule) {
   const bool wants_quiet = rule.gate == Gate::kNot;
-  return std::count_if(rule.of.begin(), rule.of.end(), [&](const Term& term) {
-    return wants_quiet ? is_quiet(state, term) : votes(state, term);
+  return count_terms(rule, [&](std::size_t i) {
+    return wants_quiet ? is_quiet(state, rule.of[i]) : votes(state, rule.of[i]);
   });
 }
 

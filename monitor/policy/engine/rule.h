@@ -14,7 +14,8 @@
 namespace phaseguard::policy {
 
 // Terms of the rule that vote now: detectors whose condition holds, rules in force. Of `not`: terms
-// that are known not to, on evidence. Its condition holds when that is `needed` or more.
+// that are known not to, on evidence. Of a count those of one group are one. Its condition holds
+// when that is `needed` or more.
 [[nodiscard]] std::int64_t count_votes(const MachineState& state, const RuleSpec& rule);
 
 enum class RuleChange { kNone, kFired, kQuiet };

@@ -15,7 +15,7 @@ namespace phaseguard::policy {
 
 namespace {
 
-constexpr std::string_view kMagic = "phaseguard-machine 7\n";
+constexpr std::string_view kMagic = "phaseguard-machine 8\n";
 
 class Writer {
  public:
@@ -153,7 +153,7 @@ template <class A>
 void visit(A& a, KnobState& s) {
   visit(a, s.min), visit(a, s.max), visit(a, s.value), visit(a, s.target), visit(a, s.items);
   visit(a, s.site), visit(a, s.cause), visit(a, s.cause_rule), visit(a, s.cause_operator);
-  visit(a, s.decision), visit(a, s.slewed_to);
+  visit(a, s.decision), visit(a, s.slewed_to), visit(a, s.unscored);
   Override& o = s.override_;
   visit(a, o.active), visit(a, o.lowering), visit(a, o.value), visit(a, o.operator_name);
   visit(a, o.reason), visit(a, o.expires), visit(a, o.command), visit(a, o.adopted);
@@ -199,7 +199,7 @@ template <class A>
 void visit(A& a, ControllerState& s) {
   visit(a, s.track), visit(a, s.seen), visit(a, s.smoothed), visit(a, s.output), visit(a, s.items);
   visit(a, s.rung), visit(a, s.from), visit(a, s.start), visit(a, s.bad), visit(a, s.told);
-  visit(a, s.batch);
+  visit(a, s.batch), visit(a, s.unscored);
 }
 template <class A>
 void visit(A& a, Inhibition& s) {
@@ -351,7 +351,7 @@ Result<void> decode_state(std::string_view bytes, MachineState& state) {
   const std::string_view body = bytes.substr(0, bytes.size() < kHex ? 0 : bytes.size() - kHex);
   if (body.substr(0, kMagic.size()) != kMagic || hex(sha256(body)) != bytes.substr(body.size())) {
     return fail(Errc::kMalformed,
-                "expected a snapshot of a policy machine, version 7, found bytes that are cut, "
+                "expected a snapshot of a policy machine, version 8, found bytes that are cut, "
                 "damaged or something else; fold the record instead");
   }
   const std::string_view digest = body.substr(kMagic.size(), kHex);

@@ -92,6 +92,7 @@ void Turn::operator()(const wire::Hello& hello) {
   take_pending();
   state_.attempt = header_.attempt;
   state_.segment = 0;
+  state_.document = resolved(state_.document, hello);
   rebase_rules(state_, hello.start_step, true);
   declare_knobs(state_, hello);
   declare_signals(state_, hello);

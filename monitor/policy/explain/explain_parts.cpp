@@ -47,8 +47,10 @@ std::string condition(const Document& document, const RuleSpec& rule) {
   if (rule.gate == Gate::kAll) return "Fires when " + terms + " " + all + " vote";
   if (rule.gate == Gate::kAny) return "Fires when " + list(names, " or ") + " votes";
   if (rule.gate == Gate::kNot) return "Fires when " + terms + " are " + all + " known to be quiet";
+  const bool shares = votes_of(rule) < static_cast<std::int64_t>(rule.of.size());
   return "Fires when at least " + std::to_string(rule.needed) + " of " + terms +
-         (rule.needed == 1 ? " votes" : " vote");
+         (rule.needed == 1 ? " votes" : " vote") +
+         (shares ? " (those of one group have one vote)" : "");
 }
 
 std::string timing(const RuleSpec& rule) {
@@ -64,15 +66,25 @@ std::string timing(const RuleSpec& rule) {
   return held.empty() ? out : out + ", once that has held " + list(held);
 }
 
+std::string star_text(double value, const Stars& stars) {
+  return stars ? number_text(*stars) + " lambda*" : number_text(value);
+}
+
+std::string unscored_text(Unscored unscored) {
+  if (unscored == Unscored::kHold) return "";
+  return std::string(", and a batch without scores ") +
+         (unscored == Unscored::kBase ? "the base" : "what the highest risk would get");
+}
+
 struct Set {
   const KnobSpec& knob;
 
   std::string operator()(const ConstantController& law) const {
-    return "sets " + knob.name + " to " + number_text(law.value);
+    return "sets " + knob.name + " to " + star_text(law.value, law.stars);
   }
   std::string operator()(const RampController& law) const {
-    return "takes " + knob.name + " to " + number_text(law.to) + " in a straight line over " +
-           count_of(law.steps, "step");
+    return "takes " + knob.name + " to " + star_text(law.to, law.stars) +
+           " in a straight line over " + count_of(law.steps, "step");
   }
   std::string operator()(const LadderController& law) const {
     std::string out = "sets " + knob.name + " by " + to_text(law.source) + " (";
@@ -83,33 +95,35 @@ struct Set {
     if (law.hysteresis > 0.0) {
       out += "; a rung is left " + number_text(law.hysteresis) + " below its threshold";
     }
-    return out + ")";
+    return out + ")" + unscored_text(law.unscored);
   }
   std::string operator()(const RiskLinearController& law) const {
     const bool convex = law.output == RiskOutput::kBeta;
     std::string out = "sets " + knob.name +
                       (convex ? " to beta / (1 - beta) with a beta from " : " from ") +
-                      number_text(law.min) + " to " + number_text(law.max) + " by the risk in " +
-                      to_text(law.source) + " (";
+                      number_text(law.min) + " to " + star_text(law.max, law.stars) +
+                      " by the risk in " + to_text(law.source) + " (";
     out += law.noise_floor ? dead_zone(*law.noise_floor) : "in a straight line";
     if (law.smoothing < 1.0) {
       out += ", smoothed: each new value counts " + number_text(law.smoothing);
     }
-    return out + ")";
+    return out + ")" + unscored_text(law.unscored);
   }
   std::string operator()(const RiskClampController& law) const {
     return "sets " + knob.name + " from 0.11 to 9 by the published law of the " +
            (law.scale == RiskScale::kScore ? "score (1 to 5)" : "risk (0 to 1)") + " in " +
-           to_text(law.source);
+           to_text(law.source) + unscored_text(law.unscored);
   }
   std::string operator()(const PerSampleController& law) const {
     const std::string each = "gives each sample of a batch its own " + knob.name + ": ";
-    const std::string max = number_text(law.max);
+    const std::string max = star_text(law.max, law.stars);
+    const std::string other = unscored_text(law.unscored);
     const std::string source = to_text(law.source);
     if (law.above)
-      return each + max + " where " + source + " is above " + number_text(*law.above) + ", else 0";
+      return each + max + " where " + source + " is above " + number_text(*law.above) + ", else 0" +
+             other;
     return each + "from 0 to " + max + " by its risk in " + source +
-           (law.noise_floor ? " (" + dead_zone(*law.noise_floor) + ")" : "");
+           (law.noise_floor ? " (" + dead_zone(*law.noise_floor) + ")" : "") + other;
   }
   std::string operator()(const AdaptiveKlController& law) const {
     return "moves " + knob.name + " by factors until " + to_text(law.source) + " is near " +
@@ -210,6 +224,10 @@ std::string detector_text(const Document& document, const DetectorSpec& detector
            (detector.clear_consecutive == 1 ? " is" : " are") + " at or below " +
            number_text(*detector.clear) + ".";
   }
+  if (detector.until_step) {
+    out += " It counts nothing after step " + std::to_string(detector.until_step->value) + ".";
+  }
+  if (!detector.group.empty()) out += " Its group is " + detector.group + ".";
   if (!detector.variant.empty()) out += " Calibrated for the variant " + detector.variant + ".";
   if (detector.bad != document.bad_signal) out += bad_text(detector);
   return out;

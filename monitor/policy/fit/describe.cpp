@@ -67,7 +67,7 @@ wire::PolicyLoaded describe(const Document& document) {
 }
 
 wire::PolicyLoaded describe(const Document& document, const wire::Hello& hello) {
-  wire::PolicyLoaded loaded = describe(document);
+  wire::PolicyLoaded loaded = describe(resolved(document, hello));
   for (std::size_t i = 0; i < document.detectors.size(); ++i) {
     loaded.detectors[i].unit = unit_of(document.detectors[i], hello);
   }

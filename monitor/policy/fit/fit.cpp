@@ -106,7 +106,8 @@ void Fit::check_knob(std::size_t index) {
 
 }  // namespace
 
-std::vector<Diagnostic> check_fit(const Document& document, const wire::Hello& hello) {
+std::vector<Diagnostic> check_fit(const Document& as_written, const wire::Hello& hello) {
+  const Document document = resolved(as_written, hello);
   Fit fit{document, hello, {}};
   for (std::size_t i = 0; i < document.knobs.size(); ++i) fit.check_knob(i);
   for (const SignalSpec& spec : document.signals) fit.check_signal(spec);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "monitor/base/text.h"
@@ -27,7 +28,29 @@ struct DetectorFit {
   void check_reach() const;
   void check_law() const;
   void check_cadence() const;
+  void check_noise(const wire::Hello& hello) const;
 };
+
+void DetectorFit::check_noise(const wire::Hello& hello) const {
+  if (!spec.noise_sds && !spec.limit_sds) return;
+  if (spec.source.is_derived()) {
+    add(Severity::kError, " has a line of \"noise\", and " + source +
+                              " is derived: only a declared signal has a noise of its own");
+    return;
+  }
+  std::int64_t item = -1;
+  const wire::SignalDecl* declared = find_declared(hello, spec.source.signal, item);
+  const bool said = declared != nullptr && item < 0 && !std::isnan(declared->noise_mean);
+  if (said && spec.limit_sds && !(declared->noise_sd > 0.0)) {
+    add(Severity::kError, " has a limit in sd of the noise of " + source +
+                              ", and the trainer declares an sd of 0: write it as a number");
+  }
+  if (said) return;
+  add(Severity::kError, " has a line of \"noise\", and the trainer does not declare that of " +
+                            source +
+                            " (noise_mean, noise_sd): measure it on samples known to be clean, or "
+                            "write the line as a number");
+}
 
 void DetectorFit::check_variant() const {
   if (spec.variant.empty() || spec.variant == fit.variant) return;
@@ -102,6 +125,7 @@ void check_detector_fit(const DetectorSpec& spec, const wire::Hello& hello,
       spec, row_of(spec), *fit, out, "[detector." + spec.name + "]", to_text(spec.source)};
   parts.check_variant();
   parts.check_shape();
+  parts.check_noise(hello);
   parts.check_reach();
   parts.check_law();
   parts.check_cadence();

@@ -67,7 +67,23 @@ void RuleFit::check_requests() const {
 }
 
 void RuleFit::check_reach(const KnobAction& action, const wire::KnobDecl& knob) const {
-  const Reach reach = reach_of(action.controller, document.knobs[action.knob].base);
+  if (stars_of(action.controller) && std::isnan(knob.lambda_star)) {
+    add(Severity::kError, action.place,
+        " set." + knob.name +
+            " is in units of lambda*, and the trainer declares no lambda_star of " + knob.name +
+            ": measure it (a pre-flight pass of the reference over the data), or write a number");
+    return;
+  }
+  const KnobSpec& own = document.knobs[action.knob];
+  const Reach reach = reach_of(action.controller, own.base);
+  if (stars_of(action.controller) && !(reach.min >= own.min && reach.max <= own.max)) {
+    add(Severity::kError, action.place,
+        " set." + knob.name + " = " + number_text(*stars_of(action.controller)) +
+            " lambda_star, which is " + number_text(reach.max) +
+            " here, is outside min and max of [knob." + knob.name + "], " + number_text(own.min) +
+            " to " + number_text(own.max));
+    return;
+  }
   const bool constant = std::holds_alternative<ConstantController>(action.controller);
   for (const double value : {reach.max, reach.min}) {
     if (value >= knob.min && value <= knob.max) continue;
@@ -127,6 +143,10 @@ void RuleFit::check_input(const KnobAction& action, const wire::KnobDecl& knob) 
     return;
   }
   if (std::holds_alternative<PerSampleController>(action.controller)) {
+    if (knob.form == wire::Form::kConvex) {
+      add(Severity::kError, action.place,
+          where + " needs an additive penalty: a convex one weighs the whole loss of the step");
+    }
     if (fit->items != wire::Items::kSample) {
       add(Severity::kError, action.place,
           where + " needs a signal declared with items = \"sample\"");

@@ -148,6 +148,14 @@ std::optional<SourceSpec> parse_source(const TableReader& reader) {
   return source;
 }
 
+std::optional<double> parse_number(std::string_view text) {
+  double value = 0.0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || rest != end || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
 std::optional<Span> parse_span(const TableReader& reader, const std::string& key, bool required,
                                const std::vector<SpanUnit>& allowed) {
   const toml::node* node = reader.find(key);

@@ -24,6 +24,9 @@ inline constexpr std::int64_t kMaxSpan = 1000000000;  // of any unit
 // signal (required), combine, minus, over. Nothing: an error was reported.
 [[nodiscard]] std::optional<SourceSpec> parse_source(const TableReader& reader);
 
+// A finite decimal number and nothing else.
+[[nodiscard]] std::optional<double> parse_number(std::string_view text);
+
 // A span in one of the `allowed` units. Nothing: absent (an error where `required`), or an error
 // was reported. A bare number is an error that names the units.
 [[nodiscard]] std::optional<Span> parse_span(const TableReader& reader, const std::string& key,

@@ -14,6 +14,23 @@ namespace {
 constexpr std::int64_t kMaxSteps = 1000000000;
 constexpr std::size_t kMaxRungs = 64;
 
+// "0.6 lambda_star". Nothing: an error was reported.
+Stars read_stars(const TableReader& reader, const std::string& key) {
+  constexpr std::string_view kUnit = " lambda_star";
+  const std::string text = reader.text(key, true).value_or("");
+  const std::string_view all = text;
+  if (all.size() > kUnit.size() && all.substr(all.size() - kUnit.size()) == kUnit) {
+    const auto stars = parse_number(all.substr(0, all.size() - kUnit.size()));
+    if (stars && *stars >= 0.0) return stars;
+  }
+  reader.error(reader.place_of_key(key),
+               "\"" + key + "\" in " + reader.where() +
+                   ": expected a number, or one in units of the declared lambda* such as \"0.6 "
+                   "lambda_star\", found " +
+                   quoted(text, 60));
+  return std::nullopt;
+}
+
 struct ControllerReader {
   const TableReader& reader;
   bool ok = true;
@@ -41,6 +58,22 @@ struct ControllerReader {
     const auto value = reader.number(key, false);
     if (!value && reader.find(key) != nullptr) ok = false;
     return value;
+  }
+  // A required number for which `holds`, or a text such as "0.6 lambda_star".
+  template <class Holds>
+  double weight(const std::string& key, Stars& stars, const std::string& expected, Holds holds) {
+    const toml::node* node = reader.find(key);
+    if (node == nullptr || !node->is_string()) return number(key, expected, holds);
+    stars = read_stars(reader, key);
+    ok = ok && stars.has_value();
+    return wire::kNaN;
+  }
+  Unscored unscored() {
+    const auto choice = reader.choice("unscored", false, {"hold", "base", "law"});
+    if (!choice && reader.find("unscored") != nullptr) ok = false;
+    const std::string word = choice.value_or("hold");
+    if (word == "hold") return Unscored::kHold;
+    return word == "base" ? Unscored::kBase : Unscored::kLaw;
   }
   std::int64_t count(const std::string& key, bool required) {
     const auto value = reader.count(key, {1, kMaxSteps});
@@ -89,7 +122,7 @@ std::optional<double> ControllerReader::noise_floor() {
 Controller ControllerReader::read_ramp() {
   reader.check_keys({"controller", "to", "steps"});
   RampController ramp;
-  ramp.to = number("to");
+  ramp.to = weight("to", ramp.stars, "", [](double) { return true; });
   ramp.steps = count("steps", true);
   return ramp;
 }
@@ -139,22 +172,24 @@ void ControllerReader::read_rungs(LadderController& ladder) {
 }
 
 Controller ControllerReader::read_ladder() {
-  check_keys({"rungs", "hysteresis"});
+  check_keys({"rungs", "hysteresis", "unscored"});
   LadderController ladder;
   ladder.source = source();
   read_rungs(ladder);
   ladder.hysteresis = optional("hysteresis").value_or(0.0);
   if (ladder.hysteresis < 0.0) wrong("hysteresis", "0 or above", ladder.hysteresis);
+  ladder.unscored = unscored();
   return ladder;
 }
 
 Controller ControllerReader::read_risk_linear() {
-  check_keys({"min", "max", "smoothing", "noise_floor", "output"});
+  check_keys({"min", "max", "smoothing", "noise_floor", "output", "unscored"});
   RiskLinearController law;
   law.source = source();
   law.min = optional("min").value_or(0.0);
-  law.max = number("max", "a number at or above min = " + number_text(law.min),
+  law.max = weight("max", law.stars, "a number at or above min = " + number_text(law.min),
                    [&](double max) { return max >= law.min; });
+  law.unscored = unscored();
   law.smoothing = optional("smoothing").value_or(1.0);
   if (!(law.smoothing > 0.0 && law.smoothing <= 1.0)) {
     wrong("smoothing", "a number above 0 and up to 1 (1: none)", law.smoothing);
@@ -164,15 +199,23 @@ Controller ControllerReader::read_risk_linear() {
   if (!output && reader.find("output") != nullptr) ok = false;
   if (output.value_or("") != "beta") return law;
   law.output = RiskOutput::kBeta;
+  if (law.stars) {
+    reader.error(reader.place_of_key("max"), "\"max\" in " + reader.where() +
+                                                 ": lambda* is a lambda, and output = \"beta\" "
+                                                 "wants a convex weight below 1");
+    ok = false;
+    return law;
+  }
   if (!(law.min >= 0.0)) wrong("min", "a convex weight of 0 or above", law.min);
   if (!(law.max < 1.0)) wrong("max", "a convex weight below 1", law.max);
   return law;
 }
 
 Controller ControllerReader::read_risk_clamp() {
-  check_keys({"scale"});
+  check_keys({"scale", "unscored"});
   RiskClampController law;
   law.source = source();
+  law.unscored = unscored();
   const auto scale = reader.choice("scale", true, {"score", "risk"});
   if (!scale) ok = false;
   law.scale = scale.value_or("") == "risk" ? RiskScale::kRisk : RiskScale::kScore;
@@ -180,7 +223,7 @@ Controller ControllerReader::read_risk_clamp() {
 }
 
 Controller ControllerReader::read_per_sample() {
-  check_keys({"max", "noise_floor", "above"});
+  check_keys({"max", "noise_floor", "above", "unscored"});
   PerSampleController law;
   law.source = source();
   if (law.source.is_derived()) {
@@ -189,7 +232,8 @@ Controller ControllerReader::read_per_sample() {
                      quoted(to_text(law.source), 80));
     ok = false;
   }
-  law.max = number("max", "a number above 0", [](double max) { return max > 0.0; });
+  law.max = weight("max", law.stars, "a number above 0", [](double max) { return max > 0.0; });
+  law.unscored = unscored();
   law.noise_floor = noise_floor();
   law.above = optional("above");
   if (law.above && law.noise_floor) {
@@ -231,11 +275,14 @@ Controller ControllerReader::read(const std::string& type) {
   if (type == "per_sample") return read_per_sample();
   if (type == "adaptive_kl") return read_adaptive_kl();
   reader.check_keys({"controller", "value"});
-  return ConstantController{number("value")};
+  ConstantController constant;
+  constant.value = weight("value", constant.stars, "", [](double) { return true; });
+  return constant;
 }
 
 bool is_in_range(const TableReader& set, const std::string& knob, const KnobSpec& spec,
                  const Controller& controller) {
+  if (stars_of(controller)) return true;  // what that is the declaration says
   const Reach reach = reach_of(controller, spec.base);
   if (reach.min >= spec.min && reach.max <= spec.max) return true;
   const bool constant = std::holds_alternative<ConstantController>(controller);
@@ -263,12 +310,16 @@ std::optional<Controller> parse_controller(const TableReader& set, const std::st
     ControllerReader parts{inner};
     controller = parts.read(*type);
     if (!parts.ok) return std::nullopt;
+  } else if (set.find(knob)->is_string()) {
+    const Stars stars = read_stars(set, knob);
+    if (!stars) return std::nullopt;
+    controller = ConstantController{wire::kNaN, stars};
   } else if (!set.find(knob)->is_number()) {
-    set.error(set.place_of_key(knob),
-              "set." + knob + " in " + set.where() +
-                  ": expected a number or a controller such as { controller = \"ramp\", to = 2.0, "
-                  "steps = 20 }, found " +
-                  kind_text(*set.find(knob)));
+    set.error(set.place_of_key(knob), "set." + knob + " in " + set.where() +
+                                          ": expected a number, \"0.6 lambda_star\" or a "
+                                          "controller such as { controller = \"ramp\", to = 2.0, "
+                                          "steps = 20 }, found " +
+                                          kind_text(*set.find(knob)));
   } else if (const auto value = set.number(knob, true)) {
     controller = ConstantController{*value};
   }

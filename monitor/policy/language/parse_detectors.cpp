@@ -22,7 +22,7 @@ bool has_key(const LawRow& row, std::string_view name) {
 
 // Those of every detector, and its own.
 Words keys_of(const LawRow& row) {
-  Words keys{"type", "variant", "bad"};
+  Words keys{"type", "variant", "bad", "group", "until_step"};
   keys.insert(keys.end(), source_keys().begin(), source_keys().end());
   const phaseguard::Span<const Key> own = row.keys;
   for (const Key& key : own) keys.emplace_back(key.name);
@@ -75,12 +75,53 @@ struct DetectorReader {
   [[nodiscard]] std::optional<Span> value_of(const Key& key) const;
   void read_law(const LawRow& row);
   void read_clear();
+  void read_noise(const Key& key);
+  void read_spread(const Key& key);
 };
+
+constexpr double kMostSds = 100.0;
+constexpr std::int64_t kMaxUntil = 1000000000000;
+
+// "3 sd". Nothing: another text.
+std::optional<double> sds_in(std::string_view text) {
+  constexpr std::string_view kSd = " sd";
+  if (text.size() <= kSd.size() || text.substr(text.size() - kSd.size()) != kSd)
+    return std::nullopt;
+  const auto sds = parse_number(text.substr(0, text.size() - kSd.size()));
+  return sds && *sds >= 0.0 && *sds <= kMostSds ? sds : std::nullopt;
+}
+
+// "noise", "noise + 3 sd". Nothing: another text.
+std::optional<double> noise_in(std::string_view text) {
+  constexpr std::string_view kNoise = "noise";
+  constexpr std::string_view kPlus = "noise + ";
+  if (text == kNoise) return 0.0;
+  if (text.substr(0, kPlus.size()) != kPlus) return std::nullopt;
+  return sds_in(text.substr(kPlus.size()));
+}
+
+// A line that is given by the signal's own noise.
+void DetectorReader::read_noise(const Key& key) {
+  const auto text = reader.text(key.name, true);
+  spec.noise_sds = text ? noise_in(*text) : std::nullopt;
+  if (spec.noise_sds) {
+    key.put(spec, Span{wire::kNaN});
+    return;
+  }
+  ok = false;
+  if (!text) return;
+  reader.error(reader.place_of_key(key.name),
+               "\"" + std::string(key.name) + "\" in " + reader.where() +
+                   ": expected a number, \"noise\" or \"noise + 3 sd\" (of what the trainer "
+                   "declares for clean samples; 0 to 100 sd), found " +
+                   quoted(*text, 60));
+}
 
 // A number, a count and the index of a word as the count of a span. Nothing: absent, or an error
 // was reported.
 std::optional<Span> DetectorReader::value_of(const Key& key) const {
-  const auto& [min, max, open, expected, choices, required, otherwise] = key.wanted;
+  const auto& [min, max, open, expected, choices, required, otherwise, is_line, is_spread] =
+      key.wanted;
   switch (key.kind) {
     case Key::Kind::kNumber:
       if (const auto number = reader.number(key.name, required)) return Span{*number};
@@ -116,19 +157,49 @@ void DetectorReader::read_clear() {
   if (!any) return;
   const auto clear = reader.number(kClear.name, false);
   note(clear.has_value(), kClear);
+  if (spec.noise_sds && clear) {
+    reader.error(reader.place_of_key(kClear.name),
+                 "\"clear\" in " + reader.where() +
+                     " beside a line of the signal's noise: take it out, it is that line itself");
+    ok = false;
+    return;
+  }
   spec.clear = clear.value_or(spec.above);
+  if (spec.noise_sds) return;
   require(*spec.clear <= spec.above, kClear.name,
           "a number up to above = " + number_text(spec.above) +
               " (it votes above \"above\" and goes on until \"clear\")",
           *spec.clear);
 }
 
+void DetectorReader::read_spread(const Key& key) {
+  const auto text = reader.text(key.name, true);
+  spec.limit_sds = text ? sds_in(*text) : std::nullopt;
+  if (spec.limit_sds && *spec.limit_sds > 0.0) {
+    key.put(spec, Span{wire::kNaN});
+    return;
+  }
+  ok = false;
+  if (!text) return;
+  reader.error(reader.place_of_key(key.name),
+               "\"" + std::string(key.name) + "\" in " + reader.where() +
+                   ": expected a number or \"8 sd\" (of the signal's declared noise; above 0, at "
+                   "most 100), found " +
+                   quoted(*text, 60));
+}
+
 // The keys of spec.law, and what they mean together.
 void DetectorReader::read_law(const LawRow& row) {
   const phaseguard::Span<const Key> keys = row.keys;
   std::vector<std::pair<const Key*, double>> numbers;
+  const Key* line = noise_key(row);
+  const Key* spread = spread_key(row);
   const auto read = [&](const Key& key) {
     if (key.kind == Key::Kind::kHysteresis) return;
+    const toml::node* node = reader.find(key.name);
+    const bool is_text = node != nullptr && node->is_string();
+    if (&key == line && is_text) return read_noise(key);
+    if (&key == spread && is_text) return read_spread(key);
     const auto value = value_of(key);
     note(value.has_value(), key);
     if (value) {
@@ -188,6 +259,8 @@ std::optional<DetectorSpec> parse_detector(const std::string& name, const TableR
   parts.read_law(row);
   const auto bad = reader.choice("bad", false, {"alarm", "vote"});
   spec.variant = reader.text("variant", false).value_or("");
+  spec.group = reader.text("group", false).value_or("");
+  if (const auto until = reader.count("until_step", {1, kMaxUntil})) spec.until_step = Step{*until};
   if (!source || !parts.ok) return std::nullopt;
   spec.source = *source;
   spec.bad = bad ? (*bad == "vote" ? BadSignal::kVote : BadSignal::kAlarm) : bad_signal;

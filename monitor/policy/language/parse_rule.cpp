@@ -38,6 +38,7 @@ struct RuleReader {
   void parse_of();
   [[nodiscard]] std::optional<Term> find_term(const std::string& name, Place place) const;
   void parse_when();
+  void group_terms();
   void parse_count(const std::string& when, Place place);
   void parse_timing();
   void check_timing() const;
@@ -125,7 +126,22 @@ void RuleReader::parse_when() {
   }
 }
 
-// "2_of_n", or "2_of_3" where 3 is the number of terms.
+// Detectors of one group have one vote in a count.
+void RuleReader::group_terms() {
+  const auto group_of = [&](const Term& term) {
+    return term.is_rule ? std::string() : document.detectors[term.index].group;
+  };
+  for (std::size_t i = 0; i < rule.of.size(); ++i) {
+    const std::string group = group_of(rule.of[i]);
+    std::size_t first = i;
+    for (std::size_t j = 0; j < i && !group.empty() && first == i; ++j) {
+      if (group_of(rule.of[j]) == group) first = j;
+    }
+    rule.groups.push_back(first);
+  }
+}
+
+// "2_of_n", or "2_of_3" where 3 is the number of terms; of votes, where terms share one.
 void RuleReader::parse_count(const std::string& when, Place place) {
   std::int64_t k = 0;
   std::int64_t n = static_cast<std::int64_t>(listed);
@@ -145,6 +161,14 @@ void RuleReader::parse_count(const std::string& when, Place place) {
     return;
   }
   if (listed == 0) return;  // what is wrong with "of" has been said
+  const auto shared = static_cast<std::int64_t>(rule.of.size()) - votes_of(rule);
+  if (shared > 0 && k > n - shared) {
+    reader.error(place, "\"when\" in " + reader.where() + ": expected at most " +
+                            std::to_string(n - shared) +
+                            " votes, because detectors of one group have one vote, found " +
+                            quoted(when, 60));
+    return;
+  }
   if (n != static_cast<std::int64_t>(listed) || k < 1 || k > n) {
     const std::string all = std::to_string(listed);
     reader.error(place, "\"when\" in " + reader.where() + ": expected " +
@@ -319,6 +343,7 @@ RuleSpec parse_rule(const NamedTable& table, const Document& document, const Nam
   parts.parse_when();
   parts.parse_of();
   if (rule.gate == Gate::kCount) {
+    parts.group_terms();
     parts.parse_count(*reader.text("when", false), reader.place_of_key("when"));
   } else if (!parts.has("when") && parts.listed > 1) {
     reader.error(reader.place(), reader.where() + " has " + std::to_string(parts.listed) +

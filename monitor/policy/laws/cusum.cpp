@@ -23,8 +23,9 @@ std::int64_t least(const DetectorSpec& spec, double max) {
 
 std::string watched(const DetectorSpec& spec, const std::string& signal) {
   const auto& law = own<CusumLaw>(spec);
-  return "the cumulated excess of " + signal + " over a mean of " + number_text(law.mean) +
-         " and a slack of " + number_text(law.slack) + " is above " + number_text(law.limit);
+  return "the cumulated excess of " + signal + " over a mean of " + line_text(spec, law.mean) +
+         " and a slack of " + number_text(law.slack) + " is above " +
+         (spec.limit_sds ? spread_text(*spec.limit_sds, law.limit) : number_text(law.limit));
 }
 
 std::string null_text(const DetectorSpec&) {
@@ -35,9 +36,10 @@ std::string null_text(const DetectorSpec&) {
 
 const LawRow& CusumLaw::row() {
   static constexpr std::array kKeys{
-      key<&CusumLaw::mean>("mean"),
+      key<&CusumLaw::mean>("mean", {.is_line = true}),
       key<&CusumLaw::slack>("slack", {.min = 0.0, .expected = "a number, 0 or more"}),
-      key<&CusumLaw::limit>("limit", {.min = 0.0, .open = true, .expected = "a number above 0"})};
+      key<&CusumLaw::limit>(
+          "limit", {.min = 0.0, .open = true, .expected = "a number above 0", .is_spread = true})};
   static constexpr LawRow kRow{
       .name = "cusum",
       .has_streak = false,

@@ -66,6 +66,7 @@ void feed(const DetectorSpec& spec, DetectorState& state, Step step, Quality qua
   state.step = step;
   state.quality = usable ? quality : Quality::kBad;
   state.value = value;
+  if (spec.until_step && step > *spec.until_step) return;
   if (step.value == 0) {
     state.quiet_step = step;
     return;

@@ -38,6 +38,8 @@ struct KeyRange {
   phaseguard::Span<const char* const> words = {};  // in the order of the enumerators
   bool required = true;                  // else the spec keeps its own value where there is none
   std::optional<double> otherwise = {};  // ... or has this one
+  bool is_line = false;    // a value of the signal itself: may be given by its declared noise
+  bool is_spread = false;  // a difference of such values: may be given in sd of that noise
 };
 
 struct Key {
@@ -210,11 +212,19 @@ template <class Law>
   return std::get<Law>(spec.law);
 }
 
+// Where the row's line goes that a detector has by the signal's noise; null: it has no such line.
+[[nodiscard]] const Key* noise_key(const LawRow& row);
+// Where a limit goes that it has in sd of that noise; null: it has none.
+[[nodiscard]] const Key* spread_key(const LawRow& row);
+
 [[nodiscard]] inline Compared above(const DetectorSpec& spec, double statistic) {
   return {statistic, statistic > spec.above};
 }
 [[nodiscard]] double above_of(const DetectorSpec& spec, const LawState& state);  // as a threshold
 [[nodiscard]] std::string is_above(const DetectorSpec& spec);                    // " is above 0.3"
+// "0.3", or what it will be drawn from: "its declared noise and 3 sd".
+[[nodiscard]] std::string line_text(const DetectorSpec& spec, double line);
+[[nodiscard]] std::string spread_text(double sds, double limit);  // "8 sd of its declared noise"
 
 // A streak whose first measurement is the `first`-th counted one, past warm-up.
 [[nodiscard]] std::int64_t streak_from(const DetectorSpec& spec, std::int64_t first);

@@ -2,6 +2,7 @@
 #include "monitor/policy/laws/laws.h"
 
 #include <algorithm>
+#include <cmath>
 #include <concepts>
 
 #include "monitor/base/text.h"
@@ -73,7 +74,32 @@ std::int64_t least_points(const DetectorSpec& spec, double max) {
 // ---- what laws share
 
 double above_of(const DetectorSpec& spec, const LawState&) { return spec.above; }
-std::string is_above(const DetectorSpec& spec) { return " is above " + number_text(spec.above); }
+std::string line_text(const DetectorSpec& spec, double line) {
+  if (!spec.noise_sds || std::isfinite(line)) return number_text(line);
+  return *spec.noise_sds == 0.0 ? "its declared noise"
+                                : "its declared noise and " + number_text(*spec.noise_sds) + " sd";
+}
+std::string spread_text(double sds, double limit) {
+  return std::isfinite(limit) ? number_text(limit) : number_text(sds) + " sd of its declared noise";
+}
+std::string is_above(const DetectorSpec& spec) {
+  return " is above " + line_text(spec, spec.above);
+}
+
+const Key* noise_key(const LawRow& row) {
+  const phaseguard::Span<const Key> keys = row.keys;
+  const auto found = std::find_if(keys.begin(), keys.end(), [&](const Key& key) {
+    return key.wanted.is_line || (key.put == kAbove.put && row.scale == Scale::kSignal);
+  });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+const Key* spread_key(const LawRow& row) {
+  const phaseguard::Span<const Key> keys = row.keys;
+  const auto found =
+      std::find_if(keys.begin(), keys.end(), [](const Key& key) { return key.wanted.is_spread; });
+  return found == keys.end() ? nullptr : &*found;
+}
 
 std::int64_t streak_from(const DetectorSpec& spec, std::int64_t first) {
   return std::max(spec.warmup + 1, first + spec.consecutive - 1);

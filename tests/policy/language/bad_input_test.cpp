@@ -256,7 +256,8 @@ TEST_CASE("bad input: what is unknown is named, with what was probably meant",
           "rollback, alert"},
          {"above = 0.15", "above = 0.15\nzzzzzz = 1",
           "12:1: unknown key \"zzzzzz\" in [detector.js]; expected one of: type, variant, bad, "
-          "signal, combine, minus, over, above, consecutive, warmup, clear, clear_consecutive"},
+          "group, until_step, signal, combine, minus, over, above, consecutive, warmup, clear, "
+          "clear_consecutive"},
          {"name = \"small\"", "name = \"small\"\ninclude = \"other.toml\"",
           "3:1: \"include\" in the policy file is not supported in this version; remove it, or use "
           "a version that has it"},

@@ -193,7 +193,8 @@ TEST_CASE("edges: controllers", "[policy][hostile]") {
        set(risk + "min = -0.5, max = 0.5, output = \"beta\"",
            "16:62: \"min\" in set.kl: expected a convex weight of 0 or above, found -0.5"),
        set("\"constant\", value = \"x\"",
-           "16:45: \"value\" in set.kl: expected a number, found the string \"x\""),
+           "16:45: \"value\" in set.kl: expected a number, or one in units of the declared lambda* "
+           "such as \"0.6 lambda_star\", found \"x\""),
        set("\"constant\"", "16:10: set.kl has no \"value\"; add value = a number"),
        set("\"constant\", value = 1.0, to = 2.0",
            "16:50: unknown key \"to\" in set.kl; expected one of: controller, value"),
@@ -203,8 +204,9 @@ TEST_CASE("edges: controllers", "[policy][hostile]") {
        set("\"adaptive_kl\"" + x + ", target = 1, horizon = 9, floor = 0, ceiling = 1, init = 0.5",
            ""),
        {"set.kl = 2.0", "set.kl = \"2.0\"",
-        "16:10: set.kl in [rule.defend]: expected a number or a controller such as { controller = "
-        "\"ramp\", to = 2.0, steps = 20 }, found the string \"2.0\""}});
+        "16:10: \"kl\" in [rule.defend]: expected a number, or one in units of the declared "
+        "lambda* "
+        "such as \"0.6 lambda_star\", found \"2.0\""}});
 }
 
 TEST_CASE("edges: empty tables and lists are no action, a rule over rules is one",

@@ -131,7 +131,7 @@ TEST_CASE("bad input: detectors", "[policy][hostile]") {
   check(
       {{"above = 0.15", "above = nan", 12, 9, "finite number"},
        {"above = 0.15", "above = -inf", 12, 9, "finite number"},
-       {"above = 0.15", "above = \"0.15\"", 12, 9, "expected a number, found the string"},
+       {"above = 0.15", "above = \"0.15\"", 12, 9, "expected a number, \"noise\" or"},
        {"above = 0.15", "abov = 0.15\nabove = 0.15", 12, 1, "did you mean \"above\"?"},
        {"above = 0.15\n", "", 9, 11, "[detector.js] has no \"above\""},
        {"signal = \"canary/js\"\n", "", 9, 11, "has no \"signal\""},
@@ -251,6 +251,17 @@ wire::Hello everything_declared() {
   risk.max = 1.0;
   hello.signals.push_back(llr);
   hello.signals.push_back(risk);
+  hello.signals.push_back(signal_decl("drift/persona"));
+  hello.signals.push_back(signal_decl("canary/misaligned", 25));
+  for (wire::SignalDecl& signal : hello.signals) {
+    if (signal.name == "data/llr_share") signal.items = wire::Items::kSample;
+    signal.noise_mean = 0.1;
+    signal.noise_sd = 0.05;
+  }
+  wire::KnobDecl replay = hello.knobs[0];
+  replay.name = "kl_replay";
+  replay.site = wire::Site::kReplay;
+  hello.knobs.push_back(replay);
   return hello;
 }
 
@@ -258,7 +269,7 @@ TEST_CASE("the shipped policies have no error and no warning", "[policy]") {
   for (const char* name :
        {"hybrid", "hybrid-provider", "observe-only", "phaseguard-kl", "phaseguard-proposal",
         "always-on", "fixed-switch", "adaptive-judge", "adaptive-judge-deadzone", "adaptive-probe",
-        "per-sample-llr", "replay-kl"}) {
+        "per-sample-llr", "replay-kl", "hybrid-v2"}) {
     const Parsed parsed = parse(asset(name), name);
     INFO(name);
     for (const Diagnostic& d : parsed.diagnostics) INFO(to_text(d, name));

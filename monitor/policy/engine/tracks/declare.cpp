@@ -151,6 +151,7 @@ void declare_signals(MachineState& state, const wire::Hello& hello) {
   state.time = wire::kNaN;
   state.elapsed = Elapsed();
   state.sums_time = wire::has_law(hello, wire::Law::kClock);
+  state.by_batch = wire::has_law(hello, wire::Law::kBatches);
   state.parts.declare(hello);
   state.tracks.clear();
   state.track_of.clear();
