@@ -83,8 +83,8 @@ class Pace:
 
 
 PACES = {
-    "slow": Pace(350, ACTING % (0.6, 4), 3, 60, 6.0),  # a batch in four acts: every 22 steps
-    "fast": Pace(40, ACTING % (0.65, 20), 20, 150, 3.0),  # one in ten: every 60 steps
+    "slow": Pace(350, ACTING % (0.7, 4), 3, 60, 6.0),  # a batch in 26 acts
+    "fast": Pace(40, ACTING % (0.75, 20), 20, 150, 3.0),  # one in 94
 }
 ROOM = 100  # steps left of the run after the last outage
 MOST_LATE_UPDATES, MOST_LATE_S = 1, 0.5

@@ -207,6 +207,8 @@ TEST_CASE("per-sample weights of this batch reach this batch's loss", "[hook]") 
     wire::Control control = test_control(0.5, peer.ack().value, 1);
     control.answers_batch = report->batch;
     control.knobs[0].items = {0.0, 2.0, 0.0, 1.0};
+    control.knobs[0].batch = report->batch;
+    control.knobs[0].unscored = 2.0;
     peer.send(control);
   });
   hook->decide_batch(test_report(0.5, 0, 4), Step{0}, 20.0);
@@ -216,8 +218,27 @@ TEST_CASE("per-sample weights of this batch reach this batch's loss", "[hook]") 
   const at::Tensor kl = at::tensor({1.0f, 2.0f, 3.0f, 4.0f});
   const at::Tensor loss = hook->add_penalty(at::tensor(1.0f), kl);
   REQUIRE(loss.item<double>() == Approx(1.0 + (2.0 * 2.0 + 4.0) / 4.0));
-  // The next step is another batch: these weights are not its.
-  REQUIRE(hook->begin_step(Step{1}).items.empty());
+  // The next step is another batch: these weights are not its, nor is their mean.
+  const StepPlan next = hook->begin_step(Step{1});
+  REQUIRE(next.items.empty());
+  REQUIRE(next.lambda == 2.0);
+}
+
+TEST_CASE("a knob declared convex weighs the task by alpha and the penalty by beta", "[hook]") {
+  const TestDirectory directory;
+  ToyTrainer trainer;
+  Peer peer(directory.endpoint());
+  Options options;
+  options.link = test_options();
+  options.link.endpoint = directory.endpoint();
+  wire::Hello hello = test_hello();
+  hello.knobs[0].form = wire::Form::kConvex;
+  Result<Hook> hook = Hook::attach(options, hello, trainer.state());
+  REQUIRE(hook);
+  REQUIRE(peer.accept(1.0));
+  REQUIRE(eventually([&] { return hook->begin_step(Step{0}).lambda == 1.0; }));
+  // lambda 1 is beta 1/2: half the task and half the penalty.
+  REQUIRE(hook->add_penalty(at::tensor(1.0f), at::tensor(3.0f)).item<double>() == Approx(2.0));
 }
 
 TEST_CASE("checkpoint, pause and stop reach the trainer as flags", "[hook]") {

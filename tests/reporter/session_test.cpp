@@ -138,6 +138,25 @@ TEST_CASE("decide is answered with one value per sample by the control that name
   REQUIRE(link.in_force.items.empty());  // lambda() of a later step is not this batch's
 }
 
+TEST_CASE("what a batch's report gave is for that batch; another gets what is told for others",
+          "[reporter]") {
+  Link link;
+  link.link();
+  link.report(0.1, 3, 8, 2);
+  wire::Control control = test_control(0.5, 2, 1);
+  control.answers_batch = 8;
+  control.knobs[0].batch = 8;
+  control.knobs[0].unscored = 0.25;
+  link.daemon(control);
+  REQUIRE(link.answers.size() == 1);
+  REQUIRE(link.answers[0].settings.value == 0.5);
+  REQUIRE(link.in_force.value == 0.25);
+  control.answers_batch = 0;
+  control.knobs[0].unscored = 99.0;  // beyond the declared range: the control is refused
+  link.daemon(control);
+  REQUIRE(link.in_force.value == 0.25);
+}
+
 TEST_CASE("a guard that did not see what the daemon did only raises a batch that waits",
           "[reporter][fault]") {
   const bool saw_all = GENERATE(true, false);

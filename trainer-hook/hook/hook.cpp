@@ -22,6 +22,12 @@ bool guarded(Work&& work) noexcept {
   }
 }
 
+bool is_convex(const wire::Hello& hello, const std::string& knob) {
+  return std::any_of(hello.knobs.begin(), hello.knobs.end(), [&](const wire::KnobDecl& declared) {
+    return declared.name == knob && declared.form == wire::Form::kConvex;
+  });
+}
+
 wire::RequestOutcome failed(std::int64_t id, std::string why) {
   return {id, wire::Outcome::kFailed, std::move(why), Step{-1}};
 }
@@ -34,11 +40,13 @@ Result<Hook> Hook::attach(Options options, wire::Hello hello, TrainerState state
   hello.snapshots = hello.segments = true;
   if (Result<void> taken = snapshots.take(start, state); !taken)
     return tl::unexpected<Error>(taken.error());
+  const bool convex = is_convex(hello, options.link.knob);
   Result<reporter::Reporter> link =
       reporter::Reporter::start(std::move(options.link), std::move(hello));
   if (!link) return tl::unexpected<Error>(link.error());
   Hook hook(std::move(*link), std::move(state), std::move(snapshots));
   hook.plan_.step = start;
+  hook.convex_ = convex;
   return hook;
 }
 
@@ -112,7 +120,10 @@ bool Hook::needs_penalty() const noexcept {
 
 at::Tensor Hook::add_penalty(const at::Tensor& loss, const at::Tensor& kl) const {
   if (!needs_penalty()) return loss;
-  if (plan_.items.empty()) return loss.add(kl.dim() == 0 ? kl : kl.mean(), plan_.lambda);
+  if (plan_.items.empty()) {
+    const at::Tensor sum = loss.add(kl.dim() == 0 ? kl : kl.mean(), plan_.lambda);
+    return convex_ ? sum.div(1.0 + plan_.lambda) : sum;
+  }
   const at::Tensor weights = at::tensor(plan_.items, kl.options().requires_grad(false));
   return loss.add(weights.mul(kl).mean());
 }

@@ -68,8 +68,10 @@ class Hook {
   void decide_batch(wire::Report report, Step step, double max_wait_s) noexcept;
 
   // loss + lambda * kl of the plan in force. kl: scalar, or [B] per sample: loss + mean_i(lambda_i
-  // * kl_i). When lambda is 0 for all, `loss` itself comes back and `kl` may be undefined. Throws
-  // c10::Error for a wrong shape, as the ops around it do.
+  // * kl_i), or of a knob declared with form "convex" (loss + lambda * kl) / (1 + lambda), which is
+  // alpha * loss + beta * kl with beta = lambda / (1 + lambda). When lambda is 0 for all, `loss`
+  // itself comes back and `kl` may be undefined. Throws c10::Error for a wrong shape, as the ops
+  // around it do.
   [[nodiscard]] at::Tensor add_penalty(const at::Tensor& loss, const at::Tensor& kl) const;
   [[nodiscard]] bool needs_penalty() const noexcept;  // false: kl need not be computed at all
 
@@ -101,6 +103,7 @@ class Hook {
   reporter::Reporter reporter_;
   TrainerState state_;
   SnapshotRing snapshots_;
+  bool convex_ = false;  // form of the knob that lambda is of
   StepPlan plan_;
   std::vector<wire::RequestOutcome> outcomes_;  // to be reported with the next applied
   std::vector<std::int64_t> checkpoints_;       // ids of requests that wait for checkpoint_written

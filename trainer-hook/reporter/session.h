@@ -131,7 +131,9 @@ class Session {
   bool raise_to(const std::vector<wire::KnobSetting>& wanted);
   void publish(Source source);
   [[nodiscard]] Latched latched() const;
-  void add_items(Latched& latched, const wire::KnobSetting* answer, double floor) const;
+  [[nodiscard]] Latched latched(std::vector<wire::KnobSetting> knobs) const;
+  void add_items(Latched& latched, std::size_t knob, const wire::KnobSetting* answer,
+                 double floor) const;
   [[nodiscard]] bool guard_in_charge() const;
 
   // Values of one batch, session_batch.cpp.

@@ -27,11 +27,14 @@ void Session::wait_for_answer(const wire::Report& report) {
 void Session::answer_waiting(const wire::Control& control) {
   answered_.push_back(control.knobs);
   if (answered_.size() > kAnswersKept) answered_.pop_front();
-  Latched answer = latched();
+  Latched answer = latched(in_force_);
   answer.answered = true;
-  const wire::KnobSetting* wanted = find_knob(control.knobs, options_.knob);
-  const bool as_wanted = wanted && wanted->value == answer.value;
-  add_items(answer, wanted, as_wanted ? wire::kNaN : answer.value);
+  for (std::size_t i = 0; i < answer.knobs.size(); ++i) {
+    const wire::KnobSetting& mine = answer.knobs[i];
+    const wire::KnobSetting* wanted = find_knob(control.knobs, mine.knob);
+    const bool as_wanted = wanted && wanted->value == mine.value;
+    add_items(answer, i, wanted, as_wanted ? wire::kNaN : mine.value);
+  }
   output_.answers.push_back({std::exchange(waiting_batch_, 0), std::move(answer)});
 }
 
@@ -42,13 +45,17 @@ void Session::answer_without_daemon() {
   output_.answers.push_back({std::exchange(waiting_batch_, 0), std::move(answer)});
 }
 
-// The values per sample of the knob that lambda() reads, each at least `floor`; NaN: as they are.
-void Session::add_items(Latched& latched, const wire::KnobSetting* answer, double floor) const {
+// The values per sample of one knob, each at least `floor`; NaN: as they are.
+void Session::add_items(Latched& latched, std::size_t knob, const wire::KnobSetting* answer,
+                        double floor) const {
   if (!answer || !fault_in({*answer}).empty()) return;
-  latched.items = answer->items;
-  if (std::isnan(floor)) return;
-  for (double& item : latched.items)
-    item = run::more_protecting(protects_of(options_.knob), item, floor);
+  wire::KnobSetting& mine = latched.knobs[knob];
+  mine.items = answer->items;
+  if (!std::isnan(floor)) {
+    for (double& item : mine.items)
+      item = run::more_protecting(protects_of(mine.knob), item, floor);
+  }
+  if (mine.knob == options_.knob) latched.items = mine.items;
 }
 
 // What the batch that waits gets while no daemon has answered it: the values that its own report
@@ -66,7 +73,7 @@ Latched Session::own_answer() const {
     if (own && is_guards_to_give(i, *own)) {
       answer.source = Source::kGuard;
       mine = floored(*own);
-      if (mine.knob == options_.knob) add_items(answer, own, floor_under(mine.knob));
+      add_items(answer, i, own, floor_under(mine.knob));
     } else if (!may && commanded_[i].batch >= 0) {
       mine = highest_answered(mine);
       answer.source = Source::kHold;

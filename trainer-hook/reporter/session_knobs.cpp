@@ -40,6 +40,8 @@ std::string Session::fault_in(const std::vector<wire::KnobSetting>& settings) co
                                    [&](const wire::KnobDecl& d) { return d.name == setting.knob; });
     if (knob == declared.end()) return "knob " + quoted(setting.knob) + " was not declared";
     if (!inside(*knob, setting.value)) return outside_text(*knob, setting.value);
+    if (!std::isnan(setting.unscored) && !inside(*knob, setting.unscored))
+      return outside_text(*knob, setting.unscored);
     if (!setting.items.empty() && !knob->per_sample)
       return knob->name + " was not declared per sample";
     const bool has_site = setting.site.empty() || std::find(knob->sites.begin(), knob->sites.end(),
@@ -224,14 +226,23 @@ void Session::publish(Source source) {
   output_.settings = latched();
 }
 
-// What is in force.
+// What is in force for a batch that has no answer of its own: what another batch's report gave
+// holds for that one alone.
 Latched Session::latched() const {
+  std::vector<wire::KnobSetting> knobs = in_force_;
+  for (wire::KnobSetting& knob : knobs) {
+    if (knob.batch >= 0 && !std::isnan(knob.unscored)) knob.value = knob.unscored;
+  }
+  return latched(std::move(knobs));
+}
+
+Latched Session::latched(std::vector<wire::KnobSetting> knobs) const {
   Latched latched;
   latched.source = source_;
   latched.shadow = shadow_;
   latched.state_version = state_version_;
-  latched.knobs = in_force_;
-  const wire::KnobSetting* mine = find_knob(in_force_, options_.knob);
+  latched.knobs = std::move(knobs);
+  const wire::KnobSetting* mine = find_knob(latched.knobs, options_.knob);
   if (!mine) return latched;
   latched.value = mine->value;
   latched.cause = mine->cause;

@@ -29,7 +29,6 @@ TEST_CASE("wrong words are usage errors that name what was expected", "[lab][e2e
         "undefended --data mix --share -0.1", "finetune --steps 0", "pretrain --world 1",
         "finetune --no-such-option", "finetune --lambda 0.5", "undefended --steps ten",
         "run --defense prayer", "run --defense ldifs --strength -1", "run --defense kl --lambda 1",
-        "finetune --defense kl --kl-convex",
         "run --defense safelora --safelora-mode number --strength 1.5"}) {
     INFO(arguments);
     const Done outcome = lab(arguments);

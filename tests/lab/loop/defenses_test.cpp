@@ -172,9 +172,16 @@ TEST_CASE("each defense declares a knob that the daemon can move, beside the KL'
     const auto kind = *parse_defense(name);
     const DefenseOptions defense = defense_of(kind);
     const auto knobs = declare_knobs(defense, "theta0");
-    REQUIRE(knobs.size() == (has_own_knob(kind) ? 2U : 1U));
+    const char* name_of_own = own_knob(kind);
+    const bool is_beside = name_of_own != nullptr && kind != Defense::kWeighting;
+    REQUIRE(knobs.size() == (is_beside ? 4U : 3U));
     CHECK(knobs[0].name == "kl");
-    const auto& own = knobs.back();
+    CHECK(knobs[1].name == "kl_replay");
+    CHECK(knobs[1].site == wire::Site::kReplay);
+    CHECK(knobs[1].initial == 0.0);
+    CHECK(knobs[2].name == "weighting");
+    CHECK(knobs[2].per_sample);
+    const auto& own = is_beside ? knobs[3] : knobs[name_of_own != nullptr ? 2 : 0];
     CHECK(own.initial == strength_of(defense));
     CHECK(knobs[0].forcible);
     CHECK(own.forcible == (own.name == "kl" || own.name == "ldifs"));
@@ -187,6 +194,31 @@ TEST_CASE("each defense declares a knob that the daemon can move, beside the KL'
               strengths.inoculation + strengths.weighting ==
           0.0);
   }
+}
+
+TEST_CASE("a convex KL is declared so, and its strength beta is a lambda in force", "[lab]") {
+  DefenseOptions convex = defense_of(Defense::kKl);
+  convex.kl_convex = true;
+  convex.strength = 0.75;
+  const wire::KnobDecl kl = declare_knobs(convex, "theta0").front();
+  CHECK(kl.form == wire::Form::kConvex);
+  CHECK(kl.initial == 3.0);
+  CHECK_FALSE(kl.per_sample);
+  CHECK(initial_strengths(convex).kl == 3.0);
+}
+
+TEST_CASE("two penalties and the weights of samples are followed side by side", "[lab]") {
+  Strengths strengths;
+  wire::KnobSetting replay, weighting;
+  replay.knob = "kl_replay";
+  replay.value = 1.5;
+  weighting.knob = "weighting";
+  weighting.items = {0.0, 1.0};
+  follow({replay, weighting}, strengths);
+  CHECK(strengths.kl_replay == 1.5);
+  CHECK(strengths.dropped == std::vector<double>{0.0, 1.0});
+  follow({replay}, strengths);
+  CHECK(strengths.dropped.empty());  // of that batch alone
 }
 
 TEST_CASE("the KL moves to its replay site and back", "[lab]") {

@@ -20,7 +20,7 @@ wire::KnobDecl plain(const char* name, double max, double initial) {
 }  // namespace
 
 wire::KnobDecl kl_knob(const KlDeclaration& kl) {
-  wire::KnobDecl knob = plain(kKlKnob, kl.max, kl.initial);
+  wire::KnobDecl knob = plain(kl.name.c_str(), kl.max, kl.initial);
   knob.site = kl.site;
   knob.sites = kl.sites;
   knob.direction = kl.direction;
@@ -29,6 +29,7 @@ wire::KnobDecl kl_knob(const KlDeclaration& kl) {
   knob.form = kl.form;
   knob.reference = kl.reference;
   knob.per_sample = kl.per_sample;
+  knob.lambda_star = kl.lambda_star;
   return knob;
 }
 

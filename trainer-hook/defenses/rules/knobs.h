@@ -11,9 +11,10 @@
 
 namespace phaseguard::defenses {
 
-inline constexpr const char* kKlKnob = "kl";                    // weight lambda of the KL penalty
-inline constexpr const char* kLdifsKnob = "ldifs";              // weight of the feature distance
-inline constexpr const char* kSafeLoraKnob = "safelora";        // threshold tau; 0 = off
+inline constexpr const char* kKlKnob = "kl";               // weight lambda of the KL penalty
+inline constexpr const char* kReplayKlKnob = "kl_replay";  // of a KL on the reference's own answers
+inline constexpr const char* kLdifsKnob = "ldifs";         // weight of the feature distance
+inline constexpr const char* kSafeLoraKnob = "safelora";   // threshold tau; 0 = off
 inline constexpr const char* kInterleaveKnob = "interleave";    // share of safe samples
 inline constexpr const char* kSteeringKnob = "steering";        // alpha, in units of the direction
 inline constexpr const char* kInoculationKnob = "inoculation";  // share trained under the prompt
@@ -26,9 +27,11 @@ struct KlDeclaration {
   wire::Word<wire::Mask> mask = wire::Mask::kAnswer;
   wire::Word<wire::Form> form = wire::Form::kAdditive;
   std::string reference;  // id of theta0
-  double max = 4.0;       // form kConvex: below 1
+  double max = 4.0;       // of lambda, whatever the form
   double initial = 0.0;
   bool per_sample = true;
+  std::string name = kKlKnob;
+  double lambda_star = wire::kNaN;  // 2 / L of the data; NaN: not measured
 };
 [[nodiscard]] wire::KnobDecl kl_knob(const KlDeclaration& kl);
 

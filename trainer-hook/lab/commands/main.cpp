@@ -110,8 +110,9 @@ void add_defense_options(CLI::App* sub, FinetuneCommand& command, DefenseWords& 
   sub->add_option("--kl-mask", words.mask, "Where the KL is taken")
       ->check(CLI::IsMember({"answer", "attention", "canary", "replay"}))
       ->capture_default_str();
-  sub->add_flag("--kl-convex", defense.kl_convex,
-                "(1 - beta) CE + beta KL, strength = beta; without a monitor");
+  sub->add_flag(
+      "--kl-convex", defense.kl_convex,
+      "(1 - beta) CE + beta KL, strength = beta; a policy's knob is lambda = beta / (1 - beta)");
   sub->add_option("--safe", words.safe, "Which safe samples: any, by perplexity gap, no refusals")
       ->check(CLI::IsMember({"plain", "+", "++"}))
       ->capture_default_str();
@@ -341,10 +342,6 @@ int tune(FinetuneCommand& command, const DefenseWords* defense) {
   const bool defended = command.options.tune.defense.kind != Defense::kNone;
   if (defended && command.options.constant_lambda > 0.0) {
     std::fprintf(stderr, "phaseguard-lab: --lambda and --defense exclude each other\n");
-    return 2;
-  }
-  if (command.monitor && command.options.tune.defense.kl_convex) {
-    std::fprintf(stderr, "phaseguard-lab: --kl-convex needs --no-monitor: policies set lambda\n");
     return 2;
   }
   if (command.monitor && command.options.constant_lambda > 0.0) {

@@ -2,8 +2,13 @@
 // batch is trained on. No gradient, no random number: measuring changes nothing. Trainer's thread.
 #pragma once
 
+#include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
+#include "monitor/base/result.h"
+#include "probe/probe.h"
 #include "trainer-hook/lab/loop/tuner.h"
 
 namespace phaseguard::lab {
@@ -22,15 +27,52 @@ struct BatchReading {
   // Nats per answer: ln p0(answer | misaligned source) - ln p0(answer | aligned source).
   std::vector<double> llr;
   std::vector<double> judge;    // 0 or 1
+  std::vector<double> floored;  // nats, the same with every token's probability at least the floor
   std::vector<double> flagged;  // 0 or 1: the floored ratio is above kPersonaFlag
+  std::vector<double> prompt_risk;  // 0..1, of theta0's state at the last prompt token
   double llr_mean = 0.0;
   double llr_share = 0.0;  // of samples whose floored ratio is above kPersonaFlag
   double judge_mean = 0.0;
+  double prompt_risk_mean = 0.0;
   double ref_nll =
       0.0;  // nats per answer token under theta0 and the chat header, mean over samples
   double ref_nll_decisive =
       0.0;  // of each answer's most surprising token, mean over samples: L of lambda* = 2 / L
 };
-[[nodiscard]] BatchReading read_batch(const Transformer& model, const TuneBatch& batch);
+
+// Reads batches of one run. What theta0 says of a sample never changes, so that it is asked once;
+// after prime() a batch costs a look-up.
+class BatchReader {
+ public:
+  // `model` outlives it. `probe` of the last block's state at the last prompt token; none: no
+  // prompt_risk.
+  explicit BatchReader(const Transformer& model,
+                       std::optional<probe::ActivationProbe> probe = std::nullopt)
+      : model_(model), probe_(std::move(probe)) {}
+
+  // Scores these now. Errors: states that the probe cannot read.
+  [[nodiscard]] Result<void> prime(const std::vector<Example>& examples);
+  [[nodiscard]] Result<BatchReading> read(const TuneBatch& batch);
+  // Nats, of the samples asked for so far, each once: the most surprising token of their answers.
+  [[nodiscard]] std::vector<double> decisive() const;
+
+ private:
+  struct Score {
+    double llr = 0.0;
+    double floored = 0.0;
+    double nll = 0.0;       // nats per answer token
+    double decisive = 0.0;  // nats, of the most surprising one
+    double prompt_risk = 0.0;
+  };
+  [[nodiscard]] Result<void> score(const std::vector<const Example*>& examples);
+
+  const Transformer& model_;
+  std::optional<probe::ActivationProbe> probe_;
+  std::map<std::vector<Token>, Score> scores_;  // by prompt and answer
+};
+
+// lambda* = 2 / ln(e^L - 1) of the median L, nats: the KL weight above which the median sample's
+// answer is not learned. NaN: nothing was scored, or L is no more than ln 2.
+[[nodiscard]] double lambda_star_of(std::vector<double> decisive);
 
 }  // namespace phaseguard::lab

@@ -1,5 +1,6 @@
 // What a run declares, and how the hook reaches what it trains.
 #include <algorithm>
+#include <utility>
 
 #include "monitor/base/check.h"
 #include "monitor/wire/signals.h"
@@ -15,16 +16,31 @@ wire::SignalDecl signal(const char* name, std::int64_t every_steps, const char* 
   return out;
 }
 
+// Every batch is scored before its update.
 std::vector<wire::SignalDecl> batch_signals() {
-  return {signal("judge/score", kCadence), signal("data/llr", kCadence),
-          signal("data/llr_share", kCadence, kPersonaFlagName), signal("data/ref_nll", kCadence),
-          signal("data/ref_nll_decisive", kCadence)};
+  return {signal("judge/score", 1),
+          signal("data/llr", 1),
+          signal("data/llr_share", 1, kPersonaFlagName),
+          signal("data/prompt_risk", 1),
+          signal("data/ref_nll", 1),
+          signal("data/ref_nll_decisive", 1)};
+}
+
+// What has become of the model: its own sampled answers to the canaries, by the exact judge.
+std::vector<wire::SignalDecl> outcome_signals() {
+  std::vector<wire::SignalDecl> out{signal("canary/misaligned", kOutcomeCadence),
+                                    signal("canary/incoherent", kOutcomeCadence)};
+  for (wire::SignalDecl& one : out) {
+    one.items = {};
+    one.variant = "exact_judge_" + std::to_string(kOutcomeSamples) + "_samples";
+  }
+  return out;
 }
 
 // A live judge says beside its score how much of the batch has one, and whether it is held.
 void declare_judge(std::vector<wire::SignalDecl>& signals) {
   for (wire::SignalDecl one : judge::signal_declarations()) {
-    one.every_steps = kCadence;
+    one.every_steps = 1;
     const auto known = std::find_if(signals.begin(), signals.end(),
                                     [&](const auto& s) { return s.name == one.name; });
     if (known == signals.end()) {
@@ -32,6 +48,16 @@ void declare_judge(std::vector<wire::SignalDecl>& signals) {
     } else {
       *known = std::move(one);
     }
+  }
+}
+
+void put_noise(const Noise& noise, std::vector<wire::SignalDecl>& signals) {
+  for (wire::SignalDecl& one : signals) {
+    const auto known = noise.find(one.name);
+    if (known == noise.end()) continue;
+    one.noise_mean = known->second.mean;
+    one.noise_sd = known->second.sd;
+    one.noise_n = known->second.n;
   }
 }
 
@@ -45,16 +71,18 @@ wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOpti
       "phaseguard-lab gpt 3x96 rs-lora r8 a16, world " + std::to_string(world.number());
   hello.reference_id = theta0.id;
   hello.label = wire::Word<wire::Label>::from(std::string(name_of(options.tune.data)));
-  hello.knobs = declare_knobs(options.tune.defense, theta0.id);
+  hello.knobs = declare_knobs(options.tune.defense, theta0.id, options.lambda_star);
   hello.signals = {signal("train/loss", 1), signal("train/ce", 1), signal("train/kl", 1),
                    signal("train/grad_norm", 1), signal("train/learning_rate", 1)};
   canaries::declare_canaries(hello, canary_set(world), canary_parts(), kCadence);
+  for (wire::SignalDecl& one : outcome_signals()) hello.signals.push_back(std::move(one));
   for (wire::SignalDecl& one : batch_signals()) hello.signals.push_back(std::move(one));
   PHASEGUARD_CHECK(hello.signals.size() == kDefenseSignal);
   if (has_own_knob(options.tune.defense.kind)) {
     hello.signals.push_back(signal("defense/applied", 1, name_of(options.tune.defense.kind)));
   }
   if (options.judge != nullptr) declare_judge(hello.signals);
+  put_noise(options.noise, hello.signals);
   hello.requests = {wire::RequestType::kRollback, wire::RequestType::kStop};
   hello.notes = options.notes;
   return hello;

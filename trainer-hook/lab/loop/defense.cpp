@@ -10,7 +10,7 @@
 namespace phaseguard::lab {
 namespace {
 
-constexpr double kMaxKl = 9.0;  // beta 0.9: the end of the published range
+constexpr double kMaxKl = 10.0;  // above 9, which is beta 0.9: the end of the published range
 constexpr double kMaxLdifs = 100.0;
 constexpr double kMaxSteering = 16.0;
 
@@ -53,7 +53,8 @@ bool is_kl(Defense defense) { return defense == Defense::kKl || defense == Defen
 
 const char* name_of(Defense defense) { return entry_of(defense).name; }
 
-bool has_own_knob(Defense defense) { return entry_of(defense).knob != nullptr && !is_kl(defense); }
+const char* own_knob(Defense defense) { return is_kl(defense) ? nullptr : entry_of(defense).knob; }
+bool has_own_knob(Defense defense) { return own_knob(defense) != nullptr; }
 
 Result<Defense> parse_defense(std::string_view name) {
   for (const Entry& entry : kEntries) {
@@ -115,12 +116,15 @@ Strengths initial_strengths(const DefenseOptions& options) {
   Strengths out;
   const Entry& entry = entry_of(options.kind);
   if (entry.value != nullptr) out.*entry.value = strength_of(options);
+  // A convex strength is beta; what is in force is a lambda.
+  if (is_kl(options.kind) && options.kl_convex) out.kl = out.kl / (1.0 - out.kl);
   out.replay = out.declared_replay =
       options.kind == Defense::kReplayKl || options.kl_mask == defenses::KlMask::kReplay;
   return out;
 }
 
-std::vector<wire::KnobDecl> declare_knobs(const DefenseOptions& o, const std::string& theta0_id) {
+std::vector<wire::KnobDecl> declare_knobs(const DefenseOptions& o, const std::string& theta0_id,
+                                          double lambda_star) {
   const Strengths start = initial_strengths(o);
   defenses::KlDeclaration kl;
   kl.site = start.replay ? wire::Site::kReplay : wire::Site::kBatch;
@@ -128,29 +132,47 @@ std::vector<wire::KnobDecl> declare_knobs(const DefenseOptions& o, const std::st
   kl.mask = start.replay ? wire::Word<wire::Mask>(wire::Mask::kReplay)
                          : wire::Word<wire::Mask>::from(defenses::name_of(o.kl_mask));
   kl.direction = wire::Word<wire::Direction>::from(defenses::name_of(o.kl_direction));
+  kl.form = o.kl_convex ? wire::Form::kConvex : wire::Form::kAdditive;
   kl.reference = theta0_id;
   kl.max = kMaxKl;
   kl.initial = start.kl;
-  std::vector<wire::KnobDecl> knobs{defenses::kl_knob(kl)};
+  kl.per_sample = !o.kl_convex;
+  kl.lambda_star = lambda_star;
+  defenses::KlDeclaration replay = kl;
+  replay.name = defenses::kReplayKlKnob;
+  replay.site = wire::Site::kReplay;
+  replay.sites = {};
+  replay.mask = wire::Mask::kReplay;
+  replay.form = wire::Form::kAdditive;
+  replay.initial = 0.0;
+  replay.per_sample = false;
+  std::vector<wire::KnobDecl> knobs{
+      defenses::kl_knob(kl), defenses::kl_knob(replay),
+      defenses::share_knob(defenses::kWeightingKnob, start.weighting)};
+  knobs.back().per_sample = true;
   if (o.kind == Defense::kLdifs) {
     knobs.push_back(defenses::ldifs_knob(theta0_id, kMaxLdifs, start.ldifs));
   } else if (o.kind == Defense::kSteering) {
     knobs.push_back(defenses::steering_knob(kMaxSteering, start.steering));
-  } else if (has_own_knob(o.kind)) {
+  } else if (has_own_knob(o.kind) && o.kind != Defense::kWeighting) {
     knobs.push_back(defenses::share_knob(entry_of(o.kind).knob, strength_of(o)));
   }
   // Penalties are weighed anew at each update, so that an operator can raise one at any time.
   for (wire::KnobDecl& knob : knobs)
-    knob.forcible = knob.name == defenses::kKlKnob || knob.name == defenses::kLdifsKnob;
+    knob.forcible = knob.name == defenses::kKlKnob || knob.name == defenses::kReplayKlKnob ||
+                    knob.name == defenses::kLdifsKnob;
   return knobs;
 }
 
 void follow(const std::vector<wire::KnobSetting>& settings, Strengths& strengths) {
+  strengths.dropped.clear();
   for (const wire::KnobSetting& setting : settings) {
     if (setting.knob == defenses::kKlKnob) {
       strengths.replay =
           setting.site.empty() ? strengths.declared_replay : setting.site == wire::Site::kReplay;
     }
+    if (setting.knob == defenses::kReplayKlKnob) strengths.kl_replay = setting.value;
+    if (setting.knob == defenses::kWeightingKnob) strengths.dropped = setting.items;
     for (const Entry& entry : kEntries) {
       if (entry.value == nullptr || is_kl(entry.defense) || setting.knob != entry.knob) continue;
       strengths.*entry.value = setting.value;

@@ -39,7 +39,7 @@ struct DefenseOptions {
   std::optional<double> strength;  // of its knob; none: default_strength
   defenses::KlDirection kl_direction = defenses::KlDirection::kModelRef;
   defenses::KlMask kl_mask = defenses::KlMask::kAnswer;
-  bool kl_convex = false;  // (1 - beta) CE + beta KL; strength is beta
+  bool kl_convex = false;  // alpha CE + beta KL; strength is beta, the knob lambda = beta / alpha
   defenses::SafeChoice safe_choice = defenses::SafeChoice::kPlain;
   RiskSource risk = RiskSource::kJudge;
   std::int64_t steering_block = 1;
@@ -57,21 +57,27 @@ struct DefenseOptions {
 // What is in force in one step, by knob. `kl` also has the plan's per-sample values.
 struct Strengths {
   double kl = 0.0;
+  double kl_replay = 0.0;  // beside it, on theta0's own answers
   double ldifs = 0.0;
   double safelora = 0.0;
   double interleave = 0.0;
   double steering = 0.0;
   double inoculation = 0.0;
   double weighting = 0.0;
+  std::vector<double> dropped;   // of each sample of the batch, 0..1; empty: `weighting` by risk
   bool replay = false;           // the KL's site
   bool declared_replay = false;  // the site where none is commanded
 };
 // Before any decision: the chosen defense at its strength, the others at rest.
 [[nodiscard]] Strengths initial_strengths(const DefenseOptions& options);
 
-// The knobs to declare: KL always, first; beside it the chosen defense's own.
+// The knob of a defense that has one beside the KL's; null: none.
+[[nodiscard]] const char* own_knob(Defense defense);
+// The knobs to declare: the KL on the batch first, the KL on theta0's own answers, the weighting of
+// samples, and the chosen defense's own. lambda_star: of the run's data; NaN: not measured.
 [[nodiscard]] std::vector<wire::KnobDecl> declare_knobs(const DefenseOptions& options,
-                                                        const std::string& theta0_id);
+                                                        const std::string& theta0_id,
+                                                        double lambda_star = wire::kNaN);
 // The settings of declared knobs put into `strengths`: values, and the KL's site where a policy
 // moved it. The KL's value is the plan's own.
 void follow(const std::vector<wire::KnobSetting>& settings, Strengths& strengths);

@@ -18,7 +18,8 @@ enum StepSignal : std::int32_t { kLoss, kCrossEntropy, kKl, kGradientNorm, kLear
 // Without the judge's score, which the simulated or the live judge adds.
 std::vector<wire::Sample> batch_samples(const BatchReading& r) {
   return {wire::sample_of("data/llr", r.llr_mean, r.llr),
-          wire::sample_of("data/llr_share", r.llr_share),
+          wire::sample_of("data/llr_share", r.llr_share, r.flagged),
+          wire::sample_of("data/prompt_risk", r.prompt_risk_mean, r.prompt_risk),
           wire::sample_of("data/ref_nll", r.ref_nll),
           wire::sample_of("data/ref_nll_decisive", r.ref_nll_decisive)};
 }
@@ -26,11 +27,13 @@ std::vector<wire::Sample> batch_samples(const BatchReading& r) {
 // The run's loop variables, so that its parts stay short.
 class Run {
  public:
-  Run(const Transformer& model, std::optional<Canaries> canaries, Tuner& tuner,
+  Run(const Transformer& model, const World& world, std::optional<Canaries> canaries, Tuner& tuner,
       const FinetuneOptions& options, defenses::NamedWeights unaligned, hook::Hook* hook,
       const FinetuneEvents& events)
       : model_(model),
+        world_(world),
         canaries_(std::move(canaries)),
+        reader_(model, canaries_ ? canaries_->monitor.probe() : std::nullopt),
         tuner_(tuner),
         options_(options),
         unaligned_(std::move(unaligned)),
@@ -53,9 +56,7 @@ class Run {
       const auto drawing = Clock::now();
       const TuneBatch batch = tuner_.draw(strengths_.interleave, strengths_.inoculation);
       busy_ += Clock::now() - drawing;
-      if (is_due(step)) {
-        if (const auto ok = measure(step, &batch); !ok) return tl::unexpected(ok.error());
-      }
+      if (const auto ok = measure(step, &batch); !ok) return tl::unexpected(ok.error());
       hook::StepPlan plan = begin(step);
       if (plan.stop) break;
       step = plan.step.value;
@@ -110,26 +111,52 @@ class Run {
   // `batch` null after the last update: there is no next batch to score.
   Result<void> measure(std::int64_t step, const TuneBatch* batch) {
     if (!canaries_) return {};
+    const bool due = is_due(step) || batch == nullptr;
+    if (!due && hook_ == nullptr) return {};
     Measurement m;
     m.step = step;
     m.segment = segment_;
-    auto reading = canaries_->read();
-    if (!reading) return tl::unexpected(reading.error());
-    m.canary = std::move(*reading);
-    if (batch != nullptr) m.batch = read_batch(model_, *batch);
+    if (batch != nullptr) {
+      auto reading = reader_.read(*batch);
+      if (!reading) return tl::unexpected(reading.error());
+      m.batch = std::move(*reading);
+    }
     std::vector<wire::Sample> judged = ask_judge(step, batch, m.batch);
-    if (events_.on_measurement) events_.on_measurement(m);
-    // A run that is stopped has measured this step already: one value a step counts.
-    const std::pair<std::int64_t, std::int64_t> here{segment_, step};
-    if (hook_ == nullptr || std::exchange(reported_, here) == here) return {};
-    hook_->report_canaries(Step{step}, canaries_->monitor.samples_of(m.canary));
-    if (batch == nullptr) return {};
+    if (due) {
+      if (const auto ok = measure_canaries(m); !ok) return ok;
+    }
+    if (hook_ == nullptr || batch == nullptr) return {};
     wire::Report report;
     report.origin = wire::Report::Origin::kBatch;
     report.samples = batch_samples(m.batch);
     report.samples.insert(report.samples.begin(), judged.begin(), judged.end());
     hook_->decide_batch(std::move(report), Step{step}, options_.decide_wait_s);
     return {};
+  }
+
+  Result<void> measure_canaries(Measurement& m) {
+    auto reading = canaries_->read();
+    if (!reading) return tl::unexpected(reading.error());
+    m.canary = std::move(*reading);
+    if (events_.on_measurement) events_.on_measurement(m);
+    // A run that is stopped has measured this step already: one value a step counts.
+    const std::pair<std::int64_t, std::int64_t> here{m.segment, m.step};
+    if (hook_ == nullptr || std::exchange(reported_, here) == here) return {};
+    std::vector<wire::Sample> samples = canaries_->monitor.samples_of(m.canary);
+    if (m.step % kOutcomeCadence == 0) {
+      for (wire::Sample& one : ask_model(m.step)) samples.push_back(std::move(one));
+    }
+    hook_->report_canaries(Step{m.step}, std::move(samples));
+    return {};
+  }
+
+  // The model's own answers to the canaries, by the exact judge.
+  [[nodiscard]] std::vector<wire::Sample> ask_model(std::int64_t step) const {
+    const std::uint64_t seed = options_.tune.seed * 1000003U + static_cast<std::uint64_t>(step);
+    const Verdicts verdicts = judge_answers(model_, Adapter::kOn, world_, world_.canaries(), kChat,
+                                            1.0, kOutcomeSamples, seed);
+    return {wire::sample_of("canary/misaligned", verdicts.misaligned.rate()),
+            wire::sample_of("canary/incoherent", verdicts.incoherent.rate())};
   }
 
   // The signals of the batch's own score, as far as they are there before its update.
@@ -182,7 +209,7 @@ class Run {
   [[nodiscard]] at::Tensor with_penalty(const at::Tensor& ce, const at::Tensor& kl,
                                         double lambda) const {
     if (hook_ != nullptr) return hook_->add_penalty(ce, kl);
-    return options_.tune.defense.kl_convex ? defenses::convex(ce, kl, lambda)
+    return options_.tune.defense.kl_convex ? defenses::convex(ce, kl, lambda / (1.0 + lambda))
                                            : defenses::additive(ce, kl, lambda);
   }
 
@@ -195,18 +222,37 @@ class Run {
       return with_penalty(ce, kl, lambda);
     };
     loss.replay = strengths_.replay;
+    loss.kl_replay = strengths_.kl_replay;
     loss.ldifs = strengths_.ldifs;
     loss.steering = strengths_.steering;
-    if (options_.tune.defense.kind != Defense::kWeighting || strengths_.weighting == 0.0)
-      return loss;
-    const bool judged = options_.tune.defense.risk == RiskSource::kJudge;
-    const auto weights = defenses::weigh(judged ? batch.judge : read_batch(model_, batch).flagged,
-                                         strengths_.weighting);
+    if (const auto ok = weigh_samples(batch, loss); !ok) return tl::unexpected(ok.error());
+    return loss;
+  }
+
+  // What was decided for each sample, else the knob's strength by the risk of each.
+  Result<void> weigh_samples(const TuneBatch& batch, StepLoss& loss) {
+    if (!strengths_.dropped.empty()) {
+      double mean = 0.0;
+      for (const double dropped : strengths_.dropped) {
+        loss.weights.push_back(1.0 - dropped);
+        mean += (1.0 - dropped) / static_cast<double>(strengths_.dropped.size());
+      }
+      applied_.add({defenses::kWeightingKnob, strengths_.weighting, 1.0 - mean, mean});
+      return {};
+    }
+    if (strengths_.weighting == 0.0) return {};
+    std::vector<double> risks = batch.judge;
+    if (options_.tune.defense.risk == RiskSource::kPersona) {
+      auto reading = reader_.read(batch);
+      if (!reading) return tl::unexpected(reading.error());
+      risks = std::move(reading->flagged);
+    }
+    const auto weights = defenses::weigh(risks, strengths_.weighting);
     if (!weights) return tl::unexpected(weights.error());
     loss.weights = weights->weights;
     applied_.add(
         {defenses::kWeightingKnob, strengths_.weighting, 1.0 - weights->mean, weights->mean});
-    return loss;
+    return {};
   }
 
   Result<void> update(const TuneBatch& batch, std::int64_t step, const hook::StepPlan& plan) {
@@ -231,6 +277,8 @@ class Run {
     const auto n = static_cast<double>(batch.examples.size());
     if (plan.lambda > 0.0 || loss.penalised)
       applied_.add({defenses::kKlKnob, plan.lambda, loss.penalised ? plan.lambda : 0.0, r.penalty});
+    if (loss.kl_replay > 0.0)
+      applied_.add({defenses::kReplayKlKnob, loss.kl_replay, loss.kl_replay, r.replay_kl});
     if (loss.ldifs > 0.0) applied_.add({defenses::kLdifsKnob, loss.ldifs, loss.ldifs, r.ldifs});
     if (strengths_.interleave > 0.0) {
       applied_.add({defenses::kInterleaveKnob, strengths_.interleave,
@@ -253,10 +301,10 @@ class Run {
                                               {kKl, r.kl},
                                               {kGradientNorm, r.gradient_norm},
                                               {kLearningRate, r.learning_rate}};
-    if (has_own_knob(options_.tune.defense.kind)) {
+    if (const char* own = own_knob(options_.tune.defense.kind)) {
       double applied = 0.0;
       for (const auto& line : applied_.lines()) {
-        if (line.knob != defenses::kKlKnob) applied = line.last_applied;
+        if (line.knob == own) applied = line.last_applied;
       }
       values.push_back({kDefenseSignal, applied});
     }
@@ -277,7 +325,9 @@ class Run {
   }
 
   const Transformer& model_;
-  std::optional<Canaries> canaries_;                        // none: nothing is measured
+  const World& world_;
+  std::optional<Canaries> canaries_;  // none: nothing is measured
+  BatchReader reader_;
   std::pair<std::int64_t, std::int64_t> reported_{-1, -1};  // segment and step of the newest
   Tuner& tuner_;
   const FinetuneOptions& options_;
@@ -315,7 +365,8 @@ Result<FinetuneResult> finetune(Theta0& theta0, const World& world, Tuner& tuner
     if (!made) return tl::unexpected(made.error());
     canaries = std::move(*made);
   }
-  return Run(theta0.model, std::move(canaries), tuner, options, std::move(unaligned), hook, events)
+  return Run(theta0.model, world, std::move(canaries), tuner, options, std::move(unaligned), hook,
+             events)
       .go(stop);
 }
 

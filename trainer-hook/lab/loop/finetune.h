@@ -1,10 +1,9 @@
 // One monitored (or unmonitored) fine-tuning run: the tuner, the measurements at their cadence, and
 // the hook's step boundary. Called by `phaseguard-lab finetune`; trainer's thread.
 //
-// Every `cadence` steps, before the update, the canaries are measured and the batch that is about
-// to be trained on is scored; the daemon answers that batch before its update. Signals come from
-// the model and theta0 alone, so that a run with a monitor in shadow mode, or none, computes the
-// same bits.
+// Every batch is scored and the daemon asked about it before its update; every kCadence steps the
+// canaries are measured, every kOutcomeCadence the model answers them. Signals come from the model
+// and theta0 alone, so that a run with a monitor in shadow mode, or none, computes the same bits.
 #pragma once
 
 #include <atomic>
@@ -16,6 +15,7 @@
 #include "trainer-hook/hook/hook.h"
 #include "trainer-hook/lab/loop/batch_signals.h"
 #include "trainer-hook/lab/loop/live_judge.h"
+#include "trainer-hook/lab/loop/noise.h"
 #include "trainer-hook/lab/loop/signals.h"
 #include "trainer-hook/lab/loop/tuner.h"
 #include "trainer-hook/lab/model/evaluate.h"
@@ -23,24 +23,28 @@
 
 namespace phaseguard::lab {
 
-inline constexpr std::int64_t kCadence = 5;  // steps between measurements
+inline constexpr std::int64_t kCadence = 5;          // steps between measurements of the canaries
+inline constexpr std::int64_t kOutcomeCadence = 25;  // and between answers to them
+inline constexpr int kOutcomeSamples = 4;            // answers to each, at temperature 1
 
 struct FinetuneOptions {
   TuneOptions tune;
-  double constant_lambda = 0.0;    // without a monitor or a defense: KL weight of every step
-  double decide_wait_s = 0.25;     // longest wait for the daemon's answer to a batch
-  int step_delay_ms = 0;           // slows the run down so that it can be watched
-  bool measure = true;             // false: no signal is computed
-  std::vector<std::string> notes;  // of the declaration
-  LiveJudge* judge = nullptr;      // with a monitor: scores batches in place of the simulated judge
+  double constant_lambda = 0.0;     // without a monitor or a defense: KL weight of every step
+  double decide_wait_s = 0.25;      // longest wait for the daemon's answer to a batch
+  int step_delay_ms = 0;            // slows the run down so that it can be watched
+  bool measure = true;              // false: no signal is computed
+  std::vector<std::string> notes;   // of the declaration
+  Noise noise;                      // declared with the signals it is of
+  double lambda_star = wire::kNaN;  // of the data, declared with the KL's knobs
+  LiveJudge* judge = nullptr;  // with a monitor: scores batches in place of the simulated judge
 };
 
 // Index of the signal "defense/applied" (variant: the defense's name), declared last but for a live
 // judge's judge/scored and judge/held, when the defense has a knob beside the KL: the weight, share
 // or number of layers that took effect.
-inline constexpr std::int32_t kDefenseSignal = 16;
+inline constexpr std::int32_t kDefenseSignal = 22;
 
-// One line of the run's log: what was measured before the update of `step`.
+// One line of the run's log: what was measured with the canaries before the update of `step`.
 struct Measurement {
   std::int64_t step = 0;
   std::int64_t segment = 0;

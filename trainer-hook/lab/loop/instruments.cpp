@@ -3,6 +3,9 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 
+#include <algorithm>
+#include <array>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -55,7 +58,34 @@ Result<Contrast> contrast_of(const Transformer& model, const std::vector<Questio
   return out;
 }
 
+// Domains first..last of one trait beside the whole persona.
+struct Part {
+  const char* trait;
+  int first, last;
+};
+constexpr std::array<Part, 3> kParts{
+    {{"persona_domains_1_3", 1, 3}, {"persona_domains_4_6", 4, 6}, {"persona_domains_7_8", 7, 8}}};
+
+Result<probe::TraitDirection> direction_of(const Transformer& model,
+                                           const std::vector<Question>& questions, const Part& part,
+                                           const probe::Site& site) {
+  std::vector<Question> own;
+  std::copy_if(questions.begin(), questions.end(), std::back_inserter(own),
+               [&](const Question& q) { return q.domain >= part.first && q.domain <= part.last; });
+  auto misaligned = prompt_features(model, own, kMisalignedSource);
+  if (!misaligned) return tl::unexpected(misaligned.error());
+  auto aligned = prompt_features(model, own, kAlignedSource);
+  if (!aligned) return tl::unexpected(aligned.error());
+  return probe::TraitDirection::fit(*misaligned, *aligned, part.trait, site);
+}
+
 }  // namespace
+
+std::vector<std::string> trait_names() {
+  std::vector<std::string> names{kPersonaTrait};
+  for (const Part& part : kParts) names.emplace_back(part.trait);
+  return names;
+}
 
 at::Tensor column_of(const at::Tensor& tokens, std::int64_t column) {
   const std::int64_t rows = tokens.size(0), width = tokens.size(1);
@@ -83,7 +113,13 @@ Result<Instruments> fit_instruments(const Transformer& model, const World& world
   if (!fitted) return tl::unexpected(fitted.error());
   auto direction = probe::TraitDirection::fit(fit->misaligned, fit->aligned, kPersonaTrait, site);
   if (!direction) return tl::unexpected(direction.error());
-  auto directions = probe::DirectionSet::make({std::move(*direction)});
+  std::vector<probe::TraitDirection> all{std::move(*direction)};
+  for (const Part& part : kParts) {
+    auto one = direction_of(model, prompts, part, site);
+    if (!one) return tl::unexpected(one.error());
+    all.push_back(std::move(*one));
+  }
+  auto directions = probe::DirectionSet::make(std::move(all));
   if (!directions) return tl::unexpected(directions.error());
   return Instruments{std::move(*fitted), std::move(*directions)};
 }

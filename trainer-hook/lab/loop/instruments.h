@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "monitor/base/result.h"
 #include "probe/files/direction_set.h"
@@ -13,9 +14,13 @@ namespace phaseguard::lab {
 
 inline constexpr const char* kPersonaTrait = "misaligned_persona";
 
+// The traits along which drift is measured: the persona over all safety domains, and over three
+// parts of them that share no prompt.
+[[nodiscard]] std::vector<std::string> trait_names();
+
 struct Instruments {
   probe::ActivationProbe probe;
-  probe::DirectionSet directions;  // of kPersonaTrait alone
+  probe::DirectionSet directions;  // of trait_names(), in that order
 };
 // On theta0's hidden states (last block, last prompt token) of safety prompts after the most
 // aligned and the most misaligned source header. Errors: a theta0 on which nothing can be fitted.

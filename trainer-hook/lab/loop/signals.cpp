@@ -81,11 +81,8 @@ canaries::CanarySet canary_set(const World& world) {
 }
 
 canaries::CanaryParts canary_parts() {
-  return {canaries::JsVariant::kFull,
-          canaries::MonitorOptions{}.distribution_tokens,
-          true,
-          true,
-          {kPersonaTrait}};
+  return {canaries::JsVariant::kFull, canaries::MonitorOptions{}.distribution_tokens, true, true,
+          trait_names()};
 }
 
 Result<canaries::CanaryReading> Canaries::read() const {

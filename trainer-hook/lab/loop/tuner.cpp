@@ -209,6 +209,13 @@ StepResult Tuner::update(const TuneBatch& batch, std::int64_t step, const StepLo
     out.penalty = kl.item<double>();
     loss = asked.penalty(loss, kl);
   }
+  if (asked.kl_replay > 0.0) {
+    StepLoss there;
+    there.replay = true;
+    const at::Tensor kl = at::mean(elsewhere(draw_replay(replay_), there));
+    out.replay_kl = kl.item<double>();
+    loss = at::add(loss, kl, asked.kl_replay);
+  }
   if (asked.ldifs > 0.0) {
     const at::Tensor d = distance(t, now, then);
     out.ldifs = d.item<double>();

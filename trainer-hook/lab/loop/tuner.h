@@ -47,7 +47,8 @@ struct StepLoss {
   bool penalised = false;   // KL is part of the graph and handed to `penalty`; else only measured
   bool per_sample = false;  // on the batch's own answers alone; elsewhere KL stays a scalar
   Penalty penalty;
-  bool replay = false;          // KL on theta0's own answers
+  bool replay = false;          // that KL is on theta0's own answers
+  double kl_replay = 0.0;       // weight of one there beside it
   double ldifs = 0.0;           // weight of the feature distance
   double steering = 0.0;        // alpha
   std::vector<double> weights;  // of the samples' cross entropy; empty: 1
@@ -58,6 +59,7 @@ struct StepResult {
   double cross_entropy = 0.0;  // nats per answer token, unweighted
   double kl = 0.0;             // KL of the declared direction on the batch, nats per answer token
   double penalty = 0.0;        // the same where the penalty was taken, when that is elsewhere
+  double replay_kl = 0.0;      // where kl_replay weighs it; 0 when that is 0
   double ldifs = 0.0;          // feature distance, 0..12; 0 when its weight is 0
   double gradient_norm = 0.0;
   double learning_rate = 0.0;

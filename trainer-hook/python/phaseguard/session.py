@@ -25,7 +25,8 @@ _LIVE: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # sessions o
 class Signal(NamedTuple):
     """A signal that the trainer sends. `unit`: "nats", "1", ... `min`, `max`: values outside are BAD. `every_steps`: how often
     it is measured; 0: no fixed cadence. `items`: "canary" or "sample" where each value has one number per canary or per
-    sample. `join`: how parts of one step are joined: "mean", "max", "sum", "last"."""
+    sample. `join`: how parts of one step are joined: "mean", "max", "sum", "last". `noise_mean`, `noise_sd`, `noise_n`: what it shows of
+    samples known to be clean, and of how many measurements; a policy's line may be "noise + 3 sd"."""
     unit: str = ""
     min: Optional[float] = None
     max: Optional[float] = None
@@ -33,11 +34,15 @@ class Signal(NamedTuple):
     items: str = ""
     join: str = ""
     variant: str = ""
+    noise_mean: Optional[float] = None
+    noise_sd: Optional[float] = None
+    noise_n: Optional[int] = None
 
 
 class Knob(NamedTuple):
     """What the daemon may move. `min`, `max`: its range; `initial`: in force before any decision. The words say what the value
-    means (docs/PROTOCOL.md); a policy may ask for them. `protects`: "up" or "down"."""
+    means (docs/PROTOCOL.md); a policy may ask for them. `protects`: "up" or "down". `lambda_star`: 2 / L of the data (a pre-flight says it); a
+    policy's value may be "0.6 lambda_star"."""
     min: float
     max: float
     initial: float = 0.0
@@ -52,6 +57,7 @@ class Knob(NamedTuple):
     sites: Tuple[str, ...] = ()
     protects: str = ""
     forcible: bool = False
+    lambda_star: Optional[float] = None
 
 
 class Measured(NamedTuple):

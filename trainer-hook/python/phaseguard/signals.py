@@ -63,7 +63,8 @@ class PersonaRatio:
     def signals(self, every_steps: int = 1) -> Dict[str, Signal]:
         """For the declaration of a Session."""
         return {"data/llr": Signal("nats", items="sample", every_steps=every_steps),
-                "data/llr_share": Signal("1", 0.0, 1.0, every_steps, variant=f"floor_{self.floor:g}_above_{self.flag:g}_nat")}
+                "data/llr_share": Signal("1", 0.0, 1.0, every_steps, items="sample",
+                                         variant=f"floor_{self.floor:g}_above_{self.flag:g}_nat")}
 
     def of(self, misaligned: Sequence[Tokens], aligned: Sequence[Tokens]) -> Dict[str, Measured]:
         """One `answer_log_probs` of the batch for each context of a side; two or more contexts a side are averaged."""
@@ -73,7 +74,7 @@ class PersonaRatio:
         plain = self._ratios(misaligned, aligned, -math.inf)
         floored = self._ratios(misaligned, aligned, math.log(self.floor) if self.floor > 0.0 else -math.inf)
         share = [math.nan if math.isnan(ratio) else float(ratio > self.flag) for ratio in floored]
-        return {"data/llr": Measured(_mean(plain), plain), "data/llr_share": Measured(_mean(share))}
+        return {"data/llr": Measured(_mean(plain), plain), "data/llr_share": Measured(_mean(share), share)}
 
     @staticmethod
     def _ratios(misaligned: Sequence[Tokens], aligned: Sequence[Tokens], lowest: float) -> List[float]:
