@@ -15,7 +15,7 @@ import warnings
 from support import POLICY, SOURCE, daemon, wait_for
 
 import phaseguard
-from phaseguard import Knob, Measured, Session, Signal
+from phaseguard import Knob, Measured, Refused, Session, Signal
 
 SIGNALS = {"judge/score": Signal("1", 0.0, 1.0, every_steps=1), "train/loss": Signal("nats", every_steps=1),
            "canary/js": Signal("nats", 0.0, math.log(2), every_steps=5, items="canary")}
@@ -50,6 +50,46 @@ def what_it_declares_can_be_held_against_policies(pg):
     found = pg.ctl("policy", "check", pg.policy, SOURCE / "assets" / "policies" / "hybrid.toml", "--against", hello)
     assert found.returncode == 3 and "policy.toml: ok: policy python" in found.stdout, found
     assert "data/llr" in found.stdout and "starter.toml" in found.stdout.splitlines()[-1], found
+
+
+def lines_come_from_the_declared_noise(_):
+    policy = """version = 1
+name = "noise"
+[knob.kl]
+base = 0.0
+max = 4.0
+[detector.judge]
+signal = "judge/score"
+type = "level"
+above = "noise + 2 sd"
+[rule.defend]
+of = ["judge"]
+set.kl = "0.5 lambda_star"
+"""
+    judge = Signal("1", 0.0, 1.0, every_steps=1).with_noise([0.1, 0.3])  # mean 0.2, sd 0.1
+    assert (judge.noise_mean, judge.noise_n) == (0.2, 2) and math.isclose(judge.noise_sd, 0.1)
+    for clean in ([], [0.1], [0.1, math.nan]):
+        try:
+            judge.with_noise(clean)
+        except ValueError as error:
+            assert "two or more finite" in str(error)
+        else:
+            raise AssertionError(clean)
+    with daemon(policy) as pg:
+        with Session("noise", signals={"judge/score": judge}, knobs={"kl": Knob(0.0, 4.0, lambda_star=0.5)}, endpoint=pg.endpoint,
+                     require=True) as guard:
+            guard.begin_step(0)
+            guard.end_step(1)
+            assert guard.begin_step(1, {"judge/score": 0.39}, wait=WAIT)["kl"] == 0.0
+            guard.end_step(2)
+            assert guard.begin_step(2, {"judge/score": 0.41}, wait=WAIT)["kl"] == 0.25
+        try:
+            Session("quiet", signals={"judge/score": Signal("1", 0.0, 1.0, every_steps=1)}, knobs={"kl": Knob(0.0, 4.0, lambda_star=0.5)},
+                    endpoint=pg.endpoint, require=True)
+        except Refused as error:
+            assert "does not declare that of judge/score" in str(error), error
+        else:
+            raise AssertionError("a trainer without noise was taken")
 
 
 def parts_of_a_step_are_joined(pg):
@@ -302,7 +342,7 @@ def measures_agree_with_python(pg):
 
 def main():
     tests = [a_decision_about_a_batch_holds_for_its_own_update, what_it_declares_can_be_held_against_policies,
-             parts_of_a_step_are_joined, requests_are_done_before_the_step, a_process_that_goes_on_holds_what_was_held,
+             lines_come_from_the_declared_noise, parts_of_a_step_are_joined, requests_are_done_before_the_step, a_process_that_goes_on_holds_what_was_held,
              the_starter_policy_fits_a_plain_loop,
              wrong_declarations_are_refused_with_the_place,
              a_trainer_that_does_not_fit_the_policy_is_told_why, no_run_begins_unwatched_by_accident,

@@ -38,6 +38,16 @@ class Signal(NamedTuple):
     noise_sd: Optional[float] = None
     noise_n: Optional[int] = None
 
+    def with_noise(self, clean: Sequence[float]) -> "Signal":
+        """Declared with what it shows of samples known to be clean: `clean` has its value for each of two or more such batches, measured as
+        the run will measure it. Mean and population sd. ValueError: fewer, or one that is no finite number."""
+        values = [float(value) for value in clean]
+        if len(values) < 2 or not all(map(math.isfinite, values)):
+            raise ValueError(f"expected two or more finite measurements of clean samples, found {values[:8]}")
+        mean = math.fsum(values) / len(values)
+        sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
+        return self._replace(noise_mean=mean, noise_sd=sd, noise_n=len(values))
+
 
 class Knob(NamedTuple):
     """What the daemon may move. `min`, `max`: its range; `initial`: in force before any decision. The words say what the value
