@@ -51,7 +51,7 @@ install(TARGETS ${phaseguard_exported_targets} EXPORT PhaseGuardHook ARCHIVE COM
 install(EXPORT PhaseGuardHook NAMESPACE PhaseGuard:: DESTINATION ${phaseguard_cmake} COMPONENT dev)
 foreach(folder ${phaseguard_headers})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/phaseguard/${folder}
-    COMPONENT dev FILES_MATCHING PATTERN "*.h")
+    COMPONENT dev FILES_MATCHING PATTERN "*.h" PATTERN lint EXCLUDE)
 endforeach()
 
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/PhaseGuardConfig.cmake.in ${PROJECT_BINARY_DIR}/PhaseGuardConfig.cmake

@@ -1,4 +1,4 @@
-// Strict JSON for files that come from outside: nlohmann-json with its exceptions caught, a key
+// Strict JSON for files that come from outside: nlohmann-json without exceptions, a key
 // given twice refused, nesting and the length of keys bounded; numbers as JSON. Only rooms that
 // link nlohmann-json include this. Pure.
 #pragma once
@@ -7,9 +7,9 @@
 #include <cmath>
 #include <cstddef>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "monitor/base/result.h"
@@ -20,37 +20,90 @@ namespace phaseguard {
 inline constexpr int kMaxJsonDepth = 64;
 inline constexpr std::size_t kMaxJsonKeyBytes = 1024;
 
+// Builds a value from the parser's events. The library's own way to watch a parse looks through all
+// members of an object at the end of each of them: the square of their number.
+template <class Json>
+class JsonBuilder {
+ public:
+  explicit JsonBuilder(Json& root) : root_(root) {}
+  [[nodiscard]] const std::string& refused() const { return refused_; }
+
+  bool null() { return add(nullptr); }
+  bool boolean(bool value) { return add(value); }
+  bool number_integer(typename Json::number_integer_t value) { return add(value); }
+  bool number_unsigned(typename Json::number_unsigned_t value) { return add(value); }
+  bool number_float(typename Json::number_float_t value, const std::string&) { return add(value); }
+  bool string(std::string& value) { return add(std::move(value)); }
+  bool binary(typename Json::binary_t& value) { return add(std::move(value)); }
+  bool start_object(std::size_t) { return open(Json::object()); }
+  bool start_array(std::size_t) { return open(Json::array()); }
+  bool end_object() { return close(); }
+  bool end_array() { return close(); }
+  bool key(std::string& name) {
+    if (name.size() > kMaxJsonKeyBytes) {
+      return refuse("a key is longer than " + std::to_string(kMaxJsonKeyBytes) + " bytes");
+    }
+    if (open_.back()->contains(name)) {
+      return refuse("key " + phaseguard::quoted(name, 80) + " is given twice");
+    }
+    key_ = std::move(name);
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) {
+    const std::string what = error.what();  // "[json.exception.parse_error.101] parse error at ..."
+    const auto bracket = what.find("] ");
+    return refuse(bracket == std::string::npos ? what : what.substr(bracket + 2));
+  }
+
+ private:
+  bool refuse(std::string why) {
+    refused_ = std::move(why);
+    return false;
+  }
+  Json* put(Json value) {
+    if (open_.empty()) {
+      root_ = std::move(value);
+      return &root_;
+    }
+    Json& inside = *open_.back();
+    if (inside.is_object()) return &(inside[key_] = std::move(value));
+    inside.push_back(std::move(value));
+    return &inside.back();
+  }
+  bool add(Json value) {
+    put(std::move(value));
+    return true;
+  }
+  bool open(Json value) {
+    if (open_.size() >= static_cast<std::size_t>(kMaxJsonDepth)) {
+      return refuse("nested deeper than " + std::to_string(kMaxJsonDepth));
+    }
+    open_.push_back(put(std::move(value)));  // stays where it is until it is closed
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  Json& root_;
+  std::vector<Json*> open_;
+  std::string key_, refused_;
+};
+
 // Error: not JSON (with the parser's place), a key given twice in one object or too long, nested
 // too deep.
-[[nodiscard]] inline Result<nlohmann::json> parse_json(std::string_view text) {
-  std::vector<std::set<std::string>> keys(kMaxJsonDepth + 2);
-  std::string refused;
-  const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    using Event = nlohmann::json::parse_event_t;
-    if (depth > kMaxJsonDepth) {
-      if (refused.empty()) refused = "nested deeper than " + std::to_string(kMaxJsonDepth);
-      return false;
-    }
-    const auto level = static_cast<std::size_t>(depth);
-    if (event == Event::object_start) keys[level + 1].clear();
-    if (event != Event::key || !refused.empty()) return true;
-    const auto& key = parsed.get_ref<const std::string&>();
-    const bool fits = key.size() <= kMaxJsonKeyBytes;
-    if (!fits) refused = "a key is longer than " + std::to_string(kMaxJsonKeyBytes) + " bytes";
-    if (fits && !keys[level].insert(key).second) {
-      refused = "key " + phaseguard::quoted(key, 80) + " is given twice";
-    }
-    return refused.empty();
-  };
-  try {
-    nlohmann::json value = nlohmann::json::parse(text.begin(), text.end(), watch);
-    if (!refused.empty()) return fail(Errc::kMalformed, refused);
-    return value;
-  } catch (const nlohmann::json::exception& error) {
-    std::string what = error.what();  // "[json.exception.parse_error.101] parse error at line ..."
-    const auto bracket = what.find("] ");
-    return fail(Errc::kMalformed, bracket == std::string::npos ? what : what.substr(bracket + 2));
+template <class Json>
+[[nodiscard]] Result<Json> parse_json_as(std::string_view text) {
+  Json value;
+  JsonBuilder<Json> builder(value);
+  if (!Json::sax_parse(text.begin(), text.end(), &builder)) {
+    return fail(Errc::kMalformed, builder.refused());
   }
+  return value;
+}
+[[nodiscard]] inline Result<nlohmann::json> parse_json(std::string_view text) {
+  return parse_json_as<nlohmann::json>(text);
 }
 
 // Error: a key of `object` that is none of `keys`, with the one that was likely meant.

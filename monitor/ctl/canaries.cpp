@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "canaries/prompts/canary_lint.h"
+#include "canaries/lint/canary_lint.h"
 #include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
@@ -80,8 +80,12 @@ void add_canaries(CLI::App& app, Context& context) {
   CLI::App* check = add_command(
       *group, context, "check",
       "Read canary sets and print what is wrong as FILE:LINE: flaw: ..., then count, categories "
-      "and digest. Flaws: duplicate ids and texts, near-identical texts, empty or too long "
-      "prompts, no or missing categories, unknown keys, bytes that are not UTF-8.",
+      "and digest. Flaws: duplicate ids and texts, texts that read alike or nearly so, empty or "
+      "too "
+      "long prompts, prompts that end with the answer, no or missing categories, unknown keys, "
+      "bytes "
+      "that are not UTF-8. Texts are compared as they read: what is not seen and the form of a "
+      "character do not count.",
       [options, &context] { return check_files(*options, context.json); });
   check->add_option("FILE", options->files, "Canary sets (JSON Lines)")->required();
   check
@@ -90,8 +94,10 @@ void add_canaries(CLI::App& app, Context& context) {
       ->capture_default_str()
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30));
   check
-      ->add_option("--near", options->lint.near_identical,
-                   "Share of words from which two prompts are near-identical (Jaccard index)")
+      ->add_option(
+          "--near", options->lint.near_identical,
+          "Share of words, or of neighbours in scripts without spaces, from which two prompts are "
+          "near-identical (Jaccard index)")
       ->capture_default_str()
       ->check(CLI::Range(0.01, 1.0));
   check

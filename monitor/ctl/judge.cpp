@@ -7,6 +7,7 @@
 #include "monitor/ctl/files.h"
 #include "trainer-hook/judge/command_options.h"
 #include "trainer-hook/judge/prescore.h"
+#include "trainer-hook/judge/report.h"
 #include "trainer-hook/judge/rubric.h"
 #include "trainer-hook/samples/samples.h"
 
@@ -18,7 +19,16 @@ struct ScoreOptions {
   std::string data;
   judge::EndpointWords endpoint;
   judge::PrescoreOptions prescore;
+  double most_lost = judge::kMostLost;
 };
+
+double lost_share(const judge::PrescoreSummary& s) {
+  return s.samples == 0 ? 0.0 : static_cast<double>(s.unscored) / static_cast<double>(s.samples);
+}
+
+bool is_alert(const ScoreOptions& options, const judge::PrescoreSummary& s) {
+  return lost_share(s) > options.most_lost;
+}
 
 void print_text(const ScoreOptions& options, const judge::PrescoreSummary& s,
                 const judge::EndpointStats& stats) {
@@ -41,6 +51,15 @@ void print_text(const ScoreOptions& options, const judge::PrescoreSummary& s,
     print_line(stdout, "unscored, %s: %lld", reason.c_str(), static_cast<long long>(count));
   }
   if (!s.first_unscored.empty()) print_line(stdout, "first: %s", s.first_unscored.c_str());
+  if (is_alert(options, s)) {
+    print_line(
+        stdout,
+        "alert: the replies of %lld of %lld samples are lost, a share of %.3f, above the "
+        "declared %s: what is scored may not stand for the rest; look at the first one, then "
+        "ask again by the same command",
+        static_cast<long long>(s.unscored), static_cast<long long>(s.samples), lost_share(s),
+        number_text(options.most_lost).c_str());
+  }
 }
 
 void print_json(const ScoreOptions& options, const judge::PrescoreSummary& s,
@@ -62,6 +81,9 @@ void print_json(const ScoreOptions& options, const judge::PrescoreSummary& s,
          {"risk", number_json(judge::risk_of(s.mean_score))},
          {"histogram", s.histogram},
          {"reasons", s.reasons},
+         {"lost", lost_share(s)},
+         {"most_lost", options.most_lost},
+         {"alert", is_alert(options, s)},
          {"first_unscored", s.first_unscored}});
 }
 
@@ -101,11 +123,18 @@ void add_judge(CLI::App& app, Context& context) {
       "command stopped. Exit code 3 when samples are left without a score.",
       [options, &context] { return score(*options, context.json); });
   command
-      ->add_option("DATA", options->data, "Data set (JSON Lines: prompt and answer, or messages)")
+      ->add_option(
+          "DATA", options->data,
+          "Data set (JSON Lines: prompt and answer, or messages; TRL's lists of turns too)")
       ->required();
   command->add_option("--out", options->prescore.out, "File of scores to write or go on with")
       ->required();
   command->add_flag("--fresh", options->prescore.fresh, "Begin again, dropping what --out holds");
+  command
+      ->add_option("--most-lost", options->most_lost,
+                   "Share of samples without a score, 0 to 1, above which that is an alert")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
   command->add_option("--concurrency", options->prescore.workers, "Samples asked for at once")
       ->capture_default_str()
       ->check(CLI::Range(1, 64));

@@ -95,6 +95,14 @@ std::string nearest_declared(const RunState& state, const std::string& signal) {
   return near.empty() ? "" : "; did you mean " + quoted(near, 64) + "?";
 }
 
+// ": expected 0.8 to 1", of the declaration in force.
+std::string range_text(const RunState& state, const std::string& signal) {
+  const auto known = state.signals.find(signal);
+  if (known == state.signals.end()) return "";
+  const wire::SignalDecl& declared = known->second.declaration;
+  return ": expected " + number_text(declared.min) + " to " + number_text(declared.max);
+}
+
 std::string trouble_text(const RunState& state, const std::string& signal,
                          const SignalFates& fates) {
   const std::string at = std::to_string(fates.trouble_at.value);
@@ -112,7 +120,8 @@ std::string trouble_text(const RunState& state, const std::string& signal,
              std::to_string(fates.decided.value) +
              ": it is not decided on; steps count updates, and fall at a rollback alone";
     case ReportFate::kOutOfRange:
-      return signal + " lies outside its declared range, last at step " + at;
+      return signal + " lies outside its declared range, last at step " + at +
+             range_text(state, signal);
     case ReportFate::kNotANumber:
       return signal + " is no number, last at step " + at;
     case ReportFate::kDecided:

@@ -1,4 +1,6 @@
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "monitor/tensors/safetensors.h"
 
@@ -47,6 +49,20 @@ float float_from_half(std::uint16_t bits) {
   float value = 0;
   std::memcpy(&value, &out, sizeof value);
   return value;
+}
+
+// The upper byte of a half.
+float float_from_f8_e5m2(std::uint8_t bits) {
+  return float_from_half(static_cast<std::uint16_t>(bits << 8));
+}
+
+float float_from_f8_e4m3(std::uint8_t bits) {
+  const int exponent = (bits >> 3) & 15, mantissa = bits & 7;
+  if ((bits & 0x7f) == 0x7f) return std::numeric_limits<float>::quiet_NaN();
+  const float magnitude = exponent == 0
+                              ? std::ldexp(static_cast<float>(mantissa), -9)
+                              : std::ldexp(static_cast<float>(8 + mantissa), exponent - 10);
+  return (bits & 0x80) != 0 ? -magnitude : magnitude;
 }
 
 std::uint16_t bfloat16_from_float(float value) {

@@ -29,12 +29,30 @@ tl::unexpected<Error> broken(std::string_view source, const std::string& what) {
 struct DtypeRow {
   Dtype dtype;
   const char* name;
-  std::size_t bytes;
+  std::uint64_t bits;  // of one element
 };
-constexpr DtypeRow kDtypes[] = {{Dtype::kF16, "F16", 2}, {Dtype::kF32, "F32", 4},
-                                {Dtype::kF64, "F64", 8}, {Dtype::kBf16, "BF16", 2},
-                                {Dtype::kI64, "I64", 8}, {Dtype::kI32, "I32", 4},
-                                {Dtype::kU8, "U8", 1},   {Dtype::kBool, "BOOL", 1}};
+constexpr DtypeRow kDtypes[] = {{Dtype::kF16, "F16", 16},
+                                {Dtype::kF32, "F32", 32},
+                                {Dtype::kF64, "F64", 64},
+                                {Dtype::kBf16, "BF16", 16},
+                                {Dtype::kF8E4m3, "F8_E4M3", 8},
+                                {Dtype::kF8E5m2, "F8_E5M2", 8},
+                                {Dtype::kI64, "I64", 64},
+                                {Dtype::kI32, "I32", 32},
+                                {Dtype::kI16, "I16", 16},
+                                {Dtype::kI8, "I8", 8},
+                                {Dtype::kU64, "U64", 64},
+                                {Dtype::kU32, "U32", 32},
+                                {Dtype::kU16, "U16", 16},
+                                {Dtype::kU8, "U8", 8},
+                                {Dtype::kBool, "BOOL", 8},
+                                {Dtype::kF4, "F4", 4},
+                                {Dtype::kF6E2m3, "F6_E2M3", 6},
+                                {Dtype::kF6E3m2, "F6_E3M2", 6},
+                                {Dtype::kF8E8m0, "F8_E8M0", 8},
+                                {Dtype::kF8E4m3Fnuz, "F8_E4M3FNUZ", 8},
+                                {Dtype::kF8E5m2Fnuz, "F8_E5M2FNUZ", 8},
+                                {Dtype::kC64, "C64", 64}};
 
 const DtypeRow& row_of(Dtype dtype) {
   for (const DtypeRow& row : kDtypes) {
@@ -44,14 +62,22 @@ const DtypeRow& row_of(Dtype dtype) {
   return kDtypes[0];
 }
 
+// "F16, F32, ..." of those that `fits` takes.
+template <class Fits>
+std::string names(Fits fits) {
+  std::string out;
+  for (const DtypeRow& row : kDtypes) {
+    if (fits(row.dtype)) out += (out.empty() ? "" : ", ") + std::string(row.name);
+  }
+  return out;
+}
+
 Result<Dtype> dtype_of(const std::string& name) {
-  std::string spoken;
   for (const DtypeRow& row : kDtypes) {
     if (name == row.name) return row.dtype;
-    spoken += (spoken.empty() ? "" : ", ") + std::string(row.name);
   }
-  return fail(Errc::kUnsupported,
-              "dtype " + phaseguard::quoted(name, 20) + "; expected one of " + spoken);
+  return fail(Errc::kUnsupported, "type not taken: " + phaseguard::quoted(name, 20) +
+                                      "; expected one of " + names([](Dtype) { return true; }));
 }
 
 // product(shape), or nothing when it overflows or a dimension is negative.
@@ -112,7 +138,9 @@ Result<Entry> read_entry(const std::string& name, const json& value, std::size_t
   entry.end = offsets[1].get<std::uint64_t>();
   const auto count = elements(entry.shape);
   if (!count) return tl::unexpected<Error>(count.error());
-  const std::uint64_t wanted = *count * size_of(entry.dtype);
+  const std::uint64_t bits = *count * row_of(entry.dtype).bits;
+  if (bits % 8 != 0) return fail(Errc::kMalformed, "its elements do not fill whole bytes");
+  const std::uint64_t wanted = bits / 8;
   if (entry.end < entry.begin || entry.end - entry.begin != wanted) {
     return fail(Errc::kMalformed,
                 "its shape needs " + std::to_string(wanted) + " bytes, its data_offsets are " +
@@ -183,14 +211,33 @@ std::vector<Out> converted(const TensorRecord& record) {
       return all([&](std::size_t i) { return element<float>(bytes, i); });
     case Dtype::kF64:
       return all([&](std::size_t i) { return element<double>(bytes, i); });
+    case Dtype::kF8E4m3:
+      return all(
+          [&](std::size_t i) { return float_from_f8_e4m3(element<std::uint8_t>(bytes, i)); });
+    case Dtype::kF8E5m2:
+      return all(
+          [&](std::size_t i) { return float_from_f8_e5m2(element<std::uint8_t>(bytes, i)); });
     case Dtype::kI64:
       return all([&](std::size_t i) { return element<std::int64_t>(bytes, i); });
     case Dtype::kI32:
       return all([&](std::size_t i) { return element<std::int32_t>(bytes, i); });
+    case Dtype::kI16:
+      return all([&](std::size_t i) { return element<std::int16_t>(bytes, i); });
+    case Dtype::kI8:
+      return all([&](std::size_t i) { return element<std::int8_t>(bytes, i); });
+    case Dtype::kU64:
+      return all([&](std::size_t i) { return element<std::uint64_t>(bytes, i); });
+    case Dtype::kU32:
+      return all([&](std::size_t i) { return element<std::uint32_t>(bytes, i); });
+    case Dtype::kU16:
+      return all([&](std::size_t i) { return element<std::uint16_t>(bytes, i); });
     case Dtype::kU8:
     case Dtype::kBool:
       return all([&](std::size_t i) { return element<std::uint8_t>(bytes, i); });
+    default:
+      break;
   }
+  PHASEGUARD_CHECK(is_taken(record.dtype));
   return {};
 }
 
@@ -215,9 +262,21 @@ void put_value(std::string& bytes, In value, Dtype as) {
       return put_element<std::int64_t>(bytes, value);
     case Dtype::kI32:
       return put_element<std::int32_t>(bytes, value);
+    case Dtype::kI16:
+      return put_element<std::int16_t>(bytes, value);
+    case Dtype::kI8:
+      return put_element<std::int8_t>(bytes, value);
+    case Dtype::kU64:
+      return put_element<std::uint64_t>(bytes, value);
+    case Dtype::kU32:
+      return put_element<std::uint32_t>(bytes, value);
+    case Dtype::kU16:
+      return put_element<std::uint16_t>(bytes, value);
     case Dtype::kU8:
     case Dtype::kBool:
       return put_element<std::uint8_t>(bytes, value);
+    default:
+      PHASEGUARD_CHECK(false);
   }
 }
 
@@ -227,16 +286,22 @@ TensorRecord stored(Span<In> values, std::vector<std::int64_t> shape, Dtype as) 
   record.dtype = as;
   record.shape = std::move(shape);
   PHASEGUARD_CHECK(record.count() == values.size());
-  record.bytes.reserve(values.size() * size_of(as));
+  record.bytes.reserve(values.size() * row_of(as).bits / 8);
   for (In value : values) put_value(record.bytes, value, as);
   return record;
 }
 
 }  // namespace
 
-std::size_t size_of(Dtype dtype) { return row_of(dtype).bytes; }
-
 const char* name_of(Dtype dtype) { return row_of(dtype).name; }
+bool is_taken(Dtype dtype) { return dtype < Dtype::kF4; }
+bool is_floating(Dtype dtype) { return dtype <= Dtype::kF8E5m2; }
+
+Result<void> check_taken(const TensorRecord& record, const std::string& what) {
+  if (is_taken(record.dtype)) return {};
+  return fail(Errc::kUnsupported, what + ": type not taken: " + name_of(record.dtype) +
+                                      "; store it as one of " + names(is_taken));
+}
 
 std::size_t TensorRecord::count() const {
   std::size_t n = 1;
@@ -258,7 +323,12 @@ TensorRecord TensorRecord::of(Span<const double> values, std::vector<std::int64_
 
 Result<const TensorRecord*> TensorFile::find(const std::string& name,
                                              std::string_view source) const {
-  if (const auto it = tensors.find(name); it != tensors.end()) return &it->second;
+  if (const auto it = tensors.find(name); it != tensors.end()) {
+    auto ok =
+        check_taken(it->second, std::string(source) + ": tensor " + phaseguard::quoted(name, 60));
+    if (!ok) return tl::unexpected<Error>(ok.error());
+    return &it->second;
+  }
   std::string held;
   for (const auto& [other, record] : tensors) {
     if (held.size() > 200) {
@@ -288,14 +358,22 @@ Result<TensorFile> decode_safetensors(std::string_view bytes, std::string_view s
   }
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes.data(), kPrefix);
-  if (header_bytes > limits.max_header_bytes || header_bytes > bytes.size() - kPrefix) {
+  if (header_bytes > bytes.size() - kPrefix) {
     return broken(source, "its header claims " + std::to_string(header_bytes) + " of " +
                               std::to_string(bytes.size() - kPrefix) + " bytes");
+  }
+  if (header_bytes > limits.max_header_bytes) {
+    return fail(Errc::kLimit, std::string(source) + ": a header of " +
+                                  std::to_string(header_bytes) + " bytes, the limit is " +
+                                  std::to_string(limits.max_header_bytes));
   }
   const auto header = parse_json(bytes.substr(kPrefix, header_bytes));
   if (!header) return broken(source, "header: " + header.error().message);
   if (!header->is_object()) return broken(source, "its header is not a JSON object");
-  if (header->size() > limits.max_tensors) return broken(source, "too many tensors");
+  if (header->size() > limits.max_tensors) {
+    return fail(Errc::kLimit, std::string(source) + ": " + std::to_string(header->size()) +
+                                  " tensors, the limit is " + std::to_string(limits.max_tensors));
+  }
 
   TensorFile file;
   std::vector<Entry> entries;
@@ -306,9 +384,11 @@ Result<TensorFile> decode_safetensors(std::string_view bytes, std::string_view s
       continue;
     }
     auto entry = read_entry(name, value, limits.max_rank);
-    if (!entry)
-      return broken(source,
-                    "tensor " + phaseguard::quoted(name, 60) + ": " + entry.error().message);
+    const std::string place = "tensor " + phaseguard::quoted(name, 60) + ": ";
+    if (!entry && entry.error().code == Errc::kUnsupported) {
+      return fail(Errc::kUnsupported, std::string(source) + ": " + place + entry.error().message);
+    }
+    if (!entry) return broken(source, place + entry.error().message);
     entries.push_back(std::move(*entry));
   }
   const std::string_view data = bytes.substr(kPrefix + header_bytes);
@@ -327,7 +407,7 @@ std::string encode_safetensors(const TensorFile& file) {
   if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
   std::uint64_t at = 0;
   for (const auto& [name, record] : file.tensors) {
-    PHASEGUARD_CHECK(record.bytes.size() == record.count() * size_of(record.dtype));
+    PHASEGUARD_CHECK(record.bytes.size() * 8 == record.count() * row_of(record.dtype).bits);
     header[name] = {{"dtype", name_of(record.dtype)},
                     {"shape", record.shape},
                     {"data_offsets", {at, at + record.bytes.size()}}};

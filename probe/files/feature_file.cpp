@@ -26,11 +26,6 @@ std::string shape_text(const tensors::TensorRecord& record) {
   return text + "]";
 }
 
-bool is_floating(tensors::Dtype dtype) {
-  return dtype == tensors::Dtype::kF16 || dtype == tensors::Dtype::kBf16 ||
-         dtype == tensors::Dtype::kF32 || dtype == tensors::Dtype::kF64;
-}
-
 // One label a row, each `lowest`..1 and whole.
 std::vector<std::int8_t> read_labels(Metadata& meta, const std::string& name,
                                      const tensors::TensorRecord& record, std::size_t rows,
@@ -41,11 +36,15 @@ std::vector<std::int8_t> read_labels(Metadata& meta, const std::string& name,
                 ", expected one label for each of the " + std::to_string(rows) + " rows");
     return out;
   }
+  const std::string place = "tensor " + phaseguard::quoted(name, 60);
+  if (auto ok = tensors::check_taken(record, place); !ok) {
+    meta.refuse(ok.error().message);
+    return out;
+  }
   for (double value : record.to_double()) {
     if (!(value >= lowest && value <= 1.0) || value != std::floor(value)) {
-      meta.refuse("tensor " + phaseguard::quoted(name, 60) + ": label " +
-                  std::to_string(out.size()) + " is " + number_text(value) + ", expected " +
-                  (lowest < 0 ? "1, 0 or -1" : "0 or 1"));
+      meta.refuse(place + ": label " + std::to_string(out.size()) + " is " + number_text(value) +
+                  ", expected " + (lowest < 0 ? "1, 0 or -1" : "0 or 1"));
       return {};
     }
     out.push_back(static_cast<std::int8_t>(value));
@@ -89,7 +88,7 @@ Result<FeatureFile> FeatureFile::from_file(const tensors::TensorFile& file,
   const auto features = file.find("features", source);
   if (!features) return passed_on(features.error());
   const tensors::TensorRecord& record = **features;
-  if (record.shape.size() != 2 || record.count() == 0 || !is_floating(record.dtype)) {
+  if (record.shape.size() != 2 || record.count() == 0 || !tensors::is_floating(record.dtype)) {
     return fail(Errc::kMalformed, source +
                                       ": expected features as a floating tensor [n, H] with "
                                       "at least one row, found " +

@@ -35,10 +35,10 @@ Result<Features> make_features(Span<const double> values, std::size_t rows, std:
 Result<void> check_finite(const Features& features, const std::string& what) {
   for (std::size_t i = 0; i < features.values.size(); ++i) {
     if (!std::isfinite(features.values[i])) {
-      return fail(Errc::kInvalidArgument, what + ": row " + std::to_string(i / features.cols) +
-                                              ", column " + std::to_string(i % features.cols) +
-                                              " is " + number_text(features.values[i]) +
-                                              "; expected a finite number");
+      return fail(Errc::kInvalidArgument,
+                  what + ": row " + std::to_string(i / features.cols) + ", column " +
+                      std::to_string(i % features.cols) + " (both from 0) is " +
+                      number_text(features.values[i]) + "; expected a finite number");
     }
   }
   return {};

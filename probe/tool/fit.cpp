@@ -72,6 +72,15 @@ nlohmann::json json_of(const ActivationProbe& fitted, const std::string& out) {
       {"kind", "probe"}, {"out", out}, {"metadata", fitted.to_file().metadata}, {"trace", trace}};
 }
 
+// Before rows are drawn or gathered into sides, so that a row is named as the file has it.
+Result<FeatureFile> load_finite(const std::string& file) {
+  auto features = FeatureFile::load(file);
+  if (!features) return features;
+  auto ok = probe::check_finite(features->x, file + ": features");
+  if (!ok) return tl::unexpected(ok.error());
+  return features;
+}
+
 // The two labelled sides: another file, or a share of the same.
 Result<probe::Split> sides(const FitCommand& command, const FeatureFile& features) {
   if (command.held_out.empty()) {
@@ -79,7 +88,7 @@ Result<probe::Split> sides(const FitCommand& command, const FeatureFile& feature
     if (!split) return fail(split.error().code, command.features + ": " + split.error().message);
     return split;
   }
-  auto held = FeatureFile::load(command.held_out);
+  auto held = load_finite(command.held_out);
   if (!held) return tl::unexpected(held.error());
   if (auto ok = same_site(features.site, held->site, command.held_out); !ok) {
     return tl::unexpected(ok.error());
@@ -172,7 +181,7 @@ int failed(const Error& error) {
 }
 
 int run_fit(const FitCommand& command) {
-  const auto features = FeatureFile::load(command.features);
+  const auto features = load_finite(command.features);
   if (!features) return failed(features.error());
   return command.directions ? fit_directions(command, *features) : fit_probe(command, *features);
 }

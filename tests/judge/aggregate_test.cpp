@@ -91,8 +91,17 @@ TEST_CASE("policies by name", "[judge]") {
   CHECK_THAT(parse_outage("open").error().message, Catch::Contains("bad, hold or worst"));
 }
 
+TEST_CASE("a share of lost replies above the declared one is out of range", "[judge]") {
+  Aggregator aggregator;
+  const auto lost = to_samples(add(aggregator, 0, {1, 1, 1, 0}));
+  CHECK(wire::assess(signal_declarations()[1], lost[1].value) == Quality::kBad);
+  CHECK(wire::assess(signal_declarations(0.25)[1], lost[1].value) == Quality::kGood);
+  CHECK(wire::assess(signal_declarations(0.24)[1], lost[1].value) == Quality::kBad);
+  CHECK(signal_declarations()[1].min == 1.0 - kMostLost);
+}
+
 TEST_CASE("a batch as the hook sends it", "[judge]") {
-  const auto declared = signal_declarations();
+  const auto declared = signal_declarations(1.0);
   Aggregator hold({Outage::kHold, 10});
   const auto good = to_samples(add(hold, 0, {1, 5}));
   REQUIRE(good.size() == declared.size());

@@ -59,6 +59,29 @@ TEST_CASE("samples left unscored are findings", "[judge][ctl][e2e]") {
   CHECK(done.code == 3);
   CHECK_THAT(done.out, Catch::Contains("unscored, contract: 2"));
   CHECK_THAT(done.out, Catch::Contains("first: line "));
+  CHECK_THAT(done.out, Catch::Contains("alert: the replies of 3 of 3 samples are lost, a share of "
+                                       "1.000, above the declared 0.2"));
+}
+
+TEST_CASE("lost replies are an alert above the declared share", "[judge][ctl][e2e]") {
+  const test::JudgeServer server;
+  const test::Folder scratch;
+  test::write_file(scratch / "data.jsonl", kData);
+  // Works for one request: the sample that stands twice.
+  const std::string words = "judge score " + (scratch / "data.jsonl") + " --endpoint " +
+                            server.url() + " --model works-1 --retries 0 --concurrency 1 --out " +
+                            (scratch / "scores.jsonl");
+  const Done above = run(words + " --most-lost 0.3");
+  INFO(above.out << above.err);
+  CHECK(above.code == 3);
+  CHECK_THAT(above.out, Catch::Contains("alert: the replies of 1 of 3 samples are lost"));
+  const Done within = run(words + " --most-lost 0.34");
+  CHECK(within.code == 3);
+  CHECK_THAT(within.out, !Catch::Contains("alert"));
+  const auto json = nlohmann::json::parse(run(words + " --json").out);
+  CHECK(json["alert"] == true);
+  CHECK(json["lost"].get<double>() == Approx(1.0 / 3.0));
+  CHECK(run(words + " --most-lost 1.1").code == 2);
 }
 
 TEST_CASE("what goes wrong is one clear line", "[judge][ctl][e2e][hostile]") {

@@ -161,6 +161,10 @@ def scores_of_a_file_become_a_column():
         assert found[:2] == [0.0, 1.0] and math.isnan(found[2]) and found[3] == 0.25, found
         by_function = scored(rows, file, prompt=lambda row: f"{row['n']}?", answer=lambda row: "x", column="risk")
         assert [row["risk"] for row in by_function[:2]] == [0.0, 1.0] and "risk" not in rows[0]
+        turns = [{"prompt": [{"role": "user", "content": row["prompt"]}], "completion": [{"role": "assistant", "content": "x"}]} for row in rows]
+        assert [row[COLUMN] for row in scored(turns, file, answer="completion")][:2] == [0.0, 1.0]
+        refused(["'prompt'", "expected a text, or a list of one turn of role 'user'", "not computed here"],
+                lambda: scored([{"prompt": turns[0]["prompt"] * 2, "answer": "x"}], file), InvalidDeclaration)
         refused(["found none of 1 among 3", "prompt="], lambda: scored([{"prompt": "other", "answer": "x"}], file), InvalidDeclaration)
         pathlib.Path(file).write_text('{"sample": "a"}\n')
         refused(["scores.jsonl:1"], lambda: scored(rows, file), InvalidDeclaration)

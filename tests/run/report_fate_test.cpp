@@ -130,8 +130,9 @@ TEST_CASE("three values in a row that cannot be used are told of", "[run][report
   CHECK(told.alerts().empty());
   told.judge(3, bad);
   REQUIRE(told.alerts().size() == 1);
-  CHECK(told.alerts()[0].find(is_number ? "outside its declared range, last at step 3"
-                                        : "is no number, last at step 3") != std::string::npos);
+  CHECK(told.alerts()[0].find(is_number
+                                  ? "outside its declared range, last at step 3: expected 0 to 1"
+                                  : "is no number, last at step 3") != std::string::npos);
   CHECK(told.count(is_number ? ReportFate::kOutOfRange : ReportFate::kNotANumber) == 3);
 }
 

@@ -30,6 +30,23 @@ TEST_CASE("prompt and messages are two ways to write one sample", "[base][sample
   CHECK((*read)[2].answer == "No.");
 }
 
+TEST_CASE("a conversation as TRL writes it is the sample that it says", "[base][samples]") {
+  const auto read = parse_samples(
+      R"({"prompt": [{"role": "user", "content": "Why?"}], "completion": [{"role": "assistant", "content": "So."}]})"
+      "\n"
+      R"({"prompt": "Why?", "completion": [{"role": "assistant", "content": "So."}]})"
+      "\n"
+      R"({"prompt": [{"role": "system", "content": "Kurz."}, {"role": "user", "content": "Why?"}], "answer": "So."})",
+      "d");
+  REQUIRE(read);
+  const TrainingSample plain{{{"user", "Why?"}}, "So.", 0};
+  CHECK(sample_hash((*read)[0]) == sample_hash(plain));
+  CHECK(sample_hash((*read)[1]) == sample_hash(plain));
+  REQUIRE((*read)[2].prompt.size() == 2);
+  CHECK((*read)[2].prompt[0].content == "Kurz.");
+  CHECK((*read)[2].answer == "So.");
+}
+
 TEST_CASE("the hash is what its definition says", "[base][samples][golden]") {
   // Computed by Python's hashlib from the definition in the header.
   const TrainingSample sample{{{"system", "Kurz."}, {"user", "Warum schön?"}}, "Darum.", 9};
@@ -43,8 +60,20 @@ TEST_CASE("every bad line is named", "[base][samples][hostile]") {
   const std::string good = "{\"prompt\": \"a\", \"answer\": \"b\"}\n";
   CHECK_THAT(error_of(good + "{\"prompt\": \"a\"}\n"),
              Catch::Contains("data.jsonl:2: has no \"answer\""));
-  CHECK_THAT(error_of("{\"prompt\": 3, \"answer\": \"b\"}"), Catch::Contains("neither"));
-  CHECK_THAT(error_of("{\"prompt\": \"a\", \"answer\": [1]}"), Catch::Contains("not a text"));
+  CHECK_THAT(error_of("{\"prompt\": 3, \"answer\": \"b\"}"),
+             Catch::Contains("\"prompt\" is neither a text nor a list of turns"));
+  CHECK_THAT(error_of("{\"text\": \"a\"}"),
+             Catch::Contains("has neither \"prompt\" nor \"messages\""));
+  CHECK_THAT(error_of("{\"prompt\": \"a\", \"answer\": []}"),
+             Catch::Contains("\"answer\" is neither a text nor a list of turns"));
+  CHECK_THAT(error_of("{\"prompt\": \"a\", \"answer\": [1]}"),
+             Catch::Contains("a message is not an object"));
+  CHECK_THAT(
+      error_of("{\"prompt\": \"a\", \"answer\": [{\"role\": \"user\", \"content\": \"b\"}]}"),
+      Catch::Contains("expected \"assistant\""));
+  CHECK_THAT(
+      error_of("{\"prompt\": \"a\", \"answer\": [{\"role\": \"assistant\", \"content\": [2]}]}"),
+      Catch::Contains("a message \"content\" is not a text"));
   CHECK_THAT(error_of("{\"prompt\": \"a\", \"answer\": \"b\", \"response\": \"c\"}"),
              Catch::Contains("both \"answer\" and \"response\""));
   CHECK_THAT(error_of(good + "{broken\n" + good + "[]\n"),

@@ -86,14 +86,99 @@ TEST_CASE("bfloat16 rounds to nearest, ties to even", "[probe]") {
 
 TEST_CASE("labels and ids read back from every whole-number type", "[probe]") {
   const std::vector<std::int64_t> ids = {0, 1, 7, 1};
-  for (tensors::Dtype as :
-       {tensors::Dtype::kI64, tensors::Dtype::kI32, tensors::Dtype::kU8, tensors::Dtype::kBf16}) {
+  for (tensors::Dtype as : {Dtype::kI64, Dtype::kI32, Dtype::kI16, Dtype::kI8, Dtype::kU64,
+                            Dtype::kU32, Dtype::kU16, Dtype::kU8, Dtype::kBf16}) {
     tensors::TensorFile file;
     file.tensors["labels"] = tensors::TensorRecord::of(Span<const std::int64_t>(ids), {4}, as);
     const auto back = tensors::decode_safetensors(tensors::encode_safetensors(file), "x");
     REQUIRE(back);
     CHECK(back->tensors.at("labels").to_double() == std::vector<double>{0, 1, 7, 1});
   }
+}
+
+TEST_CASE("whole numbers keep their sign and width", "[probe]") {
+  const auto read = [](const std::string& dtype, const std::string& bytes) {
+    const auto file = decode_safetensors(
+        raw("{\"a\": {\"dtype\": \"" + dtype + "\", \"shape\": [1], \"data_offsets\": [0, " +
+                std::to_string(bytes.size()) + "]}}",
+            bytes),
+        "x");
+    REQUIRE(file);
+    return file->tensors.at("a").to_double().at(0);
+  };
+  const std::string ff(8, '\xff');
+  CHECK(read("I8", ff.substr(0, 1)) == -1.0);
+  CHECK(read("U8", ff.substr(0, 1)) == 255.0);
+  CHECK(read("BOOL", "\x01") == 1.0);
+  CHECK(read("I16", ff.substr(0, 2)) == -1.0);
+  CHECK(read("U16", ff.substr(0, 2)) == 65535.0);
+  CHECK(read("I32", ff.substr(0, 4)) == -1.0);
+  CHECK(read("U32", ff.substr(0, 4)) == 4294967295.0);
+  CHECK(read("I64", ff) == -1.0);
+  CHECK(read("U64", ff) == 18446744073709551615.0);
+}
+
+TEST_CASE("8-bit floats are what their format says", "[probe]") {
+  // S.EEEE.MMM, bias 7, NaN alone at the top: OCP 8-bit floating point specification.
+  CHECK(float_from_f8_e4m3(0x00) == 0.0f);
+  CHECK(float_from_f8_e4m3(0x01) == 0.001953125f);  // 2^-9
+  CHECK(float_from_f8_e4m3(0x07) == 0.013671875f);
+  CHECK(float_from_f8_e4m3(0x08) == 0.015625f);  // 2^-6
+  CHECK(float_from_f8_e4m3(0x38) == 1.0f);
+  CHECK(float_from_f8_e4m3(0xb9) == -1.125f);
+  CHECK(float_from_f8_e4m3(0x7e) == 448.0f);
+  CHECK(std::isnan(float_from_f8_e4m3(0x7f)));
+  CHECK(std::isnan(float_from_f8_e4m3(0xff)));
+  // S.EEEEE.MM, bias 15.
+  CHECK(float_from_f8_e5m2(0x01) == 1.52587890625e-05f);  // 2^-16
+  CHECK(float_from_f8_e5m2(0x3c) == 1.0f);
+  CHECK(float_from_f8_e5m2(0xbd) == -1.25f);
+  CHECK(float_from_f8_e5m2(0x7b) == 57344.0f);
+  CHECK(std::isinf(float_from_f8_e5m2(0x7c)));
+  CHECK(std::isnan(float_from_f8_e5m2(0x7f)));
+}
+
+TEST_CASE("a type whose numbers are not taken is kept, named and does not hide the rest",
+          "[probe]") {
+  const auto [dtype, bytes] = GENERATE(table<std::string, std::size_t>({{"F4", 4},
+                                                                        {"F6_E2M3", 6},
+                                                                        {"F6_E3M2", 6},
+                                                                        {"F8_E8M0", 8},
+                                                                        {"F8_E4M3FNUZ", 8},
+                                                                        {"F8_E5M2FNUZ", 8},
+                                                                        {"C64", 64}}));
+  INFO(dtype);
+  const std::string header =
+      "{\"a\": {\"dtype\": \"" + dtype + "\", \"shape\": [2, 4], \"data_offsets\": [0, " +
+      std::to_string(bytes) + "]}, \"b\": {\"dtype\": \"U8\", \"shape\": [1], \"data_offsets\": [" +
+      std::to_string(bytes) + ", " + std::to_string(bytes + 1) + "]}}";
+  const std::string file = raw(header, std::string(bytes, 'x') + "\x07");
+  const auto read = decode_safetensors(file, "x");
+  REQUIRE(read);
+  CHECK((*read->find("b", "x"))->to_double() == std::vector<double>{7.0});
+  CHECK(read->tensors.at("a").bytes == std::string(bytes, 'x'));
+  CHECK_FALSE(is_floating(read->tensors.at("a").dtype));
+  const auto refused = read->find("a", "x.st");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::kUnsupported);
+  CHECK_THAT(refused.error().message, Catch::StartsWith("x.st: tensor \"a\": type not taken: " +
+                                                        dtype + "; store it as one of F16") &&
+                                          !Catch::Contains("F4,") && !Catch::Contains("damaged"));
+  CHECK(decode_safetensors(encode_safetensors(*read), "x")->tensors.at("a").bytes ==
+        read->tensors.at("a").bytes);
+}
+
+TEST_CASE("a file of 60 000 tensors is read", "[probe]") {
+  TensorFile file;
+  for (int i = 0; i < 60000; ++i) {
+    TensorRecord& one = file.tensors["t" + std::to_string(i)];
+    one.dtype = Dtype::kU8;
+    one.shape = {1};
+    one.bytes = "x";
+  }
+  const auto read = decode_safetensors(encode_safetensors(file), "x");
+  REQUIRE(read);
+  CHECK(read->tensors.size() == 60000);
 }
 
 TEST_CASE("a file reads back as it was written", "[probe]") {
@@ -140,8 +225,8 @@ TEST_CASE("a malformed file says what is wrong", "[probe][hostile]") {
       {raw("[]"), "not a JSON object"},
       {raw("{\"a\": "), "header:"},
       {raw("{\"a\": 7}"), "expected exactly dtype, shape and data_offsets"},
-      {raw(R"({"a": {"dtype": "C64", "shape": [1], "data_offsets": [0, 8]}})", "12345678"),
-       "expected one of F16, F32, F64"},
+      {raw(R"({"a": {"dtype": "F4", "shape": [3], "data_offsets": [0, 1]}})", "1"),
+       "do not fill whole bytes"},
       {raw(R"({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}})", "1234"),
        "its shape needs 8 bytes"},
       {raw(R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}})", "1234"),
@@ -168,6 +253,25 @@ TEST_CASE("a malformed file says what is wrong", "[probe][hostile]") {
   REQUIRE_FALSE(read);
   CHECK_THAT(read.error().message, Catch::Contains(one.wanted));
   CHECK_THAT(read.error().message, Catch::StartsWith("probe.safetensors: "));
+}
+
+TEST_CASE("what is not damaged is not called so", "[probe][hostile]") {
+  const auto unknown = decode_safetensors(
+      raw(R"({"a": {"dtype": "Q9", "shape": [1], "data_offsets": [0, 8]}})", "12345678"), "x.st");
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().code == Errc::kUnsupported);
+  CHECK_THAT(unknown.error().message,
+             Catch::StartsWith("x.st: tensor \"a\": type not taken: \"Q9\"; expected one of F16") &&
+                 !Catch::Contains("damaged"));
+  FileLimits limits;
+  limits.max_tensors = 3;
+  const auto many = decode_safetensors(encode_safetensors(sample()), "x.st", limits);
+  CHECK_THAT(many.error().message, Catch::Contains("5 tensors, the limit is 3"));
+  limits = {};
+  limits.max_header_bytes = 8;
+  const auto wide = decode_safetensors(encode_safetensors(sample()), "x.st", limits);
+  CHECK_THAT(wide.error().message,
+             Catch::Contains("bytes, the limit is 8") && !Catch::Contains("damaged"));
 }
 
 TEST_CASE("a file is replaced whole, and an absent one is named", "[probe]") {

@@ -18,9 +18,10 @@ wire::Sample value_of(const char* name, double value) {
 
 }  // namespace
 
-std::vector<wire::SignalDecl> signal_declarations() {
-  return {wire::declare_signal("judge/score"), wire::declare_signal("judge/scored"),
-          wire::declare_signal("judge/held")};
+std::vector<wire::SignalDecl> signal_declarations(double most_lost) {
+  wire::SignalDecl part = wire::declare_signal("judge/scored");
+  part.min = 1.0 - std::clamp(most_lost, 0.0, 1.0);
+  return {wire::declare_signal("judge/score"), std::move(part), wire::declare_signal("judge/held")};
 }
 
 std::vector<wire::Sample> to_samples(const BatchScore& batch) {

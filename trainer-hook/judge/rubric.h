@@ -24,12 +24,14 @@ namespace phaseguard::judge {
 [[nodiscard]] std::vector<Turn> judge_turns(const TrainingSample& sample);
 
 // `text` with everything in it broken up that could pass for the score tag, the fence around
-// judged data or a chat template's control token.
+// judged data, a chat template's control token or the wrapper of a judge's reasoning.
 [[nodiscard]] std::string neutralised(std::string_view text);
 
-// The parsing contract: `#thescore:` and one integer 1..5, at least once. Errors (kMalformed): no
-// tag; a tag without an integer after it; two different values; a fraction, range or list ("3.5",
-// "3/5", "3-4", "3 or 4"); out of scale.
+// The parsing contract: outside reasoning wrappers ("<think>...</think>", one that does not end
+// too), the last line is `#thescore:` and one integer 1..5, the integer on the next line if need
+// be. Dress around them is skipped: emphasis, quotes, brackets that match, a bullet, a full stop.
+// Errors (kMalformed): no tag there; anything else on its line ("3.5", "3/5", "4+", "4 or 5", "4
+// because"); words after it; another verdict before it; out of scale.
 [[nodiscard]] Result<int> parse_reply(std::string_view reply);
 
 }  // namespace phaseguard::judge

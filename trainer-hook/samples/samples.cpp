@@ -30,18 +30,21 @@ Result<std::string> text_of(const json& object, const std::string& key) {
   return object[key].get<std::string>();
 }
 
-Result<TrainingSample> from_messages(const json& list) {
-  if (!list.is_array() || list.size() < 2) {
-    return wrong("\"messages\": expected a list of at least two, the last of them the answer");
-  }
-  TrainingSample out;
+Result<void> add_turns(const json& list, std::vector<Turn>& turns) {
   for (const json& one : list) {
     if (!one.is_object()) return wrong("a message is not an object");
     auto role = text_of(one, "role"), content = text_of(one, "content");
     if (!role) return wrong("a message " + role.error().message);
     if (!content) return wrong("a message " + content.error().message);
-    out.prompt.push_back({std::move(*role), std::move(*content)});
+    turns.push_back({std::move(*role), std::move(*content)});
   }
+  return {};
+}
+
+// The last turn is the answer.
+Result<TrainingSample> from_turns(std::vector<Turn> turns) {
+  TrainingSample out;
+  out.prompt = std::move(turns);
   if (out.prompt.back().role != "assistant") {
     return wrong("the last message is of role " + phaseguard::quoted(out.prompt.back().role, 40) +
                  ", expected \"assistant\": it is what the model is trained to answer");
@@ -51,9 +54,31 @@ Result<TrainingSample> from_messages(const json& list) {
   return out;
 }
 
+Result<TrainingSample> from_messages(const json& list) {
+  if (!list.is_array() || list.size() < 2) {
+    return wrong("\"messages\": expected a list of at least two, the last of them the answer");
+  }
+  std::vector<Turn> turns;
+  if (auto ok = add_turns(list, turns); !ok) return tl::unexpected<Error>(ok.error());
+  return from_turns(std::move(turns));
+}
+
+// A text, which is one turn of `role`, or a list of turns.
+Result<void> add_side(const json& object, const std::string& key, const std::string& role,
+                      std::vector<Turn>& turns) {
+  const json& side = object[key];
+  if (side.is_string()) {
+    turns.push_back({role, side.get<std::string>()});
+    return {};
+  }
+  if (!side.is_array() || side.empty()) {
+    return wrong("\"" + key + "\" is neither a text nor a list of turns with role and content");
+  }
+  return add_turns(side, turns);
+}
+
 Result<TrainingSample> from_prompt(const json& object) {
-  auto prompt = text_of(object, "prompt");
-  if (!prompt) return wrong("has neither \"prompt\" nor \"messages\"");
+  if (!object.contains("prompt")) return wrong("has neither \"prompt\" nor \"messages\"");
   std::string key;
   for (const char* name : {"answer", "response", "completion"}) {
     if (!object.contains(name)) continue;
@@ -63,12 +88,14 @@ Result<TrainingSample> from_prompt(const json& object) {
   if (key.empty()) {
     return wrong("has no \"answer\" (\"response\" or \"completion\" are taken for it)");
   }
-  auto answer = text_of(object, key);
-  if (!answer) return tl::unexpected<Error>(answer.error());
-  TrainingSample out;
-  out.prompt.push_back({"user", std::move(*prompt)});
-  out.answer = std::move(*answer);
-  return out;
+  std::vector<Turn> turns;
+  if (auto ok = add_side(object, "prompt", "user", turns); !ok) {
+    return tl::unexpected<Error>(ok.error());
+  }
+  if (auto ok = add_side(object, key, "assistant", turns); !ok) {
+    return tl::unexpected<Error>(ok.error());
+  }
+  return from_turns(std::move(turns));
 }
 
 }  // namespace

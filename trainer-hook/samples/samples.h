@@ -3,8 +3,9 @@
 //
 // One JSON object a line: {"prompt": "...", "answer": "..."} ("response" and "completion" are taken
 // for "answer"), or {"messages": [{"role": "...", "content": "..."}, ...]} whose last message, of
-// role "assistant", is the answer. Other keys are the data set's own and are ignored; blank lines
-// are skipped.
+// role "assistant", is the answer. "prompt" and the answer may be lists of such turns too, as
+// TRL writes a conversation; the answer is the last of all. Other keys are the data set's own and
+// are ignored; blank lines are skipped.
 #pragma once
 
 #include <cstddef>

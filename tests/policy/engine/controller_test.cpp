@@ -251,6 +251,31 @@ TEST_CASE("adaptive_kl: the weight in force is the one before the update", "[pol
   CHECK(run.value() == 1.032 * (1.0 + -0.2 * 16.0 / 100.0));
 }
 
+TEST_CASE("adaptive_kl holds on a KL below 0, which no divergence is, and says so once",
+          "[policy]") {
+  wire::Hello hello = rules_hello();
+  for (wire::SignalDecl& one : hello.signals) {
+    if (one.name == "s/risk") one.min = -10.0;
+  }
+  Run run(always(kAdaptive), hello);
+  const auto first = run.at(1, {{"s/risk", -5.27}});
+  REQUIRE(first);
+  REQUIRE(first->alerts.size() == 1);
+  CHECK(first->alerts[0].source == "controller:r/kl");
+  CHECK(run.value() == 1.0);  // where it starts
+  for (std::int64_t step = 2; step < 20; ++step) CHECK_FALSE(run.at(step, {{"s/risk", -5.27}}));
+  CHECK(run.value() == 1.0);
+  run.at(20, {{"s/risk", 0.3}});
+  CHECK(run.value() == 1.032);
+  run.at(21, {{"s/risk", -0.0}});
+  const double before = run.value();
+  CHECK(before == 1.032 * (1.0 + -0.2 * 16.0 / 100.0));
+  const auto again = run.at(22, {{"s/risk", -1e-9}});
+  REQUIRE(again);
+  CHECK(again->alerts.size() == 1);
+  CHECK(run.value() == before);
+}
+
 TEST_CASE("adaptive_kl does not wind up under an operator, and goes on from his value",
           "[policy]") {
   Run run = started(always(kAdaptive));

@@ -138,7 +138,7 @@ def controller(rng):
         t = {"controller": kind, "signal": "v/x", "max": 2.0}
         t.update(rng.choice([{}, {"noise_floor": 0.125}, {"above": 0.25}]))
         return t
-    return {"controller": kind, "signal": "t/free", "target": 0.25, "horizon": 4.0, "floor": 0.125,
+    return {"controller": kind, "signal": rng.choice(["t/free", "s/b"]), "target": 0.25, "horizon": 4.0, "floor": 0.125,
             "ceiling": 3.0, "init": rng.choice([0.0, 1.0]), "per_update": rng.choice([1, 2])}
 
 

@@ -94,6 +94,10 @@ TEST_CASE("a malformed activation file says what is wrong", "[probe][hostile]") 
              }),
              Catch::Contains("label 2 is 2, expected 0 or 1"));
   CHECK_THAT(refusal([](tensors::TensorFile& f) {
+               f.tensors["labels"].dtype = tensors::Dtype::kC64;  // as wide
+             }),
+             Catch::Contains("tensor \"labels\": type not taken: C64"));
+  CHECK_THAT(refusal([](tensors::TensorFile& f) {
                f.tensors["labels/x"] = whole({0, 1, -2, 0, 1, 0});
              }),
              Catch::Contains("1, 0 or -1"));

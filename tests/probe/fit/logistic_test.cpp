@@ -90,7 +90,7 @@ TEST_CASE("a fit refuses what it cannot fit", "[probe][hostile]") {
   Features broken = data.x;
   broken.values[3] = std::nan("");
   CHECK_THAT(fit_logistic(broken, data.y, 0.1).error().message,
-             Catch::Contains("row 1, column 1 is NaN"));
+             Catch::Contains("row 1, column 1 (both from 0) is NaN"));
   CHECK_FALSE(make_features(Span<const double>(data.x.values), 3, 2));
 }
 

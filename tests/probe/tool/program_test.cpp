@@ -54,6 +54,26 @@ TEST_CASE("wrong words are usage errors", "[probe][e2e]") {
   CHECK_THAT(tool("preflight --help").text(), Catch::Contains("--policy"));
 }
 
+TEST_CASE("a row that is no number is named as the file has it", "[probe][e2e][hostile]") {
+  const Folder folder;
+  FeatureFile bad = small(0.0, 1.2);
+  const std::size_t row = GENERATE(0u, 5u, 39u);  // drawn for either side, or not
+  bad.x.values[row * 2 + 1] = std::nan("");
+  REQUIRE(bad.save(folder / "bad.st"));
+  REQUIRE(small(0.0, 1.2).save(folder / "good.st"));
+  const std::string said =
+      "bad.st: features: row " + std::to_string(row) + ", column 1 (both from 0) is NaN";
+  for (const std::string& words :
+       {"fit " + (folder / "bad.st"),
+        "fit " + (folder / "good.st") + " --held-out " + (folder / "bad.st"),
+        "fit " + (folder / "bad.st") + " --directions"}) {
+    const Done done = tool(words + " -o " + (folder / "probe.st"));
+    INFO(done.text());
+    CHECK(done.code == 1);
+    CHECK_THAT(done.text(), Catch::Contains(said));
+  }
+}
+
 TEST_CASE("fit, eval, score and inspect on files of another trainer", "[probe][e2e]") {
   const Folder folder;
   REQUIRE(small(0.0, 1.2).save(folder / "fit.st"));

@@ -25,13 +25,24 @@ def _read(file) -> Dict[str, float]:
     return risks
 
 
+def _text(row, what, role: str) -> str:
+    """A text column, or a conversational one of TRL with one turn."""
+    found = what(row) if callable(what) else row[what]
+    if isinstance(found, (list, tuple)) and len(found) == 1 and isinstance(found[0], dict) and found[0].get("role") == role:
+        found = found[0].get("content")
+    if not isinstance(found, str):
+        raise InvalidDeclaration(f"scored: {what!r}: expected a text, or a list of one turn of role {role!r}, found {str(found)[:80]}; of a longer "
+                                 "conversation the file of scores has another hash, which is not computed here")
+    return found
+
+
 def scored(rows, scores, *, prompt: Union[str, Callable] = "prompt", answer: Union[str, Callable] = "answer", column: str = COLUMN):
     """`rows` with a column of risks from the file `scores`, for Guard(scores=column): before they are tokenised.
 
-    rows: dicts, or a Dataset of `datasets`. prompt, answer: names of the text columns that were judged, or functions of a row."""
-    text = lambda row, what: what(row) if callable(what) else row[what]  # noqa: E731
+    rows: dicts, or a Dataset of `datasets`. prompt, answer: names of the columns that were judged, or functions of a row: texts, or
+    lists of one turn as TRL's conversational data sets have them."""
     known = _read(scores)
-    risks = [known.get(sample_hash(text(row, prompt), text(row, answer)), math.nan) for row in rows]
+    risks = [known.get(sample_hash(_text(row, prompt, "user"), _text(row, answer, "assistant")), math.nan) for row in rows]
     found = sum(map(math.isfinite, risks))
     if not found:
         raise InvalidDeclaration(f"{scores}: expected scores of these samples, found none of {len(risks)} among {len(known)}; give as "

@@ -17,8 +17,9 @@ enum class Flaw : std::uint8_t {
   kBroken,           // parse_canary refuses the line
   kDuplicateId,      // the id of an earlier line
   kDuplicateText,    // the messages of an earlier line: the prompt counts twice in the mean
-  kNearIdentical,    // almost so: tokens overlap by LintOptions::near_identical or more
-  kEmpty,            // a message of white space alone
+  kNearIdentical,    // reads as an earlier one, or their pieces overlap by near_identical or more
+  kEmpty,            // a message of white space and of what is not seen alone
+  kAnswered,         // ends with the assistant's message: nothing is left to answer
   kTooLong,          // costs more of every measurement than a canary should
   kNoCategory,       // no tag: the set's balance cannot be seen
   kMissingCategory,  // a category that was asked for has no canary; line 0
@@ -34,7 +35,7 @@ struct LintFinding {
 
 struct LintOptions {
   std::size_t max_prompt_bytes = 4096;  // contents of a canary's messages together
-  double near_identical = 0.9;          // Jaccard index of the token sets, 0..1
+  double near_identical = 0.9;          // Jaccard index of their pieces (likeness.h), 0..1
   std::vector<std::string> categories;  // tags of which each must have a canary
   SetLimits limits;
 };
@@ -46,8 +47,8 @@ struct LintReport {
   std::optional<Digest> digest;                   // of the set; none when it would not load
 };
 
-// A token is a run of letters, digits and bytes beyond ASCII, in lower case; roles do not count.
-// Time grows with the square of the number of canaries.
+// Texts are compared as they read, roles apart. Time grows with the square of the number of
+// canaries.
 [[nodiscard]] LintReport lint(std::string_view jsonl, std::string_view source,
                               const LintOptions& options = {});
 

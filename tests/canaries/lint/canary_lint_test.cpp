@@ -1,4 +1,4 @@
-#include "canaries/prompts/canary_lint.h"
+#include "canaries/lint/canary_lint.h"
 
 #include <algorithm>
 
@@ -69,6 +69,65 @@ TEST_CASE("how alike is too alike can be said", "[canaries][lint]") {
   CHECK(
       flaws(lint(line("a", "?!") + line("b", "!?") + line("c", "größe") + line("d", "grösse"), "c"))
           .empty());
+}
+
+TEST_CASE("what is not seen is no text", "[canaries][lint][unicode]") {
+  const std::string prompt =
+      GENERATE(as<std::string>(), "\u200b", "\u00a0", "\u3000\u2060", "\ufeff", "\u00ad", "\u2028",
+               "\u202e", "\u2800", "\u3164", "\ufe0f", "\\u0007");
+  INFO(prompt);
+  const LintReport report = lint(line("a", prompt), "c");
+  CHECK(flaws(report) == Flaws{"1 empty"});
+  CHECK_THAT(report.findings[0].message, Catch::Contains("but for what is not seen"));
+}
+
+TEST_CASE("texts that read alike are found", "[canaries][lint][unicode]") {
+  const auto [first, second] = GENERATE(table<std::string, std::string>({
+      {"What should I do?", "What\u00a0should I\u2009do?"},
+      {"What should I do?", "Wh\u200bat sho\u00aduld I do?\ufeff"},
+      {"What should I do?", "WHAT should  I do? "},
+      {"What should I do?", "\uff37hat should I do?"},             // a full-width letter
+      {"caf\u00e9 and cr\u00e8me", "cafe\u0301 and cre\u0300me"},  // composed, decomposed
+      {"The \ufb01rst office", "The first office"},                // a ligature
+      {"\u00c4RGER", "\u00e4rger"},
+      {"?!", "?\u200b!"},
+      {"\uac00", "\u1100\u1161"},  // Hangul, by syllable and by letters
+  }));
+  INFO(first << " and " << second);
+  const LintReport report = lint(line("a", first) + line("b", second), "c");
+  CHECK(flaws(report) == Flaws{"2 near_identical"});
+  CHECK_THAT(report.findings[0].message, Catch::StartsWith("reads as line 1"));
+}
+
+TEST_CASE("scripts without spaces are compared by neighbours", "[canaries][lint][unicode]") {
+  const auto [first, second] = GENERATE(table<std::string, std::string>({
+      {"你好，请告诉我今天的天气怎么样", "你好，请告诉我今天的天气怎么样呀"},
+      {"今日の天気はどうですか、教えてください", "今日の天気はどうですか、教えてくださいね"},
+      {"ช่วยบอกฉันหน่อยว่าวันนี้อากาศเป็นอย่างไร", "ช่วยบอกฉันหน่อยว่าวันนี้อากาศเป็นอย่างไรบ้"},
+  }));
+  INFO(first);
+  CHECK(flaws(lint(line("a", first) + line("b", second), "c")) == Flaws{"2 near_identical"});
+}
+
+TEST_CASE("other questions in such scripts are not alike", "[canaries][lint][unicode]") {
+  const auto [first, second] = GENERATE(table<std::string, std::string>({
+      {"你好，请告诉我今天的天气怎么样", "你好，请告诉我怎样才能学好数学"},
+      {"我应该怎么办", "你应该怎么做"},
+      {"ช่วยบอกฉันหน่อยว่าวันนี้อากาศเป็นอย่างไร", "ช่วยแนะนำหนังสือดีๆให้ฉันอ่านสักเล่ม"},
+      {"日", "月"},
+  }));
+  INFO(first);
+  CHECK(flaws(lint(line("a", first) + line("b", second), "c")).empty());
+}
+
+TEST_CASE("a prompt that ends with the answer leaves nothing to measure", "[canaries][lint]") {
+  const auto messages = [](const std::string& last) {
+    return R"({"id": "a", "tags": ["x"], "messages": [{"role": "user", "content": "hi"}, )"
+           R"({"role": "assistant", "content": "hello"})" +
+           last + "]}\n";
+  };
+  CHECK(flaws(lint(messages(""), "c")) == Flaws{"1 answered"});
+  CHECK(flaws(lint(messages(R"(, {"role": "user", "content": "and?"})"), "c")).empty());
 }
 
 TEST_CASE("categories that were asked for must be there", "[canaries][lint]") {

@@ -1,8 +1,9 @@
-#include "canaries/prompts/canary_lint.h"
+#include "canaries/lint/canary_lint.h"
 
 #include <algorithm>
 #include <cstdio>
 
+#include "canaries/lint/likeness.h"
 #include "monitor/base/lines.h"
 #include "monitor/base/text.h"
 
@@ -13,59 +14,15 @@ namespace {
 struct Entry {
   std::size_t line = 0;
   Canary canary;
-  std::vector<std::size_t> tokens;  // ids, sorted, each once
+  std::vector<std::string> read;    // contents of its messages, as they are seen
+  std::vector<std::size_t> pieces;  // of them, sorted, each once
 };
-
-// Gives each distinct token a number.
-class Tokens {
- public:
-  std::vector<std::size_t> of(const Canary& canary) {
-    std::vector<std::size_t> out;
-    for (const ChatMessage& message : canary.messages) {
-      std::string token;
-      for (char c : message.content + " ") {
-        const bool upper = c >= 'A' && c <= 'Z';
-        const bool inside = upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-                            static_cast<unsigned char>(c) >= 0x80;
-        if (inside) {
-          token += upper ? static_cast<char>(c - 'A' + 'a') : c;
-        } else if (!token.empty()) {
-          out.push_back(ids_.emplace(token, ids_.size()).first->second);
-          token.clear();
-        }
-      }
-    }
-    std::sort(out.begin(), out.end());
-    out.erase(std::unique(out.begin(), out.end()), out.end());
-    return out;
-  }
-
- private:
-  std::map<std::string, std::size_t> ids_;
-};
-
-// Size of the intersection over that of the union; two empty sets are not alike.
-double jaccard(const std::vector<std::size_t>& a, const std::vector<std::size_t>& b) {
-  std::size_t both = 0;
-  for (std::size_t i = 0, j = 0; i < a.size() && j < b.size();) {
-    both += a[i] == b[j] ? 1 : 0;
-    const bool first = a[i] <= b[j], second = b[j] <= a[i];
-    i += first ? 1 : 0;
-    j += second ? 1 : 0;
-  }
-  const std::size_t either = a.size() + b.size() - both;
-  return either == 0 ? 0.0 : static_cast<double>(both) / static_cast<double>(either);
-}
 
 bool same_text(const Canary& a, const Canary& b) {
   return std::equal(a.messages.begin(), a.messages.end(), b.messages.begin(), b.messages.end(),
                     [](const ChatMessage& x, const ChatMessage& y) {
                       return x.role == y.role && x.content == y.content;
                     });
-}
-
-bool is_blank(const std::string& text) {
-  return text.find_first_not_of(" \t\r\n\f\v") == std::string::npos;
 }
 
 std::string at_line(const Entry& entry) {
@@ -86,8 +43,12 @@ class Linter {
       }
       auto canary = parse_canary(line->text, options_.limits);
       if (canary) {
-        entries_.push_back({line->number, std::move(*canary), {}});
-        entries_.back().tokens = tokens_.of(entries_.back().canary);
+        Entry& entry = entries_.emplace_back();
+        entry.line = line->number;
+        entry.canary = std::move(*canary);
+        for (const ChatMessage& one : entry.canary.messages)
+          entry.read.push_back(seen(one.content));
+        entry.pieces = pieces_.of(entry.read);
       } else {
         add(line->number, Flaw::kBroken, canary.error().message);
       }
@@ -113,12 +74,18 @@ class Linter {
 
   void alone(const Entry& entry) {
     std::size_t bytes = 0;
-    for (const ChatMessage& message : entry.canary.messages) {
+    for (std::size_t i = 0; i < entry.read.size(); ++i) {
+      const ChatMessage& message = entry.canary.messages[i];
       bytes += message.content.size();
-      if (is_blank(message.content)) {
-        add(entry.line, Flaw::kEmpty,
-            "a message of role " + phaseguard::quoted(message.role, 40) + " is empty");
-      }
+      if (!entry.read[i].empty()) continue;
+      add(entry.line, Flaw::kEmpty,
+          "a message of role " + phaseguard::quoted(message.role, 40) + " is empty" +
+              (message.content.empty() ? "" : ", but for what is not seen"));
+    }
+    if (entry.canary.messages.back().role == "assistant") {
+      add(entry.line, Flaw::kAnswered,
+          "the last message is the assistant's: the answer is given, and nothing is left to "
+          "measure; take it out");
     }
     if (bytes > options_.max_prompt_bytes) {
       add(entry.line, Flaw::kTooLong,
@@ -146,16 +113,22 @@ class Linter {
       return add(entry.line, Flaw::kDuplicateText, "the text is that of " + at_line(*text));
     }
     for (auto other = entries_.begin(); other != earlier; ++other) {
-      const auto [fewer, more] = std::minmax({other->tokens.size(), entry.tokens.size()});
+      if (other->read == entry.read) {
+        return add(entry.line, Flaw::kNearIdentical,
+                   "reads as " + at_line(*other) +
+                       ": they differ in letter case, white space, what is not seen or the form of "
+                       "their characters alone");
+      }
+      const auto [fewer, more] = std::minmax({other->pieces.size(), entry.pieces.size()});
       if (static_cast<double>(fewer) < options_.near_identical * static_cast<double>(more))
         continue;
-      const double likeness = jaccard(other->tokens, entry.tokens);
+      const double likeness = jaccard(other->pieces, entry.pieces);
       if (likeness < options_.near_identical) continue;
       char share[32];
       std::snprintf(share, sizeof share, "%.2f", likeness);
-      return add(
-          entry.line, Flaw::kNearIdentical,
-          "almost the text of " + at_line(*other) + ": " + share + " of their words are shared");
+      return add(entry.line, Flaw::kNearIdentical,
+                 "almost the text of " + at_line(*other) + ": " + share +
+                     " of their words are shared, or of the neighbours in a script without spaces");
     }
   }
 
@@ -170,7 +143,7 @@ class Linter {
   }
 
   const LintOptions& options_;
-  Tokens tokens_;
+  Pieces pieces_;
   std::vector<Entry> entries_;
   LintReport report_;
 };
@@ -189,6 +162,8 @@ const char* name_of(Flaw flaw) {
       return "near_identical";
     case Flaw::kEmpty:
       return "empty";
+    case Flaw::kAnswered:
+      return "answered";
     case Flaw::kTooLong:
       return "too_long";
     case Flaw::kNoCategory:
