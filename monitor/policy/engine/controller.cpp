@@ -217,7 +217,7 @@ void Run::operator()(const AdaptiveKlController& law) {
   const AdaptiveKl plain{law.target, law.horizon, law.floor, law.ceiling, law.init};
   const double before = std::isnan(run.output) ? adaptive_kl_start(plain) : run.output;
   // The noise of a sampled estimate: no divergence is below 0, and this is no reason to unload.
-  if (!by_hand() && track().value < 0.0) {
+  if (state.by_batch && !by_hand() && track().value < 0.0) {
     run.output = std::clamp(before, knob.min, knob.max);
     run.bad = true;
     return;

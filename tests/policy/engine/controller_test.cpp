@@ -1,6 +1,7 @@
 // Controllers in a running policy; lambda_laws_test.cpp has the laws alone.
 #include <cmath>
 
+#include "monitor/wire/declaration.h"
 #include "tests/policy/rules_support.h"
 #include "tests/support/catch.h"
 #include "tests/support/words.h"
@@ -254,6 +255,7 @@ TEST_CASE("adaptive_kl: the weight in force is the one before the update", "[pol
 TEST_CASE("adaptive_kl holds on a KL below 0, which no divergence is, and says so once",
           "[policy]") {
   wire::Hello hello = rules_hello();
+  hello.laws = wire::laws_for(wire::kProtocolVersion);
   for (wire::SignalDecl& one : hello.signals) {
     if (one.name == "s/risk") one.min = -10.0;
   }

@@ -115,9 +115,6 @@ class Controller:
             before = self.output
             if math.isnan(before):
                 before = clamp(t["init"], t["floor"], t["ceiling"])
-            if x < 0:  # no divergence is
-                self.output = before
-                return False
             self.output = adaptive(before, x, t, t.get("per_update", 1))
             return True
         raise AssertionError(self.kind)
