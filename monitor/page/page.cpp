@@ -110,7 +110,7 @@ std::string rate_cell(const stats::Rate& rate) {
       element("span", range, "range") + percent(rate.rate) +
           element("small", std::to_string(rate.k) + " of " + std::to_string(rate.n) + ", " +
                                percent(rate.lower) + " to " + percent(rate.upper) +
-                               (rate.clusters ? ", " + stats::text_of(*rate.clusters) : "")),
+                               (rate.clusters ? ", " + html(stats::text_of(*rate.clusters)) : "")),
       "rate");
 }
 

@@ -60,6 +60,11 @@ Result<Rate> clustered(const std::vector<Tally>& clusters, const std::string& un
   }
   const auto sums = sums_of(clusters);
   if (!sums) return tl::unexpected<Error>(sums.error());
+  if (sums->n == sums->clusters) {
+    auto single = wilson(sums->k, sums->n, confidence);
+    if (single) single->clusters = Clusters{sums->clusters, unit, 1.0};
+    return single;
+  }
   Rate rate;
   rate.k = sums->k;
   rate.n = sums->n;

@@ -62,6 +62,13 @@ TEST_CASE("where the variance says nothing, each cluster counts once and the tex
   CHECK(text_of(*alone.clusters) == "1 prompt, each counted once");
 }
 
+TEST_CASE("one answer in each cluster: Wilson's interval", "[stats]") {
+  std::vector<Tally> single(72, Tally{0, 1});
+  CHECK(text_of(rate_of(single)) == "0.0 % [0.0, 5.1] (0 of 72; 72 prompts, d 1.00)");
+  for (std::size_t i = 0; i < 15; ++i) single[i].k = 1;
+  CHECK(text_of(rate_of(single)) == "20.8 % [13.1, 31.6] (15 of 72; 72 prompts, d 1.00)");
+}
+
 TEST_CASE("empty clusters do not count, and what is no count is refused", "[stats]") {
   const stats::Rate without = rate_of({{1, 8}, {5, 8}}), with = rate_of({{1, 8}, {0, 0}, {5, 8}});
   CHECK(with.clusters->count == 2);
