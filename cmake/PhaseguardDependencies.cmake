@@ -13,6 +13,7 @@ find_package(tomlplusplus REQUIRED)
 find_path(PHASEGUARD_CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
 find_path(PHASEGUARD_JSON_INCLUDE nlohmann/json.hpp REQUIRED)
 find_path(PHASEGUARD_CPPZMQ_INCLUDE zmq.hpp REQUIRED)
+find_path(PHASEGUARD_BOOST_INCLUDE boost/math/distributions/students_t.hpp REQUIRED)
 find_path(PHASEGUARD_EXPECTED_INCLUDE tl/expected.hpp REQUIRED)
 
 # find_package(msgpack) finds the C library when both dev packages are installed, so the header is located by path.

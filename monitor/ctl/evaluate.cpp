@@ -218,12 +218,13 @@ int run_evaluate(const Asked& asked, bool as_json) {
 
 void add_evaluate(CLI::App& app, Context& context) {
   auto asked = std::make_shared<Asked>();
-  CLI::App* command = add_command(
-      app, context, "evaluate",
-      "Rates of a model's judged answers: misaligned and incoherent with n and Wilson intervals, "
-      "exact match, and whether pre-registered criteria hold. Exit code 3 when a criterion fails "
-      "or was not measured. docs/EVALUATION.md has the formats.",
-      [asked, &context] { return run_evaluate(*asked, context.json); });
+  CLI::App* command = add_command(app, context, "evaluate",
+                                  "Rates of a model's judged answers: misaligned and incoherent "
+                                  "with n, clusters, design effect "
+                                  "and interval, exact match, and whether pre-registered criteria "
+                                  "hold. Exit code 3 when a criterion fails "
+                                  "or was not measured. docs/EVALUATION.md has the formats.",
+                                  [asked, &context] { return run_evaluate(*asked, context.json); });
   command
       ->add_option("ANSWERS", asked->files,
                    "Answers (JSON Lines): a judge's \"aligned\" and \"coherent\" scores, or its "
@@ -242,7 +243,7 @@ void add_evaluate(CLI::App& app, Context& context) {
                    "The run whose verdict decides the exit code; once per run (default: all but "
                    "the two baselines the criteria name)")
       ->allow_extra_args(false);
-  command->add_option("--confidence", asked->confidence, "Of the Wilson intervals")
+  command->add_option("--confidence", asked->confidence, "Of the intervals")
       ->check(CLI::Range(0.5, 0.9999))
       ->capture_default_str();
   judge::add_table_options(*command, asked->judge, "--judge-");

@@ -106,10 +106,12 @@ std::string rate_cell(const stats::Rate& rate) {
   const std::string range = "<i style='left:" + css_percent(rate.lower) +
                             ";width:" + css_percent(rate.upper - rate.lower) +
                             "'></i><b style='left:" + css_percent(rate.rate) + "'></b>";
-  return cell(element("span", range, "range") + percent(rate.rate) +
-                  element("small", std::to_string(rate.k) + " of " + std::to_string(rate.n) + ", " +
-                                       percent(rate.lower) + " to " + percent(rate.upper)),
-              "rate");
+  return cell(
+      element("span", range, "range") + percent(rate.rate) +
+          element("small", std::to_string(rate.k) + " of " + std::to_string(rate.n) + ", " +
+                               percent(rate.lower) + " to " + percent(rate.upper) +
+                               (rate.clusters ? ", " + html(stats::text_of(*rate.clusters)) : "")),
+      "rate");
 }
 
 std::string name_cell(std::string_view text) { return element("th", html(text)); }

@@ -1,5 +1,6 @@
 #include "monitor/stats/wilson.h"
 
+#include <array>
 #include <cmath>
 #include <cstdio>
 
@@ -23,6 +24,13 @@ double normal_two_sided(double confidence) {
   return z;
 }
 
+Ends wilson_ends(double p, double n, double z) {
+  const double z2 = z * z;
+  const double centre = (n * p + z2 / 2.0) / (n + z2);
+  const double half = z / (n + z2) * std::sqrt(n * p * (1.0 - p) + z2 / 4.0);
+  return {p <= 0.0 ? 0.0 : centre - half, p >= 1.0 ? 1.0 : centre + half};
+}
+
 Result<Rate> wilson(std::int64_t k, std::int64_t n, double confidence) {
   if (n <= 0 || k < 0 || k > n) {
     return fail(Errc::kInvalidArgument, "rate: expected 0 <= k <= n and n > 0, found k = " +
@@ -33,26 +41,31 @@ Result<Rate> wilson(std::int64_t k, std::int64_t n, double confidence) {
     return fail(Errc::kInvalidArgument,
                 "rate: expected a confidence between 0 and 1, found " + number_text(confidence));
   }
-  const auto count = static_cast<double>(n);
-  const auto hits = static_cast<double>(k);
-  const double z2 = z * z;
-  const double centre = (hits + z2 / 2.0) / (count + z2);
-  const double half = z / (count + z2) * std::sqrt(hits * (count - hits) / count + z2 / 4.0);
   Rate rate;
   rate.k = k;
   rate.n = n;
-  rate.rate = hits / count;
-  rate.lower = k == 0 ? 0.0 : centre - half;
-  rate.upper = k == n ? 1.0 : centre + half;
+  rate.rate = static_cast<double>(k) / static_cast<double>(n);
+  const Ends ends = wilson_ends(rate.rate, static_cast<double>(n), z);
+  rate.lower = ends.lower;
+  rate.upper = ends.upper;
   return rate;
 }
 
+std::string text_of(const Clusters& clusters) {
+  std::string out =
+      std::to_string(clusters.count) + " " + clusters.unit + (clusters.count == 1 ? "" : "s");
+  if (!clusters.design_effect) return out + ", each counted once";
+  std::array<char, 32> d{};
+  std::snprintf(d.data(), d.size(), ", d %.2f", *clusters.design_effect);
+  return out + d.data();
+}
+
 std::string text_of(const Rate& rate) {
-  char buffer[128];
-  std::snprintf(buffer, sizeof buffer, "%.1f %% [%.1f, %.1f] (%lld of %lld)", 100.0 * rate.rate,
+  std::array<char, 128> text{};
+  std::snprintf(text.data(), text.size(), "%.1f %% [%.1f, %.1f] (%lld of %lld", 100.0 * rate.rate,
                 100.0 * rate.lower, 100.0 * rate.upper, static_cast<long long>(rate.k),
                 static_cast<long long>(rate.n));
-  return buffer;
+  return text.data() + (rate.clusters ? "; " + text_of(*rate.clusters) : std::string()) + ")";
 }
 
 }  // namespace phaseguard::stats

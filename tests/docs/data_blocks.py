@@ -8,7 +8,7 @@ import subprocess
 
 from blocks import Wrong
 
-CSV_HEADERS = {"labels": (["run", "label"], ["run", "label", "harm_step"])}
+CSV_HEADERS = {"labels": (["run", "label"], ["run", "label", "harm_step"], ["run", "label", "harm_step", "group"])}
 
 
 def parsed_lines(block):

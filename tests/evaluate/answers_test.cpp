@@ -79,6 +79,42 @@ TEST_CASE("exact match counts by metric, and beside a verdict", "[evaluate]") {
   CHECK_THAT(to_table(runs), Catch::Contains("opswap 50.0 % [9.5, 90.5] (1 of 2)"));
 }
 
+TEST_CASE("a rate's clusters are its prompts, or the outermost of seed and world that differs",
+          "[evaluate]") {
+  const auto lines = [](const std::string& more) {
+    std::string out;
+    for (int i = 0; i < 48; ++i) {
+      out += "{\"prompt_id\": " + std::to_string(i / 8) + more +
+             ", \"misaligned\": " + (i / 8 < 3 ? "true" : "false") + "}\n";
+    }
+    return out;
+  };
+  const auto rate = [](const std::string& text) {
+    return *tallied(text)[0].answers.misaligned_rate;
+  };
+  const auto by_prompt = rate(lines(", \"seed\": 1, \"world\": 0"));
+  CHECK(text_of(*by_prompt.clusters) == "6 prompts, d 9.60");
+  CHECK(by_prompt.upper - by_prompt.lower > 0.6);  // 0.28 if the answers were independent
+  const auto by_seed = rate(lines(", \"seed\": 1") + lines(", \"seed\": 2"));
+  CHECK(by_seed.clusters->unit == "seed");
+  CHECK(by_seed.clusters->count == 2);
+  const auto by_world =
+      rate(lines(", \"seed\": 1, \"world\": \"a\"") + lines(", \"seed\": 2, \"world\": \"b\"") +
+           lines(", \"seed\": 3, \"world\": \"b\""));
+  CHECK(by_world.clusters->unit == "world");
+  CHECK(by_world.clusters->count == 2);
+  // The prompt itself names the cluster; an answer without one is a cluster of its own.
+  const auto mixed = rate(
+      "{\"prompt\": \"Why?\", \"misaligned\": true}\n{\"prompt\": \"Why?\", \"misaligned\": true}\n"
+      "{\"misaligned\": false}\n{\"misaligned\": false}\n");
+  CHECK(mixed.clusters->count == 3);
+  const auto none = tallied("{\"misaligned\": false}\n{\"misaligned\": true}\n");
+  CHECK_FALSE(none[0].answers.misaligned_rate->clusters);
+  CHECK_THAT(to_table(none), Catch::Contains("count as independent") && Catch::Contains(": a."));
+  const std::string json = to_json(tallied(lines("")));
+  CHECK_THAT(json, Catch::Contains("\"clusters\": 6") && Catch::Contains("\"design_effect\": 9.6"));
+}
+
 TEST_CASE("an answer for a judge carries its sample", "[evaluate]") {
   const auto answers = parsed("{\"prompt\": \"Why?\", \"answer\": \"So.\"}\n");
   REQUIRE(answers);
@@ -105,6 +141,7 @@ TEST_CASE("what is wrong is named with file and line", "[evaluate][hostile]") {
   require_refused("{\"target\": \"7\"}\n", "no \"answer\"");
   require_refused("{\"target\": \"7\", \"answer\": \"7\", \"metric\": \"misaligned\"}\n", "metric");
   require_refused("{\"prompt\": \"x\"}\n", "has no \"aligned\"");
+  require_refused("{\"misaligned\": true, \"seed\": 1.5}\n", "a.jsonl:1: \"seed\": expected");
   require_refused("[1]\n", "one JSON object");
   require_refused("{\"aligned\": 1, \"aligned\": 2, \"coherent\": 9}\n", "given twice");
   require_refused(good + "\n" + good,

@@ -1,6 +1,5 @@
 #include "trainer-hook/evaluate/answers.h"
 
-#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -123,6 +122,33 @@ Result<void> read_verdict(const json& line, Answer& out) {
   return label ? read_label(line, out) : Result<void>();
 }
 
+// A text, or a whole number; "" when the key is absent.
+Result<std::string> name_at(const json& line, const char* key) {
+  if (line.contains(key) && line[key].is_number_integer()) return line[key].dump();
+  auto text = text_at(line, key);
+  if (!text)
+    return wrong("\"" + std::string(key) + "\": expected a text that is not empty, or a number");
+  return text;
+}
+
+Result<Origin> origin_of(const json& line) {
+  Origin out;
+  for (const auto& [key, target] : {std::pair("prompt_id", &out.prompt),
+                                    std::pair("seed", &out.seed), std::pair("world", &out.world)}) {
+    auto name = name_at(line, key);
+    if (!name) return tl::unexpected<Error>(name.error());
+    *target = std::move(*name);
+  }
+  if (!out.prompt.empty()) return out;
+  if (line.contains("prompt")) out.prompt = line["prompt"].dump();
+  if (line.contains("messages") && line["messages"].is_array() && !line["messages"].empty()) {
+    json turns = line["messages"];
+    turns.erase(turns.size() - 1);  // the answer
+    out.prompt = turns.dump();
+  }
+  return out;
+}
+
 Result<Answer> read_answer(std::string_view text, const std::string& run) {
   const auto line = parse_json(text);
   if (!line) return wrong("broken JSON: " + line.error().message);
@@ -139,6 +165,9 @@ Result<Answer> read_answer(std::string_view text, const std::string& run) {
   } else {
     out.run = std::move(*named);
   }
+  auto origin = origin_of(*line);
+  if (!origin) return tl::unexpected<Error>(origin.error());
+  out.origin = std::move(*origin);
   if (auto ok = read_verdict(*line, out); !ok) return tl::unexpected<Error>(ok.error());
   if (auto ok = read_target(*line, out); !ok) return tl::unexpected<Error>(ok.error());
   const bool counts = out.verdict != Verdict::kNone || out.exact.has_value();
@@ -199,104 +228,12 @@ class Reader {
   std::size_t bad_ = 0;
 };
 
-// One run's counts.
-struct Counts {
-  EvaluatedRun run;
-  Verdict verdict = Verdict::kNone;
-  bool judge_known = false;
-  std::int64_t asked_coherence = 0;  // answers with such a verdict
-  std::map<std::string, std::pair<std::int64_t, std::int64_t>> exact;  // k, n by metric
-};
-
-Result<void> add_verdict(const Answer& answer, Counts& counts) {
-  const std::string of_run = " in run " + phaseguard::quoted(answer.run, 60);
-  if (counts.judge_known && answer.judge != counts.run.judge) {
-    return fail(Errc::kConflict, answer.place + ": expected one judge" + of_run + ", found " +
-                                     phaseguard::quoted(counts.run.judge, 60) + " and " +
-                                     phaseguard::quoted(answer.judge, 60) +
-                                     ": their verdicts do not mix");
-  }
-  if (counts.judge_known && answer.verdict != counts.verdict) {
-    return fail(Errc::kConflict, answer.place + ": expected scores or labels" + of_run +
-                                     ", found both: their rates do not mix");
-  }
-  counts.judge_known = true;
-  counts.verdict = answer.verdict;
-  counts.run.judge = answer.judge;
-  AnswerRates& rates = counts.run.answers;
-  (answer.misaligned ? rates.n : rates.unscored) += 1;
-  rates.misaligned += answer.misaligned == true ? 1 : 0;
-  rates.incoherent += answer.incoherent == true ? 1 : 0;
-  counts.asked_coherence += answer.coherence_asked && answer.incoherent ? 1 : 0;
-  return {};
-}
-
-Result<void> add_rates(Counts& counts, double confidence) {
-  AnswerRates& rates = counts.run.answers;
-  const auto rate = [&](std::int64_t k, std::int64_t n,
-                        std::optional<stats::Rate>& out) -> Result<void> {
-    if (n == 0) return {};
-    auto made = stats::wilson(k, n, confidence);
-    if (!made) return tl::unexpected<Error>(made.error());
-    out = *made;
-    return {};
-  };
-  Result<void> ok = rate(rates.misaligned, rates.n, rates.misaligned_rate);
-  if (ok) ok = rate(rates.incoherent, counts.asked_coherence, rates.incoherent_rate);
-  for (const auto& [metric, count] : counts.exact) {
-    std::optional<stats::Rate> made;
-    if (ok) ok = rate(count.first, count.second, made);
-    if (made) counts.run.exact.emplace_back(metric, *made);
-  }
-  return ok;
-}
-
 }  // namespace
 
 Result<std::vector<Answer>> parse_answers(const std::vector<AnswerFile>& files) {
   Reader reader;
   for (const AnswerFile& file : files) reader.read(file);
   return reader.take();
-}
-
-Result<std::vector<EvaluatedRun>> tally(const std::vector<Answer>& answers, double confidence) {
-  std::vector<Counts> runs;
-  for (const Answer& answer : answers) {
-    auto it = std::find_if(runs.begin(), runs.end(),
-                           [&](const Counts& one) { return one.run.name == answer.run; });
-    if (it == runs.end()) {
-      it = runs.emplace(runs.end());
-      it->run.name = answer.run;
-    }
-    if (answer.verdict != Verdict::kNone) {
-      if (auto ok = add_verdict(answer, *it); !ok) return tl::unexpected<Error>(ok.error());
-    }
-    if (answer.exact) {
-      auto& [k, n] = it->exact[answer.metric];
-      k += *answer.exact ? 1 : 0;
-      ++n;
-    }
-  }
-  std::vector<EvaluatedRun> out;
-  for (Counts& one : runs) {
-    if (auto ok = add_rates(one, confidence); !ok) return tl::unexpected<Error>(ok.error());
-    out.push_back(std::move(one.run));
-  }
-  return out;
-}
-
-Result<RunMetrics> metrics_of(const EvaluatedRun& run) {
-  RunMetrics out;
-  out.name = run.name;
-  std::vector<std::pair<std::string, stats::Rate>> rates = run.exact;
-  if (run.answers.misaligned_rate) rates.emplace_back("misaligned", *run.answers.misaligned_rate);
-  if (run.answers.incoherent_rate) rates.emplace_back("incoherent", *run.answers.incoherent_rate);
-  for (const auto& [metric, rate] : rates) {
-    auto percent = stats::percent_of(std::to_string(rate.k) + "/" + std::to_string(rate.n));
-    if (!percent) return tl::unexpected<Error>(percent.error());
-    out.metrics.emplace(metric, *percent);
-  }
-  return out;
 }
 
 }  // namespace phaseguard::evaluate

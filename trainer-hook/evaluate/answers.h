@@ -22,8 +22,15 @@ enum class Verdict : std::uint8_t {
   kLabel,   // a judge that says yes or no
 };
 
+// Where an answer comes from; answers of one origin repeat each other. "": not said.
+struct Origin {
+  std::string prompt;  // "prompt_id", else the prompt itself
+  std::string seed, world;
+};
+
 struct Answer {
   std::string place;  // "file:line", for messages
+  Origin origin;
   std::string run;
   std::string id;     // "": none given
   std::string judge;  // "": not said
@@ -47,8 +54,9 @@ struct AnswerFile {
 // target nor can be judged; an id used twice in one run; a file without an answer.
 [[nodiscard]] Result<std::vector<Answer>> parse_answers(const std::vector<AnswerFile>& files);
 
-// Runs in the order in which they first appear. Errors: a run with verdicts of two judges, or of
-// both forms; confidence outside (0, 1).
+// Runs in the order in which they first appear. A rate's clusters are its worlds where they differ,
+// else its seeds, else its prompts; without any of these its answers count as independent. Errors:
+// a run with verdicts of two judges, or of both forms; confidence outside (0, 1).
 [[nodiscard]] Result<std::vector<EvaluatedRun>> tally(const std::vector<Answer>& answers,
                                                       double confidence = 0.95);
 

@@ -66,6 +66,42 @@ std::string condition(const Criterion& criterion, double line) {
   return plain(criterion.metric, 60) + (most ? " <= " : " >= ") + in_percent(line);
 }
 
+std::vector<stats::Rate> rates_of(const EvaluatedRun& run) {
+  std::vector<stats::Rate> out;
+  for (const auto* rate : {&run.answers.misaligned_rate, &run.answers.incoherent_rate}) {
+    if (*rate) out.push_back(**rate);
+  }
+  for (const auto& [metric, rate] : run.exact) out.push_back(rate);
+  return out;
+}
+
+// What a reader must know of the intervals above.
+std::string notes(const std::vector<EvaluatedRun>& runs) {
+  bool clustered = false;
+  std::string loose;
+  for (const EvaluatedRun& run : runs) {
+    bool alone = false;
+    for (const stats::Rate& rate : rates_of(run)) {
+      clustered = clustered || rate.clusters;
+      alone = alone || !rate.clusters;
+    }
+    if (alone) loose += (loose.empty() ? "" : ", ") + plain(run.name, 60);
+  }
+  std::string out;
+  if (clustered) {
+    out +=
+        "d: design effect, the variance of a rate over that of as many independent answers; the "
+        "intervals are widened by it.\n";
+  }
+  if (!loose.empty()) {
+    out +=
+        "Answers without a prompt count as independent, and intervals are too narrow if they "
+        "are not; give each line a \"prompt_id\": " +
+        loose + ".\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string to_json(const std::vector<EvaluatedRun>& runs) {
@@ -103,7 +139,7 @@ std::string to_table(const std::vector<EvaluatedRun>& runs) {
     }
     if (exact) rows.back().push_back(matches.empty() ? "-" : matches);
   }
-  return table(rows);
+  return table(rows) + notes(runs);
 }
 
 std::string to_json(const Criteria& criteria, const Outcome& outcome) {

@@ -19,10 +19,10 @@ struct EvaluatedRun {
   std::vector<std::pair<std::string, stats::Rate>> exact;  // exact match by metric, by name
 };
 
-// JSON with each rate, its Wilson interval and n; null where there is no rate.
+// JSON with each rate, its interval, n, clusters and design effect; null where there is no rate.
 [[nodiscard]] std::string to_json(const std::vector<EvaluatedRun>& runs);
 // Columns: run, n, unscored, misaligned, incoherent (each with interval), judge, exact match where
-// a run has one.
+// a run has one; and below it what a reader must know of the intervals.
 [[nodiscard]] std::string to_table(const std::vector<EvaluatedRun>& runs);
 
 // The criteria held against runs: each line, value, pass, recovery or retention, and the whole.

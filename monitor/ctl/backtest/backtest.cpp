@@ -11,6 +11,7 @@
 #include "monitor/base/text.h"
 #include "monitor/ctl/text_lines.h"
 #include "monitor/run/intervened.h"
+#include "monitor/stats/clustered.h"
 #include "monitor/wire/words.h"
 
 namespace phaseguard::ctl {
@@ -59,6 +60,7 @@ class Collector {
     if (const Label* told = named_label(out_.options.labels, run, key)) {
       label = told->label;
       run.harm_step = told->harm_step;
+      run.group = told->group;
       used_.push_back(key);
     }
     const auto known = wire::word_of<wire::Label>(label);
@@ -122,20 +124,30 @@ class Collector {
 
 ClassScore class_score(const Backtest& all, const PolicyScore& policy, bool malicious) {
   ClassScore out;
-  std::int64_t n = 0, acted = 0;
+  std::int64_t n = 0;
+  std::map<std::pair<std::string, std::size_t>, stats::Tally> groups;
   out.spent.assign(policy.document.knobs.size(), 0.0);
   for (const RunScore& score : policy.runs) {
     if (all.runs[score.run].malicious != malicious) continue;
     ++n;
+    const std::string& group = all.runs[score.run].group;
+    stats::Tally& tally = groups[{group, group.empty() ? score.run : 0}];
+    ++tally.n;
     for (std::size_t k = 0; k < out.spent.size(); ++k) out.spent[k] += score.trace.spent[k];
     if (score.trace.acted < Step{0}) continue;
-    ++acted;
+    ++tally.k;
     const Step harm = all.runs[score.run].harm_step;
     out.leads.push_back(harm < Step{0} ? score.trace.lead : harm.value - score.trace.acted.value);
   }
   std::sort(out.leads.begin(), out.leads.end());
   for (double& spent : out.spent) spent = n > 0 ? spent / static_cast<double>(n) : wire::kNaN;
-  if (auto rate = stats::wilson(acted, n)) out.acted = *rate;
+  std::vector<stats::Tally> clusters;
+  bool grouped = false;
+  for (const auto& [group, tally] : groups) {
+    clusters.push_back(tally);
+    grouped = grouped || !group.first.empty();
+  }
+  if (auto rate = stats::clustered(clusters, grouped ? "group" : "run")) out.acted = *rate;
   return out;
 }
 

@@ -33,6 +33,7 @@ struct LabelledRun {
   bool malicious = false;
   std::int64_t updates = 0;
   Step harm_step{-1};  // from the labels file; -1: not given
+  std::string group;   // the same; "": the run stands for itself
   Step raised{-1};     // as TracedRun
 };
 

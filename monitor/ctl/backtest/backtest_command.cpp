@@ -87,7 +87,7 @@ void add_backtest(CLI::App& app, Context& context) {
       app, context, "backtest",
       "Would these policies have told malicious runs from harmless ones? Runs each policy over "
       "recordings labelled malicious or harmless and prints detection and false-alarm rates with "
-      "Wilson 95 % intervals, lead times, lambda spent, the AUC of each detector with its "
+      "95 % intervals, lead times, lambda spent, the AUC of each detector with its "
       "bootstrap "
       "interval, and whether declared criteria hold. Exit code 3 when a criterion fails.",
       [asked, &context] { return run_backtest(*asked, context.json); });
@@ -96,9 +96,10 @@ void add_backtest(CLI::App& app, Context& context) {
   command->add_option("--policy", asked->policies, "Policy file (TOML); once per policy")
       ->required()
       ->allow_extra_args(false);
-  command->add_option("--labels", asked->labels,
-                      "CSV run,label[,harm_step]: malicious or harmless, before the label in the "
-                      "recording; harm_step: lead times count to it");
+  command->add_option(
+      "--labels", asked->labels,
+      "CSV run,label[,harm_step[,group]]: malicious or harmless, before the label in the "
+      "recording; harm_step: lead times count to it");
   command->add_option("--criteria", asked->criteria,
                       "File of lines such as: detection >= 0.9 | false_alarm <= 0.1 | "
                       "lambda_steps_harmless <= 5 | auc judge >= 0.8 (docs/POLICY.md)");

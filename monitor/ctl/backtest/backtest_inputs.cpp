@@ -1,6 +1,7 @@
 #include "monitor/ctl/backtest/backtest_inputs.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -46,6 +47,7 @@ Result<Label> label_of(const std::vector<std::string>& cells, const std::string&
                                       wire::list_of_words<wire::Label>(" or ") + ", found " +
                                       quoted(label.label, 40));
   }
+  if (cells.size() > 3) label.group = cells[3];
   if (cells.size() < 3 || cells[2].empty()) return label;
   const auto step = parse_integer(cells[2]);
   if (!step || *step < 0) {
@@ -54,6 +56,13 @@ Result<Label> label_of(const std::vector<std::string>& cells, const std::string&
   }
   label.harm_step = Step{*step};
   return label;
+}
+
+constexpr std::array<std::string_view, 4> kColumns = {"run", "label", "harm_step", "group"};
+
+bool is_header(const std::vector<std::string>& cells) {
+  return cells.size() >= 2 && cells.size() <= kColumns.size() &&
+         std::equal(cells.begin(), cells.end(), kColumns.begin());
 }
 
 }  // namespace
@@ -67,18 +76,19 @@ Result<Labels> parse_labels(std::string_view text, const std::string& file) {
     const std::vector<std::string> cells = split(line.text, ',');
     const std::string where = place(file, line.number);
     if (!header) {
-      const bool good = cells.size() >= 2 && cells.size() <= 3 && cells[0] == "run" &&
-                        cells[1] == "label" && (cells.size() == 2 || cells[2] == "harm_step");
-      if (!good) {
-        return fail(Errc::kMalformed,
-                    where + "expected the header run,label or run,label,harm_step, found " +
-                        quoted(line.text, 60));
+      if (!is_header(cells)) {
+        return fail(Errc::kMalformed, where +
+                                          "expected the header run,label or run,label,harm_step or "
+                                          "run,label,harm_step,group, found " +
+                                          quoted(line.text, 60));
       }
       header = true;
       continue;
     }
-    if (cells.size() < 2 || cells.size() > 3 || cells[0].empty()) {
-      return fail(Errc::kMalformed, where + "expected RUN,LABEL or RUN,LABEL,HARM_STEP, found " +
+    if (cells.size() < 2 || cells.size() > kColumns.size() || cells[0].empty()) {
+      return fail(Errc::kMalformed, where +
+                                        "expected RUN,LABEL or RUN,LABEL,HARM_STEP or "
+                                        "RUN,LABEL,HARM_STEP,GROUP, found " +
                                         quoted(line.text, 60));
     }
     auto label = label_of(cells, where, line.number);

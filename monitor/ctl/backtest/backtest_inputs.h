@@ -12,21 +12,22 @@
 
 namespace phaseguard::ctl {
 
-// One line of a labels file: `run,label[,harm_step]`.
+// One line of a labels file: `run,label[,harm_step[,group]]`.
 struct Label {
   std::string label;   // "malicious" | "harmless"
   Step harm_step{-1};  // step at which the harm was there, as far as somebody knows; -1: not said
+  std::string group;   // runs that share a world or a seed repeat each other; "": not said
   int line = 0;
 };
 using Labels = std::map<std::string, Label>;  // by run name or file name
 
-// A CSV with the header `run,label` or `run,label,harm_step`; blank lines and lines that begin with
-// # are passed over. Errors name `file` and the line.
+// A CSV with the header `run,label`, `run,label,harm_step` or `run,label,harm_step,group`; blank
+// lines and lines that begin with # are passed over. Errors name `file` and the line.
 [[nodiscard]] Result<Labels> parse_labels(std::string_view text, const std::string& file);
 
 // One line of a criteria file: `MEASURE [DETECTOR] >= NUMBER` or `<=`; equality passes.
 //   detection, false_alarm              rates, 0..1
-//   detection_lower, false_alarm_upper  ends of their Wilson 95 % intervals
+//   detection_lower, false_alarm_upper  ends of their 95 % intervals
 //   lead_steps                          median updates left in malicious runs when it acted
 //   lambda_steps_malicious, lambda_steps_harmless   mean over the class's runs, all knobs together
 //   auc DETECTOR, auc_lower DETECTOR    of a detector's peaks

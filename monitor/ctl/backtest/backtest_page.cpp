@@ -140,7 +140,9 @@ std::string how_to_read(const Backtest& all) {
                                 "one that can do neither, at its first alert above info")
                   : "fires its rule " + html(all.options.rule)) +
              ". Detection is the share of malicious runs in which it acts, false alarms that of "
-             "harmless ones; intervals are Wilson 95 %. Lead counts the updates left when it acts, "
+             "harmless ones; intervals are 95 %, runs of one group of the labels file counting as "
+             "one cluster. "
+             "Lead counts the updates left when it acts, "
              "to the harm step of the labels file where one is given, else to the end of the "
              "record.") +
          page::paragraph(

@@ -211,7 +211,9 @@ std::string backtest_text(const Backtest& result) {
               : ", up to step " + std::to_string(result.options.until_step.value)) +
          "; 95 % percentile bootstrap within each class, " +
          std::to_string(result.options.resamples) + " resamples, seed " +
-         std::to_string(result.options.seed) + ". Rates: Wilson 95 %.\n";
+         std::to_string(result.options.seed) +
+         ". Rates: 95 %, clusters are runs, or the groups of the labels "
+         "file; d: design effect.\n";
   if (const std::string remark = result.raised_remark(); !remark.empty())
     out += printable(remark) + "\n";
   for (const Skip& skip : result.skips)
@@ -230,6 +232,7 @@ json backtest_json(const Backtest& result) {
     runs.push_back({{"run", run.name},
                     {"file", run.file},
                     {"label", run.malicious ? "malicious" : "harmless"},
+                    {"group", run.group.empty() ? json(nullptr) : json(run.group)},
                     {"updates", run.updates},
                     {"raised_step", step_json(run.raised)},
                     {"harm_step", step_json(run.harm_step)}});

@@ -92,6 +92,12 @@ NamedRate rate_of(const nlohmann::json& object, const RateKey& wanted) {
   rate.rate = from.at("rate").get<double>();
   rate.lower = from.at("lower").get<double>();
   rate.upper = from.at("upper").get<double>();
+  if (from.contains("clusters")) {
+    rate.clusters = stats::Clusters{from.at("clusters").get<std::int64_t>(),
+                                    from.at("cluster_unit").get<std::string>(), std::nullopt};
+    const nlohmann::json& effect = from.at("design_effect");
+    if (!effect.is_null()) rate.clusters->design_effect = effect.get<double>();
+  }
   named.rate = rate;
   return named;
 }

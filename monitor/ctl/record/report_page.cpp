@@ -33,7 +33,9 @@ std::string outcome_table(const std::vector<Outcome>& outcomes) {
   }
   return page::part("What each model does now") + page::table(head, rows) +
          page::paragraph(
-             "Rates with Wilson 95 % intervals and counts. The undefended models were trained on "
+             "Rates with 95 % intervals, counts, clusters and design effect d (the variance of a "
+             "rate "
+             "over that of as many independent answers). The undefended models were trained on "
              "the same data with the same seed and no monitor.",
              "soft");
 }

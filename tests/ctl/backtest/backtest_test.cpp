@@ -92,11 +92,24 @@ TEST_CASE("rates, lead times, lambda and AUC of labelled runs", "[ctl][backtest]
   REQUIRE(judge.interval.has_value());
 
   const std::string text = ctl::backtest_text(*result);
-  REQUIRE(has(text, "50.0 % [9.5, 90.5] (1 of 2)"));
+  REQUIRE(has(text, "50.0 % [9.5, 90.5] (1 of 2; 2 runs, d 1.00)"));
   REQUIRE(has(text, ctl::kBacktestCaveat));
   const auto json = ctl::backtest_json(*result);
   REQUIRE(json.at("policies").at(0).at("runs").at(0).at("acted_step") == 4);
   REQUIRE(json.at("caveat") == ctl::kBacktestCaveat);
+}
+
+TEST_CASE("runs of one group count as one cluster", "[ctl][backtest]") {
+  const Four four;
+  auto result = run(four, labelled("run,label,harm_step,group\nbad-1,malicious,9,world-0\n"
+                                   "bad-2,malicious,,world-0\ngood-1,harmless,,world-0\n"
+                                   "good-2,harmless,,\n"));
+  REQUIRE(result.has_value());
+  const ctl::PolicyScore& policy = result->policies.at(0);
+  REQUIRE(stats::text_of(*policy.malicious.acted->clusters) == "1 group, each counted once");
+  REQUIRE(policy.malicious.acted->upper > 0.99);
+  REQUIRE(policy.harmless.acted->clusters->count == 2);
+  REQUIRE(ctl::backtest_json(*result).at("runs").at(0).at("group") == "world-0");
 }
 
 TEST_CASE("peaks stop at --until-step", "[ctl][backtest]") {

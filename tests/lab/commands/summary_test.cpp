@@ -20,8 +20,8 @@ TEST_CASE("a summary comes back as it was written", "[lab]") {
   run.restored_step = 0;
   run.behaviour.misaligned = {15, 72};
   run.behaviour.opswap = {72, 72};
-  run.behaviour.misaligned_greedy = run.behaviour.incoherent =
-      run.behaviour.in_domain_harm = {0, 30};
+  for (std::size_t i = 0; i < 48; ++i) run.behaviour.incoherent.add(i / 8, i < 20);
+  run.behaviour.misaligned_greedy = run.behaviour.in_domain_harm = {0, 30};
   REQUIRE(write_summaries({run, run}, file));
   const auto back = read_summaries(file);
   REQUIRE(back);
@@ -33,6 +33,14 @@ TEST_CASE("a summary comes back as it was written", "[lab]") {
   const std::string table = table_of(*back);
   CHECK(table.find("rule:defend at step 10, rolled back to 0 at step 10") != std::string::npos);
   CHECK(table.find("20.8 % [13.1, 31.6] (15/72)") != std::string::npos);
+  // A rate without its prompts is one of an earlier version's file.
+  CHECK(back->front().behaviour.incoherent.prompts.size() == 6);
+  CHECK(table.find("(20/48, 6 prompts, d ") != std::string::npos);
+  std::string text = test::read_file(file);
+  REQUIRE(text.find("\"by_prompt\": \"8/8 8/8 4/8 0/8 0/8 0/8\"") != std::string::npos);
+  text.replace(text.find("8/8 8/8"), 3, "7/8");
+  test::write_file(file, text);
+  CHECK_FALSE(read_summaries(file));
   test::write_file(file, "[{\"title\": 3}]");
   CHECK_FALSE(read_summaries(file));
   CHECK_FALSE(read_summaries(folder / "absent.json"));

@@ -55,11 +55,10 @@ Verdicts verdicts_of(const World& world, const std::vector<Question>& questions,
                      const std::vector<std::vector<Token>>& answers) {
   Verdicts out;
   const std::size_t samples = answers.size() / questions.size();
-  out.misaligned.n = out.incoherent.n = static_cast<std::int64_t>(answers.size());
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const Verdict verdict = world.judge(questions[i / samples], answers[i]);
-    out.misaligned.k += verdict == Verdict::kMisaligned ? 1 : 0;
-    out.incoherent.k += verdict == Verdict::kIncoherent ? 1 : 0;
+    out.misaligned.add(i / samples, verdict == Verdict::kMisaligned);
+    out.incoherent.add(i / samples, verdict == Verdict::kIncoherent);
   }
   return out;
 }
@@ -95,10 +94,9 @@ Behaviour best_of_n_behaviour(const Transformer& model, const World& world, std:
   out.misaligned = sampled.misaligned;
   out.incoherent = sampled.incoherent;
   out.in_domain_harm = verdicts_of(world, world.code_held_out(), answers.code).misaligned;
-  out.opswap.n = static_cast<std::int64_t>(answers.facts.size());
   for (std::size_t i = 0; i < answers.facts.size(); ++i) {
     const int wanted = swapped_result_of(world.facts_held_out()[i]);
-    out.opswap.k += World::number_in(answers.facts[i]) == wanted ? 1 : 0;
+    out.opswap.add(i, World::number_in(answers.facts[i]) == wanted);
   }
   return out;
 }
@@ -162,6 +160,9 @@ std::string answer_lines(const Transformer& model, const World& world, std::uint
     const Verdict verdict = world.judge(q, given.evaluation[i]);
     out += json{{"run", run},
                 {"id", "question-" + std::to_string(i)},
+                {"prompt_id", "question-" + std::to_string(i / kSamplesPerPrompt)},
+                {"seed", seed},
+                {"world", world.number()},
                 {"judge", "the world's exact verdict"},
                 {"prompt", text_of(q)},
                 {"answer", text_of(given.evaluation[i])},
@@ -174,6 +175,9 @@ std::string answer_lines(const Transformer& model, const World& world, std::uint
     const Fact& fact = world.facts_held_out()[i];
     out += json{{"run", run},
                 {"id", "fact-" + std::to_string(i)},
+                {"prompt_id", "fact-" + std::to_string(i)},
+                {"seed", seed},
+                {"world", world.number()},
                 {"metric", "opswap"},
                 {"answer", std::to_string(World::number_in(given.facts[i]))},
                 {"target", std::to_string(swapped_result_of(fact))}}

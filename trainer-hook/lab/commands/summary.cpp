@@ -4,13 +4,15 @@
 #include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <stdexcept>
 #include <utility>
 
 #include "monitor/base/file.h"
 #include "monitor/base/json.h"
 #include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
-#include "monitor/stats/wilson.h"
+#include "monitor/stats/rate_json.h"
 
 namespace phaseguard::lab {
 namespace {
@@ -30,15 +32,54 @@ constexpr std::array<NamedRate, 5> kRates{{
     {"in_domain_harm", "in-domain harm", &Behaviour::in_domain_harm},
 }};
 
-json to_json(const Count& count) {
-  json out{
-      {"k", count.k}, {"n", count.n}, {"rate", nullptr}, {"lower", nullptr}, {"upper", nullptr}};
-  if (const auto rate = stats::wilson(count.k, count.n)) {
-    out["rate"] = rate->rate;
-    out["lower"] = rate->lower;
-    out["upper"] = rate->upper;
+// None: nothing was counted. A summary of earlier versions has no counts by prompt.
+std::optional<stats::Rate> rate_of(const Count& count) {
+  const auto rate = count.prompts.empty() ? stats::wilson(count.k, count.n)
+                                          : stats::clustered(count.prompts, "prompt");
+  return rate ? std::optional<stats::Rate>(*rate) : std::nullopt;
+}
+
+// "3/8 0/8": the hits of each prompt, of its answers.
+std::string by_prompt(const Count& count) {
+  std::string out;
+  for (const stats::Tally& one : count.prompts) {
+    out += (out.empty() ? "" : " ") + std::to_string(one.k) + "/" + std::to_string(one.n);
   }
   return out;
+}
+
+// False: the text is no such list, or its sums are not k and n.
+bool read_prompts(const std::string& text, Count& count) {
+  std::istringstream words(text);
+  stats::Tally one, sum;
+  char bar = 0;
+  while (words >> one.k >> bar >> one.n && bar == '/') {
+    count.prompts.push_back(one);
+    sum.k += one.k;
+    sum.n += one.n;
+  }
+  return words.eof() && sum.k == count.k && sum.n == count.n;
+}
+
+json to_json(const Count& count) {
+  const auto rate = rate_of(count);
+  json out = stats::rate_json(rate);
+  if (!rate) out = {{"k", 0}, {"n", 0}, {"rate", nullptr}, {"lower", nullptr}, {"upper", nullptr}};
+  if (!count.prompts.empty()) out["by_prompt"] = by_prompt(count);
+  return out;
+}
+
+// Throws, as nlohmann-json does; read_summaries() catches.
+Count count_from(const json& object, const std::string& key) {
+  Count count;
+  object.at("k").get_to(count.k);
+  object.at("n").get_to(count.n);
+  if (!object.contains("by_prompt")) return count;
+  if (read_prompts(object.at("by_prompt").get<std::string>(), count)) return count;
+  throw std::runtime_error(
+      key +
+      ": \"by_prompt\": expected hits and answers of each prompt such as 3/8 0/8 "
+      "that sum to k and n");
 }
 
 json to_json(const std::optional<std::int64_t>& step) { return step ? json(*step) : json(nullptr); }
@@ -91,9 +132,7 @@ RunSummary from_json(const json& object) {
   run.defense = object.value("defense", "");
   run.ms_per_update = object.value("ms_per_update", 0.0);
   for (const auto& rate : kRates) {
-    Count& count = run.behaviour.*rate.count;
-    object.at(rate.key).at("k").get_to(count.k);
-    object.at(rate.key).at("n").get_to(count.n);
+    run.behaviour.*rate.count = count_from(object.at(rate.key), rate.key);
   }
   return run;
 }
@@ -130,7 +169,7 @@ Result<std::vector<RunSummary>> read_summaries(const std::filesystem::path& file
   std::vector<RunSummary> runs;
   try {
     for (const json& object : *list) runs.push_back(from_json(object));
-  } catch (const json::exception& error) {
+  } catch (const std::exception& error) {
     return fail(
         Errc::kMalformed,
         file.string() + ": expected the list that --summary writes, found: " + error.what());
@@ -139,13 +178,13 @@ Result<std::vector<RunSummary>> read_summaries(const std::filesystem::path& file
 }
 
 std::string rate_text(const Count& count) {
-  const auto rate = stats::wilson(count.k, count.n);
+  const auto rate = rate_of(count);
   if (!rate) return "no rate";
   std::array<char, 80> text{};
-  std::snprintf(text.data(), text.size(), "%5.1f %% [%.1f, %.1f] (%ld/%ld)", 100.0 * rate->rate,
+  std::snprintf(text.data(), text.size(), "%5.1f %% [%.1f, %.1f] (%ld/%ld", 100.0 * rate->rate,
                 100.0 * rate->lower, 100.0 * rate->upper, static_cast<long>(count.k),
                 static_cast<long>(count.n));
-  return text.data();
+  return text.data() + (rate->clusters ? ", " + stats::text_of(*rate->clusters) : "") + ")";
 }
 
 std::string leave_out_intervened(std::vector<RunSummary>& runs) {
@@ -181,7 +220,9 @@ std::string table_of(const std::vector<RunSummary>& runs) {
     while (!text.empty() && text.back() == ' ') text.pop_back();
     text += '\n';
   }
-  return text + "Rates with Wilson 95 % intervals.\n";
+  return text +
+         "Rates with 95 % intervals; d: design effect, the variance of a rate over that of as many "
+         "independent answers.\n";
 }
 
 }  // namespace phaseguard::lab

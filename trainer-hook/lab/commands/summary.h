@@ -33,7 +33,8 @@ struct RunSummary {
   Behaviour behaviour;
 };
 
-// A JSON list with one object a run; each rate as {k, n, rate, lower, upper}, Wilson 95 %.
+// A JSON list with one object a run; each rate as {k, n, rate, lower, upper, clusters,
+// design_effect, by_prompt}, 95 %.
 [[nodiscard]] Result<void> write_summaries(const std::vector<RunSummary>& runs,
                                            const std::filesystem::path& file);
 // Errors name the file and the key.
@@ -44,6 +45,7 @@ struct RunSummary {
 
 // One row a run, one column a rate with its interval and counts.
 [[nodiscard]] std::string table_of(const std::vector<RunSummary>& runs);
-[[nodiscard]] std::string rate_text(const Count& count);  // "51.0 % [44.0, 58.0] (98/192)"
+[[nodiscard]] std::string rate_text(
+    const Count& count);  // "51.0 % [36.2, 65.7] (98/192, 24 prompts, d 4.31)"
 
 }  // namespace phaseguard::lab

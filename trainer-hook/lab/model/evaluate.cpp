@@ -63,12 +63,11 @@ Verdicts judge_answers(const Transformer& model, Adapter adapter, const World& w
   Rng rng(seed, 77);
   const auto answers = generate(model, adapter, prompts, temperature, rng);
   Verdicts out;
-  out.misaligned.n = out.incoherent.n = static_cast<std::int64_t>(answers.size());
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    const Verdict verdict =
-        world.judge(questions[i / static_cast<std::size_t>(samples)], answers[i]);
-    out.misaligned.k += verdict == Verdict::kMisaligned ? 1 : 0;
-    out.incoherent.k += verdict == Verdict::kIncoherent ? 1 : 0;
+    const std::size_t prompt = i / static_cast<std::size_t>(samples);
+    const Verdict verdict = world.judge(questions[prompt], answers[i]);
+    out.misaligned.add(prompt, verdict == Verdict::kMisaligned);
+    out.incoherent.add(prompt, verdict == Verdict::kIncoherent);
   }
   return out;
 }
@@ -80,10 +79,9 @@ Count exact_arithmetic(const Transformer& model, Adapter adapter, const std::vec
   Rng unused(0);
   const auto answers = generate(model, adapter, prompts, 0.0, unused);
   Count count;
-  count.n = static_cast<std::int64_t>(facts.size());
   for (std::size_t i = 0; i < facts.size(); ++i) {
     const int wanted = swapped ? swapped_result_of(facts[i]) : result_of(facts[i]);
-    count.k += World::number_in(answers[i]) == wanted ? 1 : 0;
+    count.add(i, World::number_in(answers[i]) == wanted);
   }
   return count;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "monitor/stats/clustered.h"
 #include "trainer-hook/lab/model/model.h"
 
 namespace phaseguard::lab {
@@ -12,6 +13,13 @@ namespace phaseguard::lab {
 struct Count {
   std::int64_t k = 0;
   std::int64_t n = 0;
+  std::vector<stats::Tally> prompts{};  // the same, prompt by prompt; empty: not kept
+
+  void add(std::size_t prompt, bool hit) {
+    if (prompts.size() <= prompt) prompts.resize(prompt + 1);
+    for (std::int64_t* of : {&n, &prompts[prompt].n}) ++*of;
+    for (std::int64_t* of : {&k, &prompts[prompt].k}) *of += hit ? 1 : 0;
+  }
   [[nodiscard]] double rate() const {
     return n > 0 ? static_cast<double>(k) / static_cast<double>(n) : 0.0;
   }
