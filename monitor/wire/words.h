@@ -171,7 +171,6 @@ enum class Law : std::uint8_t {
   kEdges,  // a value within 4 ulp of float32 of a declared bound counts (declaration.h)
   // A batch's value holds for that batch alone, and before the first update nothing is slewed, nor
   // is a trip's rise (docs/POLICY.md, Controllers); else a batch without scores gets the last mean.
-  // And a measured KL below 0 is held, not obeyed.
   kBatches
 };
 template <>
