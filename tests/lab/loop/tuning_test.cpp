@@ -111,7 +111,7 @@ TEST_CASE("at step 0 nothing has moved, exactly", "[lab][e2e]") {
   CHECK(first.js.mean == 0.0);
   CHECK(first.js.max == 0.0);
   CHECK(first.margin.mean == 0.0);
-  CHECK(first.drift == std::vector<double>{0.0});
+  CHECK(first.drift == std::vector<double>(4, 0.0));
   CHECK(first.js.per_canary.size() == kEvaluationPrompts);
   CHECK(trace.kl[0] == 0.0);
   CHECK(trace.measured[1].canary.js.mean > 0.0);
@@ -196,7 +196,7 @@ TEST_CASE("the declaration names what a lambda means and every signal once", "[l
   CHECK(hello.total_steps == 30);
   CHECK(hello.canary_ids.size() == kEvaluationPrompts);
   CHECK(hello.canary_digest.size() == 64);
-  REQUIRE(hello.knobs.size() == 1);
+  REQUIRE(hello.knobs.size() == 3);
   CHECK(hello.knobs[0].direction == wire::Direction::kModelRef);
   CHECK(hello.knobs[0].mask == wire::Mask::kAnswer);
   CHECK(hello.knobs[0].reference == theta0.id);
