@@ -219,20 +219,19 @@ int run_evaluate(const Asked& asked, bool as_json) {
 
 void add_evaluate(CLI::App& app, Context& context) {
   auto asked = std::make_shared<Asked>();
-  CLI::App* command =
-      add_command(app, context, "evaluate",
-                  "Rates of a model's judged answers: misaligned and incoherent "
-                  "with n, clusters, design effect "
-                  "and interval, exact match, in-domain harm, and whether pre-registered criteria "
-                  "hold. Exit code 3 when a criterion fails "
-                  "or was not measured. docs/EVALUATION.md has the formats.",
-                  [asked, &context] { return run_evaluate(*asked, context.json); });
+  CLI::App* command = add_command(
+      app, context, "evaluate",
+      "Rates of a model's judged answers: misaligned, incoherent and in-domain harm with n, "
+      "clusters, design effect and interval, exact match, and whether pre-registered criteria "
+      "hold. "
+      "Exit code 3 when a criterion fails, was not measured or cannot be assessed. "
+      "docs/EVALUATION.md has the formats.",
+      [asked, &context] { return run_evaluate(*asked, context.json); });
   command
       ->add_option("ANSWERS", asked->files,
                    "Answers (JSON Lines, or a judged CSV): a judge's \"aligned\" and \"coherent\" "
-                   "scores, or its "
-                   "label \"misaligned\", or \"answer\" and \"target\"; each line's \"run\", else "
-                   "the file's name, says whose they are")
+                   "scores, or its label \"misaligned\", or \"answer\" and \"target\"; each "
+                   "line's \"run\", else the file's name, says whose they are")
       ->required();
   command->add_option("--criteria", asked->criteria,
                       "Criteria to hold against the runs (JSON), such as "
