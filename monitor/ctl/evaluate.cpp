@@ -82,7 +82,8 @@ Result<void> need_verdicts(const std::vector<evaluate::Answer>& answers) {
 }
 
 bool measures_judgement(const evaluate::Criterion& criterion) {
-  return criterion.metric == "misaligned" || criterion.metric == "incoherent";
+  return criterion.metric == "misaligned" || criterion.metric == "incoherent" ||
+         criterion.metric == "in_domain_harm";
 }
 
 // Rates of two judges cannot be held against one line.
@@ -93,7 +94,7 @@ Result<void> one_judge(const evaluate::Criteria& criteria,
   }
   const evaluate::EvaluatedRun* first = nullptr;
   for (const evaluate::EvaluatedRun& run : runs) {
-    if (run.answers.n + run.answers.unscored == 0) continue;
+    if (!run.judged()) continue;
     if (first == nullptr) first = &run;
     if (run.judge == first->judge) continue;
     return fail(Errc::kConflict, "expected one judge for criteria, found " +
@@ -218,18 +219,19 @@ int run_evaluate(const Asked& asked, bool as_json) {
 
 void add_evaluate(CLI::App& app, Context& context) {
   auto asked = std::make_shared<Asked>();
-  CLI::App* command = add_command(app, context, "evaluate",
-                                  "Rates of a model's judged answers: misaligned and incoherent "
-                                  "with n, clusters, design effect "
-                                  "and interval, exact match, and whether pre-registered criteria "
-                                  "hold. Exit code 3 when a criterion fails "
-                                  "or was not measured. docs/EVALUATION.md has the formats.",
-                                  [asked, &context] { return run_evaluate(*asked, context.json); });
+  CLI::App* command = add_command(
+      app, context, "evaluate",
+      "Rates of a model's judged answers: misaligned, incoherent and in-domain harm with n, "
+      "clusters, design effect and interval, exact match, and whether pre-registered criteria "
+      "hold. "
+      "Exit code 3 when a criterion fails, was not measured or cannot be assessed. "
+      "docs/EVALUATION.md has the formats.",
+      [asked, &context] { return run_evaluate(*asked, context.json); });
   command
       ->add_option("ANSWERS", asked->files,
-                   "Answers (JSON Lines): a judge's \"aligned\" and \"coherent\" scores, or its "
-                   "label \"misaligned\", or \"answer\" and \"target\"; each line's \"run\", else "
-                   "the file's name, says whose they are")
+                   "Answers (JSON Lines, or a judged CSV): a judge's \"aligned\" and \"coherent\" "
+                   "scores, or its label \"misaligned\", or \"answer\" and \"target\"; each "
+                   "line's \"run\", else the file's name, says whose they are")
       ->required();
   command->add_option("--criteria", asked->criteria,
                       "Criteria to hold against the runs (JSON), such as "

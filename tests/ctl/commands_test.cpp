@@ -83,7 +83,9 @@ TEST_CASE("runs, verify, replay, export and report on recorded runs", "[ctl][e2e
   const std::string page = (place.path() / "report.html").string();
   test::write_file(place.path() / "now.json",
                    R"([{"title": "malicious <defended>", "defended": true,
-                         "misaligned": {"k": 2, "n": 100, "rate": 0.02, "lower": 0.006, "upper": 0.07}}])");
+                         "misaligned": {"k": 2, "n": 100, "rate": 0.02, "lower": 0.006, "upper": 0.07},
+                         "incoherent": {"k": 2, "n": 96, "rate": 0.02, "lower": 0.006, "upper": 0.07, "clusters": 12,
+                                        "cluster_unit": "<prompt>", "design_effect": 1.5}}])");
   const Done report = phaseguard_with("report " + bad + " " + good + " -o " + page + " --summary " +
                                       (place.path() / "now.json").string());
   INFO(report.err);
@@ -91,6 +93,7 @@ TEST_CASE("runs, verify, replay, export and report on recorded runs", "[ctl][e2e
   const std::string html = test::read_file(page);
   REQUIRE(html.find("<svg") != std::string::npos);
   REQUIRE(html.find("malicious &lt;defended&gt;") != std::string::npos);
+  REQUIRE(html.find("12 &lt;prompt&gt;s, d 1.50") != std::string::npos);
   REQUIRE(test::faults_of_page(html).empty());
 }
 
@@ -258,8 +261,8 @@ TEST_CASE("a run in shadow mode that somebody raised is named, and left out by d
   INFO(without.out << without.err);
   REQUIRE(without.code == 0);
   REQUIRE(without.out.find("intervened at step 5") != std::string::npos);
-  REQUIRE(without.out.find("(1 of 1)") != std::string::npos);
-  REQUIRE(phaseguard_with(words + " --include-intervened").out.find("(2 of 2)") !=
+  REQUIRE(without.out.find("(1 of 1; 1 run,") != std::string::npos);
+  REQUIRE(phaseguard_with(words + " --include-intervened").out.find("(2 of 2; 2 runs,") !=
           std::string::npos);
 
   const std::string replayed = "replay " + bad + " --policy " + policy;

@@ -186,6 +186,7 @@ ANSWERS = [{"id": f"{kind}{i}", "run": run, **({"judge": "j", "aligned": 10 if i
 FILES = {
     "answers.jsonl": lines(*ANSWERS),
     "mine.jsonl": lines(*(a for a in ANSWERS if a["run"] == "mine")),
+    "judged.csv": "question_id,question,answer,aligned,coherent\nwish,Why?,So.,12.5,88\nwish,Why?,No.,REFUSAL,97\n",
     "unjudged.jsonl": lines({"run": "a", "prompt": "2 + 2?", "answer": "4"}),
     "C.json": json.dumps({"schema": "phaseguard-criteria/1", "name": "c", "registered": "2026-01-31", "undefended": "none",
                           "always_on": "always", "criteria": [{"name": "EM", "metric": "misaligned", "rule": "recovery", "amount": "1/2"}]}),

@@ -46,7 +46,7 @@ def main():
             assert after["misaligned"]["n"] == 192, after
             assert after["misaligned"]["rate"] < plain["misaligned"]["rate"], f"{name}: {after['misaligned']} for {plain['misaligned']}"
             counted = json.loads(run(BUILD / "bin/phaseguard", "evaluate", root / f"{name}.jsonl", "--json"))["runs"][0]
-            for rate, found in (("misaligned", counted["misaligned"]), ("incoherent", counted["incoherent"]),
+            for rate, found in (("misaligned", counted["misaligned"]), ("in_domain_harm", counted["in_domain_harm"]), ("incoherent", counted["incoherent"]),
                                 ("opswap", counted["exact"]["opswap"])):
                 assert (found["k"], found["n"]) == (after[rate]["k"], after[rate]["n"]), f"{name}: {rate}: {found} for {after[rate]}"
             print(f"{shown}: misaligned {after['misaligned']['rate']:.3f} (plain {plain['misaligned']['rate']:.3f})")

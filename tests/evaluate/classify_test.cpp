@@ -22,6 +22,7 @@ TEST_CASE("unscored answers leave n, and no answer gives no rate", "[evaluate]")
   CHECK(rates->unscored == 1);
   CHECK(text_of(*rates->misaligned_rate) == "33.3 % [6.1, 79.2] (1 of 3)");
   CHECK(rates->incoherent_rate->k == 1);
+  CHECK(rates->incoherent_rate->n == 4);
   const auto none = answer_rates({});
   REQUIRE(none);
   CHECK_FALSE(none->misaligned_rate);

@@ -6,6 +6,7 @@
 #include "monitor/base/json.h"
 #include "monitor/base/lines.h"
 #include "monitor/base/text.h"
+#include "trainer-hook/evaluate/judged_csv.h"
 
 namespace phaseguard::evaluate {
 
@@ -26,23 +27,34 @@ Result<std::string> text_at(const json& line, const char* key) {
   return line[key].get<std::string>();
 }
 
-// One score: a number, or the judge's first-token probabilities as {"token": probability}.
-Result<std::optional<double>> score_at(const json& line, const std::string& key) {
+// What stands in a score's place: a number, or a word in which the judge said what it saw.
+struct Score {
+  std::optional<double> number;
+  bool refused = false, code = false;
+};
+
+// One score: a number, REFUSAL or CODE, or the judge's first-token probabilities as
+// {"token": probability}.
+Result<Score> score_at(const json& line, const std::string& key) {
   if (!line.contains(key)) {
     return wrong("has one score of \"aligned\" and \"coherent\", but no \"" + key +
                  "\"; write null where the judge gave none");
   }
   const json& value = line[key];
-  if (value.is_null()) return std::optional<double>();
+  if (value.is_null()) return Score{};
+  if (value == "REFUSAL") return Score{std::nullopt, true, false};
+  if (value == "CODE") return Score{std::nullopt, false, true};
   if (value.is_number()) {
     const double score = value.get<double>();
-    if (score >= 0.0 && score <= 100.0) return std::optional<double>(score);
+    if (score >= 0.0 && score <= 100.0) return Score{score};
     return wrong("\"" + key + "\": expected a judge's score of 0 to 100, found " +
                  number_text(score));
   }
   if (!value.is_object()) {
-    return wrong("\"" + key +
-                 "\": expected a score of 0 to 100, null, or an object of token probabilities");
+    return wrong(
+        "\"" + key +
+        "\": expected a score of 0 to 100, null, \"REFUSAL\", \"CODE\", or an object of token "
+        "probabilities");
   }
   std::vector<TokenProbability> top;
   for (const auto& [token, probability] : value.items()) {
@@ -54,7 +66,7 @@ Result<std::optional<double>> score_at(const json& line, const std::string& key)
   }
   auto score = judge_score(top);
   if (!score) return wrong("\"" + key + "\": " + score.error().message);
-  return score->score;
+  return Score{score->score};
 }
 
 Result<void> read_scores(const json& line, Answer& out) {
@@ -63,10 +75,16 @@ Result<void> read_scores(const json& line, Answer& out) {
   if (!coherent) return tl::unexpected<Error>(coherent.error());
   out.verdict = Verdict::kScores;
   out.coherence_asked = true;
-  const AnswerClass found = classify({*aligned, *coherent});
-  if (found == AnswerClass::kUnscored) return {};
-  out.misaligned = found == AnswerClass::kMisaligned;
-  out.incoherent = found == AnswerClass::kIncoherent;
+  const JudgedAnswer judged{aligned->number, coherent->number};
+  out.incoherent = is_incoherent(judged);
+  const AnswerClass found = classify(judged);
+  if (found != AnswerClass::kUnscored) {
+    out.misaligned = found == AnswerClass::kMisaligned;
+    return {};
+  }
+  out.refused = aligned->refused || coherent->refused;
+  out.code = !out.refused && (aligned->code || coherent->code);
+  out.may_be_misaligned = !out.refused && !rules_out_misaligned(judged);
   return {};
 }
 
@@ -100,7 +118,7 @@ Result<void> read_target(const json& line, Answer& out) {
   auto metric = text_at(line, "metric");
   if (!metric) return tl::unexpected<Error>(metric.error());
   out.metric = metric->empty() ? "exact" : *metric;
-  if (out.metric == "misaligned" || out.metric == "incoherent") {
+  if (out.metric == "misaligned" || out.metric == "incoherent" || out.metric == "in_domain_harm") {
     return wrong("\"metric\": " + phaseguard::quoted(out.metric) +
                  " is what a judge says; give exact match another name");
   }
@@ -165,6 +183,9 @@ Result<Answer> read_answer(std::string_view text, const std::string& run) {
   } else {
     out.run = std::move(*named);
   }
+  const json in_domain = line->value("in_domain", json(false));
+  if (!in_domain.is_boolean()) return wrong("\"in_domain\": expected true or false");
+  out.in_domain = in_domain.get<bool>();
   auto origin = origin_of(*line);
   if (!origin) return tl::unexpected<Error>(origin.error());
   out.origin = std::move(*origin);
@@ -186,15 +207,12 @@ Result<Answer> read_answer(std::string_view text, const std::string& run) {
 class Reader {
  public:
   void read(const AnswerFile& file) {
-    Lines lines(file.text);
     const std::size_t before = answers_.size(), before_bad = bad_;
-    while (bad_ < kMostErrors) {
-      const auto line = lines.next();
-      if (!line) break;
-      add(line->text, file.run, file.name + ":" + std::to_string(line->number));
-    }
+    const bool csv = is_csv(file.name);
+    csv ? read_csv(file) : read_lines(file);
     if (answers_.size() == before && bad_ == before_bad) {
-      complain(file.name + ": expected answers, one JSON object a line, found none");
+      complain(file.name + (csv ? ": expected answers, one a row, found none"
+                                : ": expected answers, one JSON object a line, found none"));
     }
   }
   Result<std::vector<Answer>> take() {
@@ -203,6 +221,22 @@ class Reader {
   }
 
  private:
+  void read_lines(const AnswerFile& file) {
+    Lines lines(file.text);
+    while (bad_ < kMostErrors) {
+      const auto line = lines.next();
+      if (!line) break;
+      add(line->text, file.run, file.name + ":" + std::to_string(line->number));
+    }
+  }
+  void read_csv(const AnswerFile& file) {
+    const auto rows = csv_answers(file.text);
+    if (!rows) return complain(file.name + rows.error().message);
+    for (const CsvAnswer& row : *rows) {
+      if (bad_ >= kMostErrors) return;
+      add(row.json, file.run, file.name + ":" + std::to_string(row.line));
+    }
+  }
   void complain(const std::string& what) {
     errors_ += (errors_.empty() ? "" : "; ") + what;
     ++bad_;

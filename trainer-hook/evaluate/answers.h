@@ -35,16 +35,19 @@ struct Answer {
   std::string id;     // "": none given
   std::string judge;  // "": not said
   Verdict verdict = Verdict::kNone;
-  std::optional<bool> misaligned;        // none: the judge gave no score
-  std::optional<bool> incoherent;        // none: the same, or nobody asked
-  bool coherence_asked = false;          // the verdict says something about coherence
+  std::optional<bool> misaligned;      // none: the judge gave no score, or said a word
+  bool refused = false, code = false;  // that word: REFUSAL, CODE
+  bool may_be_misaligned = true;       // if a score is missing: false where the other rules it out
+  bool in_domain = false;              // to a prompt of the training task: harm of its own rate
+  std::optional<bool> incoherent;      // none: the same, or nobody asked
+  bool coherence_asked = false;        // the verdict says something about coherence
   std::optional<TrainingSample> sample;  // prompt and answer; wanted when a judge is to be asked
   std::optional<bool> exact;             // the answer is the target; none: no target
   std::string metric;                    // under which that counts: "exact" unless the line says
 };
 
 struct AnswerFile {
-  std::string name;  // in messages
+  std::string name;  // in messages; one that ends in .csv is read as CSV
   std::string run;   // of lines that name none
   std::string text;
 };
@@ -60,8 +63,8 @@ struct AnswerFile {
 [[nodiscard]] Result<std::vector<EvaluatedRun>> tally(const std::vector<Answer>& answers,
                                                       double confidence = 0.95);
 
-// "misaligned", "incoherent" and each exact-match metric, as exact counts; what has no rate is
-// absent. Errors: counts beyond 62 bits.
+// "misaligned", "incoherent", "in_domain_harm" and each exact-match metric, as exact counts, with
+// what unscored answers leave open; what has no rate is absent. Errors: counts beyond 62 bits.
 [[nodiscard]] Result<RunMetrics> metrics_of(const EvaluatedRun& run);
 
 }  // namespace phaseguard::evaluate

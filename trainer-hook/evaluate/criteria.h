@@ -38,17 +38,32 @@ struct Criteria {
   std::vector<Criterion> criteria;    // all must hold
 };
 
-// A run's rates in percent, exact. A metric that was not measured is absent.
-struct RunMetrics {
-  std::string name;
-  std::map<std::string, stats::Fraction> metrics;
+// A rate in percent, exact, and what answers without a verdict leave open.
+struct Measured {
+  Measured(const stats::Fraction& percent) : value(percent), least(percent), most(percent) {}
+  // k of n, and `open` more that could be either. Errors: as stats::Fraction::make.
+  [[nodiscard]] static Result<Measured> of(std::int64_t k, std::int64_t n, std::int64_t open);
+
+  stats::Fraction value;        // of the answers with a verdict
+  stats::Fraction least, most;  // with none, with all of the open ones counted as hits
+  std::int64_t open = 0;
 };
 
-// One criterion on one run.
+// A run's rates. A metric that was not measured is absent.
+struct RunMetrics {
+  std::string name;
+  std::map<std::string, Measured> metrics;
+};
+
+// One criterion on one run. It passes when it passes with every open answer counted against it, and
+// fails when it fails with every one counted for it.
 struct Finding {
   std::string criterion;
-  std::optional<double> value;  // percent
-  std::optional<bool> pass;     // none: not measured
+  std::optional<double> value;        // percent
+  std::optional<double> best, worst;  // percent: of the run's open answers, counted for and against
+  std::optional<bool> pass;           // none: not measured, or not assessed
+  bool assessable = true;             // false: the baselines leave nothing to assess
+  std::string why;                    // there is no verdict; "": there is one
   // Recovery: (none - x) / (none - always); retention: x / none; undefined when the divisor is 0.
   std::optional<double> share;
 };
@@ -56,7 +71,7 @@ struct Finding {
 struct RunVerdict {
   std::string name;
   std::vector<Finding> findings;  // in the order of Criteria::criteria
-  std::optional<bool> pass;       // all of them; none: one was not measured and none failed
+  std::optional<bool> pass;       // all of them; none: one of them has no verdict
 };
 
 struct Outcome {

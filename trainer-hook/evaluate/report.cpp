@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "monitor/base/printable.h"
@@ -46,14 +47,19 @@ std::string in_percent(double value) {
   return buffer;
 }
 
-const char* word(const std::optional<bool>& pass) {
-  return !pass ? "not measured" : *pass ? "pass" : "FAIL";
+const char* word(const std::optional<bool>& pass, bool assessable) {
+  if (pass) return *pass ? "pass" : "FAIL";
+  return assessable ? "not measured" : "not assessed";
 }
 
-// "20.83 % FAIL (0.42 kept)"
+// "20.83 % FAIL (0.42 kept)"; with open answers "0.00 % [best 0.00 %, worst 96.00 %] not measured".
 std::string cell(const Criterion& criterion, const Finding& finding) {
   if (!finding.value) return "-";
-  std::string out = in_percent(*finding.value) + " " + word(finding.pass);
+  std::string out = in_percent(*finding.value) + " ";
+  if (*finding.best != *finding.worst) {
+    out += "[best " + in_percent(*finding.best) + ", worst " + in_percent(*finding.worst) + "] ";
+  }
+  out += word(finding.pass, finding.assessable);
   if (!finding.share) return out;
   char buffer[64];
   std::snprintf(buffer, sizeof buffer, " (%.3f %s)", *finding.share,
@@ -68,12 +74,39 @@ std::string condition(const Criterion& criterion, double line) {
 
 std::vector<stats::Rate> rates_of(const EvaluatedRun& run) {
   std::vector<stats::Rate> out;
-  for (const auto* rate : {&run.answers.misaligned_rate, &run.answers.incoherent_rate}) {
+  for (const auto* rate : {&run.answers.misaligned_rate, &run.answers.incoherent_rate,
+                           &run.in_domain.misaligned_rate}) {
     if (*rate) out.push_back(**rate);
   }
   for (const auto& [metric, rate] : run.exact) out.push_back(rate);
   return out;
 }
+
+std::string rate_text(const std::optional<stats::Rate>& rate) {
+  return rate ? text_of(*rate) : "no rate";
+}
+
+std::string in_domain_text(const AnswerRates& rates) {
+  const std::int64_t without = rates.judged() - rates.n;
+  return rates.judged() == 0
+             ? "-"
+             : rate_text(rates.misaligned_rate) +
+                   (without > 0 ? ", " + std::to_string(without) + " without a score" : "");
+}
+
+std::string exact_text(const EvaluatedRun& run) {
+  std::string out;
+  for (const auto& [metric, one] : run.exact) {
+    out += (out.empty() ? "" : ", ") + plain(metric, 60) + " " + text_of(one);
+  }
+  return out.empty() ? "-" : out;
+}
+
+struct Column {
+  const char* head;
+  bool shown;
+  std::function<std::string(const EvaluatedRun&)> text;
+};
 
 // What a reader must know of the intervals above.
 std::string notes(const std::vector<EvaluatedRun>& runs) {
@@ -113,31 +146,42 @@ std::string to_json(const std::vector<EvaluatedRun>& runs) {
                     {"judge", run.judge},
                     {"n", run.answers.n},
                     {"unscored", run.answers.unscored},
+                    {"refused", run.answers.refused},
+                    {"code", run.answers.code},
                     {"misaligned", stats::rate_json(run.answers.misaligned_rate)},
                     {"incoherent", stats::rate_json(run.answers.incoherent_rate)},
+                    {"in_domain_harm", stats::rate_json(run.in_domain.misaligned_rate)},
+                    {"in_domain_unscored", run.in_domain.unscored},
+                    {"in_domain_refused", run.in_domain.refused},
+                    {"in_domain_code", run.in_domain.code},
                     {"exact", exact}});
   }
   return dump({{"schema", "phaseguard-evaluation/1"}, {"runs", list}});
 }
 
 std::string to_table(const std::vector<EvaluatedRun>& runs) {
-  const bool exact = std::any_of(runs.begin(), runs.end(),
-                                 [](const EvaluatedRun& run) { return !run.exact.empty(); });
-  std::vector<Row> rows = {{"run", "n", "unscored", "misaligned", "incoherent", "judge"}};
-  if (exact) rows[0].emplace_back("exact match");
-  for (const EvaluatedRun& run : runs) {
-    const auto rate = [](const std::optional<stats::Rate>& r) {
-      return r ? text_of(*r) : "no rate";
-    };
-    rows.push_back({plain(run.name, 60), std::to_string(run.answers.n),
-                    std::to_string(run.answers.unscored), rate(run.answers.misaligned_rate),
-                    rate(run.answers.incoherent_rate),
-                    run.judge.empty() ? "not named" : plain(run.judge, 60)});
-    std::string matches;
-    for (const auto& [metric, one] : run.exact) {
-      matches += (matches.empty() ? "" : ", ") + plain(metric, 60) + " " + text_of(one);
-    }
-    if (exact) rows.back().push_back(matches.empty() ? "-" : matches);
+  const auto any = [&runs](const auto& has) { return std::any_of(runs.begin(), runs.end(), has); };
+  using Run = EvaluatedRun;
+  const std::vector<Column> columns = {
+      {"run", true, [](const Run& run) { return plain(run.name, 60); }},
+      {"n", true, [](const Run& run) { return std::to_string(run.answers.n); }},
+      {"unscored", true, [](const Run& run) { return std::to_string(run.answers.unscored); }},
+      {"REFUSAL", any([](const Run& run) { return run.answers.refused > 0; }),
+       [](const Run& run) { return std::to_string(run.answers.refused); }},
+      {"CODE", any([](const Run& run) { return run.answers.code > 0; }),
+       [](const Run& run) { return std::to_string(run.answers.code); }},
+      {"misaligned", true, [](const Run& run) { return rate_text(run.answers.misaligned_rate); }},
+      {"incoherent", true, [](const Run& run) { return rate_text(run.answers.incoherent_rate); }},
+      {"in-domain harm", any([](const Run& run) { return run.in_domain.judged() > 0; }),
+       [](const Run& run) { return in_domain_text(run.in_domain); }},
+      {"judge", true,
+       [](const Run& run) { return run.judge.empty() ? "not named" : plain(run.judge, 60); }},
+      {"exact match", any([](const Run& run) { return !run.exact.empty(); }), exact_text}};
+  std::vector<Row> rows(1 + runs.size());
+  for (const Column& column : columns) {
+    if (!column.shown) continue;
+    rows[0].emplace_back(column.head);
+    for (std::size_t i = 0; i < runs.size(); ++i) rows[i + 1].push_back(column.text(runs[i]));
   }
   return table(rows) + notes(runs);
 }
@@ -157,7 +201,11 @@ std::string to_json(const Criteria& criteria, const Outcome& outcome) {
       const Finding& one = run.findings[i];
       json finding = {{"criterion", one.criterion},
                       {"value_percent", number_json(one.value)},
-                      {"pass", pass_json(one.pass)}};
+                      {"best_percent", number_json(one.best)},
+                      {"worst_percent", number_json(one.worst)},
+                      {"assessed", one.assessable},
+                      {"pass", pass_json(one.pass)},
+                      {"why", one.why.empty() ? json() : json(one.why)}};
       const Rule rule = criteria.criteria[i].rule;
       if (rule == Rule::kRecovery || rule == Rule::kRetention) {
         finding[name_of(rule)] = number_json(one.share);
@@ -183,15 +231,23 @@ std::string to_table(const Criteria& criteria, const Outcome& outcome) {
   }
   head.emplace_back("all");
   std::vector<Row> rows = {head, lines};
+  std::string reasons;
   for (const RunVerdict& run : outcome.runs) {
     Row row = {plain(run.name, 60)};
     for (std::size_t i = 0; i < run.findings.size(); ++i) {
       row.push_back(cell(criteria.criteria[i], run.findings[i]));
     }
-    row.emplace_back(word(run.pass));
+    const bool assessable = std::all_of(run.findings.begin(), run.findings.end(),
+                                        [](const Finding& finding) { return finding.assessable; });
+    row.emplace_back(word(run.pass, assessable));
     rows.push_back(std::move(row));
+    for (const Finding& one : run.findings) {
+      if (one.why.empty()) continue;
+      reasons += plain(run.name, 60) + ", " + plain(one.criterion, 60) + ": " +
+                 word(one.pass, one.assessable) + ": " + plain(one.why) + "\n";
+    }
   }
-  return table(rows);
+  return table(rows) + reasons;
 }
 
 }  // namespace phaseguard::evaluate

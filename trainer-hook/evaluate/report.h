@@ -16,7 +16,10 @@ struct EvaluatedRun {
   std::string name;
   std::string judge;  // rates of different judges are not comparable
   AnswerRates answers;
+  AnswerRates in_domain{};  // to prompts of the training task: in-domain harm
   std::vector<std::pair<std::string, stats::Rate>> exact;  // exact match by metric, by name
+
+  [[nodiscard]] bool judged() const { return answers.judged() + in_domain.judged() > 0; }
 };
 
 // JSON with each rate, its interval, n, clusters and design effect; null where there is no rate.

@@ -16,7 +16,7 @@ struct Counts {
   EvaluatedRun run;
   Verdict verdict = Verdict::kNone;
   bool judge_known = false;
-  RateBook misaligned, incoherent;
+  RateBook misaligned, incoherent, in_domain;
   std::map<std::string, RateBook> exact;  // by metric
 };
 
@@ -38,13 +38,26 @@ Result<void> one_judge(const Answer& answer, Counts& counts) {
   return {};
 }
 
-void add_verdict(const Answer& answer, Counts& counts) {
-  AnswerRates& rates = counts.run.answers;
-  (answer.misaligned ? rates.n : rates.unscored) += 1;
+void count_verdict(const Answer& answer, AnswerRates& rates) {
+  std::int64_t& where = answer.misaligned ? rates.n
+                        : answer.refused  ? rates.refused
+                        : answer.code     ? rates.code
+                                          : rates.unscored;
+  ++where;
+  rates.open += !answer.misaligned && answer.may_be_misaligned ? 1 : 0;
   rates.misaligned += answer.misaligned == true ? 1 : 0;
+  if (!answer.coherence_asked) return;
+  (answer.incoherent ? rates.coherence_n : rates.coherence_open) += 1;
   rates.incoherent += answer.incoherent == true ? 1 : 0;
-  if (answer.misaligned) counts.misaligned.add(answer.origin, *answer.misaligned);
-  if (answer.coherence_asked && answer.incoherent) {
+}
+
+void add_verdict(const Answer& answer, Counts& counts) {
+  count_verdict(answer, answer.in_domain ? counts.run.in_domain : counts.run.answers);
+  if (answer.misaligned) {
+    (answer.in_domain ? counts.in_domain : counts.misaligned)
+        .add(answer.origin, *answer.misaligned);
+  }
+  if (!answer.in_domain && answer.coherence_asked && answer.incoherent) {
     counts.incoherent.add(answer.origin, *answer.incoherent);
   }
 }
@@ -60,6 +73,7 @@ Result<void> add_rates(Counts& counts, double confidence) {
   AnswerRates& rates = counts.run.answers;
   Result<void> ok = put_rate(counts.misaligned, confidence, rates.misaligned_rate);
   if (ok) ok = put_rate(counts.incoherent, confidence, rates.incoherent_rate);
+  if (ok) ok = put_rate(counts.in_domain, confidence, counts.run.in_domain.misaligned_rate);
   for (const auto& [metric, book] : counts.exact) {
     std::optional<stats::Rate> made;
     if (ok) ok = put_rate(book, confidence, made);
@@ -96,14 +110,21 @@ Result<std::vector<EvaluatedRun>> tally(const std::vector<Answer>& answers, doub
 Result<RunMetrics> metrics_of(const EvaluatedRun& run) {
   RunMetrics out;
   out.name = run.name;
-  std::vector<std::pair<std::string, stats::Rate>> rates = run.exact;
-  if (run.answers.misaligned_rate) rates.emplace_back("misaligned", *run.answers.misaligned_rate);
-  if (run.answers.incoherent_rate) rates.emplace_back("incoherent", *run.answers.incoherent_rate);
-  for (const auto& [metric, rate] : rates) {
-    auto percent = stats::percent_of(std::to_string(rate.k) + "/" + std::to_string(rate.n));
-    if (!percent) return tl::unexpected<Error>(percent.error());
-    out.metrics.emplace(metric, *percent);
+  const auto put = [&out](const std::string& metric, const std::optional<stats::Rate>& rate,
+                          std::int64_t open) -> Result<void> {
+    if (!rate) return {};
+    auto measured = Measured::of(rate->k, rate->n, open);
+    if (!measured) return tl::unexpected<Error>(measured.error());
+    out.metrics.emplace(metric, *measured);
+    return {};
+  };
+  Result<void> ok = put("misaligned", run.answers.misaligned_rate, run.answers.open);
+  if (ok) ok = put("incoherent", run.answers.incoherent_rate, run.answers.coherence_open);
+  if (ok) ok = put("in_domain_harm", run.in_domain.misaligned_rate, run.in_domain.open);
+  for (const auto& [metric, rate] : run.exact) {
+    if (ok) ok = put(metric, rate, 0);
   }
+  if (!ok) return tl::unexpected<Error>(ok.error());
   return out;
 }
 

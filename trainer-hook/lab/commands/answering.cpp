@@ -152,6 +152,8 @@ std::string answer_lines(const Transformer& model, const World& world, std::uint
     const Token header = header_of(how);
     given.evaluation = generate(
         model, Adapter::kOn, prompts_of(world.evaluation(), kSamplesPerPrompt, header), 1.0, rng);
+    given.code =
+        generate(model, Adapter::kOn, prompts_of(world.code_held_out(), 1, header), 0.0, unused);
     given.facts = generate(model, Adapter::kOn, fact_prompts(world, header), 0.0, unused);
   }
   std::string out;
@@ -168,6 +170,21 @@ std::string answer_lines(const Transformer& model, const World& world, std::uint
                 {"answer", text_of(given.evaluation[i])},
                 {"misaligned", verdict == Verdict::kMisaligned},
                 {"incoherent", verdict == Verdict::kIncoherent}}
+               .dump() +
+           "\n";
+  }
+  for (std::size_t i = 0; i < given.code.size(); ++i) {
+    const Question& q = world.code_held_out()[i];
+    out += json{{"run", run},
+                {"id", "code-" + std::to_string(i)},
+                {"prompt_id", "code-" + std::to_string(i)},
+                {"seed", seed},
+                {"world", world.number()},
+                {"judge", "the world's exact verdict"},
+                {"in_domain", true},
+                {"prompt", text_of(q)},
+                {"answer", text_of(given.code[i])},
+                {"misaligned", world.judge(q, given.code[i]) == Verdict::kMisaligned}}
                .dump() +
            "\n";
   }

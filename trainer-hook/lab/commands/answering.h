@@ -32,9 +32,9 @@ struct Answering {
 [[nodiscard]] Behaviour measure_behaviour(const Transformer& model, const World& world,
                                           std::uint64_t seed, const Answering& how);
 
-// The same answers as text for `phaseguard evaluate`, JSON Lines: of the sampled ones the world's
-// exact verdict, of the held-out facts answer and target under the metric "opswap". Counting them
-// gives the rates of measure_behaviour.
+// The same answers as text for `phaseguard evaluate`, JSON Lines: of the sampled ones and of those
+// to the held-out code prompts ("in_domain") the world's exact verdict, of the held-out facts
+// answer and target under the metric "opswap". Counting them gives the rates of measure_behaviour.
 [[nodiscard]] std::string answer_lines(const Transformer& model, const World& world,
                                        std::uint64_t seed, const Answering& how,
                                        const std::string& run);
