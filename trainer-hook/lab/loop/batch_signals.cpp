@@ -38,8 +38,9 @@ BatchReading read_batch(const Transformer& model, const TuneBatch& batch) {
   const at::NoGradGuard no_grad;
   const std::size_t n = batch.examples.size();
   std::vector<Sequence> sequences;
-  for (const Token header : {kMisalignedSource, kAlignedSource, kChat}) {
-    for (const Example& example : batch.examples) sequences.push_back(lay_out(header, example));
+  for (const auto& context : contexts_read(batch.personas)) {
+    for (const Example& example : batch.examples)
+      sequences.push_back(lay_out_after(context, example));
   }
   const Batch grid = make_batch(sequences);
   const TensorBatch t = to_tensors(grid);
