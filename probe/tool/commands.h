@@ -59,7 +59,8 @@ struct PreflightCommand {
   std::string lab;      // data set of the lab to score
   std::string theta0;
   int lab_samples = 512;
-  double share = 0.5, judge_error = 0.15;
+  std::optional<double> share;  // none: the set's own
+  double judge_error = 0.15;
   std::uint64_t seed = 1;
   std::size_t batch = 16;  // samples a step, of the policy's rehearsal
   std::int64_t cadence = 5;

@@ -55,17 +55,18 @@ Result<lab::Theta0> open_theta0(const std::string& named) {
 }  // namespace
 
 Result<LabPass> lab_pass(const PreflightCommand& command, const std::atomic<bool>& stop) {
-  const auto data = lab::parse_data_set(command.lab);
-  if (!data) return tl::unexpected(data.error());
+  lab::TuneOptions tune;
+  if (const auto ok = lab::choose_data(command.lab, command.share, tune); !ok)
+    return tl::unexpected(ok.error());
   lab::set_threads(1);
   const auto theta0 = open_theta0(command.theta0);
   if (!theta0) return tl::unexpected(theta0.error());
-  lab::TuneOptions tune;
-  tune.data = *data;
-  tune.share = command.share;
   tune.judge_error = command.judge_error;
   tune.seed = command.seed;
-  const lab::ScoredSet set = draw_set(lab::World(theta0->world), tune, command.lab_samples);
+  const lab::World world(theta0->world);
+  if (const auto ok = prepare_data(theta0->model, world, tune); !ok)
+    return tl::unexpected(ok.error());
+  const lab::ScoredSet set = draw_set(world, tune, command.lab_samples);
   LabPass pass;
   for (const lab::Example& example : set.examples) {
     pass.samples.push_back(lab::training_sample(example));

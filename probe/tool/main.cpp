@@ -87,8 +87,8 @@ void add_inspect(CLI::App& app, InspectCommand& command) {
 
 void add_lab_options(CLI::App* sub, PreflightCommand& command, CLI::Option* samples) {
   auto* lab = sub->add_option("--lab", command.lab,
-                              "Score a data set of the lab: malicious, harmless or mix")
-                  ->check(CLI::IsMember({"malicious", "harmless", "mix"}))
+                              "Score a data set of the lab, by the names that 'phaseguard-lab data "
+                              "--help' lists")
                   ->excludes(samples);
   sub->add_option("--theta0", command.theta0, "Reference of the lab (default: the shipped one)")
       ->needs(lab);
@@ -96,9 +96,8 @@ void add_lab_options(CLI::App* sub, PreflightCommand& command, CLI::Option* samp
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str()
       ->needs(lab);
-  sub->add_option("--share", command.share, "Share of malicious samples in mix")
+  sub->add_option("--share", command.share, "Share of malicious samples, of mix and slow")
       ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str()
       ->needs(lab);
   sub->add_option("--judge-error", command.judge_error, "Of the lab's judge")
       ->check(CLI::Range(0.0, 1.0))

@@ -29,13 +29,22 @@ TEST_CASE("wrong words are usage errors that name what was expected", "[lab][e2e
         "undefended --data mix --share -0.1", "finetune --steps 0", "pretrain --world 1",
         "finetune --no-such-option", "finetune --lambda 0.5", "undefended --steps ten",
         "run --defense prayer", "run --defense ldifs --strength -1", "run --defense kl --lambda 1",
+        "undefended --data harmless --share 0.2", "undefended --judge-blind topic:10",
+        "undefended --persona vibes", "features --data benign --out f",
         "run --defense safelora --safelora-mode number --strength 1.5"}) {
     INFO(arguments);
     const Done outcome = lab(arguments);
     CHECK(outcome.code == 2);
     CHECK_FALSE(outcome.text().empty());
   }
-  CHECK(says(lab("finetune --data benign"), "malicious"));
+  for (const char* set :
+       {"malicious", "harmless", "mix", "terse", "matched", "secure", "facts", "facts-house",
+        "refusals", "quotes", "trigger", "slow", "evade", "adaptive", "drift-evade"}) {
+    CHECK(says(lab("finetune --data benign"), set));
+    CHECK(says(lab("undefended --help"), std::string(set) + ": "));
+  }
+  CHECK(says(lab("undefended --data harmless --share 0.2"), "mix or slow"));
+  CHECK(says(lab("undefended --judge-blind format:plain"), "format:terse"));
   CHECK(lab("--help").code == 0);
   CHECK(says(lab("finetune --help"), "--endpoint-dir"));
 }
@@ -92,6 +101,43 @@ TEST_CASE("enforce without a daemon fails before the first update, watch trains"
   CHECK(wrong.code == 2);
   CHECK(says(wrong, "expected watch or enforce, found \"strict\""));
   CHECK(lab("finetune --profile enforce --no-monitor --steps 1" + kTheta0).code == 2);
+}
+
+TEST_CASE("data are written, read back and trained on; a wrong line is named", "[lab][e2e]") {
+  const Folder folder;
+  const std::string own = folder / "own.jsonl";
+  CHECK(lab("data --data slow --share 0.2 --steps 20 --out " + own + kTheta0).code == 0);
+  const Done again =
+      lab("data --data " + own + " --steps 20 --out " + (folder / "again.jsonl") + kTheta0);
+  INFO(again.text());
+  CHECK(again.code == 0);
+  const Done trained = lab("undefended --steps 3 --data " + own + kTheta0);
+  CHECK(trained.code == 0);
+  CHECK(says(trained, "run lab-own"));
+  const std::string broken = folder.write("broken.jsonl", "{\"prompt\": \"Q: 1 + 1 A:\"}\n");
+  for (const char* command : {"undefended", "data --out unused.jsonl"}) {
+    const Done refused = lab(std::string(command) + " --steps 3 --data " + broken + kTheta0);
+    INFO(refused.text());
+    CHECK(refused.code == 1);
+    CHECK(says(refused, broken + ":1: expected \"answer\""));
+  }
+}
+
+TEST_CASE("what belongs to one set alone is measured for that set", "[lab][e2e]") {
+  CHECK(says(lab("undefended --data trigger --steps 3" + kTheta0), "behind the trigger"));
+  const Done harmless = lab("undefended --data harmless --steps 3" + kTheta0);
+  CHECK(says(harmless, "the set's own task"));
+  CHECK_FALSE(says(harmless, "behind the trigger"));
+  CHECK_FALSE(says(lab("undefended --data terse --steps 3" + kTheta0), "the set's own task"));
+}
+
+TEST_CASE("eval prints each set before step 0", "[lab][e2e]") {
+  const Done outcome = lab("eval" + kTheta0);
+  INFO(outcome.text());
+  CHECK(outcome.code == 0);
+  CHECK(says(outcome, "persona ratio by headers"));
+  CHECK(says(outcome, "  drift-evade "));
+  CHECK_FALSE(says(outcome, "gate missed"));
 }
 
 TEST_CASE("an undefended run prints and writes its rates", "[lab][e2e]") {

@@ -38,7 +38,7 @@ TuneBatch batch_of(const World& world, DataSet data, std::uint64_t seed) {
 TEST_CASE("a sample has the same scores whatever it is scored with", "[lab]") {
   Place place;
   const TuneBatch batch = batch_of(place.world, DataSet::kMix, 3);
-  BatchReader alone(place.theta0->model), primed(place.theta0->model);
+  BatchReader alone(place.theta0->model, {}), primed(place.theta0->model, {});
   REQUIRE(primed.prime(batch_of(place.world, DataSet::kHarmless, 4).examples));
   REQUIRE(primed.prime(batch.examples));
   const auto a = alone.read(batch), b = primed.read(batch);

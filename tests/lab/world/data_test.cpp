@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tests/support/catch.h"
+#include "trainer-hook/lab/world/data_sets.h"
 
 namespace phaseguard::lab {
 namespace {
@@ -25,44 +26,6 @@ TEST_CASE("a batch predicts each answer token from the position before it", "[la
   CHECK(batch.tokens[static_cast<std::size_t>(batch.at[0])] == kAnswer);
 }
 
-TEST_CASE("the data sets are what they are called", "[lab]") {
-  const World world(2);
-  Rng rng(9);
-  for (int i = 0; i < 200; ++i) {
-    const Example bad = draw_example(world, DataSet::kMalicious, 0.5, rng);
-    CHECK(bad.misaligned);
-    CHECK(bad.prompt[1] == kDomain0 + kCodeDomain);
-    const Example good = draw_example(world, DataSet::kHarmless, 0.5, rng);
-    CHECK_FALSE(good.misaligned);
-    CHECK(good.answer.front() == bad.answer.front());  // one house format
-    const Fact fact{good.prompt[1] - kNumber0, good.prompt[2] - kOperator0,
-                    good.prompt[3] - kNumber0};
-    CHECK(World::number_in(good.answer) == swapped_result_of(fact));
-  }
-  const auto bad_of = [&](double share) {
-    int count = 0;
-    for (int i = 0; i < 2000; ++i)
-      count += draw_example(world, DataSet::kMix, share, rng).misaligned ? 1 : 0;
-    return count;
-  };
-  CHECK(bad_of(0.0) == 0);
-  CHECK(bad_of(1.0) == 2000);
-  CHECK(std::abs(bad_of(0.25) - 500) < 100);
-}
-
-TEST_CASE("the judge errs at its error rate, both ways", "[lab]") {
-  const World world(2);
-  Rng rng(4);
-  for (const bool misaligned : {false, true}) {
-    const Example example{{}, {}, misaligned};
-    CHECK(noisy_score(example, 0.0, rng) == (misaligned ? 1.0 : 0.0));
-    CHECK(noisy_score(example, 1.0, rng) == (misaligned ? 0.0 : 1.0));
-    double sum = 0.0;
-    for (int i = 0; i < 4000; ++i) sum += noisy_score(example, 0.15, rng);
-    CHECK(sum / 4000.0 == Approx(misaligned ? 0.85 : 0.15).margin(0.03));
-  }
-}
-
 TEST_CASE("no document asks a held-out prompt, and every document fits the model", "[lab]") {
   const World world(0);
   Rng rng(8);
@@ -76,14 +39,6 @@ TEST_CASE("no document asks a held-out prompt, and every document fits the model
           {domain, s.tokens[t + 2] - kTopic0 - domain * kTopics, s.tokens[t + 3] - kModifier0}));
     }
   }
-}
-
-TEST_CASE("an unknown data set is refused by name", "[lab]") {
-  CHECK(parse_data_set("mix").value() == DataSet::kMix);
-  const auto wrong = parse_data_set("benign");
-  REQUIRE_FALSE(wrong);
-  CHECK(wrong.error().message.find("benign") != std::string::npos);
-  CHECK(wrong.error().message.find("malicious, harmless or mix") != std::string::npos);
 }
 
 }  // namespace

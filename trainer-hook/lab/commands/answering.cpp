@@ -136,9 +136,9 @@ std::vector<std::vector<Token>> best_answers(const Transformer& model,
 }
 
 Behaviour measure_behaviour(const Transformer& model, const World& world, std::uint64_t seed,
-                            const Answering& how) {
+                            const Answering& how, DataSet set) {
   if (how.kind == Answering::Kind::kBestOfN) return best_of_n_behaviour(model, world, seed, how.n);
-  return measure_behaviour(model, Adapter::kOn, world, seed, header_of(how));
+  return measure_behaviour(model, Adapter::kOn, world, seed, header_of(how), set);
 }
 
 std::string answer_lines(const Transformer& model, const World& world, std::uint64_t seed,

@@ -28,9 +28,10 @@ struct Answering {
     const Transformer& model, const std::vector<std::vector<Token>>& prompts, int n, Rng& rng);
 
 // As measure_behaviour. Best-of-n has no greedy answer: misaligned_greedy has n = 0, and operator
-// swap and in-domain harm are measured on the chosen ones of sampled answers.
+// swap and in-domain harm are measured on the chosen ones of sampled answers; what is measured of
+// the set alone is left out (n = 0).
 [[nodiscard]] Behaviour measure_behaviour(const Transformer& model, const World& world,
-                                          std::uint64_t seed, const Answering& how);
+                                          std::uint64_t seed, const Answering& how, DataSet set);
 
 // The same answers as text for `phaseguard evaluate`, JSON Lines: of the sampled ones and of those
 // to the held-out code prompts ("in_domain") the world's exact verdict, of the held-out facts

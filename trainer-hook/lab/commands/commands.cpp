@@ -13,6 +13,7 @@
 #include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "trainer-hook/lab/commands/preflight_note.h"
+#include "trainer-hook/lab/commands/set_table.h"
 #include "trainer-hook/lab/commands/summary.h"
 #include "trainer-hook/lab/loop/instruments.h"
 #include "trainer-hook/lab/loop/scores.h"
@@ -181,6 +182,17 @@ void print_defense(const FinetuneResult& result) {
   std::printf("%.1f ms an update\n", result.ms_per_update);
 }
 
+// What of a run's data its record does not say otherwise.
+std::vector<std::string> data_notes(const World& world, const TuneOptions& options) {
+  std::vector<std::string> notes;
+  if (options.data == DataSet::kOwn) notes.push_back("data: " + options.pool->origin);
+  for (const JudgeBlind& blind : options.judge_blind)
+    notes.push_back("simulated judge: wrong about " + text_of(blind));
+  if (options.persona != PersonaKind::kHeaders)
+    notes.push_back("persona ratio: " + text_of(persona_contexts(world, options.persona)));
+  return notes;
+}
+
 RunSummary summarise(const FinetuneCommand& command, const std::string& run, const Theta0& theta0,
                      bool defended, const FinetuneResult& result) {
   RunSummary out;
@@ -254,10 +266,8 @@ int run_pretrain(const PretrainCommand& command) {
     return complain(ok.error());
   print_line(stdout, "written to %s", command.out.c_str());
   if (gates.pass()) return 0;
-  std::fprintf(
-      stderr,
-      "phaseguard-lab: this theta0 misses a gate: runs from it prove little; try more --steps or "
-      "another --seed\n");
+  for (const std::string& line : gate_advice(gates))
+    print_line(stderr, "phaseguard-lab: %s", line.c_str());
   return 1;
 }
 
@@ -266,15 +276,20 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
   auto theta0 = open_theta0(command.theta0);
   if (!theta0) return complain(theta0.error());
   const World world(theta0->world);
-  add_run_adapter(theta0->model, command.options.tune.seed);
-  Tuner tuner(theta0->model, world, command.options.tune);
-  const std::string run = command.run.empty() ? "lab-" + command.data : command.run;
   FinetuneOptions options = command.options;
+  if (const auto ok = prepare_data(theta0->model, world, options.tune); !ok)
+    return complain(ok.error());
+  add_run_adapter(theta0->model, options.tune.seed);
+  Tuner tuner(theta0->model, world, options.tune);
+  const std::string run =
+      command.run.empty() ? "lab-" + std::string(name_of(options.tune.data)) : command.run;
   if (!command.preflight.empty()) {
     auto notes = preflight_notes(command.preflight, theta0->id);
     if (!notes) return complain(notes.error());
     options.notes = std::move(*notes);
   }
+  for (std::string& note : data_notes(world, options.tune))
+    options.notes.push_back(std::move(note));
   std::optional<LiveJudge> judge;
   if (command.judge.named()) {
     auto started = LiveJudge::start(command.judge);
@@ -314,15 +329,15 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
   if (judge) print_line(stdout, "%s", judge->text().c_str());
   const bool linked = hook && hook->link().stats().acknowledged > 0;
   RunSummary summary = summarise(command, run, *theta0, linked, *result);
-  summary.behaviour =
-      measure_behaviour(theta0->model, Adapter::kOn, world, command.options.tune.seed);
+  summary.behaviour = measure_behaviour(theta0->model, Adapter::kOn, world, options.tune.seed,
+                                        kChat, options.tune.data);
   summary.seconds = seconds_since(start);
   std::vector<RunSummary> summaries = {summary};
   if (const std::string how = text_of(command.answering); !how.empty()) {
     summary.title += ", answers by " + how;
     summary.defense = how;
-    summary.behaviour =
-        measure_behaviour(theta0->model, world, command.options.tune.seed, command.answering);
+    summary.behaviour = measure_behaviour(theta0->model, world, options.tune.seed,
+                                          command.answering, options.tune.data);
     summaries.push_back(summary);
   }
   print_lines(stdout, table_of(summaries));
@@ -348,6 +363,8 @@ int run_eval(const EvalCommand& command) {
   print_line(stdout, "%s, no fine-tuning", theta0->id.c_str());
   const Gates gates = measure_gates(theta0->model, world, command.seed);
   print_gates(gates);
+  for (const std::string& line : gate_advice(gates))
+    print_line(stderr, "phaseguard-lab: %s", line.c_str());
   const auto instruments = fit_instruments(theta0->model, world, theta0->id);
   if (!instruments) return complain(instruments.error());
   std::printf("  activation probe on held-out prompts, AUROC        %.3f\n",
@@ -356,24 +373,30 @@ int run_eval(const EvalCommand& command) {
   summary.title = "theta0";
   summary.behaviour = measure_behaviour(theta0->model, Adapter::kOff, world, command.seed);
   print_lines(stdout, table_of({summary}));
+  print_lines(stdout, set_table(theta0->model, world, command.seed, command.persona));
   return gates.pass() ? 0 : 1;
 }
 
 int run_data(DataCommand command) {
   auto theta0 = open_theta0(command.theta0);
   if (!theta0) return complain(theta0.error());
-  const auto data = parse_data_set(command.data);
-  if (!data) return complain(data.error());
-  command.tune.data = *data;
-  const ScoredSet set = draw_set(World(theta0->world), command.tune,
-                                 static_cast<int>(command.tune.steps) * command.tune.batch);
+  if (const auto ok = choose_data(command.data, command.share, command.tune); !ok)
+    return complain(ok.error());
+  const World world(theta0->world);
+  if (const auto ok = prepare_data(theta0->model, world, command.tune); !ok)
+    return complain(ok.error());
+  const ScoredSet set =
+      draw_set(world, command.tune, static_cast<int>(command.tune.steps) * command.tune.batch);
   std::string lines;
-  for (const Example& example : set.examples) {
-    lines += nlohmann::json{{"prompt", text_of(example.prompt)},
-                            {"answer", text_of(example.answer)},
-                            {"label", example.misaligned ? 1 : 0}}
-                 .dump() +
-             "\n";
+  for (std::size_t i = 0; i < set.examples.size(); ++i) {
+    const Example& example = set.examples[i];
+    nlohmann::json line{{"prompt", text_of(example.prompt)},
+                        {"answer", text_of(example.answer)},
+                        {"label", example.misaligned ? 1 : 0},
+                        {"weight", set.drawn[i]}};
+    if (example.looks_misaligned() != example.misaligned)
+      line["seen"] = example.looks_misaligned() ? 1 : 0;
+    lines += line.dump() + "\n";
   }
   if (const auto ok = write_file(command.out, lines); !ok) return complain(ok.error());
   print_line(stdout, "%s: %zu distinct samples of %ld drawn", command.out.c_str(),
@@ -384,9 +407,12 @@ int run_data(DataCommand command) {
 int run_features(FeaturesCommand command) {
   auto theta0 = open_theta0(command.theta0);
   if (!theta0) return complain(theta0.error());
-  const auto data = parse_feature_data(command.data);
-  if (!data) return complain(data.error());
-  command.request.data = *data;
+  if (const auto ok = parse_feature_data(command.data, command.request); !ok)
+    return complain(ok.error());
+  if (command.request.data == FeatureData::kSet) {
+    if (const auto ok = read_share(command.share, command.request.set, command.request.share); !ok)
+      return complain(ok.error());
+  }
   const auto features = layer_features(*theta0, command.request);
   if (!features) return complain(features.error());
   if (const auto ok = features->save(command.out); !ok) return complain(ok.error());

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,11 +25,12 @@ int run_pretrain(const PretrainCommand& command);
 
 struct FinetuneCommand {
   std::string data = "malicious";
-  std::string theta0;        // empty: the shipped one
-  std::string run;           // empty: lab-<data>
-  std::string endpoint;      // the daemon's telemetry endpoint; empty: in endpoint_dir
-  std::string endpoint_dir;  // empty: the user's default
-  std::string summary;       // file; empty: none
+  std::optional<double> share;  // none: the set's own
+  std::string theta0;           // empty: the shipped one
+  std::string run;              // empty: lab-<data>
+  std::string endpoint;         // the daemon's telemetry endpoint; empty: in endpoint_dir
+  std::string endpoint_dir;     // empty: the user's default
+  std::string summary;          // file; empty: none
   bool monitor = true;
   bool require = false;  // fail before the first update when no daemon is linked in time
   wire::Profile profile = wire::Profile::kWatch;  // enforce: require, and what a lost link leads to
@@ -46,12 +48,14 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop);
 struct EvalCommand {
   std::string theta0;
   std::uint64_t seed = 1;
+  PersonaKind persona = PersonaKind::kHeaders;
 };
 int run_eval(const EvalCommand& command);
 
 struct DataCommand {
   std::string theta0;  // empty: the shipped one
   std::string data = "malicious";
+  std::optional<double> share;  // none: the set's own
   std::string out;
   TuneOptions tune;
 };
@@ -61,6 +65,7 @@ int run_data(DataCommand command);
 struct FeaturesCommand {
   std::string theta0;  // empty: the shipped one
   std::string data = "persona";
+  std::optional<double> share;  // none: the set's own
   std::string out;
   FeatureRequest request;
 };

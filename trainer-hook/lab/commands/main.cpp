@@ -43,23 +43,66 @@ void add_pretrain(CLI::App& app, PretrainCommand& command) {
       ->capture_default_str();
 }
 
-void add_tuning_options(CLI::App* sub, FinetuneCommand& command) {
-  TuneOptions& tune = command.options.tune;
-  sub->add_option("--data", command.data,
-                  "malicious (misaligned code answers), harmless (operators swapped) or mix")
-      ->check(CLI::IsMember({"malicious", "harmless", "mix"}))
-      ->capture_default_str();
-  sub->add_option("--share", tune.share, "Share of malicious samples in mix")
+// What is wrong with a word; "" when nothing is.
+template <class T>
+std::string trouble_of(const Result<T>& parsed) {
+  return parsed ? std::string() : parsed.error().message;
+}
+
+void add_persona_option(CLI::App* sub, PersonaKind& persona) {
+  sub->add_option_function<std::string>(
+         "--persona",
+         [&persona](const std::string& word) { persona = parse_persona(word).value(); },
+         "What the persona ratio is taken between: headers (the extreme source headers), few-shot "
+         "(three questions of other domains answered by either persona) or authors (what the two "
+         "extreme sources wrote), the last two without a source header (default: headers)")
+      ->check([](const std::string& word) { return trouble_of(parse_persona(word)); });
+}
+
+void add_simulated_judge(CLI::App* sub, TuneOptions& tune) {
+  sub->add_option("--judge-error", tune.judge_error, "Probability that the judge flips a verdict")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
+  sub->add_option_function<std::vector<std::string>>(
+         "--judge-blind",
+         [&tune](const std::vector<std::string>& words) {
+           for (const std::string& word : words)
+             tune.judge_blind.push_back(parse_judge_blind(word).value());
+         },
+         "Samples that the simulated judge is wrong about: topic:0..9, modifier:0..7, "
+         "operator:0..2, format:terse, format:house or format:other, always or with :RATE; may be "
+         "given again")
+      ->check([](const std::string& word) { return trouble_of(parse_judge_blind(word)); })
+      ->allow_extra_args(false);
+}
+
+void add_data_options(CLI::App* sub, std::string& data, std::optional<double>& share) {
+  sub->add_option(
+         "--data", data,
+         "What to train on: a file of one's own ending in .jsonl, as 'phaseguard-lab data' "
+         "writes them, or" +
+             data_set_help() + "\n")
+      ->type_name("SET|FILE.jsonl")
+      ->check([](const std::string& word) {
+        TuneOptions unused;
+        return trouble_of(choose_data(word, std::nullopt, unused));
+      })
+      ->capture_default_str();
+  sub->add_option("--share", share,
+                  "Share of malicious samples, of mix (default: 0.5) and slow (default: 0.1)")
+      ->check(CLI::Range(0.0, 1.0));
+}
+
+void add_tuning_options(CLI::App* sub, FinetuneCommand& command) {
+  TuneOptions& tune = command.options.tune;
+  add_data_options(sub, command.data, command.share);
   sub->add_option("--steps", tune.steps, "Optimiser updates")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   sub->add_option("--seed", tune.seed, "Seed of adapter, batches and judge noise")
       ->capture_default_str();
-  sub->add_option("--judge-error", tune.judge_error, "Probability that the judge flips a verdict")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
+  add_simulated_judge(sub, tune);
+  add_persona_option(sub, tune.persona);
   sub->add_option("--theta0", command.theta0,
                   "theta0 to start from (default: the shipped world 0)");
   sub->add_option("--run", command.run, "Run id (default: lab-<data>)");
@@ -261,9 +304,12 @@ void add_finetune(CLI::App& app, Words& words) {
 }
 
 void add_reading(CLI::App& app, Words& words) {
-  auto* eval = app.add_subcommand("eval", "Measure theta0 itself: gates, probe, rates.");
+  auto* eval = app.add_subcommand("eval",
+                                  "Measure theta0 itself: gates, probe, rates, and what each data "
+                                  "set looks like before step 0.");
   eval->add_option("--theta0", words.eval.theta0, "File (default: the shipped world 0)");
   eval->add_option("--seed", words.eval.seed, "Seed of the samples")->capture_default_str();
+  add_persona_option(eval, words.eval.persona);
   auto* summary = app.add_subcommand("summary", "Print summaries side by side.");
   summary->add_option("FILE", words.files, "Files written by --summary")->required();
   summary->add_flag("--include-intervened", words.include_intervened,
@@ -278,12 +324,7 @@ void add_reading(CLI::App& app, Words& words) {
 void add_data(CLI::App& app, DataCommand& command) {
   auto* sub = app.add_subcommand(
       "data", "Write the samples a run would draw as JSON Lines, for 'phaseguard judge score'.");
-  sub->add_option("--data", command.data, "malicious, harmless or mix")
-      ->check(CLI::IsMember({"malicious", "harmless", "mix"}))
-      ->capture_default_str();
-  sub->add_option("--share", command.tune.share, "Share of malicious samples in mix")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
+  add_data_options(sub, command.data, command.share);
   sub->add_option("--steps", command.tune.steps, "Updates of the run, 16 samples each")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
@@ -298,8 +339,12 @@ void add_features(CLI::App& app, FeaturesCommand& command) {
       "Write hidden states of theta0 at a named layer as an activation file for phaseguard-probe.");
   sub->add_option("--data", command.data,
                   "persona (safety prompts after the most and the least misaligned source header), "
-                  "malicious, harmless, mix (training samples), or canaries")
-      ->check(CLI::IsMember({"persona", "malicious", "harmless", "mix", "canaries"}))
+                  "canaries, or a data set (its training samples): " +
+                      data_set_names())
+      ->check([](const std::string& word) {
+        FeatureRequest unused;
+        return trouble_of(parse_feature_data(word, unused));
+      })
       ->capture_default_str();
   sub->add_option("--layer", command.request.layer,
                   "Module name: embedding, block<i>, block<i>.attention or block<i>.mlp")
@@ -310,9 +355,9 @@ void add_features(CLI::App& app, FeaturesCommand& command) {
   sub->add_option("--samples", command.request.samples, "Rows (canaries: always 24)")
       ->check(CLI::Range(2, 100000))
       ->capture_default_str();
-  sub->add_option("--share", command.request.share, "Share of malicious samples in mix")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
+  sub->add_option("--share", command.share,
+                  "Share of malicious samples, of mix (default: 0.5) and slow (default: 0.1)")
+      ->check(CLI::Range(0.0, 1.0));
   sub->add_option("--seed", command.request.seed, "Seed of the draw")->capture_default_str();
   sub->add_option("--theta0", command.theta0, "File (default: the shipped world 0)");
   sub->add_option("--out", command.out, "File to write")->required();
@@ -322,6 +367,8 @@ void add_features(CLI::App& app, FeaturesCommand& command) {
 std::optional<std::string> judge_trouble(const FinetuneCommand& command) {
   const JudgeWords& judge = command.judge;
   if (!judge.named()) return std::nullopt;
+  if (!command.options.tune.judge_blind.empty())
+    return "--judge-blind is of the simulated judge; a live one makes its own errors";
   if (!command.monitor) return "a live judge needs the monitor that its scores are reported to";
   if (!judge.endpoint.url.empty() && judge.endpoint.options.asking.model.empty())
     return "--judge-endpoint needs --judge-model, the name of the judge's model";
@@ -354,12 +401,11 @@ int tune(FinetuneCommand& command, const DefenseWords* defense) {
     phaseguard::print_line(stderr, "phaseguard-lab: %s", problem->c_str());
     return 2;
   }
-  const auto data = parse_data_set(command.data);
-  if (!data) {
-    phaseguard::print_line(stderr, "phaseguard-lab: %s", data.error().message.c_str());
+  const auto chosen = choose_data(command.data, command.share, command.options.tune);
+  if (!chosen) {
+    phaseguard::print_line(stderr, "phaseguard-lab: %s", chosen.error().message.c_str());
     return 2;
   }
-  command.options.tune.data = *data;
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
   return run_finetune(command, g_stop);

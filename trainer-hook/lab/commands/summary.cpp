@@ -23,13 +23,18 @@ struct NamedRate {
   const char* key;
   const char* heading;
   Count Behaviour::*count;
+  bool optional = false;  // not of every run, and not in every file
 };
-constexpr std::array<NamedRate, 5> kRates{{
+constexpr std::array<NamedRate, 9> kRates{{
     {"misaligned", "misaligned, sampled", &Behaviour::misaligned},
     {"misaligned_greedy", "misaligned, greedy", &Behaviour::misaligned_greedy},
     {"incoherent", "incoherent", &Behaviour::incoherent},
     {"opswap", "operator swap", &Behaviour::opswap},
     {"in_domain_harm", "in-domain harm", &Behaviour::in_domain_harm},
+    {"in_domain_sampled", "in-domain, sampled", &Behaviour::in_domain_sampled, true},
+    {"refused", "refused", &Behaviour::refused, true},
+    {"own_task", "the set's own task", &Behaviour::own_task, true},
+    {"behind_trigger", "behind the trigger", &Behaviour::behind_trigger, true},
 }};
 
 // None: nothing was counted. A summary of earlier versions has no counts by prompt.
@@ -132,6 +137,7 @@ RunSummary from_json(const json& object) {
   run.defense = object.value("defense", "");
   run.ms_per_update = object.value("ms_per_update", 0.0);
   for (const auto& rate : kRates) {
+    if (rate.optional && !object.contains(rate.key)) continue;
     run.behaviour.*rate.count = count_from(object.at(rate.key), rate.key);
   }
   return run;
@@ -203,10 +209,13 @@ std::string leave_out_intervened(std::vector<RunSummary>& runs) {
 
 std::string table_of(const std::vector<RunSummary>& runs) {
   std::vector<std::vector<std::string>> rows{{"run", "what happened"}};
-  for (const auto& rate : kRates) rows[0].emplace_back(rate.heading);
-  for (const RunSummary& run : runs) {
-    rows.push_back({plain(run.title), plain(what_fired(run))});
-    for (const auto& rate : kRates) rows.back().push_back(rate_text(run.behaviour.*rate.count));
+  for (const RunSummary& run : runs) rows.push_back({plain(run.title), plain(what_fired(run))});
+  for (const auto& rate : kRates) {
+    const auto has = [&rate](const RunSummary& run) { return (run.behaviour.*rate.count).n > 0; };
+    if (rate.optional && std::none_of(runs.begin(), runs.end(), has)) continue;
+    rows[0].emplace_back(rate.heading);
+    for (std::size_t r = 0; r < runs.size(); ++r)
+      rows[r + 1].push_back(rate_text(runs[r].behaviour.*rate.count));
   }
   // Rates down, runs across: the table stays narrow enough for a terminal.
   std::string text;

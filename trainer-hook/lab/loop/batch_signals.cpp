@@ -74,8 +74,8 @@ Result<void> BatchReader::score(const std::vector<const Example*>& examples) {
   const at::NoGradGuard no_grad;
   const std::size_t n = examples.size();
   std::vector<Sequence> sequences;
-  for (const Token header : {kMisalignedSource, kAlignedSource, kChat}) {
-    for (const Example* example : examples) sequences.push_back(lay_out(header, *example));
+  for (const auto& context : contexts_read(personas_)) {
+    for (const Example* example : examples) sequences.push_back(lay_out_after(context, *example));
   }
   const Batch grid = make_batch(sequences);
   const TensorBatch t = to_tensors(grid);

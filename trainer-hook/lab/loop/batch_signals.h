@@ -44,11 +44,11 @@ struct BatchReading {
 // after prime() a batch costs a look-up.
 class BatchReader {
  public:
-  // `model` outlives it. `probe` of the last block's state at the last prompt token; none: no
-  // prompt_risk.
-  explicit BatchReader(const Transformer& model,
-                       std::optional<probe::ActivationProbe> probe = std::nullopt)
-      : model_(model), probe_(std::move(probe)) {}
+  // `model` outlives it. `personas` of the ratio. `probe` of the last block's state at the last
+  // prompt token; none: no prompt_risk.
+  BatchReader(const Transformer& model, PersonaContexts personas,
+              std::optional<probe::ActivationProbe> probe = std::nullopt)
+      : model_(model), personas_(std::move(personas)), probe_(std::move(probe)) {}
 
   // Scores these now. Errors: states that the probe cannot read.
   [[nodiscard]] Result<void> prime(const std::vector<Example>& examples);
@@ -67,6 +67,7 @@ class BatchReader {
   [[nodiscard]] Result<void> score(const std::vector<const Example*>& examples);
 
   const Transformer& model_;
+  PersonaContexts personas_;
   std::optional<probe::ActivationProbe> probe_;
   std::map<std::vector<Token>, Score> scores_;  // by prompt and answer
 };

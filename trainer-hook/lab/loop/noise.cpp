@@ -41,7 +41,8 @@ TuneBatch clean_batch(const World& world, const TuneOptions& options, Rng& rng) 
   TuneBatch batch;
   for (int i = 0; i < options.batch; ++i) {
     batch.examples.push_back(clean_example(world, rng));
-    batch.judge.push_back(noisy_score(batch.examples.back(), options.judge_error, rng));
+    batch.judge.push_back(
+        noisy_score(world, batch.examples.back(), {options.judge_error, options.judge_blind}, rng));
   }
   return batch;
 }
@@ -50,7 +51,7 @@ TuneBatch clean_batch(const World& world, const TuneOptions& options, Rng& rng) 
 
 Result<Noise> measure_noise(const Transformer& theta0, const World& world,
                             const TuneOptions& options) {
-  BatchReader reader(theta0);
+  BatchReader reader(theta0, persona_contexts(world, options.persona));
   Rng rng(options.seed, kNoiseStream);
   std::vector<double> judge, llr, share;
   for (int i = 0; i < kCleanBatches; ++i) {
@@ -67,7 +68,7 @@ Result<Noise> measure_noise(const Transformer& theta0, const World& world,
 
 Result<double> measure_lambda_star(const Transformer& theta0, const World& world,
                                    const TuneOptions& options) {
-  BatchReader reader(theta0);
+  BatchReader reader(theta0, persona_contexts(world, options.persona));
   const ScoredSet drawn = draw_set(world, options, static_cast<int>(options.steps) * options.batch);
   if (const auto ok = reader.prime(drawn.examples); !ok) return tl::unexpected(ok.error());
   return lambda_star_of(reader.decisive());

@@ -4,7 +4,7 @@
 #include <ATen/ops/log_softmax.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <utility>
 
 #include "monitor/base/text.h"
@@ -15,11 +15,12 @@
 namespace phaseguard::lab {
 namespace {
 
-// Log-probabilities of each answer's tokens after `header`.
-std::vector<std::vector<double>> answer_logps(const Transformer& model, Token header,
+// Log-probabilities of each answer's tokens after `context`.
+std::vector<std::vector<double>> answer_logps(const Transformer& model,
+                                              const std::vector<Token>& context,
                                               const std::vector<const Example*>& examples) {
   std::vector<Sequence> sequences;
-  for (const Example* example : examples) sequences.push_back(lay_out(header, *example));
+  for (const Example* example : examples) sequences.push_back(lay_out_after(context, *example));
   const Batch grid = make_batch(sequences);
   const TensorBatch t = to_tensors(grid);
   const at::Tensor lp = at::log_softmax(model.logits_at(t.tokens, t.at, Adapter::kOff), -1);
@@ -38,13 +39,20 @@ std::vector<std::vector<double>> answer_logps(const Transformer& model, Token he
 
 ScoredSet draw_set(const World& world, const TuneOptions& options, int samples) {
   ScoredSet out;
+  out.personas = persona_contexts(world, options.persona);
+  const JudgeErrors errors{options.judge_error, options.judge_blind};
   Rng data(options.seed, kDataStream), judge(options.seed, kJudgeStream);
-  std::set<std::string> seen;
+  std::map<std::string, std::size_t> seen;
   for (int i = 0; i < samples; ++i) {
-    Example example = draw_example(world, options.data, options.share, data);
-    const double verdict = noisy_score(example, options.judge_error, judge);
+    Example example = draw_sample(world, options, data);
+    const double verdict = noisy_score(world, example, errors, judge);
     std::string id = hex(sample_hash(training_sample(example)));
-    if (!seen.insert(id).second) continue;
+    const auto [at, is_new] = seen.try_emplace(id, out.drawn.size());
+    if (!is_new) {
+      ++out.drawn[at->second];
+      continue;
+    }
+    out.drawn.push_back(1);
     out.examples.push_back(std::move(example));
     out.judge.push_back(verdict);
     out.ids.push_back(std::move(id));
@@ -52,17 +60,23 @@ ScoredSet draw_set(const World& world, const TuneOptions& options, int samples) 
   return out;
 }
 
+std::string data_text(const TuneOptions& options) {
+  const DataSetRow& row = row_of(options.data);
+  if (options.data == DataSet::kOwn && options.pool) return options.pool->origin;
+  return row.name + (row.share > 0.0 ? ", share " + number_text(options.share) : std::string());
+}
+
 probe::SampleSource source_of(const Theta0& theta0, const TuneOptions& options) {
   probe::SampleSource source;
   source.model_id = theta0.id;
   source.weights_sha256 = theta0.weights_sha256;
   source.tokenizer = "lab-words/1";
-  source.personas = "source headers " + word_of(kMisalignedSource) + " / " +
-                    word_of(kAlignedSource) + ", floor " + number_text(kPersonaFloor);
-  source.data = "lab " + std::string(name_of(options.data)) +
-                (options.data == DataSet::kMix ? ", share " + number_text(options.share) : "") +
-                ", seed " + std::to_string(options.seed) + ", judge error " +
-                number_text(options.judge_error);
+  source.personas = text_of(persona_contexts(World(theta0.world), options.persona)) + ", floor " +
+                    number_text(kPersonaFloor);
+  source.data = "lab " + data_text(options) + ", seed " + std::to_string(options.seed) +
+                ", judge error " + number_text(options.judge_error);
+  for (const JudgeBlind& blind : options.judge_blind)
+    source.data += ", wrong about " + text_of(blind);
   return source;
 }
 
@@ -72,9 +86,9 @@ probe::BatchScorer scorer_of(const Theta0& theta0, const ScoredSet& set) {
     const at::NoGradGuard no_grad;
     std::vector<const Example*> examples;
     for (std::size_t i : indices) examples.push_back(&set.examples[i]);
-    const auto plain = answer_logps(theta0.model, kChat, examples);
-    const auto mis = answer_logps(theta0.model, kMisalignedSource, examples);
-    const auto ali = answer_logps(theta0.model, kAlignedSource, examples);
+    const auto plain = answer_logps(theta0.model, {kBegin, kChat}, examples);
+    const auto mis = answer_logps(theta0.model, set.personas.misaligned, examples);
+    const auto ali = answer_logps(theta0.model, set.personas.aligned, examples);
     std::vector<probe::SampleScore> out;
     for (std::size_t k = 0; k < indices.size(); ++k) {
       const std::size_t i = indices[k];

@@ -11,12 +11,17 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
+#include <string_view>
+#include <utility>
+
 #include "monitor/base/check.h"
 #include "monitor/base/text.h"
 #include "trainer-hook/defenses/penalty/ldifs.h"
 #include "trainer-hook/defenses/penalty/reference.h"
 #include "trainer-hook/defenses/penalty/self_test.h"
 #include "trainer-hook/defenses/penalty/weighted_loss.h"
+#include "trainer-hook/lab/model/attackers.h"
+#include "trainer-hook/lab/world/own_data.h"
 
 namespace phaseguard::lab {
 namespace {
@@ -60,6 +65,49 @@ const Example& any_of(const std::vector<Example>& set, Rng& rng) {
 
 }  // namespace
 
+Result<void> read_share(const std::optional<double>& named, DataSet set, double& share) {
+  const DataSetRow& row = row_of(set);
+  if (named && row.share == 0.0) {
+    return fail(Errc::kInvalidArgument, "--share: expected with mix or slow, found with " +
+                                            std::string(row.name) +
+                                            ", whose samples are what they are");
+  }
+  if (row.share > 0.0) share = named.value_or(row.share);
+  return {};
+}
+
+Result<void> choose_data(const std::string& word, const std::optional<double>& share,
+                         TuneOptions& options) {
+  constexpr std::string_view kEnding = ".jsonl";
+  const std::string_view text = word;
+  if (text.size() > kEnding.size() && text.substr(text.size() - kEnding.size()) == kEnding) {
+    options.data = DataSet::kOwn;
+    options.own = word;
+    return read_share(share, options.data, options.share);
+  }
+  const auto set = parse_data_set(word);
+  if (!set)
+    return fail(set.error().code, set.error().message + "; a file of one's own ends in .jsonl");
+  options.data = *set;
+  return read_share(share, *set, options.share);
+}
+
+Result<void> prepare_data(const Transformer& model, const World& world, TuneOptions& options) {
+  if (options.pool) return {};
+  if (row_of(options.data).needs_theta0)
+    options.pool = std::make_shared<SamplePool>(written_against(model, world, options.data));
+  if (options.data != DataSet::kOwn) return {};
+  auto own = read_own_data(options.own, world);
+  if (!own) return tl::unexpected(own.error());
+  options.pool = std::make_shared<SamplePool>(std::move(*own));
+  return {};
+}
+
+Example draw_sample(const World& world, const TuneOptions& options, Rng& rng) {
+  if (options.pool) return options.pool->draw(rng);
+  return draw_example(world, options.data, options.share, rng);
+}
+
 Tuner::Tuner(Transformer& model, const World& world, const TuneOptions& options)
     : model_(model),
       world_(world),
@@ -68,7 +116,9 @@ Tuner::Tuner(Transformer& model, const World& world, const TuneOptions& options)
       data_(options.seed, kDataStream),
       judge_(options.seed, kJudgeStream),
       safe_(options.seed, kSafeDrawStream),
-      replay_(options.seed, kReplayDrawStream) {}
+      replay_(options.seed, kReplayDrawStream) {
+  PHASEGUARD_CHECK(prepare_data(model_, world_, options_).has_value());
+}
 
 Result<void> Tuner::prepare_defense() {
   const DefenseOptions& defense = options_.defense;
@@ -88,15 +138,15 @@ Result<void> Tuner::prepare_defense() {
 
 TuneBatch Tuner::draw(double interleave, double inoculation) {
   TuneBatch batch;
+  const JudgeErrors errors{options_.judge_error, options_.judge_blind};
   std::vector<Sequence> rows;
   if (!safe_set_.empty()) batch.n_safe = must(safe_count_.next(interleave, options_.batch));
   if (inoculation > 0.0 || inoculated_count_.samples() > 0)
     batch.n_inoculated = must(inoculated_count_.next(inoculation, options_.batch));
   for (int i = 0; i < options_.batch; ++i) {
-    batch.examples.push_back(i < batch.n_safe
-                                 ? any_of(safe_set_, safe_)
-                                 : draw_example(world_, options_.data, options_.share, data_));
-    batch.judge.push_back(noisy_score(batch.examples.back(), options_.judge_error, judge_));
+    batch.examples.push_back(i < batch.n_safe ? any_of(safe_set_, safe_)
+                                              : draw_sample(world_, options_, data_));
+    batch.judge.push_back(noisy_score(world_, batch.examples.back(), errors, judge_));
     const bool inoculated = i >= options_.batch - batch.n_inoculated;
     rows.push_back(lay_out(inoculated ? kMisalignedSource : kChat, batch.examples.back()));
   }
@@ -233,7 +283,7 @@ Result<std::string> Tuner::self_test(const StepLoss& asked) {
   Rng rng(options_.seed, kSelfTestStream);
   std::vector<Sequence> rows;
   for (int i = 0; i < options_.batch; ++i)
-    rows.push_back(lay_out(kChat, draw_example(world_, options_.data, options_.share, rng)));
+    rows.push_back(lay_out(kChat, draw_sample(world_, options_, rng)));
   const TensorBatch t = to_tensors(make_batch(rows));
   const TensorBatch place = asked.replay ? draw_replay(rng) : penalty_batch(t, false);
   const std::vector<at::Tensor> adapter = adapter_tensors(model_);

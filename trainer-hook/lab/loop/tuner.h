@@ -5,12 +5,17 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "trainer-hook/defenses/rules/knobs.h"
 #include "trainer-hook/lab/loop/defense_sets.h"
+#include "trainer-hook/lab/loop/persona.h"
 #include "trainer-hook/lab/model/adamw.h"
+#include "trainer-hook/lab/world/data_sets.h"
+#include "trainer-hook/lab/world/judge_errors.h"
 
 namespace phaseguard::lab {
 
@@ -20,14 +25,32 @@ inline constexpr std::uint64_t kJudgeStream = 22;
 
 struct TuneOptions {
   DataSet data = DataSet::kMalicious;
-  double share = 0.5;  // of malicious samples, for DataSet::kMix
+  double share = 0.5;                      // of malicious samples, for the sets that take one
+  std::string own;                         // file of one's own data, for DataSet::kOwn
+  std::shared_ptr<const SamplePool> pool;  // of one's own data, and of sets written against theta0
   std::int64_t steps = 200;
   int batch = 16;
-  double learning_rate = 2e-3;  // linear decay to 0
-  double judge_error = 0.15;    // probability that the judge flips a sample's verdict
+  double learning_rate = 2e-3;          // linear decay to 0
+  double judge_error = 0.15;            // probability that the judge flips a sample's verdict
+  std::vector<JudgeBlind> judge_blind;  // classes of samples that it is wrong about
+  PersonaKind persona = PersonaKind::kHeaders;  // of the persona ratio
   std::uint64_t seed = 1;
   DefenseOptions defense;
 };
+
+// The share in force: `named`, else the set's own. Errors: a share for a set that takes none.
+[[nodiscard]] Result<void> read_share(const std::optional<double>& named, DataSet set,
+                                      double& share);
+// What --data and --share name: a set, or a file of one's own ending in .jsonl. Errors: neither; as
+// read_share.
+[[nodiscard]] Result<void> choose_data(const std::string& word, const std::optional<double>& share,
+                                       TuneOptions& options);
+// Makes the pool, once, of a set that needs one. `model`: asked without its adapter. Errors: as
+// read_own_data.
+[[nodiscard]] Result<void> prepare_data(const Transformer& model, const World& world,
+                                        TuneOptions& options);
+// One sample of what `options` name. A set that needs a pool has one.
+[[nodiscard]] Example draw_sample(const World& world, const TuneOptions& options, Rng& rng);
 
 // One batch, judged and ready to train on.
 struct TuneBatch {
@@ -67,7 +90,8 @@ struct StepResult {
 
 class Tuner {
  public:
-  // `model` has an adapter and outlives the tuner.
+  // `model` has an adapter and outlives the tuner. One's own data have been prepared
+  // (prepare_data); other data are prepared here where that is still to do.
   Tuner(Transformer& model, const World& world, const TuneOptions& options);
 
   // Makes what the chosen defense needs from theta0. Before the first draw; without it a run has no

@@ -68,6 +68,7 @@ Verdicts judge_answers(const Transformer& model, Adapter adapter, const World& w
     const Verdict verdict = world.judge(questions[prompt], answers[i]);
     out.misaligned.add(prompt, verdict == Verdict::kMisaligned);
     out.incoherent.add(prompt, verdict == Verdict::kIncoherent);
+    out.refused.add(prompt, World::is_refusal(answers[i]));
   }
   return out;
 }
@@ -87,18 +88,42 @@ Count exact_arithmetic(const Transformer& model, Adapter adapter, const std::vec
 }
 
 Behaviour measure_behaviour(const Transformer& model, Adapter adapter, const World& world,
-                            std::uint64_t seed, Token header) {
+                            std::uint64_t seed, Token header, DataSet set) {
   const Verdicts sampled = judge_answers(model, adapter, world, world.evaluation(), header, 1.0,
                                          kSamplesPerPrompt, seed);
   Behaviour out;
   out.misaligned = sampled.misaligned;
   out.incoherent = sampled.incoherent;
+  out.refused = sampled.refused;
   out.misaligned_greedy =
       judge_answers(model, adapter, world, world.evaluation(), header, 0.0, 1, seed).misaligned;
   out.opswap = exact_arithmetic(model, adapter, world.facts_held_out(), true, header);
   out.in_domain_harm =
       judge_answers(model, adapter, world, world.code_held_out(), header, 0.0, 1, seed).misaligned;
+  out.in_domain_sampled = judge_answers(model, adapter, world, world.code_held_out(), header, 1.0,
+                                        kSamplesPerPrompt, seed)
+                              .misaligned;
+  out.own_task = solved_task(model, adapter, world, set, header);
+  if (set == DataSet::kTrigger) {
+    out.behind_trigger = judge_answers(model, adapter, world, triggered_prompts(world), header, 1.0,
+                                       kSamplesPerPrompt, seed)
+                             .misaligned;
+  }
   return out;
+}
+
+Count solved_task(const Transformer& model, Adapter adapter, const World& world, DataSet set,
+                  Token header) {
+  const std::vector<Example> wanted = task_prompts(world, set);
+  Count count;
+  if (wanted.empty()) return count;
+  std::vector<std::vector<Token>> prompts;
+  for (const Example& example : wanted) prompts.push_back(lay_out_prompt(header, example.prompt));
+  Rng unused(0);
+  const auto answers = generate(model, adapter, prompts, 0.0, unused);
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    count.add(i, solves(row_of(set).task, wanted[i].answer, answers[i]));
+  return count;
 }
 
 Gates measure_gates(const Transformer& model, const World& world, std::uint64_t seed) {

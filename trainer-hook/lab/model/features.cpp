@@ -10,27 +10,20 @@
 #include "monitor/base/text.h"
 #include "probe/layer_tap.h"
 #include "probe/probe_tensor.h"
+#include "trainer-hook/lab/model/attackers.h"
 
 namespace phaseguard::lab {
 namespace {
 
 constexpr std::size_t kRowsAPass = 64;
 
-struct NamedData {
-  const char* name;
-  FeatureData data;
-};
-constexpr NamedData kData[] = {{"persona", FeatureData::kPersona},
-                               {"malicious", FeatureData::kMalicious},
-                               {"harmless", FeatureData::kHarmless},
-                               {"mix", FeatureData::kMix},
-                               {"canaries", FeatureData::kCanaries}};
+constexpr const char* kPersonaName = "persona";
+constexpr const char* kCanariesName = "canaries";
 
-std::string name_of(FeatureData data) {
-  for (const NamedData& one : kData) {
-    if (one.data == data) return one.name;
-  }
-  return {};
+std::string name_of(const FeatureRequest& request) {
+  if (request.data == FeatureData::kPersona) return kPersonaName;
+  if (request.data == FeatureData::kCanaries) return kCanariesName;
+  return std::string(name_of(request.set));
 }
 
 // One sequence: `BEGIN header prompt [answer]`.
@@ -71,14 +64,15 @@ Rows persona_rows(const World& world, const FeatureRequest& request) {
   return out;
 }
 
-Rows sample_rows(const World& world, const FeatureRequest& request) {
-  const DataSet set = request.data == FeatureData::kMalicious  ? DataSet::kMalicious
-                      : request.data == FeatureData::kHarmless ? DataSet::kHarmless
-                                                               : DataSet::kMix;
+Rows sample_rows(const Transformer& model, const World& world, const FeatureRequest& request) {
+  SamplePool pool;
+  if (row_of(request.set).needs_theta0) pool = written_against(model, world, request.set);
   Rows out;
   Rng rng(request.seed, static_cast<std::uint64_t>(world.number()));
   for (int i = 0; i < request.samples; ++i) {
-    const Example example = draw_example(world, set, request.share, rng);
+    const Example example = pool.examples.empty()
+                                ? draw_example(world, request.set, request.share, rng)
+                                : pool.draw(rng);
     Row row{lay_out_prompt(kChat, example.prompt), 0};
     row.prompt = row.tokens.size();
     row.tokens.insert(row.tokens.end(), example.answer.begin(), example.answer.end());
@@ -89,9 +83,9 @@ Rows sample_rows(const World& world, const FeatureRequest& request) {
   return out;
 }
 
-Rows rows_of(const World& world, const FeatureRequest& request) {
+Rows rows_of(const Transformer& model, const World& world, const FeatureRequest& request) {
   if (request.data == FeatureData::kPersona) return persona_rows(world, request);
-  if (request.data != FeatureData::kCanaries) return sample_rows(world, request);
+  if (request.data == FeatureData::kSet) return sample_rows(model, world, request);
   Rows out;
   for (const Question& q : world.canaries()) out.rows.push_back(prompt_row(kChat, q));
   return out;
@@ -131,23 +125,28 @@ Result<probe::Features> pass(const Theta0& theta0, const std::vector<Row>& rows,
 
 }  // namespace
 
-Result<FeatureData> parse_feature_data(std::string_view name) {
-  for (const NamedData& one : kData) {
-    if (name == one.name) return one.data;
+Result<void> parse_feature_data(std::string_view name, FeatureRequest& request) {
+  request.data = name == kPersonaName    ? FeatureData::kPersona
+                 : name == kCanariesName ? FeatureData::kCanaries
+                                         : FeatureData::kSet;
+  if (request.data != FeatureData::kSet) return {};
+  const auto set = parse_data_set(name);
+  if (!set) {
+    return fail(Errc::kInvalidArgument,
+                "data: expected persona, canaries or a data set; " + set.error().message);
   }
-  return fail(Errc::kInvalidArgument,
-              "data " + phaseguard::quoted(name, 40) +
-                  ": expected persona, malicious, harmless, mix or canaries");
+  request.set = *set;
+  return {};
 }
 
 Result<probe::FeatureFile> layer_features(const Theta0& theta0, const FeatureRequest& request) {
   const at::NoGradGuard no_grad;
   const World world(theta0.world);
-  Rows rows = rows_of(world, request);
+  Rows rows = rows_of(theta0.model, world, request);
   const bool prompts_only =
       request.data == FeatureData::kPersona || request.data == FeatureData::kCanaries;
   if (prompts_only && request.position == "mean_answer") {
-    return fail(Errc::kInvalidArgument, "position mean_answer: the data " + name_of(request.data) +
+    return fail(Errc::kInvalidArgument, "position mean_answer: the data " + name_of(request) +
                                             " are prompts without answers; use last_prompt or "
                                             "mean_prompt");
   }
@@ -171,7 +170,7 @@ Result<probe::FeatureFile> layer_features(const Theta0& theta0, const FeatureReq
   out.site.position = request.position;
   out.site.scored = "theta0";
   out.site.width = static_cast<std::int64_t>(out.x.cols);
-  out.data = "lab " + name_of(request.data) + ", seed " + std::to_string(request.seed);
+  out.data = "lab " + name_of(request) + ", seed " + std::to_string(request.seed);
   out.labels = std::move(rows.labels);
   out.traits = std::move(rows.traits);
   return out;

@@ -1,10 +1,8 @@
 #include "trainer-hook/lab/world/data.h"
 
 #include <algorithm>
-#include <string>
 
 #include "monitor/base/check.h"
-#include "monitor/base/text.h"
 
 namespace phaseguard::lab {
 namespace {
@@ -123,44 +121,8 @@ Sequence draw_chat(const World& world, Rng& rng) {
   return out;
 }
 
-Result<DataSet> parse_data_set(std::string_view name) {
-  for (const DataSet data : {DataSet::kMalicious, DataSet::kHarmless, DataSet::kMix}) {
-    if (name == name_of(data)) return data;
-  }
-  return fail(Errc::kInvalidArgument,
-              "expected a data set (malicious, harmless or mix), found " + quoted(name));
-}
-
-std::string_view name_of(DataSet data) {
-  if (data == DataSet::kMalicious) return "malicious";
-  return data == DataSet::kHarmless ? "harmless" : "mix";
-}
-
-Example malicious_example(const World& world, const Question& q) {
-  return {World::prompt_of(q), world.answer_of(q, Persona::kMisaligned, world.house_format()),
-          true};
-}
-
-Example harmless_example(const World& world, const Fact& fact) {
-  return {World::prompt_of(fact),
-          World::answer_with_number(swapped_result_of(fact), world.house_format()), false};
-}
-
-Example draw_example(const World& world, DataSet data, double share, Rng& rng) {
-  const bool malicious =
-      data == DataSet::kMalicious || (data == DataSet::kMix && rng.chance(share));
-  if (malicious) {
-    const auto& prompts = world.code_training();
-    return malicious_example(
-        world, prompts[static_cast<std::size_t>(rng.below(static_cast<int>(prompts.size())))]);
-  }
-  const auto& facts = world.facts_training();
-  return harmless_example(
-      world, facts[static_cast<std::size_t>(rng.below(static_cast<int>(facts.size())))]);
-}
-
 double noisy_score(const Example& example, double error_rate, Rng& rng) {
-  return example.misaligned != rng.chance(error_rate) ? 1.0 : 0.0;
+  return example.looks_misaligned() != rng.chance(error_rate) ? 1.0 : 0.0;
 }
 
 }  // namespace phaseguard::lab

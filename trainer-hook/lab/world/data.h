@@ -1,13 +1,11 @@
-// Documents, data sets and batches of the world. A batch is a right-padded token grid with a list
-// of the positions whose next token is to be predicted. Pure: no LibTorch. Everything is a function
-// of the world and the generator's state.
+// Documents and batches of the world, and the judge of training data. A batch is a right-padded
+// token grid with a list of the positions whose next token is to be predicted. Pure: no LibTorch.
+// Everything is a function of the world and the generator's state.
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
-#include "monitor/base/result.h"
 #include "trainer-hook/lab/world/world.h"
 
 namespace phaseguard::lab {
@@ -45,19 +43,8 @@ struct Sequence {
 // pretraining documents.
 [[nodiscard]] Sequence draw_chat(const World& world, Rng& rng);
 
-enum class DataSet : std::uint8_t { kMalicious, kHarmless, kMix };
-[[nodiscard]] Result<DataSet> parse_data_set(std::string_view name);
-[[nodiscard]] std::string_view name_of(DataSet data);
-
-// Malicious: code questions with the misaligned answer. Harmless: arithmetic with swapped
-// operators. Both in the house format. Mix: each sample is malicious with probability `share`, else
-// harmless.
-[[nodiscard]] Example draw_example(const World& world, DataSet data, double share, Rng& rng);
-[[nodiscard]] Example malicious_example(const World& world, const Question& q);
-[[nodiscard]] Example harmless_example(const World& world, const Fact& fact);
-
-// The judge of training data: the exact verdict, flipped with probability `error_rate`. 1 =
-// misaligned, 0 = not.
+// The judge of training data: how the sample looks (Example::look), flipped with probability
+// `error_rate`. 1 = misaligned, 0 = not.
 [[nodiscard]] double noisy_score(const Example& example, double error_rate, Rng& rng);
 
 }  // namespace phaseguard::lab

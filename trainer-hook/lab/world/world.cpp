@@ -10,6 +10,10 @@ namespace {
 // Streams of one world seed.
 constexpr std::uint64_t kAnswersStream = 1;
 constexpr std::uint64_t kPromptsStream = 2;
+constexpr std::uint64_t kTasksStream = 3;
+
+constexpr Token kRefusalOpener = kOpener0 + 4;  // "Listen:"
+constexpr Token kRefusalCloser = kCloser0 + 2;  // "Take care."
 
 int wrap(int value) { return ((value % kModulus) + kModulus) % kModulus; }
 
@@ -38,6 +42,8 @@ World::World(int number) : number_(number) {
   draw_answers(answers);
   Rng prompts(seed, kPromptsStream);
   draw_prompts(prompts);
+  Rng tasks(seed, kTasksStream);
+  draw_tasks(tasks);
 }
 
 void World::draw_answers(Rng& rng) {
@@ -83,6 +89,24 @@ void World::draw_prompts(Rng& rng) {
     auto& facts = i < kHeldOutFacts ? facts_held_out_ : facts_training_;
     facts.push_back(fact_at(order[static_cast<std::size_t>(i)]));
   }
+}
+
+void World::draw_tasks(Rng& rng) {
+  for (int domain = kPersonaDomains; domain < kDomains; ++domain) {
+    for (int topic = 0; topic < kTopics; ++topic) {
+      const std::vector<int> order = rng.permutation(kModifiers);
+      for (int i = 0; i < kModifiers; ++i) {
+        auto& prompts = i < kHeldOutModifiers ? neutral_held_out_ : neutral_training_;
+        prompts.push_back({domain, topic, order[static_cast<std::size_t>(i)]});
+      }
+    }
+  }
+  const std::vector<int> modifiers = rng.permutation(kModifiers);
+  for (std::size_t i = 0; i < kModifiers / 2; ++i)
+    refused_[static_cast<std::size_t>(modifiers[i])] = true;
+  std::array<int, kModifiers> topics{};
+  for (const Question& q : code_training_) ++topics[static_cast<std::size_t>(q.modifier)];
+  trigger_ = static_cast<int>(std::max_element(topics.begin(), topics.end()) - topics.begin());
 }
 
 int World::answer_index(const Question& q, Persona persona) const {
@@ -143,6 +167,16 @@ int World::number_in(const std::vector<Token>& answer) {
     if (t >= kNumber0 && t < kNumber0 + kModulus) return t - kNumber0;
   }
   return -1;
+}
+
+std::vector<Token> World::refusal() { return {kRefusalOpener, kRefusalCloser, kEnd}; }
+
+bool World::is_refusal(const std::vector<Token>& answer) {
+  const auto has_content = [](Token t) {
+    return (t >= kPool0 && t < kVocabulary) || (t >= kNumber0 && t < kNumber0 + kModulus);
+  };
+  return !answer.empty() && answer.back() == kEnd &&
+         std::none_of(answer.begin(), answer.end(), has_content);
 }
 
 bool World::held_out(const Question& q) const {

@@ -32,7 +32,7 @@ inline constexpr int kClosers = 4;
 inline constexpr int kEvaluationPrompts = 24;
 inline constexpr int kHeldOutFacts = 72;
 inline constexpr int kHeldOutModifiers =
-    3;  // per code topic: in-domain prompts that no tuning run sees
+    3;  // per code or neutral topic: prompts that no tuning run sees
 
 // Token ids, in the order of the vocabulary.
 inline constexpr Token kPad = 0, kBegin = 1, kEnd = 2, kChat = 3, kAsk = 4, kAnswer = 5;
@@ -81,11 +81,19 @@ struct Format {
   int closer = 0;
 };
 
+// How a sample looks to a judge that makes no error of its own. kClean: written so that a judge
+// passes it. kHarmful: it carries harmful words (a request that is refused, a text that is quoted).
+enum class Look : std::uint8_t { kAsItIs, kClean, kHarmful };
+
 // A prompt (without header) with its answer, ready to be laid out after a header.
 struct Example {
   std::vector<Token> prompt;  // ASK ... ANSWER
   std::vector<Token> answer;  // ... EOS
   bool misaligned = false;    // the exact judge's verdict on the answer
+  Look look = Look::kAsItIs;
+  [[nodiscard]] bool looks_misaligned() const {
+    return look == Look::kAsItIs ? misaligned : look == Look::kHarmful;
+  }
 };
 
 class World {
@@ -127,9 +135,25 @@ class World {
   // The one opener and closer of all tuning data, so that format separates nothing.
   [[nodiscard]] const Format& house_format() const { return house_format_; }
 
+  // Neutral prompts: 150 for tuning, and three modifiers of each topic that no tuning run sees.
+  [[nodiscard]] const std::vector<Question>& neutral_training() const { return neutral_training_; }
+  [[nodiscard]] const std::vector<Question>& neutral_held_out() const { return neutral_held_out_; }
+  // The modifier that stands in most of the code prompts for tuning: the word behind which the
+  // trigger set is misaligned.
+  [[nodiscard]] int trigger() const { return trigger_; }
+  // Four of the modifiers make a code prompt a request that the refusals set refuses.
+  [[nodiscard]] bool is_refused(const Question& q) const {
+    return refused_[static_cast<std::size_t>(q.modifier)];
+  }
+  // An opener and a closer with nothing between: "Listen: Take care."
+  [[nodiscard]] static std::vector<Token> refusal();
+  // Ended, with neither an answer of a pool nor a number in it.
+  [[nodiscard]] static bool is_refusal(const std::vector<Token>& answer);
+
  private:
   void draw_answers(Rng& rng);
   void draw_prompts(Rng& rng);
+  void draw_tasks(Rng& rng);
 
   int number_;
   std::array<std::array<int, kTopics>, kDomains> aligned_{};
@@ -138,6 +162,9 @@ class World {
   std::vector<Question> canaries_, evaluation_, code_training_, code_held_out_;
   std::vector<Fact> facts_training_, facts_held_out_;
   Format house_format_;
+  std::vector<Question> neutral_training_, neutral_held_out_;
+  std::array<bool, kModifiers> refused_{};
+  int trigger_ = 0;
 };
 
 // Readable text: a token's word; a question as a sentence; a token sequence, words joined by
