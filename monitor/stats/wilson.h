@@ -20,10 +20,10 @@ struct Clusters {
 };
 
 struct Rate {
-  std::int64_t k = 0, n = 0;         // k of n
-  double rate = 0.0;                 // k / n
-  double lower = 0.0, upper = 0.0;   // interval, within 0..1
-  std::optional<Clusters> clusters;  // none: answers taken as independent
+  std::int64_t k = 0, n = 0;           // k of n
+  double rate = 0.0;                   // k / n
+  double lower = 0.0, upper = 0.0;     // interval, within 0..1
+  std::optional<Clusters> clusters{};  // none: answers taken as independent
 };
 
 // centre (k + z^2/2)/(n + z^2), half-width z/(n + z^2) sqrt(k(n-k)/n + z^2/4); k = 0 gives lower

@@ -148,6 +148,11 @@ wire::Hello lab_hello() {
   replay.name = "kl_replay";
   replay.site = wire::Site::kReplay;
   hello.knobs.push_back(replay);
+  wire::KnobDecl weighting = test::kl_knob();
+  weighting.name = "weighting";
+  weighting.max = 1.0;
+  weighting.per_sample = true;
+  hello.knobs.push_back(weighting);
   for (wire::SignalDecl& signal : hello.signals) {
     if (signal.name == "train/loss") signal.unit = "nats";
   }

@@ -262,6 +262,11 @@ wire::Hello everything_declared() {
   replay.name = "kl_replay";
   replay.site = wire::Site::kReplay;
   hello.knobs.push_back(replay);
+  wire::KnobDecl weighting = test::kl_knob();
+  weighting.name = "weighting";
+  weighting.max = 1.0;
+  weighting.per_sample = true;
+  hello.knobs.push_back(weighting);
   return hello;
 }
 
