@@ -15,7 +15,8 @@ import time
 
 SOURCE, BUILD = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 LAB, CTL = BUILD / "bin/phaseguard-lab", BUILD / "bin/phaseguard"
-TINY = ["--worlds", "1", "--seeds", "1", "--steps", "15", "--data", "malicious", "--only", "hybrid"]
+ONE = ["--worlds", "1", "--seeds", "1", "--data", "malicious", "--only", "hybrid"]
+TINY = [*ONE, "--steps", "15"]
 CELLS = ["none", "always_2", "hybrid.toml"]
 ENV = {key: value for key, value in os.environ.items() if not key.startswith("PHASEGUARD_")}
 ENV["PHASEGUARD_ASSETS"] = str(SOURCE / "assets")
@@ -92,7 +93,7 @@ def the_daemon_and_its_engine_in_process_decide_alike(daemon, process):
 
 def another_experiment_is_refused(out, folder):
     before = (out / "cells.jsonl").read_bytes()
-    expect(reproduce(out, *TINY, "--engine", "daemon", "--steps", "16"), 1, "of this plan", "--out")
+    expect(reproduce(out, *ONE, "--engine", "daemon", "--steps", "16"), 1, "of this plan", "--out")
     assets = folder / "assets"
     shutil.copytree(SOURCE / "assets", assets)
     policy = assets / "policies/hybrid.toml"
@@ -155,7 +156,7 @@ def children(process):
 
 
 def a_daemon_that_goes_away_leaves_it_to_the_guard_and_is_told(out):
-    words = [*TINY, "--steps", "150", "--jobs", "1"]
+    words = [*ONE, "--steps", "150", "--jobs", "1"]
     running = start(out, *words)
     record = out / "runs/hybrid.toml--w0-s1-malicious.phaseguard"
     await_that(running, record.exists, "a record")

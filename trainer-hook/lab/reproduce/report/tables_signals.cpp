@@ -99,6 +99,7 @@ std::vector<std::string> cliff_row(const Results& results, int slot, int world, 
   wanted.treatment = "none";
   Sample surprise;
   for (const Outcome* one : pick(results, wanted)) surprise.add(one->surprise);
+  if (surprise.n() == 0) return {};
   const double l = surprise.mean();
   return {std::to_string(world), what, short_number(l, 3), l > 0.0 ? short_number(2.0 / l, 2) : "-",
           cliff_text(results, slot, data, rate)};
@@ -158,12 +159,20 @@ Table cliff_table(const Results& results) {
       "always-on sweep the rate falls below half of the undefended one.",
       {"world", "what", "L, nats", "2/L", "measured between"},
       {}};
+  struct What {
+    const char* data;
+    const char* name;
+    Count Behaviour::*rate;
+  };
+  constexpr What kBoth[] = {
+      {"harmless", "operator swap, harmless data", &Behaviour::opswap},
+      {"malicious", "in-domain harm, malicious data", &Behaviour::in_domain_harm}};
   for (std::size_t slot = 0; slot < results.worlds.size(); ++slot) {
-    const int at = static_cast<int>(slot), world = results.worlds[slot].world;
-    out.rows.push_back(cliff_row(results, at, world, "harmless", "operator swap, harmless data",
-                                 &Behaviour::opswap));
-    out.rows.push_back(cliff_row(results, at, world, "malicious", "in-domain harm, malicious data",
-                                 &Behaviour::in_domain_harm));
+    for (const What& one : kBoth) {
+      auto row = cliff_row(results, static_cast<int>(slot), results.worlds[slot].world, one.data,
+                           one.name, one.rate);
+      if (!row.empty()) out.rows.push_back(std::move(row));
+    }
   }
   return out;
 }
