@@ -46,10 +46,11 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 }
 
 // In the child, between fork and exec: nothing that allocates.
-[[noreturn]] void become(char* const* words, char* const* environment, int failed) {
+[[noreturn]] void become(char* const* words, char* const* environment, int output, int failed) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-  ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  ::dup2(output, STDOUT_FILENO);
+  ::dup2(output, STDERR_FILENO);
   ::execvpe(words[0], words, environment);
   const int why = errno;
   (void)!::write(failed, &why, sizeof why);
@@ -59,16 +60,27 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 }  // namespace
 
 Result<Command> Command::start(std::vector<std::string> words, const std::string& endpoint,
-                               const std::string& runtime_dir) {
-  for (std::string& word : words) word = filled_in(std::move(word), endpoint);
-  std::vector<std::string> own{"PHASEGUARD_TELEMETRY=" + endpoint};
+                               const std::string& runtime_dir, const std::string& log) {
+  std::vector<std::string> own;
+  if (!endpoint.empty()) {
+    for (std::string& word : words) word = filled_in(std::move(word), endpoint);
+    own.push_back("PHASEGUARD_TELEMETRY=" + endpoint);
+  }
   if (!runtime_dir.empty()) own.push_back("XDG_RUNTIME_DIR=" + runtime_dir);
   std::vector<std::string> environment = environment_with(own);
   const std::vector<char*> arguments = pointers_to(words), variables = pointers_to(environment);
+  const int output = log.empty()
+                         ? ::dup(STDERR_FILENO)
+                         : ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (output < 0) return fail(Errc::kIo, log + " cannot be written: " + std::strerror(errno));
   int pipe[2] = {-1, -1};
-  if (::pipe2(pipe, O_CLOEXEC) != 0) return fail(Errc::kIo, std::strerror(errno));
+  if (::pipe2(pipe, O_CLOEXEC) != 0) {
+    ::close(output);
+    return fail(Errc::kIo, std::strerror(errno));
+  }
   const pid_t pid = ::fork();
-  if (pid == 0) become(arguments.data(), variables.data(), pipe[1]);
+  if (pid == 0) become(arguments.data(), variables.data(), output, pipe[1]);
+  ::close(output);
   ::close(pipe[1]);
   int why = pid < 0 ? errno : 0;
   // Nothing comes when the program was started: its end of the pipe is closed then.

@@ -1,5 +1,5 @@
-// The trainer that is checked, as a process of ours: started with the endpoint in its environment,
-// ended with all that it started. Owned by one thread.
+// The trainer that is checked, or a part of an experiment of the lab, as a process of ours: started
+// with the endpoint in its environment, ended with all that it started. Owned by one thread.
 #pragma once
 
 #include <sys/types.h>
@@ -14,12 +14,13 @@ namespace phaseguard::check {
 
 class Command {
  public:
-  // `words`: program and arguments; {endpoint} in one stands for the endpoint. What the program
-  // prints goes to standard error. `runtime_dir`: becomes XDG_RUNTIME_DIR, where hooks look for a
-  // daemon; "": as it is.
+  // `words`: program and arguments; {endpoint} in one stands for the endpoint, if there is one.
+  // `runtime_dir`: becomes XDG_RUNTIME_DIR, where hooks look for a daemon; "": as it is. `log`: the
+  // file that what the program prints is added to; "": it goes to standard error.
   [[nodiscard]] static Result<Command> start(std::vector<std::string> words,
                                              const std::string& endpoint,
-                                             const std::string& runtime_dir);
+                                             const std::string& runtime_dir,
+                                             const std::string& log = "");
   Command(Command&& other) noexcept;
   Command& operator=(Command&&) = delete;
   ~Command();

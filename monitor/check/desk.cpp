@@ -24,12 +24,15 @@ daemon::EngineSettings settings_of(const DeskTimes& times) {
 
 }  // namespace
 
-Desk::Desk(const DeskTimes& times, std::function<void(const wire::Message&)> recorded)
-    : engine_(settings_of(times)), recorded_(std::move(recorded)) {}
+Desk::Desk(const DeskTimes& times, std::function<void(const wire::Message&)> recorded,
+           std::optional<policy::Document> policy)
+    : engine_(settings_of(times)), policy_(std::move(policy)), recorded_(std::move(recorded)) {}
 
 void Desk::prepare(std::string_view bytes) {
   const Result<wire::Message> message = wire::decode(bytes);
   if (!message || !std::holds_alternative<wire::Hello>(message->body)) return;
+  run_ = message->header.run;
+  if (policy_) return engine_.set_policies({{"*", std::move(*std::exchange(policy_, {}))}});
   plan_ = plan_for(std::get<wire::Hello>(message->body));
   policy::Parsed parsed = policy::parse(policy_text(plan_), "conformance.toml");
   if (!parsed.document) {
@@ -38,7 +41,6 @@ void Desk::prepare(std::string_view bytes) {
     parsed = policy::parse(policy_text(plan_), "conformance.toml");
   }
   PHASEGUARD_CHECK(parsed.document);  // without knobs the text is the same for everybody
-  run_ = message->header.run;
   engine_.set_policies({{"*", std::move(*parsed.document)}});
 }
 

@@ -1,9 +1,11 @@
 // The daemon's own engine at work for one trainer, without files: what it records is folded here,
-// what it sends is numbered here, so that frames of the checker's own can go between. Pure.
+// what it sends is numbered here, so that frames of the checker's own can go between. The lab runs
+// its sweeps on one, under a policy that it gives. Pure.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,10 +30,12 @@ struct DeskTimes {
 
 class Desk {
  public:
-  // `recorded`: told of each recorded message, in order.
-  explicit Desk(const DeskTimes& times, std::function<void(const wire::Message&)> recorded);
+  // `recorded`: told of each recorded message, in order. `policy`: what holds for the run; none:
+  // the first hello makes one, from what it declares.
+  explicit Desk(const DeskTimes& times, std::function<void(const wire::Message&)> recorded,
+                std::optional<policy::Document> policy = {});
 
-  // A frame of a trainer. The first hello makes the policy, from what it declares.
+  // A frame of a trainer.
   void deliver(daemon::PeerId peer, std::string_view bytes, Now now);
   void tick(Now now);
   // An operator's command for the run.
@@ -51,6 +55,7 @@ class Desk {
   void take(const daemon::Effects& effects);
 
   daemon::Engine engine_;
+  std::optional<policy::Document> policy_;
   std::function<void(const wire::Message&)> recorded_;
   RunId run_;
   std::vector<KnobPlan> plan_;

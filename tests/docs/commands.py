@@ -16,7 +16,7 @@ LIMITED = {"phaseguardd": "a daemon does not end", "phaseguard watch": "does not
            "phaseguard release": "needs a run that is live", "phaseguard reset": "needs a run that is live",
            "phaseguard inhibit": "needs a run that is live", "phaseguard allow": "needs a run that is live", "phaseguard allow-resume": "needs a run that is live",
            "phaseguard-dashboard": "opens a window", "phaseguard-conformance": "a test of its own runs it",
-           "phaseguard-lab pretrain": "takes minutes", "phaseguard-lab run": "trains, as tests/e2e and tests/lab do", "phaseguard-lab finetune": "trains, as tests/e2e and tests/lab do",
+           "phaseguard-lab pretrain": "takes minutes", "phaseguard-lab reproduce": "takes minutes", "phaseguard-lab run": "trains, as tests/e2e and tests/lab do", "phaseguard-lab finetune": "trains, as tests/e2e and tests/lab do",
            "phaseguard-lab undefended": "trains, as tests/e2e and tests/lab do", "phaseguard-lab eval": "takes a minute", "phaseguard-lab summary": "reads what a run of minutes wrote"}
 PLACEHOLDERS = {"RUN": "lab-malicious.phaseguard", "RUN...": "lab-malicious.phaseguard lab-harmless.phaseguard", "RUNS": "runs",
                 "DIR": "runs", "P": "assets/policies/hybrid.toml", "A": "assets/policies/hybrid.toml", "B": "assets/policies/phaseguard-kl.toml",

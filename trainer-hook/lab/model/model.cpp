@@ -14,11 +14,13 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 
 #include "monitor/base/check.h"
 #include "trainer-hook/defenses/rules/lora_scale.h"
+#include "trainer-hook/lab/model/passes.h"
 
 namespace phaseguard::lab {
 namespace {
@@ -26,6 +28,7 @@ namespace {
 constexpr double kEmbeddingSd =
     0.2;  // smaller: positions and numbers take far longer to be told apart
 constexpr double kNormEpsilon = 1e-5;
+std::atomic<std::int64_t> g_passes{0};
 constexpr double kAdapterScale =
     0.57735;  // 1/sqrt(3): the sd of the usual uniform(-1, 1)/sqrt(in) for A
 
@@ -49,6 +52,8 @@ at::Tensor copy_of(const std::vector<std::int64_t>& values) {
 }
 
 }  // namespace
+
+std::int64_t model_passes() { return g_passes.load(); }
 
 TensorBatch to_tensors(const Batch& batch) {
   TensorBatch out{copy_of(batch.tokens).view({batch.rows, batch.width}), copy_of(batch.at),
@@ -138,6 +143,7 @@ at::Tensor Transformer::hidden(const at::Tensor& tokens, Adapter adapter, probe:
                                const AfterBlock& after_block) const {
   const std::int64_t rows = tokens.size(0), width = tokens.size(1);
   PHASEGUARD_CHECK(width <= shape_.positions);
+  g_passes += rows;
   const auto show = [&](std::size_t block, const char* part, const at::Tensor& states) {
     if (tap == nullptr) return;
     tap->observe("block" + std::to_string(block) + part, states.view({rows, width, shape_.width}));
