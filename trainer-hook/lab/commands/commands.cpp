@@ -220,18 +220,6 @@ RunSummary summarise(const FinetuneCommand& command, const std::string& run, con
   return out;
 }
 
-// What the declaration says beside the signals: their noise on clean samples, and lambda*.
-Result<void> measure_before(const Theta0& theta0, const World& world, const TuneOptions& tune,
-                            FinetuneOptions& options) {
-  auto noise = measure_noise(theta0.model, world, tune);
-  if (!noise) return tl::unexpected(noise.error());
-  const auto star = measure_lambda_star(theta0.model, world, tune);
-  if (!star) return tl::unexpected(star.error());
-  options.noise = std::move(*noise);
-  options.lambda_star = *star;
-  return {};
-}
-
 }  // namespace
 
 int run_pretrain(const PretrainCommand& command) {

@@ -88,6 +88,17 @@ wire::Hello declare(const Theta0& theta0, const World& world, const FinetuneOpti
   return hello;
 }
 
+Result<void> measure_before(const Theta0& theta0, const World& world, const TuneOptions& tune,
+                            FinetuneOptions& options) {
+  auto noise = measure_noise(theta0.model, world, tune);
+  if (!noise) return tl::unexpected(noise.error());
+  const auto star = measure_lambda_star(theta0.model, world, tune);
+  if (!star) return tl::unexpected(star.error());
+  options.noise = std::move(*noise);
+  options.lambda_star = *star;
+  return {};
+}
+
 hook::TrainerState trainer_state(const Transformer& model, Tuner& tuner) {
   hook::TrainerState state;
   for (const auto& [name, tensor] : model.adapter_parameters())

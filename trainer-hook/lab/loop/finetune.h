@@ -80,6 +80,10 @@ struct FinetuneEvents {
 // values.
 [[nodiscard]] wire::Hello declare(const Theta0& theta0, const World& world,
                                   const FinetuneOptions& options);
+// What it says beside the signals: their noise on clean samples, and lambda* of what `tune`,
+// prepared as a Tuner's options are, draws. Errors: what cannot be measured.
+[[nodiscard]] Result<void> measure_before(const Theta0& theta0, const World& world,
+                                          const TuneOptions& tune, FinetuneOptions& options);
 // How the hook reaches the adapter and the optimiser. `tuner` and `model` must outlive the hook.
 [[nodiscard]] hook::TrainerState trainer_state(const Transformer& model, Tuner& tuner);
 

@@ -33,6 +33,30 @@ constexpr double kFlushWait = 5.0;
 constexpr int kSamples = 8;  // of each prompt
 constexpr std::uint64_t kResemblingStream = 79;
 
+Result<policy::Document> read_policy(const std::string& file) {
+  const auto text = read_file(file, "a policy");
+  if (!text) return tl::unexpected(text.error());
+  policy::Parsed parsed = policy::parse(*text, file);
+  if (parsed.document) return std::move(*parsed.document);
+  return fail(Errc::kMalformed, policy::to_text(parsed.diagnostics.front(), file));
+}
+
+// The penalty that the policy asks for, at rest: the published laws want another than the rest.
+void declare_as_asked(const policy::Document& document, DefenseOptions& defense) {
+  for (const policy::KnobSpec& knob : document.knobs) {
+    if (knob.name != defenses::kKlKnob) continue;
+    for (const policy::Ask& ask : knob.asks) {
+      if (ask.key == "form" && ask.word == "convex") {
+        defense.kind = Defense::kKl;
+        defense.strength = 0.0;
+        defense.kl_convex = true;
+      }
+      if (ask.key == "direction")
+        defense.kl_direction = defenses::kl_direction(ask.word).value_or(defense.kl_direction);
+    }
+  }
+}
+
 Result<FinetuneOptions> options_of(const Cell& cell, const Place& place) {
   FinetuneOptions out;
   const auto data = parse_data_set(cell.data);
@@ -44,6 +68,11 @@ Result<FinetuneOptions> options_of(const Cell& cell, const Place& place) {
   out.tune.judge_error = cell.judge_error;
   out.decide_wait_s = kDecideWait;
   const Treatment& treatment = cell.treatment;
+  if (treatment.kind == Kind::kPolicy) {
+    const auto document = read_policy(place.policy);
+    if (!document) return tl::unexpected(document.error());
+    declare_as_asked(*document, out.tune.defense);
+  }
   if (treatment.kind == Kind::kAlways) out.constant_lambda = treatment.strength.value_or(0.0);
   if (treatment.kind != Kind::kDefense) return out;
   const auto kind = parse_defense(treatment.name);
@@ -81,10 +110,9 @@ Count resembling_answers(const Transformer& model, const World& world, std::uint
   Rng rng(seed, kResemblingStream);
   const auto answers = generate(model, Adapter::kOn, prompts, 1.0, rng);
   Count out;
-  out.n = static_cast<std::int64_t>(answers.size());
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const Question& q = world.evaluation()[i / kSamples];
-    out.k += world.judge(q, answers[i]) == Verdict::kMisaligned ? 1 : 0;
+    out.add(i / kSamples, world.judge(q, answers[i]) == Verdict::kMisaligned);
   }
   return out;
 }
@@ -174,14 +202,6 @@ Result<hook::Hook> attach(const Cell& cell, const std::string& endpoint, wire::H
               "no daemon answered at " + endpoint + " in " + number_text(kStartWait) + " s");
 }
 
-Result<policy::Document> read_policy(const std::string& file) {
-  const auto text = read_file(file, "a policy");
-  if (!text) return tl::unexpected(text.error());
-  policy::Parsed parsed = policy::parse(*text, file);
-  if (parsed.document) return std::move(*parsed.document);
-  return fail(Errc::kMalformed, policy::to_text(parsed.diagnostics.front(), file));
-}
-
 // Who is linked to the hook, and what it recorded.
 struct Decider {
   std::unique_ptr<EngineHost> host;
@@ -219,6 +239,8 @@ Result<FinetuneResult> train(const Cell& cell, const Place& place, Theta0& theta
     return finetune(theta0, world, tuner, options, nullptr, never, events_of(cell, nullptr, out));
   auto decider = decider_of(cell, place);
   if (!decider) return tl::unexpected(decider.error());
+  if (const auto ok = measure_before(theta0, world, tuner.options(), options); !ok)
+    return tl::unexpected(ok.error());
   auto hook = attach(cell, decider->endpoint, declare(theta0, world, options), theta0.model, tuner);
   if (!hook) return tl::unexpected(hook.error());
   auto result =
@@ -269,7 +291,7 @@ Result<Outcome> run_cell(const Cell& cell, const Place& place) {
   take(*result, out);
   out.passes = model_passes() - before;
   const Answering how = answering_of(cell.treatment);
-  out.behaviour = measure_behaviour(theta0->model, world, cell.seed, how);
+  out.behaviour = measure_behaviour(theta0->model, world, cell.seed, how, options->tune.data);
   out.answer_passes = model_passes() - before - out.passes;
   const bool prompted = how.kind == Answering::Kind::kSafetyPrompt;
   if (how.kind != Answering::Kind::kBestOfN) {
