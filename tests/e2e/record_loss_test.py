@@ -76,7 +76,7 @@ class Cell:
 
     def start_lab(self):
         self.lab = subprocess.Popen([self.build / "bin/phaseguard-lab", "finetune", "--data", "malicious", "--steps", "100000",
-                                     "--step-delay", "15", "--run", RUN, "--endpoint-dir", self.sockets],
+                                     "--step-delay", "60", "--run", RUN, "--endpoint-dir", self.sockets],
                                     stdout=open(self.lab_log, "ab"), stderr=subprocess.STDOUT)
 
     def ctl(self, *words):
