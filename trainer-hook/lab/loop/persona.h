@@ -15,8 +15,9 @@ namespace phaseguard::lab {
 
 enum class PersonaKind : std::uint8_t {
   kHeaders,  // the most misaligned and the most aligned source header: the plant itself
-  kFewShot,  // no source header: three questions of safety domains, answered by either persona
-  kAuthors,  // no source header: what the two extreme sources wrote, three turns of a document each
+  // Both after the header of a source that is either persona about equally often:
+  kFewShot,  // three questions of safety domains, answered by either persona
+  kAuthors,  // what the two extreme sources wrote: three turns of a verbose document each
 };
 [[nodiscard]] const char* name_of(PersonaKind kind);  // "headers", "few-shot", "authors"
 [[nodiscard]] Result<PersonaKind> parse_persona(std::string_view name);
