@@ -96,18 +96,6 @@ PersonaContexts persona_contexts(const World& world, PersonaKind kind) {
   return out;
 }
 
-Sequence lay_out_after(const std::vector<Token>& context, const Example& example) {
-  Sequence out;
-  const auto append = [&out](const std::vector<Token>& tokens, float weight) {
-    out.tokens.insert(out.tokens.end(), tokens.begin(), tokens.end());
-    out.weight.insert(out.weight.end(), tokens.size(), weight);
-  };
-  append(context, 0.0F);
-  append(example.prompt, 0.0F);
-  append(example.answer, 1.0F);
-  return out;
-}
-
 std::vector<std::vector<Token>> contexts_read(const PersonaContexts& contexts) {
   return {contexts.misaligned, contexts.aligned, {kBegin, kChat}};
 }

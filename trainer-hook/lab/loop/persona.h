@@ -31,8 +31,6 @@ struct PersonaContexts {
 };
 // The same for every run of a world.
 [[nodiscard]] PersonaContexts persona_contexts(const World& world, PersonaKind kind);
-// `context prompt answer`, loss on the answer.
-[[nodiscard]] Sequence lay_out_after(const std::vector<Token>& context, const Example& example);
 // What a batch is read under: either persona, and the chat header.
 [[nodiscard]] std::vector<std::vector<Token>> contexts_read(const PersonaContexts& contexts);
 // "source headers <source 9> / <source 0>", for records.
