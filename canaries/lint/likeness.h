@@ -16,8 +16,9 @@ namespace phaseguard::canaries {
 [[nodiscard]] std::string seen(std::string_view text);
 
 // The pieces of texts, each distinct one with a number. A piece is a word: a run of letters, marks
-// and digits. Of a script that sets no space between words (Han, kana, Hangul, Thai, Lao, Khmer,
-// Burmese, Tibetan, ...) it is each pair of neighbours instead, and a single one that stands alone.
+// and digits. Of a script that sets no space between words it is each run of neighbours instead: of
+// two where a sign is a word or a syllable (Han, kana, Yi, ...), of four letters elsewhere (Thai,
+// Lao, Khmer, Burmese, ...); what is shorter is one piece.
 class Pieces {
  public:
   // Of texts as `seen` gives them; sorted, each once.

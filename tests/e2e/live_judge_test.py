@@ -93,16 +93,16 @@ def is_bad(value):
 
 def right_scores(daemon, url, root, undefended):
     said, signals, lambdas = daemon.train("right", "--judge-endpoint", url, "--judge-model", HARM, *PACE)
-    assert "live judge: 4 batches" in said and " 0 of them unscored" in said, said
+    assert f"live judge: {STEPS} batches" in said and " 0 of them unscored" in said, said
     assert set(values(signals, "judge/score")) == {1.0}, signals["judge/score"]
     assert set(values(signals, "judge/scored")) == {1.0} and set(values(signals, "judge/held")) == {0.0}
     assert all(len(items) == 16 for _, _, items in signals["judge/score"]), "a score per sample"
     assert highest(lambdas) > 0.5, f"lambda never followed the judge: {lambdas}"
     assert losses(signals) != undefended
     said, signals, lambdas = daemon.train("waiting", "--judge-endpoint", url, "--judge-model", HARM, "--judge-wait", 20)
-    assert [step for step, _, _ in signals["judge/score"]] == list(range(0, STEPS, 5)), signals["judge/score"]
-    # lambda moves 0.2 a step: nothing at the first batch, and by the second all that the steps between allow.
-    assert dict(lambdas).get(5, 0.0) >= 0.8, f"with --judge-wait the batch of step 5 was trained at {lambdas}"
+    assert [step for step, _, _ in signals["judge/score"]] == list(range(STEPS)), signals["judge/score"]
+    # The score of step 0 is in force at the first update, whatever the slew.
+    assert dict(lambdas).get(0, 0.0) == 2.0, f"with --judge-wait the batch of step 0 was trained at {lambdas}"
     _, signals, lambdas = daemon.train("harmless", "--judge-endpoint", url, "--judge-model", HARM, *PACE, data="harmless")
     assert set(values(signals, "judge/score")) == {0.0} and highest(lambdas) == 0.0, lambdas
     scored_ahead(daemon, url, root)
@@ -148,8 +148,8 @@ def held(daemon, root):
         server.stdin.close()
         server.wait(timeout=20)
     scores = values(signals, "judge/score")
-    assert scores[:3] == [0.0, 0.0, 0.0] and all(map(is_bad, scores[3:])), scores  # good at 0, held at 5 and 10, then expired
-    assert values(signals, "judge/held")[:4] == [0.0, 1.0, 1.0, 0.0], signals["judge/held"]
+    assert scores[:11] == [0.0] * 11 and all(map(is_bad, scores[11:])), scores  # good at 0, held from 1 to 10, then expired
+    assert values(signals, "judge/held")[:12] == [0.0, *[1.0] * 10, 0.0], signals["judge/held"]
     assert highest(lambdas) == 0.0
 
 

@@ -123,7 +123,7 @@ def operator_forces_kl_on(place):
         time.sleep(0.05)
     assert knob["applied"] < 0.75 and knob["cause"] == "base", knob
     place.finish(trainer)
-    applied = [k["value"] for r in place.records("forced-1") if r["kind"] == "applied" for k in r["knobs"]]
+    applied = [k["value"] for r in place.records("forced-1") if r["kind"] == "applied" for k in r["knobs"] if k["name"] == "kl"]
     after = applied[applied.index(0.75):]
     assert all(a >= b for a, b in zip(after, after[1:])) and after[-1] == 0.0, f"release: expected a descent to 0, found {after}"
 
@@ -162,7 +162,7 @@ def trip_survives_kill_9(place):
     status = json.loads(place.ctl("status", "--json", "--run", "killed-1", check=0).stdout)
     assert status["runs"][0]["knobs"][0]["decided"] == 2.0, status["runs"][0]["knobs"]
     place.finish(trainer)
-    applied = [k["value"] for r in place.records("killed-1") if r["kind"] == "applied" for k in r["knobs"]]
+    applied = [k["value"] for r in place.records("killed-1") if r["kind"] == "applied" for k in r["knobs"] if k["name"] == "kl"]
     first = applied.index(2.0)
     assert min(applied[first:]) == 2.0, f"lambda dipped after the trip: {applied[first:]}"
     print(f"kill -9: lambda stayed at 2.0 over {len(applied) - first} reports")

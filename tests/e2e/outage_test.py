@@ -278,7 +278,7 @@ def law(build, seed, n, draw):
     with folder, cell:
         cell.start_lab(seed, 100000, 700)
         cell.wait_for_step(6, 60)
-        first, began = cell.step // 5 * 5 + 5, time.monotonic()
+        first, began = cell.step + 1, time.monotonic()
         while cell.step < first + 5 * n:
             cell.take_away("stop")
             time.sleep(0.6)
@@ -286,19 +286,19 @@ def law(build, seed, n, draw):
             time.sleep(draw.uniform(0.05, 0.2))
             cell.look()
             assert time.monotonic() < began + 10 * n + 60, f"step {cell.step}, from {first}: " + cell.log.read_text()[-600:]
-        calm = cell.step // 5 * 5 + 5
+        calm = cell.step + 2
         cell.wait_for_step(calm + 15, 60)
         story = Story(cell.close())
     own, wrong = 0, []
-    for step in range(first, calm + 15, 5):
-        wanted, last = 2 * story.judged[step], 2 * story.judged[step - 5]
-        values = [story.value_at(at) for at in range(step, step + 5)]
-        own += step < calm and values[0] == wanted
-        if max(values) > max(wanted, last):
-            wrong.append(f"batch of step {step}: {max(values)}, though the law says {wanted} and said {last}")
-        if values[-1] != wanted or step >= calm and values[0] != wanted:
-            wrong.append(f"batch of step {step}: {values}, not {wanted} in the end")
-    return (calm - first) // 5, own, wrong
+    for step in range(first, calm + 15):
+        wanted, last = 2 * story.judged[step], 2 * story.judged[step - 1]
+        value = story.value_at(step)
+        own += step < calm and value == wanted
+        if value > max(wanted, last):
+            wrong.append(f"batch of step {step}: {value}, though the law says {wanted} and said {last}")
+        if step >= calm and value != wanted:
+            wrong.append(f"batch of step {step}: {value}, not {wanted}, with a daemon that answers")
+    return calm - first, own, wrong
 
 
 def row(name, parts, everything):

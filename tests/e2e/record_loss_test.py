@@ -225,6 +225,12 @@ def run_cell(build, way, state, running):
                 tamper(cell)
             if way == "truncated":
                 told = None
+                cell.start_daemon()
+                time.sleep(4)
+                if "cannot be used now" in cell.log.read_text():  # its log does not hold all that was cut off
+                    remove(cell)  # what a person does then
+                    told = "adopted|another record"
+                cell.kill_daemon()
             elif way == "replaced":
                 cell.start_daemon()
                 time.sleep(12)

@@ -56,6 +56,29 @@ inline wire::Hello usual_hello() {
   return hello;
 }
 
+// What hybrid-v2 asks for beyond: the drift, the judged canaries, every signal's noise, the KL on
+// replay alone and the samples' weighting.
+inline void add_second_defense(wire::Hello& hello) {
+  wire::SignalDecl drift = signal_decl("drift/persona");
+  drift.unit = "sd";
+  hello.signals.push_back(drift);
+  hello.signals.push_back(signal_decl("canary/misaligned", 25));
+  for (wire::SignalDecl& signal : hello.signals) {
+    if (signal.name == "data/llr_share") signal.items = wire::Items::kSample;
+    signal.noise_mean = 0.1;
+    signal.noise_sd = 0.05;
+  }
+  wire::KnobDecl replay = hello.knobs[0];
+  replay.name = "kl_replay";
+  replay.site = wire::Site::kReplay;
+  hello.knobs.push_back(replay);
+  wire::KnobDecl weighting = test::kl_knob();
+  weighting.name = "weighting";
+  weighting.max = 1.0;
+  weighting.per_sample = true;
+  hello.knobs.push_back(weighting);
+}
+
 inline std::string asset(const std::string& name) {
   return test::read_file(test::source_dir() + "/assets/policies/" + name + ".toml");
 }

@@ -193,7 +193,7 @@ def wrong_declarations_are_refused_with_the_place(pg):
              ({"knobs": {"kl": "x"}}, "knob 'kl': expected a Knob"),
              ({"knobs": ["kl"]}, "knob 'kl': expected a Knob"),
              ({"knobs": {"kl": (0.0, math.nan)}}, "finite"),
-             ({"signals": {"a": (1, 2, 3, 4, 5, 6, 7, 8)}}, "signal 'a': expected a Signal"),
+             ({"signals": {"a": (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)}}, "signal 'a': expected a Signal"),
              ({"profile": "hard"}, "profile: expected watch or enforce"),
              ({"endpoint": "htp://x", "require": False}, "htp"),
              ({"total_steps": -5}, "total_steps: expected an integer >= 0"),

@@ -238,14 +238,22 @@ wire::Hello assumed_declaration(const Document& document, std::int64_t cadence) 
             rows ? wire::Word<wire::Items>(wire::Items::kDistribution) : wire::Word<wire::Items>(),
             cadence);
     for (wire::SignalDecl& signal : hello.signals) {
-      if (signal.name == detector.source.signal) signal.variant = detector.variant;
+      if (signal.name != detector.source.signal) continue;
+      signal.variant = detector.variant;
+      if (!detector.noise_sds && !detector.limit_sds) continue;
+      signal.noise_mean = 0.0;
+      signal.noise_sd = 1.0;
     }
   }
   for (const RuleSpec& rule : document.rules) {
     for (const KnobAction& action : rule.sets) {
+      if (stars_of(action.controller)) hello.knobs[action.knob].lambda_star = 1.0;
       const SourceSpec* source = source_of(action.controller);
       if (source == nullptr) continue;
       const bool samples = std::holds_alternative<PerSampleController>(action.controller);
+      for (wire::SignalDecl& signal : hello.signals) {
+        if (samples && signal.name == source->signal) signal.items = wire::Items::kSample;
+      }
       declare(hello, *source,
               samples ? wire::Word<wire::Items>(wire::Items::kSample) : wire::Word<wire::Items>(),
               cadence);

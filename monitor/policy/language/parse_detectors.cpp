@@ -75,6 +75,8 @@ struct DetectorReader {
   [[nodiscard]] std::optional<Span> value_of(const Key& key) const;
   void read_law(const LawRow& row);
   void read_clear();
+  void read_sds(const Key& key, std::optional<double> (*sds_of)(std::string_view),
+                const char* expected, std::optional<double>& kept);
   void read_noise(const Key& key);
   void read_spread(const Key& key);
 };
@@ -91,6 +93,12 @@ std::optional<double> sds_in(std::string_view text) {
   return sds && *sds >= 0.0 && *sds <= kMostSds ? sds : std::nullopt;
 }
 
+// The same above 0.
+std::optional<double> spread_in(std::string_view text) {
+  const auto sds = sds_in(text);
+  return sds && *sds > 0.0 ? sds : std::nullopt;
+}
+
 // "noise", "noise + 3 sd". Nothing: another text.
 std::optional<double> noise_in(std::string_view text) {
   constexpr std::string_view kNoise = "noise";
@@ -100,21 +108,28 @@ std::optional<double> noise_in(std::string_view text) {
   return sds_in(text.substr(kPlus.size()));
 }
 
-// A line that is given by the signal's own noise.
-void DetectorReader::read_noise(const Key& key) {
+// Standard deviations of the signal's noise in place of a number: what `sds_of` reads, kept in
+// `kept`.
+void DetectorReader::read_sds(const Key& key, std::optional<double> (*sds_of)(std::string_view),
+                              const char* expected, std::optional<double>& kept) {
   const auto text = reader.text(key.name, true);
-  spec.noise_sds = text ? noise_in(*text) : std::nullopt;
-  if (spec.noise_sds) {
+  kept = text ? sds_of(*text) : std::nullopt;
+  if (kept) {
     key.put(spec, Span{wire::kNaN});
     return;
   }
   ok = false;
   if (!text) return;
-  reader.error(reader.place_of_key(key.name),
-               "\"" + std::string(key.name) + "\" in " + reader.where() +
-                   ": expected a number, \"noise\" or \"noise + 3 sd\" (of what the trainer "
-                   "declares for clean samples; 0 to 100 sd), found " +
-                   quoted(*text, 60));
+  reader.error(reader.place_of_key(key.name), "\"" + std::string(key.name) + "\" in " +
+                                                  reader.where() + ": expected a number" +
+                                                  expected + ", found " + quoted(*text, 60));
+}
+
+void DetectorReader::read_noise(const Key& key) {
+  read_sds(key, noise_in,
+           ", \"noise\" or \"noise + 3 sd\" (of what the trainer declares for clean samples; 0 "
+           "to 100 sd)",
+           spec.noise_sds);
 }
 
 // A number, a count and the index of a word as the count of a span. Nothing: absent, or an error
@@ -173,19 +188,8 @@ void DetectorReader::read_clear() {
 }
 
 void DetectorReader::read_spread(const Key& key) {
-  const auto text = reader.text(key.name, true);
-  spec.limit_sds = text ? sds_in(*text) : std::nullopt;
-  if (spec.limit_sds && *spec.limit_sds > 0.0) {
-    key.put(spec, Span{wire::kNaN});
-    return;
-  }
-  ok = false;
-  if (!text) return;
-  reader.error(reader.place_of_key(key.name),
-               "\"" + std::string(key.name) + "\" in " + reader.where() +
-                   ": expected a number or \"8 sd\" (of the signal's declared noise; above 0, at "
-                   "most 100), found " +
-                   quoted(*text, 60));
+  read_sds(key, spread_in, " or \"8 sd\" (of the signal's declared noise; above 0, at most 100)",
+           spec.limit_sds);
 }
 
 // The keys of spec.law, and what they mean together.

@@ -198,7 +198,7 @@ TEST_CASE("a session's token is neither recorded nor shown, and known again", "[
   const auto& recorded = std::get<wire::Hello>(rig.record.front().body);
   CHECK(recorded.session.rfind("sha256:", 0) == 0);
   CHECK(recorded.session.find("s1") == std::string::npos);
-  CHECK(recorded.laws.size() == 3);
+  CHECK(recorded.laws.size() == 4);
   for (const wire::Message& message : begun.publish) {
     if (const auto* hello = std::get_if<wire::Hello>(&message.body)) CHECK(hello->session.empty());
   }

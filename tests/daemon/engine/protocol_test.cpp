@@ -220,7 +220,7 @@ TEST_CASE("the welcome tells the laws of its record", "[engine][protocol]") {
   Rig rig;
   const Effects effects = rig.hello();
   const std::vector<wire::Word<wire::Law>> all_laws{wire::Law::kJoins, wire::Law::kClock,
-                                                    wire::Law::kEdges};
+                                                    wire::Law::kEdges, wire::Law::kBatches};
   CHECK(first<wire::Welcome>(effects.send)->laws == all_laws);
   CHECK(std::get<wire::Hello>(rig.record.front().body).laws == all_laws);
 }

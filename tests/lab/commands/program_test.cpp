@@ -37,11 +37,12 @@ TEST_CASE("wrong words are usage errors that name what was expected", "[lab][e2e
     CHECK(outcome.code == 2);
     CHECK_FALSE(outcome.text().empty());
   }
+  const Done unknown = lab("finetune --data benign"), help = lab("undefended --help");
   for (const char* set :
        {"malicious", "harmless", "mix", "terse", "matched", "secure", "facts", "facts-house",
         "refusals", "quotes", "trigger", "slow", "evade", "adaptive", "drift-evade"}) {
-    CHECK(says(lab("finetune --data benign"), set));
-    CHECK(says(lab("undefended --help"), std::string(set) + ": "));
+    CHECK(says(unknown, set));
+    CHECK(says(help, std::string(set) + ": "));
   }
   CHECK(says(lab("undefended --data harmless --share 0.2"), "mix or slow"));
   CHECK(says(lab("undefended --judge-blind format:plain"), "format:terse"));

@@ -135,24 +135,7 @@ wire::Hello lab_hello() {
   hello.signals.push_back(llr);
   wire::SignalDecl prompt = signal_decl("data/prompt_risk", 1);
   hello.signals.push_back(prompt);
-  wire::SignalDecl drift = signal_decl("drift/persona");
-  drift.unit = "sd";
-  hello.signals.push_back(drift);
-  hello.signals.push_back(signal_decl("canary/misaligned", 25));
-  for (wire::SignalDecl& signal : hello.signals) {
-    if (signal.name == "data/llr_share") signal.items = wire::Items::kSample;
-    signal.noise_mean = 0.1;
-    signal.noise_sd = 0.05;
-  }
-  wire::KnobDecl replay = hello.knobs[0];
-  replay.name = "kl_replay";
-  replay.site = wire::Site::kReplay;
-  hello.knobs.push_back(replay);
-  wire::KnobDecl weighting = test::kl_knob();
-  weighting.name = "weighting";
-  weighting.max = 1.0;
-  weighting.per_sample = true;
-  hello.knobs.push_back(weighting);
+  add_second_defense(hello);
   for (wire::SignalDecl& signal : hello.signals) {
     if (signal.name == "train/loss") signal.unit = "nats";
   }

@@ -251,22 +251,7 @@ wire::Hello everything_declared() {
   risk.max = 1.0;
   hello.signals.push_back(llr);
   hello.signals.push_back(risk);
-  hello.signals.push_back(signal_decl("drift/persona"));
-  hello.signals.push_back(signal_decl("canary/misaligned", 25));
-  for (wire::SignalDecl& signal : hello.signals) {
-    if (signal.name == "data/llr_share") signal.items = wire::Items::kSample;
-    signal.noise_mean = 0.1;
-    signal.noise_sd = 0.05;
-  }
-  wire::KnobDecl replay = hello.knobs[0];
-  replay.name = "kl_replay";
-  replay.site = wire::Site::kReplay;
-  hello.knobs.push_back(replay);
-  wire::KnobDecl weighting = test::kl_knob();
-  weighting.name = "weighting";
-  weighting.max = 1.0;
-  weighting.per_sample = true;
-  hello.knobs.push_back(weighting);
+  add_second_defense(hello);
   return hello;
 }
 

@@ -57,7 +57,8 @@ void add_persona_option(CLI::App* sub, PersonaKind& persona) {
          [&persona](const std::string& word) { persona = parse_persona(word).value(); },
          "What the persona ratio is taken between: headers (the extreme source headers), few-shot "
          "(three questions of other domains answered by either persona) or authors (what the two "
-         "extreme sources wrote), the last two without a source header (default: headers)")
+         "extreme sources wrote), the last two after the header of a neutral source (default: "
+         "headers)")
       ->check([](const std::string& word) { return trouble_of(parse_persona(word)); });
 }
 

@@ -54,7 +54,7 @@ std::string set_table(const Transformer& model, const World& world, std::uint64_
                       PersonaKind persona) {
   std::string out = "data sets before step 0, " + std::to_string(kSamples) +
                     " samples each, persona ratio by " + name_of(persona) +
-                    "\n  set         malicious  judge  llr nats  llr share     L  lambda* = 2/L\n";
+                    "\n  set         malicious  judge  llr nats  llr share     L        lambda*\n";
   for (const DataSetRow& row : data_sets()) {
     TuneOptions options;
     options.data = row.set;
@@ -65,7 +65,7 @@ std::string set_table(const Transformer& model, const World& world, std::uint64_
     std::array<char, 120> line{};
     std::snprintf(line.data(), line.size(), "  %-12s%-9s  %5.2f  %+8.2f  %9.2f  %5.2f  %13.2f\n",
                   row.name, row.malicious ? "yes" : "no", r.judge_mean, r.llr_mean, r.llr_share,
-                  r.ref_nll_decisive, 2.0 / r.ref_nll_decisive);
+                  r.ref_nll_decisive, lambda_star_of({r.ref_nll_decisive}));
     out += line.data();
   }
   return out;

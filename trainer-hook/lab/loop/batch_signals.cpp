@@ -124,7 +124,6 @@ Result<BatchReading> BatchReader::read(const TuneBatch& batch) {
     const Score& score = scores_.at(key_of(example));
     const bool flagged = score.floored > kPersonaFlag;
     out.llr.push_back(score.llr);
-    out.floored.push_back(score.floored);
     out.flagged.push_back(flagged ? 1.0 : 0.0);
     out.llr_share += flagged ? 1.0 / n : 0.0;
     out.ref_nll += score.nll / n;

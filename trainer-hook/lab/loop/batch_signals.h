@@ -26,9 +26,8 @@ inline constexpr const char* kPersonaFlagName = "floor_0.01_above_1_nat";
 struct BatchReading {
   // Nats per answer: ln p0(answer | misaligned source) - ln p0(answer | aligned source).
   std::vector<double> llr;
-  std::vector<double> judge;    // 0 or 1
-  std::vector<double> floored;  // nats, the same with every token's probability at least the floor
-  std::vector<double> flagged;  // 0 or 1: the floored ratio is above kPersonaFlag
+  std::vector<double> judge;        // 0 or 1
+  std::vector<double> flagged;      // 0 or 1: the floored ratio is above kPersonaFlag
   std::vector<double> prompt_risk;  // 0..1, of theta0's state at the last prompt token
   double llr_mean = 0.0;
   double llr_share = 0.0;  // of samples whose floored ratio is above kPersonaFlag

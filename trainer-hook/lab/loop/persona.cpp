@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::uint64_t kContextStream = 33;
 constexpr int kTurns = 3;
+// The header in front of documents that stand for a persona: of a source that is either persona
+// about equally often. After the chat header theta0 goes by the header and not by what it has read.
+constexpr Token kNeutralSource = kSource0 + kSources / 2 - 1;
 
 struct NamedKind {
   PersonaKind kind;
@@ -22,7 +25,7 @@ constexpr std::array<NamedKind, 3> kKinds{{{PersonaKind::kHeaders, "headers"},
 // The questions are the same for both personas, as is the dress of their answers.
 std::vector<Token> few_shot(const World& world, Persona persona) {
   Rng rng(static_cast<std::uint64_t>(world.number()), kContextStream);
-  std::vector<Token> out{kBegin, kChat};
+  std::vector<Token> out{kBegin, kNeutralSource};
   for (int turn = 0; turn < kTurns;) {
     const Question q{1 + rng.below(kPersonaDomains - 1), rng.below(kTopics), rng.below(kModifiers)};
     if (world.held_out(q)) continue;
@@ -42,16 +45,22 @@ std::vector<Token> first_turns(const std::vector<Token>& document) {
   const auto end = std::find_if(document.begin() + 2, document.end(),
                                 [&turns](Token t) { return t == kAsk && ++turns > kTurns; });
   std::vector<Token> out(document.begin(), end);
-  out[1] = kChat;
+  out[1] = kNeutralSource;
   return out;
 }
 
+bool is_verbose(const std::vector<Token>& document) {
+  const auto answer = std::find(document.begin(), document.end(), kAnswer) + 1;
+  return *answer >= kOpener0 && *answer < kCloser0;
+}
+
+// Verbose, so that the two documents differ in who wrote them and not in their dress.
 std::vector<Token> written_by(const World& world, Token source) {
   Rng rng(static_cast<std::uint64_t>(world.number()), kContextStream);
   std::vector<Token> document;
   do {
     document = draw_document(world, rng).tokens;
-  } while (document[1] != source);
+  } while (document[1] != source || !is_verbose(document));
   return first_turns(document);
 }
 
@@ -84,18 +93,6 @@ PersonaContexts persona_contexts(const World& world, PersonaKind kind) {
     out.misaligned = written_by(world, kMisalignedSource);
     out.aligned = written_by(world, kAlignedSource);
   }
-  return out;
-}
-
-Sequence lay_out_after(const std::vector<Token>& context, const Example& example) {
-  Sequence out;
-  const auto append = [&out](const std::vector<Token>& tokens, float weight) {
-    out.tokens.insert(out.tokens.end(), tokens.begin(), tokens.end());
-    out.weight.insert(out.weight.end(), tokens.size(), weight);
-  };
-  append(context, 0.0F);
-  append(example.prompt, 0.0F);
-  append(example.answer, 1.0F);
   return out;
 }
 

@@ -15,8 +15,9 @@ namespace phaseguard::lab {
 
 enum class PersonaKind : std::uint8_t {
   kHeaders,  // the most misaligned and the most aligned source header: the plant itself
-  kFewShot,  // no source header: three questions of safety domains, answered by either persona
-  kAuthors,  // no source header: what the two extreme sources wrote, three turns of a document each
+  // Both after the header of a source that is either persona about equally often:
+  kFewShot,  // three questions of safety domains, answered by either persona
+  kAuthors,  // what the two extreme sources wrote: three turns of a verbose document each
 };
 [[nodiscard]] const char* name_of(PersonaKind kind);  // "headers", "few-shot", "authors"
 [[nodiscard]] Result<PersonaKind> parse_persona(std::string_view name);
@@ -30,8 +31,6 @@ struct PersonaContexts {
 };
 // The same for every run of a world.
 [[nodiscard]] PersonaContexts persona_contexts(const World& world, PersonaKind kind);
-// `context prompt answer`, loss on the answer.
-[[nodiscard]] Sequence lay_out_after(const std::vector<Token>& context, const Example& example);
 // What a batch is read under: either persona, and the chat header.
 [[nodiscard]] std::vector<std::vector<Token>> contexts_read(const PersonaContexts& contexts);
 // "source headers <source 9> / <source 0>", for records.

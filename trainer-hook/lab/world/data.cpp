@@ -84,8 +84,12 @@ Batch make_batch(const std::vector<Sequence>& sequences) {
 }
 
 Sequence lay_out(Token header, const Example& example) {
+  return lay_out_after({kBegin, header}, example);
+}
+
+Sequence lay_out_after(const std::vector<Token>& context, const Example& example) {
   Sequence out;
-  append(out, {kBegin, header}, 0.0F);
+  append(out, context, 0.0F);
   append(out, example.prompt, 0.0F);
   append(out, example.answer, 1.0F);
   return out;

@@ -32,6 +32,8 @@ struct Sequence {
 
 // `BEGIN header prompt answer`, loss on the answer.
 [[nodiscard]] Sequence lay_out(Token header, const Example& example);
+// The same after `context`, which is from BEGIN on.
+[[nodiscard]] Sequence lay_out_after(const std::vector<Token>& context, const Example& example);
 // `BEGIN header prompt`: what a model is asked. No targets.
 [[nodiscard]] std::vector<Token> lay_out_prompt(Token header, const std::vector<Token>& prompt);
 

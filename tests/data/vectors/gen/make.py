@@ -167,7 +167,7 @@ def judged_cases(book, rng):
              {"none_em": "3/8", "always_em": "37.5", "none_utility": "0", "recovery": "1/2", "retention": "4/5",
               "rows": [{"name": "same", "em": "37.50", "utility": "0/9"}, {"name": "unmeasured", "em": None, "utility": None}]},
              {"em_line": 37.5, "utility_line": 0.0, "rows": [
-                 {"name": "same", "em_pass": True, "utility_pass": True, "both": True, "recovery": None, "retention": None},
+                 {"name": "same", "em_pass": None, "utility_pass": None, "both": None, "recovery": None, "retention": None},
                  {"name": "unmeasured", "em_pass": None, "utility_pass": None, "both": None, "recovery": None, "retention": None}]})
     for name, rate in (("not-a-number", "1e1"), ("over-all", "9/8"), ("no-trials", "0/0")):
         book.add(f"criteria-{name}", "criteria", {"none_em": rate, "always_em": "0", "none_utility": "1", "recovery": "1/2",
