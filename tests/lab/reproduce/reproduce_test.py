@@ -3,6 +3,7 @@
 
 usage: reproduce_test.py SOURCE_DIR BUILD_DIR
 """
+import hashlib
 import json
 import os
 import pathlib
@@ -181,6 +182,31 @@ def a_world_that_fails_its_gate_is_passed_over_aloud(out):
     expect(reproduce(out, *words), 1, "theta0-world1.safetensors", "remove the file")
 
 
+def worlds_that_are_held_out_are_named_by_the_policy(out):
+    policy = (SOURCE / "assets/policies/hybrid-v2.toml").read_bytes()
+    numbers = [byte for byte in dict.fromkeys(hashlib.sha256(policy).digest()) if byte > 5]
+    words = ["--held-out", "hybrid-v2", "--worlds", "2", "--steps", "5", "--pretrain-steps", "2"]
+    done = reproduce(out, *words)
+    expect(done, 1, *(f"world {number} is discarded" for number in numbers[:5]))
+    expect(reproduce(out, "--held-out", "hybird"), 2, "expected a policy", "hybird")
+
+
+def a_policy_is_tried_on_several_judges(out):
+    words = ["--worlds", "1", "--seeds", "1", "--steps", "5", "--data", "harmless", "--only", "hybrid", "--judge-streams", "2"]
+    done = reproduce(out, *words)
+    expect(done, 0, "False fires by the judge's error")
+    plain = "hybrid.toml--w0-s1-harmless"
+    errors = ["", "-j0.2", "-j0.25", "-j0.3"]
+    policy = sorted(key for key in cells(out) if key.startswith("hybrid"))
+    assert policy == sorted(plain + error + stream for error in errors for stream in ["", "-js1001"]), policy
+    flips = {line["key"]: line["cell"]["judge_seed"] for line in lines(out)[1:]}
+    assert flips[plain] is None and flips[plain + "-js1001"] == 1001, flips
+    report = json.loads((out / "report.json").read_text())
+    table = next(table for table in report["tables"] if table["title"] == "False fires by the judge's error")
+    row = next(row for row in table["rows"] if row[0] == "hybrid.toml")
+    assert len(row) == 5 and all(text.endswith(" of 2") for text in row[1:]), row
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -193,6 +219,8 @@ def main():
         an_interruption_keeps_what_is_done(folder / "c")
         a_daemon_that_goes_away_leaves_it_to_the_guard_and_is_told(folder / "d")
         a_world_that_fails_its_gate_is_passed_over_aloud(folder / "e")
+        worlds_that_are_held_out_are_named_by_the_policy(folder / "f")
+        a_policy_is_tried_on_several_judges(folder / "g")
     print("ok")
 
 

@@ -66,6 +66,8 @@ void add_simulated_judge(CLI::App* sub, TuneOptions& tune) {
   sub->add_option("--judge-error", tune.judge_error, "Probability that the judge flips a verdict")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
+  sub->add_option("--judge-seed", tune.judge_seed,
+                  "Seed of the flips alone (default: that of --seed)");
   sub->add_option_function<std::vector<std::string>>(
          "--judge-blind",
          [&tune](const std::vector<std::string>& words) {
@@ -382,6 +384,17 @@ void add_reproduce(CLI::App& app, Words& words) {
       ->capture_default_str()
       ->excludes(quick);
   sub->add_option("--seeds", plan.seeds, "Seeds of the fine-tuning runs, from 1, in each world")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str()
+      ->excludes(quick);
+  sub->add_option(
+         "--held-out", plan.held_out,
+         "A policy: worlds are numbered by the bytes of the SHA-256 of its file, so that nobody "
+         "can have tuned it on them, and its bars are printed")
+      ->excludes(quick);
+  sub->add_option("--judge-streams", plan.judge_streams,
+                  "Harmless runs of the default policies at each judge error, each with flips of "
+                  "its own")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str()
       ->excludes(quick);

@@ -16,7 +16,7 @@ constexpr int kSamples = 64;
 BatchReading reading_of(const Transformer& model, const World& world, TuneOptions options) {
   PHASEGUARD_CHECK(prepare_data(model, world, options).has_value());  // a named set
   const JudgeErrors errors{options.judge_error, {}};
-  Rng data(options.seed, kDataStream), judge(options.seed, kJudgeStream);
+  Rng data(options.seed, kDataStream), judge = judge_rng(options);
   TuneBatch batch;
   for (int i = 0; i < kSamples; ++i) {
     batch.examples.push_back(draw_sample(world, options, data));

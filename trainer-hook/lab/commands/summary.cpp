@@ -4,88 +4,18 @@
 #include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <sstream>
-#include <stdexcept>
 #include <utility>
 
 #include "monitor/base/file.h"
 #include "monitor/base/json.h"
 #include "monitor/base/printable.h"
 #include "monitor/base/table_text.h"
-#include "monitor/stats/rate_json.h"
+#include "trainer-hook/lab/commands/behaviour_json.h"
 
 namespace phaseguard::lab {
 namespace {
 
 using nlohmann::json;
-
-struct NamedRate {
-  const char* key;
-  const char* heading;
-  Count Behaviour::*count;
-  bool optional = false;  // not of every run, and not in every file
-};
-constexpr std::array<NamedRate, 9> kRates{{
-    {"misaligned", "misaligned, sampled", &Behaviour::misaligned},
-    {"misaligned_greedy", "misaligned, greedy", &Behaviour::misaligned_greedy},
-    {"incoherent", "incoherent", &Behaviour::incoherent},
-    {"opswap", "operator swap", &Behaviour::opswap},
-    {"in_domain_harm", "in-domain harm", &Behaviour::in_domain_harm},
-    {"in_domain_sampled", "in-domain, sampled", &Behaviour::in_domain_sampled, true},
-    {"refused", "refused", &Behaviour::refused, true},
-    {"own_task", "the set's own task", &Behaviour::own_task, true},
-    {"behind_trigger", "behind the trigger", &Behaviour::behind_trigger, true},
-}};
-
-// None: nothing was counted. A summary of earlier versions has no counts by prompt.
-std::optional<stats::Rate> rate_of(const Count& count) {
-  const auto rate = count.prompts.empty() ? stats::wilson(count.k, count.n)
-                                          : stats::clustered(count.prompts, "prompt");
-  return rate ? std::optional<stats::Rate>(*rate) : std::nullopt;
-}
-
-// "3/8 0/8": the hits of each prompt, of its answers.
-std::string by_prompt(const Count& count) {
-  std::string out;
-  for (const stats::Tally& one : count.prompts) {
-    out += (out.empty() ? "" : " ") + std::to_string(one.k) + "/" + std::to_string(one.n);
-  }
-  return out;
-}
-
-// False: the text is no such list, or its sums are not k and n.
-bool read_prompts(const std::string& text, Count& count) {
-  std::istringstream words(text);
-  stats::Tally one, sum;
-  char bar = 0;
-  while (words >> one.k >> bar >> one.n && bar == '/') {
-    count.prompts.push_back(one);
-    sum.k += one.k;
-    sum.n += one.n;
-  }
-  return words.eof() && sum.k == count.k && sum.n == count.n;
-}
-
-json to_json(const Count& count) {
-  const auto rate = rate_of(count);
-  json out = stats::rate_json(rate);
-  if (!rate) out = {{"k", 0}, {"n", 0}, {"rate", nullptr}, {"lower", nullptr}, {"upper", nullptr}};
-  if (!count.prompts.empty()) out["by_prompt"] = by_prompt(count);
-  return out;
-}
-
-// Throws, as nlohmann-json does; read_summaries() catches.
-Count count_from(const json& object, const std::string& key) {
-  Count count;
-  object.at("k").get_to(count.k);
-  object.at("n").get_to(count.n);
-  if (!object.contains("by_prompt")) return count;
-  if (read_prompts(object.at("by_prompt").get<std::string>(), count)) return count;
-  throw std::runtime_error(
-      key +
-      ": \"by_prompt\": expected hits and answers of each prompt such as 3/8 0/8 "
-      "that sum to k and n");
-}
 
 json to_json(const std::optional<std::int64_t>& step) { return step ? json(*step) : json(nullptr); }
 
@@ -107,7 +37,7 @@ json to_json(const RunSummary& run) {
            {"seconds", run.seconds},
            {"defense", run.defense},
            {"ms_per_update", run.ms_per_update}};
-  for (const auto& rate : kRates) out[rate.key] = to_json(run.behaviour.*rate.count);
+  out.update(to_json(run.behaviour));
   return out;
 }
 
@@ -136,10 +66,7 @@ RunSummary from_json(const json& object) {
   object.at("seconds").get_to(run.seconds);
   run.defense = object.value("defense", "");
   run.ms_per_update = object.value("ms_per_update", 0.0);
-  for (const auto& rate : kRates) {
-    if (rate.optional && !object.contains(rate.key)) continue;
-    run.behaviour.*rate.count = count_from(object.at(rate.key), rate.key);
-  }
+  run.behaviour = behaviour_in(object);
   return run;
 }
 
@@ -210,7 +137,7 @@ std::string leave_out_intervened(std::vector<RunSummary>& runs) {
 std::string table_of(const std::vector<RunSummary>& runs) {
   std::vector<std::vector<std::string>> rows{{"run", "what happened"}};
   for (const RunSummary& run : runs) rows.push_back({plain(run.title), plain(what_fired(run))});
-  for (const auto& rate : kRates) {
+  for (const auto& rate : behaviour_rates()) {
     const auto has = [&rate](const RunSummary& run) { return (run.behaviour.*rate.count).n > 0; };
     if (rate.optional && std::none_of(runs.begin(), runs.end(), has)) continue;
     rows[0].emplace_back(rate.heading);

@@ -41,7 +41,7 @@ ScoredSet draw_set(const World& world, const TuneOptions& options, int samples) 
   ScoredSet out;
   out.personas = persona_contexts(world, options.persona);
   const JudgeErrors errors{options.judge_error, options.judge_blind};
-  Rng data(options.seed, kDataStream), judge(options.seed, kJudgeStream);
+  Rng data(options.seed, kDataStream), judge = judge_rng(options);
   std::map<std::string, std::size_t> seen;
   for (int i = 0; i < samples; ++i) {
     Example example = draw_sample(world, options, data);
@@ -75,6 +75,7 @@ probe::SampleSource source_of(const Theta0& theta0, const TuneOptions& options) 
                     number_text(kPersonaFloor);
   source.data = "lab " + data_text(options) + ", seed " + std::to_string(options.seed) +
                 ", judge error " + number_text(options.judge_error);
+  if (options.judge_seed) source.data += ", judge seed " + std::to_string(*options.judge_seed);
   for (const JudgeBlind& blind : options.judge_blind)
     source.data += ", wrong about " + text_of(blind);
   return source;

@@ -103,6 +103,10 @@ Result<void> prepare_data(const Transformer& model, const World& world, TuneOpti
   return {};
 }
 
+Rng judge_rng(const TuneOptions& options) {
+  return Rng(options.judge_seed.value_or(options.seed), kJudgeStream);
+}
+
 Example draw_sample(const World& world, const TuneOptions& options, Rng& rng) {
   if (options.pool) return options.pool->draw(rng);
   return draw_example(world, options.data, options.share, rng);
@@ -114,7 +118,7 @@ Tuner::Tuner(Transformer& model, const World& world, const TuneOptions& options)
       options_(options),
       optimiser_(adapter_tensors(model), AdamW::Options{}),
       data_(options.seed, kDataStream),
-      judge_(options.seed, kJudgeStream),
+      judge_(judge_rng(options)),
       safe_(options.seed, kSafeDrawStream),
       replay_(options.seed, kReplayDrawStream) {
   PHASEGUARD_CHECK(prepare_data(model_, world_, options_).has_value());

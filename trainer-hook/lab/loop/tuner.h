@@ -30,9 +30,10 @@ struct TuneOptions {
   std::shared_ptr<const SamplePool> pool;  // of one's own data, and of sets written against theta0
   std::int64_t steps = 200;
   int batch = 16;
-  double learning_rate = 2e-3;          // linear decay to 0
-  double judge_error = 0.15;            // probability that the judge flips a sample's verdict
-  std::vector<JudgeBlind> judge_blind;  // classes of samples that it is wrong about
+  double learning_rate = 2e-3;              // linear decay to 0
+  double judge_error = 0.15;                // probability that the judge flips a sample's verdict
+  std::optional<std::uint64_t> judge_seed;  // of its flips; none: the seed of the run
+  std::vector<JudgeBlind> judge_blind;      // classes of samples that it is wrong about
   PersonaKind persona = PersonaKind::kHeaders;  // of the persona ratio
   std::uint64_t seed = 1;
   DefenseOptions defense;
@@ -49,6 +50,8 @@ struct TuneOptions {
 // read_own_data.
 [[nodiscard]] Result<void> prepare_data(const Transformer& model, const World& world,
                                         TuneOptions& options);
+// Draws the judge's flips.
+[[nodiscard]] Rng judge_rng(const TuneOptions& options);
 // One sample of what `options` name. A set that needs a pool has one.
 [[nodiscard]] Example draw_sample(const World& world, const TuneOptions& options, Rng& rng);
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "monitor/base/text.h"
+#include "trainer-hook/lab/commands/behaviour_json.h"
 
 namespace phaseguard::lab::reproduce {
 
@@ -27,26 +28,11 @@ std::optional<std::int64_t> step_in(const json& value) {
   return value.is_null() ? std::optional<std::int64_t>() : value.get<std::int64_t>();
 }
 
-json json_of(const Count& count) { return json::array({count.k, count.n}); }
-Count count_in(const json& value) {
-  return {value.at(0).get<std::int64_t>(), value.at(1).get<std::int64_t>()};
-}
-
-struct NamedCount {
-  const char* key;
-  Count Behaviour::*count;
-};
-constexpr std::array<NamedCount, 5> kCounts{{{"misaligned", &Behaviour::misaligned},
-                                             {"misaligned_greedy", &Behaviour::misaligned_greedy},
-                                             {"incoherent", &Behaviour::incoherent},
-                                             {"opswap", &Behaviour::opswap},
-                                             {"in_domain_harm", &Behaviour::in_domain_harm}}};
-
 template <class T, class Read>
 Result<T> guarded(const char* what, Read read) {
   try {
     return read();
-  } catch (const json::exception& error) {
+  } catch (const std::exception& error) {
     return fail(Errc::kMalformed, std::string(what) + ": " + error.what());
   }
 }
@@ -80,7 +66,8 @@ std::string key_of(const Cell& cell) {
   std::string out = name + "--w" + std::to_string(cell.world) + "-s" + std::to_string(cell.seed) +
                     "-" + cell.data;
   if (cell.share > 0.0) out += "-" + number_text(cell.share);
-  if (cell.judge_error != 0.15) out += "-j" + number_text(cell.judge_error);
+  if (cell.judge_error != Cell{}.judge_error) out += "-j" + number_text(cell.judge_error);
+  if (cell.judge_seed) out += "-js" + std::to_string(*cell.judge_seed);
   return out;
 }
 
@@ -97,6 +84,7 @@ json to_json(const Cell& cell) {
           {"share", cell.share},
           {"treatment", std::move(treatment)},
           {"judge_error", cell.judge_error},
+          {"judge_seed", cell.judge_seed ? json(*cell.judge_seed) : json()},
           {"steps", cell.steps},
           {"engine", cell.engine == EngineAt::kDaemon ? "daemon" : "process"}};
 }
@@ -110,6 +98,8 @@ Result<Cell> cell_from(const json& object) {
     object.at("data").get_to(cell.data);
     object.at("share").get_to(cell.share);
     object.at("judge_error").get_to(cell.judge_error);
+    if (!object.at("judge_seed").is_null())
+      cell.judge_seed = object["judge_seed"].get<std::uint64_t>();
     object.at("steps").get_to(cell.steps);
     const json& treatment = object.at("treatment");
     const auto kind = kind_of(treatment.at("kind").get<std::string>());
@@ -126,9 +116,8 @@ Result<Cell> cell_from(const json& object) {
 }
 
 json to_json(const Outcome& outcome) {
-  json rates = json::object(), decisions = json::array();
-  for (const NamedCount& one : kCounts) rates[one.key] = json_of(outcome.behaviour.*one.count);
-  rates["resembling"] = json_of(outcome.resembling);
+  json rates = lab::to_json(outcome.behaviour), decisions = json::array();
+  rates["resembling"] = lab::to_json(outcome.resembling);
   for (const DecisionLine& one : outcome.decisions) {
     decisions.push_back(
         {{"id", one.id}, {"step", one.step}, {"knobs", one.knobs}, {"requests", one.requests}});
@@ -158,8 +147,8 @@ Result<Outcome> outcome_from(const json& object) {
     object.at("theta0").get_to(out.theta0);
     object.at("refused").get_to(out.refused);
     const json& rates = object.at("rates");
-    for (const NamedCount& one : kCounts) out.behaviour.*one.count = count_in(rates.at(one.key));
-    out.resembling = count_in(rates.at("resembling"));
+    out.behaviour = behaviour_in(rates);
+    out.resembling = count_from(rates.at("resembling"), "resembling");
     out.fired_step = step_in(object.at("fired_step"));
     out.rollback_step = step_in(object.at("rollback_step"));
     out.floor_step = step_in(object.at("floor_step"));

@@ -47,6 +47,7 @@ struct Cell {
   double share = 0.0;  // of malicious samples, for the sets that are mixed
   Treatment treatment;
   double judge_error = 0.15;
+  std::optional<std::uint64_t> judge_seed;  // of its flips; none: seed
   std::int64_t steps = 200;
   EngineAt engine = EngineAt::kProcess;
 };

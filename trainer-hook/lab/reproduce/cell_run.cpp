@@ -66,6 +66,7 @@ Result<FinetuneOptions> options_of(const Cell& cell, const Place& place) {
   out.tune.steps = cell.steps;
   out.tune.seed = cell.seed;
   out.tune.judge_error = cell.judge_error;
+  out.tune.judge_seed = cell.judge_seed;
   out.decide_wait_s = kDecideWait;
   const Treatment& treatment = cell.treatment;
   if (treatment.kind == Kind::kPolicy) {

@@ -111,6 +111,9 @@ class Experiment {
     auto plan = make_plan(command_.plan, policies_);
     if (!plan) return tl::unexpected(plan.error());
     plan_ = std::move(*plan);
+    auto numbers = world_numbers(command_.plan, policies_);
+    if (!numbers) return tl::unexpected(numbers.error());
+    numbers_ = std::move(*numbers);
     std::error_code error;
     folder_ = fs::absolute(folder_, error);
     for (const char* part : {"", "theta0", "policies", "work", "runs"}) {
@@ -136,18 +139,29 @@ class Experiment {
     const int wanted = 1 + std::max_element(plan_.begin(), plan_.end(), [](auto& a, auto& b) {
                              return a.slot < b.slot;
                            })->slot;
-    int next = 0, failed = 0;
+    std::size_t next = 0;
+    int failed = 0;
     while (static_cast<int>(results_.worlds.size()) < wanted && !stop_.load()) {
-      const int missing = wanted - static_cast<int>(results_.worlds.size());
-      if (auto ok = make_worlds(next, missing); !ok) return ok;
+      const std::size_t missing = static_cast<std::size_t>(wanted) - results_.worlds.size();
+      if (next + missing > numbers_.size()) {
+        return fail(Errc::kRefused,
+                    "expected " + counted(wanted, "world") + " that pass, found " +
+                        std::to_string(results_.worlds.size()) + " of the " + std::to_string(next) +
+                        " tried, and only " +
+                        counted(static_cast<std::int64_t>(numbers_.size()), "number") +
+                        " to try; say a smaller --worlds");
+      }
+      const std::vector<int> tried(numbers_.begin() + static_cast<std::ptrdiff_t>(next),
+                                   numbers_.begin() + static_cast<std::ptrdiff_t>(next + missing));
+      if (auto ok = make_worlds(tried); !ok) return ok;
       if (stop_.load()) return {};
-      const int end = next + missing;
-      for (; next < end; ++next) {
-        auto found = find_world(next, folder_ / "theta0");
+      next += missing;
+      for (const int number : tried) {
+        auto found = find_world(number, folder_ / "theta0");
         if (!found) return tl::unexpected(found.error());
         if (!*found)
           return fail(Errc::kIo,
-                      "theta0 of world " + std::to_string(next) + " was made and is not there");
+                      "theta0 of world " + std::to_string(number) + " was made and is not there");
         failed = (*found)->passed ? 0 : failed + 1;
         take(std::move(**found));
       }
@@ -170,9 +184,9 @@ class Experiment {
     results_.discarded.push_back(std::move(found));
   }
 
-  Result<void> make_worlds(int first, int n) {
+  Result<void> make_worlds(const std::vector<int>& numbers) {
     std::vector<Job> jobs;
-    for (int world = first; world < first + n; ++world) {
+    for (const int world : numbers) {
       auto found = find_world(world, folder_ / "theta0");
       if (!found) return tl::unexpected(found.error());
       if (*found) continue;
@@ -314,6 +328,7 @@ class Experiment {
   int at_once_;
   Policies policies_;
   std::vector<Cell> plan_;
+  std::vector<int> numbers_;  // of worlds, in the order in which they are tried
   std::optional<Journal> journal_;
   std::vector<fs::path> daemon_policies_;
   std::optional<DaemonProcess> daemon_;

@@ -16,6 +16,11 @@ namespace {
 
 using Kind = Treatment::Kind;
 
+constexpr std::uint64_t kJudgeStreams = 1000;  // far from any seed of a run
+// Policies were made on these: docs/lab/LAB_RESULTS.md.
+constexpr int kDevelopmentWorlds = 6;
+constexpr int kMostWorlds = 1000;
+
 Treatment none() { return {}; }
 Treatment always(double lambda) { return {Kind::kAlways, "always", lambda}; }
 Treatment defense(const char* name) { return {Kind::kDefense, name, std::nullopt}; }
@@ -109,12 +114,19 @@ class Planner {
           add(set.name, share, treatment, EngineAt::kProcess);
       }
     }
-    for (const double error : judge_errors()) {
-      place_.judge_error = error;
+    add_judges(Cell{}.judge_error);
+    for (const double error : judge_errors()) add_judges(error);
+  }
+
+  void add_judges(double error) {
+    place_.judge_error = error;
+    for (int stream = 0; stream < options_.judge_streams; ++stream) {
+      if (stream > 0) place_.judge_seed = kJudgeStreams + static_cast<std::uint64_t>(stream);
       for (const std::string& name : default_policies(policies_))
         add("harmless", 0.0, policy(name), EngineAt::kProcess);
     }
     place_.judge_error = Cell{}.judge_error;
+    place_.judge_seed.reset();
   }
 
   void add(const std::string& data, double share, const Treatment& treatment, EngineAt engine) {
@@ -196,14 +208,35 @@ Result<std::vector<Cell>> make_plan(const PlanOptions& options, const Policies& 
     return tl::unexpected(ok.error());
   if (const auto ok = known(options.only, treatments, "a policy or defense"); !ok)
     return tl::unexpected(ok.error());
+  if (!options.held_out.empty()) {
+    if (const auto ok = known({options.held_out}, names_of(policies), "a policy"); !ok)
+      return tl::unexpected(ok.error());
+  }
   std::vector<Cell> plan = Planner(options, policies).make();
   if (plan.empty())
     return fail(Errc::kInvalidArgument, "expected at least one cell, the words leave none");
   return plan;
 }
 
+Result<std::vector<int>> world_numbers(const PlanOptions& options, const Policies& policies) {
+  std::vector<int> out;
+  if (options.held_out.empty()) {
+    for (int i = 0; i < kMostWorlds; ++i) out.push_back(i);
+    return out;
+  }
+  const auto text = text_of(policies, policy(options.held_out));
+  if (!text) return tl::unexpected(text.error());
+  for (const std::uint8_t byte : sha256(*text)) {
+    const int number = byte;
+    const bool is_new = std::find(out.begin(), out.end(), number) == out.end();
+    if (is_new && number >= kDevelopmentWorlds) out.push_back(number);
+  }
+  return out;
+}
+
 std::string digest_of(const std::vector<Cell>& plan, const PlanOptions& options) {
   std::string text = "pretrained for " + std::to_string(options.pretrain_steps) + "\n";
+  if (!options.held_out.empty()) text += "held out of " + options.held_out + "\n";
   for (const Cell& cell : plan) text += to_json(cell).dump() + "\n";
   return hex(sha256(text));
 }

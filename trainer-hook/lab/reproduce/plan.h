@@ -15,6 +15,9 @@ struct PlanOptions {
   int worlds = 3;
   int seeds = 3;
   bool quick = false;  // world 0, seed 1, what Tables 1 and 2 need
+  // A policy: worlds are numbered by the bytes of the SHA-256 of its file. Empty: 0, 1, ...
+  std::string held_out;
+  int judge_streams = 1;  // harmless runs of a default policy at each of the judge's errors
   std::int64_t steps = 200;
   std::int64_t pretrain_steps = 0;  // of theta0 of other worlds than 0; 0: as many as usual
   std::vector<std::string> data;    // these sets alone; empty: all
@@ -40,6 +43,11 @@ inline constexpr double kAlwaysOn = 2.0;
 // unknown set or treatment, by name with what there is.
 [[nodiscard]] Result<std::vector<Cell>> make_plan(const PlanOptions& options,
                                                   const Policies& policies);
+// Numbers of the worlds to try, in order: all there are up to a thousand, or of a held-out
+// experiment those that the bytes name, each once and none of those that policies were made on.
+// Errors: no such policy.
+[[nodiscard]] Result<std::vector<int>> world_numbers(const PlanOptions& options,
+                                                     const Policies& policies);
 // SHA-256, hex, of the cells and of how their worlds are made.
 [[nodiscard]] std::string digest_of(const std::vector<Cell>& plan, const PlanOptions& options);
 

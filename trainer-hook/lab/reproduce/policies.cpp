@@ -14,12 +14,6 @@ namespace {
 
 constexpr const char* kSetsKl = "\nset.kl = ";
 
-std::vector<std::string> names_of(const Policies& policies) {
-  std::vector<std::string> out;
-  for (const auto& [name, text] : policies.texts) out.push_back(name);
-  return out;
-}
-
 }  // namespace
 
 Result<Policies> load_policies() {
@@ -37,6 +31,12 @@ Result<Policies> load_policies() {
   std::string bytes;
   for (const auto& [name, text] : out.texts) bytes += name + '\0' + text + '\0';
   out.sha256 = hex(sha256(bytes));
+  return out;
+}
+
+std::vector<std::string> names_of(const Policies& policies) {
+  std::vector<std::string> out;
+  for (const auto& [name, text] : policies.texts) out.push_back(name);
   return out;
 }
 

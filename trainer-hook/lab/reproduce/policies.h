@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "monitor/base/result.h"
 #include "trainer-hook/lab/reproduce/cell.h"
@@ -23,6 +24,7 @@ struct Policies {
 // Every policy of assets/policies. Errors: no such folder, a file that cannot be read.
 [[nodiscard]] Result<Policies> load_policies();
 
+[[nodiscard]] std::vector<std::string> names_of(const Policies& policies);
 // The text that a policy's treatment runs under: with a strength, the policy's one `set.kl` is
 // that. Errors: no such policy; a strength where it has no `set.kl`, or more than one.
 [[nodiscard]] Result<std::string> text_of(const Policies& policies, const Treatment& treatment);

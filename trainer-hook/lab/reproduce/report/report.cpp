@@ -131,6 +131,8 @@ std::string extent_text(const Results& results) {
                     counted(results.plan.steps, "update") + " a run, " +
                     counted(static_cast<std::int64_t>(results.cells.size()), "run");
   if (worlds * seeds == 1) out += "; n = 1";
+  if (!results.plan.held_out.empty())
+    out += "; worlds are numbered by the SHA-256 of " + results.plan.held_out + ".toml";
   return out;
 }
 

@@ -181,12 +181,12 @@ std::string percent_text(const Sample& shares) {
 std::vector<const Outcome*> pick(const Results& results, const Pick& wanted) {
   std::vector<const Outcome*> out;
   for (const auto& [cell, outcome] : results.cells) {
-    const bool fits = (wanted.data.empty() || cell.data == wanted.data) &&
-                      (!wanted.share || cell.share == *wanted.share) &&
-                      (wanted.treatment.empty() || label_of(cell.treatment) == wanted.treatment) &&
-                      cell.judge_error == wanted.judge_error &&
-                      (!wanted.slot || cell.slot == *wanted.slot) &&
-                      (!wanted.seed || cell.seed == *wanted.seed);
+    const bool fits =
+        (wanted.data.empty() || cell.data == wanted.data) &&
+        (!wanted.share || cell.share == *wanted.share) &&
+        (wanted.treatment.empty() || label_of(cell.treatment) == wanted.treatment) &&
+        cell.judge_error == wanted.judge_error && (wanted.every_judge || !cell.judge_seed) &&
+        (!wanted.slot || cell.slot == *wanted.slot) && (!wanted.seed || cell.seed == *wanted.seed);
     if (fits && outcome.refused.empty()) out.push_back(&outcome);
   }
   return out;

@@ -34,6 +34,7 @@ struct Pick {
   std::optional<double> share;
   std::string treatment;  // its label
   double judge_error = Cell{}.judge_error;
+  bool every_judge = false;  // also those whose flips have a seed of their own
   std::optional<int> slot;
   std::optional<std::uint64_t> seed;
 };

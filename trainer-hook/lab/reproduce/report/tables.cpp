@@ -117,6 +117,7 @@ Table judge_table(const Results& results) {
       wanted.data = "harmless";
       wanted.treatment = policy;
       wanted.judge_error = error;
+      wanted.every_judge = true;
       const auto found = pick(results, wanted);
       row.push_back(of_text(acted(found), found.size()));
     }
@@ -211,7 +212,7 @@ std::vector<Table> tables_of(const Results& results, const std::vector<Standing>
   std::vector<Table> out{paper_table_1(results, standings), paper_table_2(results, standings)};
   if (!results.plan.quick) {
     for (Table table :
-         {axes_table(standings), sets_table(results), signals_table(results),
+         {axes_table(standings), bars_table(results), sets_table(results), signals_table(results),
           contamination_table(results), judge_table(results), floor_table(results, standings),
           cliff_table(results), cost_table(results, standings), resembling_table(results)})
       out.push_back(std::move(table));
