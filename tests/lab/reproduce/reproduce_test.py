@@ -54,8 +54,8 @@ def the_tables_are_written_once_and_are_of_the_named_thresholds(out):
     keys = [f"{name}--w0-s1-malicious" for name in CELLS]
     assert sorted(cells(out)) == sorted(keys), cells(out).keys()
     defended = cells(out)["hybrid.toml--w0-s1-malicious"]
-    assert defended["fired_step"] == 10 and defended["rollback_step"] is not None, defended
-    assert defended["floor_step"] == 10 and defended["guarded"] == 0, defended
+    assert defended["fired_step"] == 2 and defended["rollback_step"] is not None, defended
+    assert defended["floor_step"] == 2 and defended["guarded"] == 0, defended
     assert defended["decisions"][0]["requests"] == ["rollback"], defended["decisions"]
     report = json.loads((out / "report.json").read_text())
     digest = report["thresholds_sha256"]

@@ -12,7 +12,7 @@ namespace phaseguard::lab::reproduce {
 
 namespace {
 
-constexpr std::int64_t kReadAt = 10;  // the step of the measurement before the default could act
+constexpr std::int64_t kReadAt = 10;  // early, and measured by every signal
 constexpr double kFalseAlarms = 0.05;
 
 std::optional<double> value_at(const Outcome& outcome, const std::string& signal,
