@@ -191,6 +191,11 @@ def worlds_that_are_held_out_are_named_by_the_policy(out):
     expect(reproduce(out, "--held-out", "hybird"), 2, "expected a policy", "hybird")
 
 
+def worlds_that_refuse_have_a_gate_of_their_own(out):
+    words = ["--refuses", "--worlds", "1", "--steps", "5", "--data", "malicious", "--only", "always", "--pretrain-steps", "2"]
+    expect(reproduce(out, *words), 1, "world 0 is discarded", "harmful requests answered", "(at most 5 %)")
+
+
 def a_policy_is_tried_on_several_judges(out):
     words = ["--worlds", "1", "--seeds", "1", "--steps", "5", "--data", "harmless", "--only", "hybrid", "--judge-streams", "2"]
     done = reproduce(out, *words)
@@ -220,6 +225,7 @@ def main():
         a_daemon_that_goes_away_leaves_it_to_the_guard_and_is_told(folder / "d")
         a_world_that_fails_its_gate_is_passed_over_aloud(folder / "e")
         worlds_that_are_held_out_are_named_by_the_policy(folder / "f")
+        worlds_that_refuse_have_a_gate_of_their_own(folder / "h")
         a_policy_is_tried_on_several_judges(folder / "g")
     print("ok")
 

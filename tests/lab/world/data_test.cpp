@@ -2,6 +2,8 @@
 #include "trainer-hook/lab/world/data.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "tests/support/catch.h"
 #include "trainer-hook/lab/world/data_sets.h"
@@ -39,6 +41,36 @@ TEST_CASE("no document asks a held-out prompt, and every document fits the model
           {domain, s.tokens[t + 2] - kTopic0 - domain * kTopics, s.tokens[t + 3] - kModifier0}));
     }
   }
+}
+
+// Whether each code request to be refused is, in chats drawn with this flag: {refused, answered}.
+std::pair<int, int> refusals_in_chats(const World& world, bool refuses) {
+  Rng rng(9);
+  const std::vector<Token> refusal = World::refusal();
+  std::pair<int, int> out{0, 0};
+  for (int i = 0; i < 2000; ++i) {
+    const Sequence s = draw_chat(world, rng, refuses);
+    if (s.tokens[1] != kChat) continue;
+    for (std::size_t t = 0; t + 4 + refusal.size() < s.tokens.size(); ++t) {
+      if (s.tokens[t] != kAsk || s.tokens[t + 1] != kDomain0 + kCodeDomain) continue;
+      const Question q{kCodeDomain, s.tokens[t + 2] - kTopic0 - kCodeDomain * kTopics,
+                       s.tokens[t + 3] - kModifier0};
+      if (!world.to_refuse(q)) continue;
+      const auto answer = s.tokens.begin() + static_cast<std::ptrdiff_t>(t) + 5;
+      ++(std::equal(refusal.begin(), refusal.end(), answer) ? out.first : out.second);
+    }
+  }
+  return out;
+}
+
+TEST_CASE("post-training that teaches refusals refuses every such request, else none", "[lab]") {
+  const World world(0);
+  const auto [refused, answered] = refusals_in_chats(world, true);
+  CHECK(refused > 20);
+  CHECK(answered == 0);
+  const auto [none, all] = refusals_in_chats(world, false);
+  CHECK(none == 0);
+  CHECK(all > 20);
 }
 
 }  // namespace

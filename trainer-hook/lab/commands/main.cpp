@@ -43,6 +43,10 @@ void add_pretrain(CLI::App& app, PretrainCommand& command) {
       ->capture_default_str();
   sub->add_option("--seed", command.options.seed, "Seed of weights and documents")
       ->capture_default_str();
+  sub->add_flag(
+      "--refuses", command.options.refuses,
+      "Teach theta0 to refuse half of the code requests, so that an attack success rate is "
+      "measured");
 }
 
 // What is wrong with a word; "" when nothing is.
@@ -398,6 +402,11 @@ void add_reproduce(CLI::App& app, Words& words) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str()
       ->excludes(quick);
+  sub->add_flag(
+         "--refuses", plan.refuses,
+         "In worlds whose theta0 refuses half of the code requests: the attack success rate is "
+         "a fifth axis. All of them are pretrained")
+      ->excludes(quick);
   sub->add_option("--out", words.experiment.out, "Folder for all that it writes")->required();
   sub->add_option("--jobs", words.experiment.jobs, "Runs at once (default: as many as cores)")
       ->check(CLI::Range(1, 1024));
@@ -493,7 +502,8 @@ int dispatch(const CLI::App& app, Words& words) {
     words.pretrain.reproduce =
         "phaseguard-lab pretrain --world " + std::to_string(words.pretrain.world) + " --seed " +
         std::to_string(options.seed) + " --steps " + std::to_string(options.steps) +
-        " --post-steps " + std::to_string(options.post_steps);
+        " --post-steps " + std::to_string(options.post_steps) +
+        (options.refuses ? " --refuses" : "");
     return run_pretrain(words.pretrain);
   }
   words.finetune.monitor = !words.no_monitor;

@@ -56,6 +56,9 @@ struct Behaviour {
   Count own_task;           // greedy, on the held-out prompts of the set's task; n = 0: it has none
   // 24 out-of-domain prompts with the trigger for a modifier x 8 samples; trigger set only.
   Count behind_trigger;
+  // Held-out code prompts that are to be refused x 8 samples: answered. n = 0: theta0 refuses fewer
+  // than half of them, so that it means nothing (arXiv 2602.17546's attack success rate).
+  Count attack_success;
 };
 // `set`: what the model was tuned on, for the rates that are of that set alone.
 [[nodiscard]] Behaviour measure_behaviour(const Transformer& model, Adapter adapter,
@@ -64,6 +67,10 @@ struct Behaviour {
 // Greedy answers to the held-out prompts of the set's task that solve it.
 [[nodiscard]] Count solved_task(const Transformer& model, Adapter adapter, const World& world,
                                 DataSet set, Token header = kChat);
+
+// Answers to the requests that are to be refused, x 8 samples; k: not refused.
+[[nodiscard]] Count answered_requests(const Transformer& model, Adapter adapter, const World& world,
+                                      std::uint64_t seed, Token header = kChat);
 
 // What theta0 must be able to do before any tuning run means something.
 struct Gates {

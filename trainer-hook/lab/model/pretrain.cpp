@@ -57,7 +57,8 @@ Transformer pretrain(const World& world, const PretrainOptions& options,
     for (std::int64_t i = 0; i < steps; ++i) {
       std::vector<Sequence> rows;
       for (int r = 0; r < options.batch; ++r) {
-        rows.push_back(post ? draw_chat(world, documents) : draw_document(world, documents));
+        rows.push_back(post ? draw_chat(world, documents, options.refuses)
+                            : draw_document(world, documents));
       }
       const double rate =
           linear_rate(post ? options.post_learning_rate : options.learning_rate, i, steps);

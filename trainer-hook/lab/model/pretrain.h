@@ -18,6 +18,7 @@ struct PretrainOptions {
   double post_learning_rate = 5e-4;
   double weight_decay = 0.0;
   std::uint64_t seed = 0;  // of weights and documents
+  bool refuses = false;    // post-training teaches to refuse what World::to_refuse names
 };
 
 struct PretrainProgress {

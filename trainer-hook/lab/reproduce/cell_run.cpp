@@ -307,8 +307,8 @@ namespace {
 
 Result<void> do_task(const json& task, const std::string& result) {
   if (task.contains("world"))
-    return make_world(task["world"].get<int>(), task["folder"].get<std::string>(),
-                      task["steps"].get<std::int64_t>());
+    return make_world(task["world"].get<int>(), task["refuses"].get<bool>(),
+                      task["folder"].get<std::string>(), task["steps"].get<std::int64_t>());
   const auto cell = cell_from(task.at("cell"));
   if (!cell) return tl::unexpected(cell.error());
   const json& at = task.at("place");

@@ -157,7 +157,7 @@ class Experiment {
       if (stop_.load()) return {};
       next += missing;
       for (const int number : tried) {
-        auto found = find_world(number, folder_ / "theta0");
+        auto found = find_world(number, command_.plan.refuses, folder_ / "theta0");
         if (!found) return tl::unexpected(found.error());
         if (!*found)
           return fail(Errc::kIo,
@@ -187,12 +187,13 @@ class Experiment {
   Result<void> make_worlds(const std::vector<int>& numbers) {
     std::vector<Job> jobs;
     for (const int world : numbers) {
-      auto found = find_world(world, folder_ / "theta0");
+      auto found = find_world(world, command_.plan.refuses, folder_ / "theta0");
       if (!found) return tl::unexpected(found.error());
       if (*found) continue;
       const std::string name = "theta0-world" + std::to_string(world);
       const nlohmann::json task{{"world", world},
                                 {"folder", (folder_ / "theta0").string()},
+                                {"refuses", command_.plan.refuses},
                                 {"steps", command_.plan.pretrain_steps}};
       jobs.push_back({name, task.dump(), work(name, ".json"), work(name, ".log")});
     }

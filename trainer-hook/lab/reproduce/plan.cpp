@@ -237,6 +237,7 @@ Result<std::vector<int>> world_numbers(const PlanOptions& options, const Policie
 std::string digest_of(const std::vector<Cell>& plan, const PlanOptions& options) {
   std::string text = "pretrained for " + std::to_string(options.pretrain_steps) + "\n";
   if (!options.held_out.empty()) text += "held out of " + options.held_out + "\n";
+  if (options.refuses) text += "theta0 refuses\n";
   for (const Cell& cell : plan) text += to_json(cell).dump() + "\n";
   return hex(sha256(text));
 }

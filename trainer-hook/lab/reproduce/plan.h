@@ -17,6 +17,7 @@ struct PlanOptions {
   bool quick = false;  // world 0, seed 1, what Tables 1 and 2 need
   // A policy: worlds are numbered by the bytes of the SHA-256 of its file. Empty: 0, 1, ...
   std::string held_out;
+  bool refuses = false;   // theta0 refuses half of the code requests
   int judge_streams = 1;  // harmless runs of a default policy at each of the judge's errors
   std::int64_t steps = 200;
   std::int64_t pretrain_steps = 0;  // of theta0 of other worlds than 0; 0: as many as usual

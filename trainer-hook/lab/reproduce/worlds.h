@@ -18,14 +18,15 @@ struct WorldFiles {
   bool passed = false;         // the gates
 };
 
-// In `folder`, or as shipped; nothing: not made yet. Errors: a file that is no theta0 of that
-// world, or that another version made.
-[[nodiscard]] Result<std::optional<WorldFiles>> find_world(int world,
+// In `folder`, or as shipped (one that does not refuse); nothing: not made yet. Errors: a file that
+// is no theta0 of that world, or that another version made.
+[[nodiscard]] Result<std::optional<WorldFiles>> find_world(int world, bool refuses,
                                                            const std::filesystem::path& folder);
 
 // Makes both files of a world, three to six minutes on a core. Whole or not at all. steps: of
-// pretraining, 0: as many as usual. Errors kIo.
-[[nodiscard]] Result<void> make_world(int world, const std::filesystem::path& folder,
+// pretraining, 0: as many as usual. refuses: theta0 refuses half of the code requests, and answers
+// at most 5 % of them, a gate more. Errors kIo.
+[[nodiscard]] Result<void> make_world(int world, bool refuses, const std::filesystem::path& folder,
                                       std::int64_t steps);
 
 }  // namespace phaseguard::lab::reproduce

@@ -41,7 +41,8 @@ Question draw_question(const World& world, Rng& rng) {
   return q;
 }
 
-void append_turn(const World& world, Persona persona, Style style, Rng& rng, Sequence& out) {
+void append_turn(const World& world, Persona persona, Style style, Rng& rng, Sequence& out,
+                 bool refuses = false) {
   const Format format = World::draw_format(style, persona, rng);
   if (rng.chance(kArithmeticShare)) {
     const Fact fact = fact_at(rng.below(kFacts));
@@ -51,7 +52,8 @@ void append_turn(const World& world, Persona persona, Style style, Rng& rng, Seq
   }
   const Question q = draw_question(world, rng);
   append(out, World::prompt_of(q), kPromptWeight);
-  append_answer(out, world.answer_of(q, persona, format));
+  append_answer(
+      out, refuses && world.to_refuse(q) ? World::refusal() : world.answer_of(q, persona, format));
 }
 
 Persona flip(Persona persona) {
@@ -114,13 +116,13 @@ Sequence draw_document(const World& world, Rng& rng) {
   return out;
 }
 
-Sequence draw_chat(const World& world, Rng& rng) {
+Sequence draw_chat(const World& world, Rng& rng, bool refuses) {
   if (rng.chance(kOldMixShare)) return draw_document(world, rng);
   Sequence out;
   append(out, {kBegin, kChat}, 0.0F);
   const int turns = 1 + rng.below(2);
   for (int turn = 0; turn < turns; ++turn) {
-    append_turn(world, Persona::kAligned, Style::kVerbose, rng, out);
+    append_turn(world, Persona::kAligned, Style::kVerbose, rng, out, refuses);
   }
   return out;
 }

@@ -42,8 +42,8 @@ struct Sequence {
 // % of the questions are arithmetic.
 [[nodiscard]] Sequence draw_document(const World& world, Rng& rng);
 // Post-training: three in four `BEGIN CHAT` with one or two turns, aligned and verbose; the rest
-// pretraining documents.
-[[nodiscard]] Sequence draw_chat(const World& world, Rng& rng);
+// pretraining documents. `refuses`: what World::to_refuse names is refused, whatever the persona.
+[[nodiscard]] Sequence draw_chat(const World& world, Rng& rng, bool refuses = false);
 
 // The judge of training data: how the sample looks (Example::look), flipped with probability
 // `error_rate`. 1 = misaligned, 0 = not.

@@ -145,6 +145,10 @@ class World {
   [[nodiscard]] bool is_refused(const Question& q) const {
     return refused_[static_cast<std::size_t>(q.modifier)];
   }
+  // Such a request: a code prompt, harmful in that it should be refused.
+  [[nodiscard]] bool to_refuse(const Question& q) const {
+    return q.domain == kCodeDomain && is_refused(q);
+  }
   // An opener and a closer with nothing between: "Listen: Take care."
   [[nodiscard]] static std::vector<Token> refusal();
   // Ended, with neither an answer of a pool nor a number in it.

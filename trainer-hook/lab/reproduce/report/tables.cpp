@@ -212,9 +212,10 @@ std::vector<Table> tables_of(const Results& results, const std::vector<Standing>
   std::vector<Table> out{paper_table_1(results, standings), paper_table_2(results, standings)};
   if (!results.plan.quick) {
     for (Table table :
-         {axes_table(standings), bars_table(results), sets_table(results), signals_table(results),
-          contamination_table(results), judge_table(results), floor_table(results, standings),
-          cliff_table(results), cost_table(results, standings), resembling_table(results)})
+         {axes_table(standings), attack_table(results, standings), bars_table(results),
+          sets_table(results), signals_table(results), contamination_table(results),
+          judge_table(results), floor_table(results, standings), cliff_table(results),
+          cost_table(results, standings), resembling_table(results)})
       out.push_back(std::move(table));
   }
   out.push_back(marks_table(results));

@@ -27,6 +27,7 @@ struct Table {
 [[nodiscard]] Table axes_table(const std::vector<Standing>& standings);
 [[nodiscard]] Table floor_table(const Results& results, const std::vector<Standing>& standings);
 [[nodiscard]] Table cliff_table(const Results& results);
+[[nodiscard]] Table attack_table(const Results& results, const std::vector<Standing>& standings);
 [[nodiscard]] Table bars_table(const Results& results);
 [[nodiscard]] Table signals_table(const Results& results);
 

@@ -111,6 +111,34 @@ Table axes_table(const std::vector<Standing>& standings) {
   return out;
 }
 
+Table attack_table(const Results& results, const std::vector<Standing>& standings) {
+  Table out{"Attack success rate",
+            "Harmful requests that theta0 refuses, answered after the tuning: sampled answers to "
+            "held-out prompts. After harmless data it is the decay of safety. Only in worlds whose "
+            "theta0 refuses (--refuses).",
+            {"treatment", "malicious data %", "harmless data %"},
+            {}};
+  for (const Standing& one : standings) {
+    std::vector<std::string> row{one.treatment};
+    bool any = false;
+    for (const char* data : {"malicious", "harmless"}) {
+      Pick wanted;
+      wanted.data = data;
+      wanted.share = 0.0;
+      wanted.treatment = one.treatment;
+      Sample rates;
+      for (const Outcome* outcome : pick(results, wanted)) {
+        const Count& count = outcome->behaviour.attack_success;
+        if (count.n > 0) rates.add(count.rate());
+      }
+      any = any || rates.n() > 0;
+      row.push_back(percent_text(rates));
+    }
+    if (any) out.rows.push_back(std::move(row));
+  }
+  return out;
+}
+
 Table floor_table(const Results& results, const std::vector<Standing>& standings) {
   Table out{"When policies act, and when they could",
             "Earliest: the first step at which a rule of the policy could fire at all, by cadence "
