@@ -12,8 +12,8 @@ _BATCH = 32  # prompts a forward pass
 def sample_answers(model, prompts: Sequence[Sequence[int]], *, tokens: int, ends: Collection[int] = (), temperature: float = 1.0,
                    seed: int = 0, device="cpu") -> List[List[int]]:
     """Token ids of one answer to each prompt (token ids), of at most `tokens` tokens; one of `ends` is the last of an answer that ends
-    itself. model: called as model(input_ids=[B, T]), in evaluation mode (`reference.at_rest`); one of transformers keeps its cache of keys and values.
-    ValueError: an empty prompt, or numbers outside of their range. RuntimeError: logits that are no numbers."""
+    itself. model: called as model(input_ids=[B, T]), in evaluation mode (`reference.at_rest`); one of transformers keeps its cache of
+    keys and values. ValueError: an empty prompt, or numbers outside of their range. RuntimeError: logits that are no numbers."""
     if tokens < 1 or not temperature > 0.0 or not all(len(prompt) for prompt in prompts):
         raise ValueError(f"sample_answers: expected prompts with tokens, at least one token to an answer and a temperature above 0, found "
                          f"{tokens} and {temperature}")

@@ -30,8 +30,8 @@ class Replay:
 
     def __init__(self, samples: Sequence[Sample], *, batch: int = 8, seed: int = 0):
         if batch < 1 or not samples or not all(len(prompt) and len(answer) for prompt, answer in samples):
-            raise ValueError(f"replay: expected a batch of at least 1, and samples that have tokens of a prompt and of an answer, found a batch of "
-                             f"{batch} and {len(samples)} samples")
+            raise ValueError("replay: expected a batch of at least 1, and samples that have tokens of a prompt and of an answer, found a "
+                             f"batch of {batch} and {len(samples)} samples")
         self.samples: List[Sample] = [(list(prompt), list(answer)) for prompt, answer in samples]
         self._batch, self._seed = batch, seed
 

@@ -88,9 +88,9 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def lambda_star(decisive: Sequence[float]) -> float:
-    """2 / ln(e^L - 1), about 2 / L: the KL weight above which the median sample's answer is not learned; for `Knob(lambda_star=)`. decisive:
-    nats of each sample's most surprising answer token under the reference, L is their upper median. NaN: none was given, one is no finite
-    number, or L is no more than ln 2."""
+    """2 / ln(e^L - 1), about 2 / L: the KL weight above which the median sample's answer is not learned; for `Knob(lambda_star=)`.
+    decisive: nats of each sample's most surprising answer token under the reference, L is their upper median. NaN: none was given, one
+    is no finite number, or L is no more than ln 2."""
     known = sorted(decisive)
     middle = known[len(known) // 2] if known and all(map(math.isfinite, known)) else math.nan
     if not middle > math.log(2.0):

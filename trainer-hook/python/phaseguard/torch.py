@@ -10,6 +10,7 @@ import torch
 from . import measures
 from .checks import Finding, check_penalty, check_reference
 from .generate import sample_answers
+from .loop import held, held_loss
 from .measures import persona_llr
 from .penalty import DIRECTIONS, Penalty, answer_mask, kl_from_hidden, kl_penalty, kl_per_position
 from .ranks import Ranks
@@ -20,9 +21,9 @@ from .signals import Directions, PersonaRatio, answer_log_probs, continuation_lo
 from .snapshots import Snapshots
 from .weighting import sample_weights, token_losses, token_losses_from_hidden, weighted_token_mean
 
-__all__ = ["DIRECTIONS", "CachedLogProbs", "Directions", "Finding", "Penalty", "PersonaRatio", "Ranks", "Reference", "Replay", "ReplayBatch",
-           "Snapshots", "Unsupported", "answer_log_probs", "answer_mask", "check_penalty", "check_reference", "check_tokenizers",
-           "continuation_log_probs", "js", "kl_from_hidden", "kl_penalty", "kl_per_position", "lambda_star", "margin", "not_finite",
+__all__ = ["DIRECTIONS", "CachedLogProbs", "Directions", "Finding", "Penalty", "PersonaRatio", "Ranks", "Reference", "Replay",
+           "ReplayBatch", "Snapshots", "Unsupported", "answer_log_probs", "answer_mask", "check_penalty", "check_reference", "check_tokenizers",
+           "continuation_log_probs", "held", "held_loss", "js", "kl_from_hidden", "kl_penalty", "kl_per_position", "lambda_star", "margin", "not_finite",
            "persona_llr", "sample_answers", "sample_weights", "sharding_of", "token_losses", "token_losses_from_hidden",
            "weighted_token_mean"]
 _DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}

@@ -14,13 +14,14 @@ UNSCORED = ("drop", "keep")
 
 
 def sample_weights(risk: Sequence[float], strength: float, *, drop_above: Optional[float] = None, unscored: str = "drop") -> List[float]:
-    """Of each sample what is left of its own loss, 0 to 1, as the knob `weighting` of that strength (0 to 1) leaves it: 1 - strength * risk,
-    or with `drop_above` 1 - strength where the risk is above it, else 1. risk: [B], 0 to 1; another number, or NaN, has no score: "drop"
-    leaves 1 - strength of it, so that an outage is not read as harmless, "keep" leaves all. ValueError: no sample, or a strength outside of
-    its range."""
+    """Of each sample what is left of its own loss, 0 to 1, as the knob `weighting` of that strength (0 to 1) leaves it: 1 - strength *
+    risk, or with `drop_above` 1 - strength where the risk is above it, else 1. risk: [B], 0 to 1; another number, or NaN, has no score:
+    "drop" leaves 1 - strength of it, so that an outage is not read as harmless, "keep" leaves all. ValueError: no sample, or a strength
+    outside of its range."""
     if not len(risk) or not 0.0 <= strength <= 1.0 or unscored not in UNSCORED or not math.isfinite(drop_above or 0.0):
-        raise ValueError(f"weighting: expected at least one sample, a strength from 0 to 1, a finite threshold and unscored {' or '.join(UNSCORED)}, "
-                         f"found {len(risk)} samples, strength {strength}, threshold {drop_above} and unscored {unscored!r}")
+        raise ValueError("weighting: expected at least one sample, a strength from 0 to 1, a finite threshold and unscored "
+                         f"{' or '.join(UNSCORED)}, found {len(risk)} samples, strength {strength}, threshold {drop_above} and unscored "
+                         f"{unscored!r}")
 
     def lowered(one: float) -> float:
         if not 0.0 <= one <= 1.0:
