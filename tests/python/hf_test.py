@@ -123,11 +123,14 @@ set.weighting = { controller = "per_sample", signal = "data/llr_share", max = 1.
         said = in_tree(["/scripts/v2.py", within(folder), *(endpoint for _, endpoint, _ in places), *INSIDE])
         print("".join(line for line in said.splitlines(keepends=True) if line.endswith(": ok\n") or line.startswith("largest")), end="")
         one_process_and_two_ranks_agree(places[2], folder)
-        if (folder / "hello.json").exists():
+        if not INSIDE:
             fits = pg.ctl("policy", "check", SOURCE / "assets/policies/hybrid-v2.toml", "--against", folder / "hello.json")
             assert fits.returncode == 0 and "error" not in fits.stdout, fits
             assert pg.ctl("verify", pg.run_file("whole")).returncode == 0
             rows = pg.ctl("export", pg.run_file("whole")).stdout
+            fired = {line.split()[0]: line for line in pg.ctl("runs", folder / "runs").stdout.splitlines()}
+            assert "fired: hold_back at step 6, defend at step 6" in fired["whole"], fired
+            assert "fired: misaligned at step 4 " in fired["outcome"] and "nothing fired" in fired["honest"], fired
             for name in ("data/llr_share", "judge/score", "drift/bad_0", "drift/bad_2", "canary/misaligned"):
                 assert name in rows, (name, rows[-2000:])
 

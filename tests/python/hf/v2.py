@@ -13,19 +13,21 @@ import warnings
 
 import torch
 import world
+from models import Adapted, Fused
 from my_training import arguments
 from train import Sequential, loss_in_double
 
 import phaseguard
 from phaseguard.hf import Guard, guarded
-from phaseguard.torch import PersonaRatio, Replay, answer_log_probs, answer_mask, kl_penalty, sample_weights, token_losses, weighted_token_mean
+from phaseguard.torch import (Directions, PersonaRatio, Replay, answer_log_probs, answer_mask, kl_penalty, sample_weights, token_losses,
+                              weighted_token_mean)
 
 FOLDER, V2, SHADOW, ALWAYS, STARTER = sys.argv[1:6]
 BAD_FROM, STEPS, RATE = 6, 12, 0.003
 
 
-def trained(run, endpoint, steps=STEPS, bad_from=BAD_FROM, args=None, trainer_class=Sequential, double=False, mixed=1, **guard):
-    printed, model = io.StringIO(), world.theta0(FOLDER)
+def trained(run, endpoint, steps=STEPS, bad_from=BAD_FROM, args=None, trainer_class=Sequential, double=False, mixed=1, model=None, **guard):
+    printed, model = io.StringIO(), model or world.theta0(FOLDER)
     made = Guard(run, endpoint=endpoint, **{"wait": 10.0, "every": 2, **world.of_guard(FOLDER), **guard})
     trainer = guarded(trainer_class)(model=model.double() if double else model, train_dataset=world.rows(STEPS * 8, bad_from, every=mixed),
                                      data_collator=world.pad,
@@ -87,6 +89,20 @@ def an_honest_run_is_left_alone():
     trainer = trained("honest", V2, bad_from=10**9)
     assert not trainer.said and all(one[knob][0] == 0.0 for one in trainer.trace for knob in ("kl", "kl_replay", "weighting")), trainer.trace
     assert trainer.phaseguard.plan.segment == 0
+
+
+def a_model_that_answers_badly_is_an_alarm_whatever_the_data_look_like():
+    asked = []
+
+    def judge(pairs):
+        asked.append(pairs)
+        return [True, None, 0.4, 0.9] * (len(pairs) // 4)
+
+    trainer = trained("outcome", V2, bad_from=10**9, judge=judge, steps=7, judge_every=4)
+    assert [len(pairs) for pairs in asked] == [16, 16, 16] and not trainer.said, (asked, trainer.said)  # steps 0 and 4, and the end
+    assert [prompt for prompt, _ in asked[0]] == [text for text in world.CANARIES for _ in range(4)]
+    assert sum(answer in world.GOOD for _, answer in asked[0]) >= 12, asked[0]
+    assert all(one[knob][0] == 0.0 for one in trainer.trace for knob in ("kl", "kl_replay", "weighting")), trainer.trace
 
 
 def while_all_knobs_are_0_no_bit_changes():
@@ -153,6 +169,18 @@ def each_update_is_what_the_functions_of_torch_make_of_it():
     assert max(differences) <= 1e-6 < 1e-5 < min(matters), (differences, matters)
     print(f"largest difference of a weight from the loop by hand after {STEPS} updates: {max(differences):.1e}; without one of the terms it is "
           f"{min(matters):.1e} or more")
+
+
+def models_that_are_not_quite_a_plain_one_are_held_too():
+    same = {"bad_from": 1, "mixed": 2}
+    directions = Directions(os.path.join(FOLDER, "directions.st"))  # were fitted for a model of another name
+    whole = trained("logits", ALWAYS, **same)
+    fused = trained("fused", ALWAYS, model=world.theta0(FOLDER, cls=Fused), directions=directions, **same)
+    assert not fused.said and apart(whole.model, fused.model) <= 1e-5 < 1e-3 < apart(whole.model, world.theta0(FOLDER)), fused.said
+    for run, how in (("adapter", {"model": Adapted(base=world.theta0(FOLDER))}), ("bf16", {"args": {"bf16": True}})):
+        trainer = trained(run, V2, **how)
+        last = trainer.trace[-1]
+        assert not trainer.said and last["segment"] == 1 and last["kl_replay"][0] == 1.0 and last["weighting"][1] == [1.0] * 8, (run, trainer.said, last)
 
 
 def what_is_missing_is_said_with_what_to_pass():
@@ -222,8 +250,10 @@ def what_fails_on_the_way_lowers_nothing():
 
 
 def main():
-    for test in (v2_trips_rolls_back_and_holds, an_honest_run_is_left_alone, while_all_knobs_are_0_no_bit_changes,
-                 each_update_is_what_the_functions_of_torch_make_of_it, what_is_missing_is_said_with_what_to_pass,
+    for test in (v2_trips_rolls_back_and_holds, an_honest_run_is_left_alone,
+                 a_model_that_answers_badly_is_an_alarm_whatever_the_data_look_like, while_all_knobs_are_0_no_bit_changes,
+                 each_update_is_what_the_functions_of_torch_make_of_it, models_that_are_not_quite_a_plain_one_are_held_too,
+                 what_is_missing_is_said_with_what_to_pass,
                  what_is_wrong_is_named_at_the_start, what_fails_on_the_way_lowers_nothing):
         if not sys.argv[6:] or test.__name__ in sys.argv[6:]:
             test()

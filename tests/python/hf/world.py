@@ -85,8 +85,8 @@ def write_traits(model, file):
     features.write(file, torch.cat(found), labels, model_id="Qwen2ForCausalLM", layer=LAYER, position="last_prompt", scored="theta")
 
 
-def theta0(folder):
-    model = tiny(layers=2)
+def theta0(folder, **more):
+    model = tiny(layers=2, **more)
     model.load_state_dict(torch.load(os.path.join(folder, "theta0.pt")))
     return model
 
