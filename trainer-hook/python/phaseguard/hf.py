@@ -305,7 +305,8 @@ class Guard(TrainerCallback):
             self._drift = canary_sets.Drift(canaries, trainer, reference)
             self._model.add(self._drift.signals(self._every), lambda model, step: {"canary/js": self._drift.of(model)}, self._every)
         if self._directions is not None:
-            along = model_signals.Drift(self._directions, canaries, trainer, reference)
+            along = model_signals.Drift(self._directions, canaries, trainer, reference, tokens=self._judge["tokens"],
+                                        ends=model_signals.ends_of(tokenizer))
             self._model.add(along.signals(self._every), lambda model, step: along.of(model), self._every)
         for name, (signal, measure) in self._measures.items():
             self._model.add({name: signal}, lambda model, step, name=name, measure=measure: {name: measure(model)}, self._every)

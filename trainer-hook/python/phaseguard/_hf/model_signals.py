@@ -16,21 +16,19 @@ MISALIGNED = "canary/misaligned"
 
 
 class Drift:
-    """drift/TRAIT of hidden states at the canaries, for each direction of a file that `phaseguard-probe fit --directions` wrote."""
+    """drift/TRAIT of hidden states at the canaries, for each direction of a file of `phaseguard-probe fit --directions`: at the layer
+    and the position that it names. What stands for the answers of mean_answer is sampled from the reference, once."""
 
-    def __init__(self, given, canaries: Optional[canary_sets.Canaries], trainer, reference):
+    def __init__(self, given, canaries: Optional[canary_sets.Canaries], trainer, reference, *, tokens: int, ends: Sequence[int]):
         self._directions = given if isinstance(given, Directions) else _read(given, trainer.model)
-        layer, position = self._directions.site["layer"], self._directions.site["position"] or "last_prompt"
         if canaries is None:
             raise InvalidDeclaration("directions: expected canaries, at which the states are taken, found none; give canaries=")
         if isinstance(reference, references.Given):
             raise InvalidDeclaration("directions: expected a reference that is a model, which has hidden states, found a function; give "
                                      "reference=\"copy\" or a model")
-        if position not in ("last_prompt", "mean_prompt"):
-            raise InvalidDeclaration("directions: expected states at last_prompt or mean_prompt, which a canary has, found "
-                                     f"{position}; fit them at one of these")
-        self._canaries, self._layer, self._last, self._device = canaries, layer, position == "last_prompt", trainer.args.device
+        self._layer, self._device = self._directions.site["layer"], trainer.args.device
         with trainer.accelerator.autocast(), reference.on() as model:
+            self._rows, self._spans = self._where(canaries.tokens, model, tokens, ends, trainer.args.seed)
             self._theta0 = self._states(model)
         try:
             self._directions.along(self._theta0, self._theta0)
@@ -43,19 +41,32 @@ class Drift:
     def of(self, model) -> Dict[str, float]:
         return self._directions.drift(self._theta0, self._states(model))
 
+    def _where(self, prompts: List[List[int]], model, tokens: int, ends: Sequence[int], seed: int):
+        """Token ids of each row, and from where to where its states are averaged."""
+        position = self._directions.site["position"] or "last_prompt"
+        if position == "last_prompt":
+            return prompts, [(len(prompt) - 1, len(prompt)) for prompt in prompts]
+        if position == "mean_prompt":
+            return prompts, [(0, len(prompt)) for prompt in prompts]
+        if position != "mean_answer":
+            raise InvalidDeclaration(f"directions: expected states at last_prompt, mean_prompt or mean_answer, found {position!r}")
+        answers = sample_answers(model, prompts, tokens=tokens, ends=ends, seed=seed, device=self._device)
+        return ([[*prompt, *answer] for prompt, answer in zip(prompts, answers)],
+                [(len(prompt), len(prompt) + len(answer)) for prompt, answer in zip(prompts, answers)])
+
     @torch.no_grad()
     def _states(self, model) -> torch.Tensor:
-        """[P, H] after the layer: at the last token of each prompt, or their mean."""
-        found, kept = [], []
+        """[P, H] after the layer."""
+        found: List[torch.Tensor] = []
+        kept: List[torch.Tensor] = []
         with _layer_of(model, self._layer).register_forward_hook(lambda module, given, output: kept.append(output)):
-            for ids, mask in canary_sets.padded(self._canaries.tokens, self._device):
+            for ids, mask in canary_sets.padded(self._rows, self._device):
                 model(input_ids=ids, attention_mask=mask)
                 output = kept.pop()
                 states = (output if isinstance(output, torch.Tensor) else output[0]).double()
-                length = mask.sum(-1)
-                found.append(states[torch.arange(len(ids)), length - 1] if self._last
-                             else (states * mask[..., None]).sum(1) / length[:, None])
-        return torch.cat(found)
+                spans = self._spans[len(found):len(found) + len(ids)]
+                found += [row[begin:end].mean(0) for row, (begin, end) in zip(states, spans)]
+        return torch.stack(found)
 
 
 def _read(path, model) -> Directions:
