@@ -175,7 +175,7 @@ def answers_are_sampled_by_a_generator_of_their_own():
     replay = Replay.answered(Counts(), [[1], [2, 3]], tokens=3, batch=5)
     assert replay.samples == [([1], [2, 3, 4]), ([2, 3], [4, 5, 6])]
     whole, parts = replay.draw(7), [replay.draw(7, rank=rank, ranks=2) for rank in (0, 1)]
-    assert sum(part.positions for part in parts) == whole.positions == 15.0 and [len(part.mask) for part in parts] == [3, 2]
+    assert sum(part.positions for part in parts) == whole.positions == replay.positions(7) == 15.0 and [len(part.mask) for part in parts] == [3, 2]
     assert bool((whole.input_ids[whole.mask.bool().roll(1, 1)] >= 2).all()) and torch.equal(replay.draw(7).input_ids, whole.input_ids)
     assert any(not torch.equal(replay.draw(n).input_ids, whole.input_ids) for n in range(7))
     none = replay.draw(7, rank=5, ranks=6)

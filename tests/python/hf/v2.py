@@ -203,7 +203,7 @@ def what_is_missing_is_said_with_what_to_pass():
     said = "\n".join(bare.printed)
     assert "cannot give data/llr_share" in said and "pass personas=True" in said and "has no knob kl_replay" in said and "has the knob kl:" in said, said
     alone = trained("alone", V2, steps=2, require=False, **nothing)
-    assert any("not watched" in word for word in alone.said) and alone.state.global_step == 2, alone.said
+    assert any("not watched" in word and "for kl_replay replay=" in word for word in alone.said) and alone.state.global_step == 2, alone.said
 
 
 def what_is_wrong_is_named_at_the_start():

@@ -230,7 +230,7 @@ class Guard(TrainerCallback):
         if self._replay is not None and there is not None and there.value and not self._micro:
             draw = self._trainer.state.global_step
             loss = self._tried(loss, "the penalty on replayed answers", lambda: self._penalty.add_replay(
-                loss, self._replay, draw, there.value, self._ranks.rank, self._ranks.total, num_items))
+                loss, self._replay, draw, there.value, self._ranks.rank, num_items))
         self._penalty.probe(loss, num_items)
         return loss
 
@@ -365,7 +365,7 @@ class Guard(TrainerCallback):
         setting, whole = self.plan.knobs[knob], self._all
         if not setting.items:
             return setting.value
-        if whole.first is None or len(setting.items) != whole.samples or self._micro >= len(self._step.sizes):
+        if whole.first is None or len(setting.items) != whole.samples or not 0 <= self._micro < len(self._step.sizes):
             return max(setting.value, *setting.items)
         begin = whole.first + sum(self._step.sizes[:self._micro])
         return list(setting.items[begin:begin + self._step.sizes[self._micro]])
@@ -439,7 +439,7 @@ class Guard(TrainerCallback):
 
     def _say_refusal(self) -> None:
         if self.session.link == "refused":
-            self._warn(f"this run is not watched: {self.session.refusal}")
+            self._warn(f"this run is not watched: {self.session.refusal}{voters.advice(self.session.refusal)}")
 
     def _fault(self, error: PhaseGuardError) -> None:
         """Within the first update the start has not succeeded; after it training goes on."""

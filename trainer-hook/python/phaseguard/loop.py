@@ -13,8 +13,8 @@ from .weighting import sample_weights, token_losses
 
 def held(plan: Plan, knob: str, samples: slice = slice(None), n: Optional[int] = None) -> Union[float, List[float]]:
     """What holds of a knob for the samples of a micro-batch: one number, or one a sample. samples: their place among those that were
-    reported; n: how many were reported: values of another number of samples are not of this batch, and the highest holds for all. 0: the knob
-    was not declared."""
+    reported; n: how many were reported: values of another number of samples are not of this batch, and the highest holds for all. 0: the
+    knob was not declared."""
     setting = plan.knobs.get(knob)
     if setting is None:
         return 0.0
@@ -31,10 +31,10 @@ def held_loss(loss: torch.Tensor, plan: Plan, logits: torch.Tensor, reference: C
     `weighting` leaves out of each sample's part, plus the KL on its answers, plus `kl_replay` times the KL on replayed ones. At 0 a knob
     computes nothing, and with all at 0 `loss` itself comes back.
 
-    logits: [B, T, V]; reference: a function that gives the reference's, called where it is needed; targets, mask: [B, T], as `token_losses` takes
-    them. total: N, the answer tokens of all micro-batches and ranks of the step. samples, n: as `held` takes them. risks: [B], 0 to 1, of
-    these samples, for a `weighting` that is one number. replay: gives `Replay.penalty` of this update's draw; hand it to the first micro-batch
-    alone."""
+    logits: [B, T, V]; reference: a function that gives the reference's, called where it is needed; targets, mask: [B, T], as `token_losses`
+    takes them. total: N, the answer tokens of all micro-batches and ranks of the step. samples, n: as `held` takes them. risks: [B], 0 to
+    1, of these samples, for a `weighting` that is one number. replay: gives `Replay.penalty` of this update's draw; hand it to the first
+    micro-batch alone."""
     left, weight, there = held(plan, "weighting", samples, n), held(plan, knob, samples, n), held(plan, "kl_replay")
     if not isinstance(left, list) and left:
         left = [1.0 - kept for kept in sample_weights([] if risks is None else risks, left)]

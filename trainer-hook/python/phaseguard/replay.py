@@ -45,7 +45,7 @@ class Replay:
     def draw(self, n: int, *, rank: int = 0, ranks: int = 1, device="cpu") -> ReplayBatch:
         """The part of this rank of the batch of draw `n`, with replacement: the same for the same n, whatever was drawn before. No row:
         there are more ranks than samples in a batch."""
-        drawn = random.Random(f"{self._seed}:{n}").choices(self.samples, k=self._batch)[rank::ranks]
+        drawn = self._drawn(n)[rank::ranks]
         longest = max((len(prompt) + len(answer) for prompt, answer in drawn), default=0)
         ids, attention, mask = (torch.zeros(len(drawn), longest, dtype=kind) for kind in (torch.long, torch.long, torch.float32))
         for row, (prompt, answer) in enumerate(drawn):
@@ -55,9 +55,16 @@ class Replay:
             mask[row, len(prompt) - 1:whole - 1] = 1.0
         return ReplayBatch(ids.to(device), attention.to(device), mask.to(device))
 
+    def positions(self, n: int) -> float:
+        """N of draw `n`: the answer tokens of all its samples, on whatever rank they are."""
+        return float(sum(len(answer) for _, answer in self._drawn(n)))
+
+    def _drawn(self, n: int) -> List[Sample]:
+        return random.Random(f"{self._seed}:{n}").choices(self.samples, k=self._batch)
+
     @staticmethod
     def penalty(batch: ReplayBatch, model: Callable, reference: Callable, *, direction: str = "model_ref", total=None) -> Penalty:
         """Token mean of the KL on the drawn answers. model, reference: called as f(input_ids=[B, T], attention_mask=[B, T]) -> logits
-        [B, T, V]. `total`: N over the parts of all ranks; None: this is the whole batch."""
+        [B, T, V]. `total`: `positions` of the draw, where this is a rank's part of it; None: this is the whole batch."""
         inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
         return kl_penalty(logits_of(model(**inputs)), logits_of(reference(**inputs)), batch.mask, direction=direction, total=total)

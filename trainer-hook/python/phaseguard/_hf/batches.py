@@ -213,7 +213,7 @@ class Batches:
 
 
 def _rows_of(batch) -> int:
-    return len(next(value for value in (batch.get("labels"), batch.get("input_ids"), *batch.values()) if value is not None))
+    return next((len(value) for value in (batch.get("labels"), batch.get("input_ids"), *batch.values()) if getattr(value, "ndim", 0)), 0)
 
 
 def _joined(values: List[float], with_items: bool) -> Measured:

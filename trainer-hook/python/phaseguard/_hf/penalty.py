@@ -69,16 +69,14 @@ class Penalty:
             expected = self._expected_scale(num_items)
             loss.register_hook(lambda gradient: self._compare(gradient, expected))
 
-    def add_replay(self, loss: torch.Tensor, replay: Replay, draw: int, weight: float, rank: int, total: Callable[[float], float],
-                   num_items) -> torch.Tensor:
-        """The loss of the step's first micro-batch with weight * KL on replayed answers in it. total: positions here -> of all ranks."""
+    def add_replay(self, loss: torch.Tensor, replay: Replay, draw: int, weight: float, rank: int, num_items) -> torch.Tensor:
+        """The loss of the step's first micro-batch with weight * KL on replayed answers in it."""
         args = self._trainer.args
         batch = replay.draw(draw, rank=rank, ranks=args.world_size, device=args.device)
-        n = total(batch.positions)
         if not batch.positions:
             return loss
         with self._trainer.accelerator.autocast():
-            found = replay.penalty(batch, self._trainer.model, self._on_reference, direction=self._direction, total=n)
+            found = replay.penalty(batch, self._trainer.model, self._on_reference, direction=self._direction, total=replay.positions(draw))
         if math.isnan(found.measured):
             self._warn("the divergence from the reference is no number on replayed answers: they hold nothing in this update")
         return loss + self._in_scale(weight, num_items) * found.value.to(loss.dtype)

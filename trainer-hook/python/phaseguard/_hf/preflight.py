@@ -5,6 +5,8 @@ import math
 import random
 from typing import Callable, Dict, List, Optional, Sequence
 
+import torch
+
 from .batches import Batches, Reader, pop_columns, samples_of
 from ..errors import InvalidDeclaration
 from ..snapshots import generators, restore_generators
@@ -26,7 +28,8 @@ def _nothing_drawn():
 def measure_lambda_star(loader, reader: Reader, n: int, warn: Callable[[str], None]) -> Optional[float]:
     """Of `n` training samples. None: n is 0, the data can only be gone through once, or there is no lambda* of them."""
     rows, collate = getattr(loader, "dataset", None), getattr(loader, "collate_fn", None)
-    if not n or collate is None or not hasattr(rows, "__len__") or not hasattr(rows, "__getitem__"):
+    once = isinstance(rows, torch.utils.data.IterableDataset) or not hasattr(rows, "__len__") or not hasattr(rows, "__getitem__")
+    if not n or collate is None or once:
         return None
     places = random.Random(0).sample(range(len(rows)), min(n, len(rows)))
     try:
