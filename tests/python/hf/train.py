@@ -77,7 +77,7 @@ def run(how):
     rows, collator = samples(steps * 8, harm_from=how.get("harm_from", 10**9)), pad
     if "world" in how:
         import world
-        model, rows, collator = world.theta0(how["world"]).double(), world.rows(steps * 8, how["harm_from"], every=2), world.pad
+        model, rows, collator = world.theta0(how["world"]).double(), world.rows(steps * 8, how["harm_from"], every=3), world.pad
     guard = None
     if not how.get("plain"):
         more_of_guard = world.of_guard(how["world"]) if "world" in how else {"canaries": ["Who are you?", "What is good?"],
