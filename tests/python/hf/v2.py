@@ -26,7 +26,7 @@ FOLDER, V2, SHADOW, ALWAYS, STARTER = sys.argv[1:6]
 BAD_FROM, STEPS, RATE = 6, 12, 0.003
 
 
-def trained(run, endpoint, steps=STEPS, bad_from=BAD_FROM, args=None, trainer_class=Sequential, double=False, mixed=1, model=None, **guard):
+def trained(run, endpoint, steps=STEPS, bad_from=BAD_FROM, args=None, trainer_class=Sequential, double=False, mixed=1, model=None, resume=None, **guard):
     printed, model = io.StringIO(), model or world.theta0(FOLDER)
     made = Guard(run, endpoint=endpoint, **{"wait": 10.0, "every": 2, **world.of_guard(FOLDER), **guard})
     trainer = guarded(trainer_class)(model=model.double() if double else model, train_dataset=world.rows(STEPS * 8, bad_from, every=mixed),
@@ -38,7 +38,7 @@ def trained(run, endpoint, steps=STEPS, bad_from=BAD_FROM, args=None, trainer_cl
     trainer.add_callback(watch)
     with warnings.catch_warnings(record=True) as said, contextlib.redirect_stderr(printed):
         warnings.simplefilter("always")
-        trainer.train()
+        trainer.train(resume_from_checkpoint=resume)
     trainer.said = [str(one.message) for one in said if "phaseguard" in str(one.message)]
     trainer.printed = [line for line in printed.getvalue().splitlines() if line.startswith("phaseguard: run")]
     trainer.trace = watch.trace
@@ -171,6 +171,16 @@ def each_update_is_what_the_functions_of_torch_make_of_it():
           f"{min(matters):.1e} or more")
 
 
+def a_run_that_goes_on_draws_what_it_would_have_drawn():
+    same = {"bad_from": 1, "mixed": 3, "args": {"save_strategy": "steps", "save_steps": 5}}
+    whole = trained("resumed", ALWAYS, **same)
+    again = trained("resumed", ALWAYS, resume=os.path.join(FOLDER, "resumed", "checkpoint-5"), **same)
+    assert [one["step"] for one in again.trace] == list(range(5, STEPS)) and not again.said, (again.trace, again.said)
+    assert whole.trace[5:] == again.trace and apart(whole.model, again.model) == 0.0, apart(whole.model, again.model)
+    star = lambda trainer: trainer.phaseguard.declared["knobs"][0]["lambda_star"]  # noqa: E731
+    assert star(whole) == star(again)
+
+
 def models_that_are_not_quite_a_plain_one_are_held_too():
     same = {"bad_from": 1, "mixed": 3}
     directions = Directions(os.path.join(FOLDER, "directions.st"))  # were fitted for a model of another name
@@ -252,7 +262,8 @@ def what_fails_on_the_way_lowers_nothing():
 def main():
     for test in (v2_trips_rolls_back_and_holds, an_honest_run_is_left_alone,
                  a_model_that_answers_badly_is_an_alarm_whatever_the_data_look_like, while_all_knobs_are_0_no_bit_changes,
-                 each_update_is_what_the_functions_of_torch_make_of_it, models_that_are_not_quite_a_plain_one_are_held_too,
+                 each_update_is_what_the_functions_of_torch_make_of_it, a_run_that_goes_on_draws_what_it_would_have_drawn,
+                 models_that_are_not_quite_a_plain_one_are_held_too,
                  what_is_missing_is_said_with_what_to_pass,
                  what_is_wrong_is_named_at_the_start, what_fails_on_the_way_lowers_nothing):
         if not sys.argv[6:] or test.__name__ in sys.argv[6:]:
