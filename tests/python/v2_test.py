@@ -183,7 +183,7 @@ def it_trips_rolls_back_and_holds(world, folder):
         assert raised[0].rolled_back and raised[0].step < BAD_FROM and raised[-1].segment == 1, raised[0]
         assert all(plan.answered for plan in plans), [plan.answered for plan in plans]
         for plan in raised:
-            assert plan["kl_replay"] == 1.0 and plan.knobs["kl"].items == (2.0,) * BATCH and plan.knobs["weighting"].items == (1.0,) * BATCH, plan
+            assert plan["kl_replay"] >= 1.0 and plan.knobs["kl"].items == (2.0,) * BATCH and plan.knobs["weighting"].items == (1.0,) * BATCH, plan
         assert pg.ctl("verify", pg.run_file("bad")).returncode == 0
         honest, _, _ = loop(world, pg.endpoint, "honest", bad_from=STEPS)
         assert all(plan[knob] == 0.0 for plan in honest for knob in plan.knobs) and honest[-1].segment == 0, honest
