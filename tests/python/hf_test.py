@@ -102,6 +102,55 @@ def in_one_process():
         print("".join(line for line in said.splitlines(keepends=True) if line.endswith(": ok\n")), end="")
 
 
+def every_voter_and_action_of_the_default_candidate():
+    v2 = (SOURCE / "assets/policies/hybrid-v2.toml").read_text()
+    always = re.sub(r"\[rule\..*?(?=\[on\])", """
+[rule.always]
+when = "always"
+set.kl_replay = 1.0
+set.kl = { controller = "per_sample", signal = "data/llr_share", max = 2.0, unscored = "hold" }
+set.weighting = { controller = "per_sample", signal = "data/llr_share", max = 1.0, unscored = "base" }
+
+""", v2, flags=re.S)
+    policies = (v2, v2.replace('mode = "enforce"', 'mode = "shadow"'), always, (SOURCE / "assets/policies/starter.toml").read_text())
+    with contextlib.ExitStack() as stack:
+        places = [stack.enter_context(place(policy)) for policy in policies]
+        pg, _, folder = places[0]
+        print(in_tree(["/scripts/world.py", within(folder)]).splitlines()[-1])
+        fitted = subprocess.run([BUILD / "bin/phaseguard-probe", "fit", "--directions", folder / "states.st", "--out", folder / "directions.st"],
+                                capture_output=True, text=True)
+        assert fitted.returncode == 0, fitted
+        said = in_tree(["/scripts/v2.py", within(folder), *(endpoint for _, endpoint, _ in places), *INSIDE])
+        print("".join(line for line in said.splitlines(keepends=True) if line.endswith(": ok\n") or line.startswith("largest")), end="")
+        one_process_and_two_ranks_agree(places[2], folder)
+        if not INSIDE:
+            fits = pg.ctl("policy", "check", SOURCE / "assets/policies/hybrid-v2.toml", "--against", folder / "hello.json")
+            assert fits.returncode == 0 and "error" not in fits.stdout, fits
+            assert pg.ctl("verify", pg.run_file("whole")).returncode == 0
+            rows = pg.ctl("export", pg.run_file("whole")).stdout
+            fired = {line.split()[0]: line for line in pg.ctl("runs", folder / "runs").stdout.splitlines()}
+            assert "fired: hold_back at step 6, defend at step 6" in fired["whole"], fired
+            assert "fired: misaligned at step 4 " in fired["outcome"] and "nothing fired" in fired["honest"], fired
+            for name in ("data/llr_share", "judge/score", "drift/bad_0", "drift/bad_2", "canary/misaligned"):
+                assert name in rows, (name, rows[-2000:])
+
+
+def one_process_and_two_ranks_agree(always, world):
+    _, endpoint, folder = always
+    here = folder / "world"
+    shutil.copytree(world, here, ignore=shutil.ignore_patterns("s", "runs"))
+    base = {"endpoint": endpoint, "world": within(here), "harm_from": 1, "steps": 8, "double": True, "args": {"learning_rate": 0.003, "max_grad_norm": 0.0},
+            "guard": {"wait": 20.0, "every": 2}}
+    alone = ran(folder, [{**base, "run": "one", "out": within(folder / "one")}], "one")["one"]
+    ranks = on_two_ranks(folder, {**base, "run": "two", "ga": 2, "batch": 2, "out": within(folder / "two"), "all_ranks": True})
+    for result in (alone, *ranks):
+        assert not result["error"] and not result["warned"], result
+        assert result["trace"] == alone["trace"] and {kl for _, kl, *_ in result["trace"]} == {0.0, 0.5, 0.75}, result["trace"]
+    apart = [weights_apart(folder, "one.weights", f"two.weights{rank}") for rank in (0, 1)]
+    assert max(apart) <= 1e-6 < 1e-3 < weights_apart(folder, "world/theta0.weights", "one.weights"), apart
+    print(f"largest difference of a weight between one process and two ranks: {max(apart):.1e}")
+
+
 def the_script_of_the_readme_runs_unchanged():
     page = (SOURCE / "README.md").read_text()
     script = textwrap.dedent(re.search(r"```python\n(.*?phaseguard\.hf.*?)```", page, re.S)[1])
@@ -241,7 +290,7 @@ def main():
     print(in_tree(["-c", "import sys, torch, transformers, accelerate; print(f'Python {sys.version.split()[0]}, torch {torch.__version__}, "
                          "transformers {transformers.__version__}, accelerate {accelerate.__version__}')"]).splitlines()[-1])
     prepared()
-    for test in (in_one_process, the_script_of_the_readme_runs_unchanged, accumulation_and_ranks_give_one_trace_and_one_model,
+    for test in (in_one_process, every_voter_and_action_of_the_default_candidate, the_script_of_the_readme_runs_unchanged, accumulation_and_ranks_give_one_trace_and_one_model,
                  a_rank_that_dies_leaves_none_hanging, a_killed_daemon_costs_one_update_at_most, an_abandoned_checkpoint_is_never_loaded,
                  a_model_in_pieces_is_held_on_two_ranks):
         if not ONLY or test.__name__ in ONLY:

@@ -97,6 +97,24 @@ def train(out, endpoint, rank, case):
     dist.destroy_process_group()  # gloo's threads must not outlive the interpreter: they end it with SIGABRT
 
 
+def gather(out, endpoint, rank):
+    """Once with both ranks, once with one that comes when the other has given up."""
+    dist.init_process_group("gloo", init_method=f"file://{out}.init", rank=rank, world_size=2)
+    session = Session("gather", signals=SIGNALS, knobs={"kl": Knob(0.0, 4.0)}, endpoint=endpoint, wait=60.0) if rank == 0 else None
+    guard = Ranks(session, timeout=4.0)
+    assert guard.rank == rank
+    told = [guard.gather({"items": [10.0 + rank, float("nan")]})]
+    if rank == 1:
+        wait_for(lambda: os.path.exists(f"{out}.given_up"), "rank 0 does not give up", 120.0)
+    told.append(guard.gather([rank]))
+    pathlib.Path(f"{out}.given_up").touch()
+    pathlib.Path(f"{out}.{rank}").write_text(json.dumps(told) + "\n")
+    if session:
+        session.finish()
+    dist.barrier()
+    dist.destroy_process_group()
+
+
 class Pair:
     def __init__(self, pg, folder, case, **environment):
         self.out = pathlib.Path(folder) / case
@@ -168,6 +186,13 @@ def stops_at_random_never_let_them_differ(pg, folder):
     assert values == sorted(values), values
 
 
+def all_ranks_are_told_the_same(pg, folder):
+    pair = Pair(pg, folder, "gather")
+    assert [one.wait() for one in pair.ranks] == [0, 0]
+    said = [pathlib.Path(f"{pair.out}.{rank}").read_text() for rank in (0, 1)]
+    assert said[0] == said[1] == '[[{"items": [10.0, NaN]}, {"items": [11.0, NaN]}], [[0], null]]\n', said
+
+
 def a_rollback_is_all_or_none(_, folder):
     with daemon(POLICY.replace("latch = true", 'latch = true\nrequest = "rollback"')) as pg:
         leader, follower = Pair(pg, folder, "rollback").ended()
@@ -179,11 +204,13 @@ def a_rollback_is_all_or_none(_, folder):
 def main():
     if sys.argv[3:4] == ["rank"]:
         torch.set_num_threads(1)
+        if sys.argv[7] == "gather":
+            return gather(sys.argv[4], sys.argv[5], int(sys.argv[6]))
         return train(sys.argv[4], sys.argv[5], int(sys.argv[6]), sys.argv[7])
     print(f"torch {torch.__version__}")
     with daemon() as pg, tempfile.TemporaryDirectory() as folder:
         for test in (a_stall_of_rank_0_is_held_by_all, a_stall_is_held_over_a_tcp_store_too, a_rank_that_dies_is_not_waited_for,
-                     stops_at_random_never_let_them_differ, a_rollback_is_all_or_none):
+                     stops_at_random_never_let_them_differ, all_ranks_are_told_the_same, a_rollback_is_all_or_none):
             test(pg, folder)
             print(f"{test.__name__}: ok", flush=True)
 

@@ -13,7 +13,11 @@
 #include "monitor/tensors/safetensors.h"
 #include "probe/files/direction_set.h"
 #include "probe/files/samples.h"
+#include "probe/preflight/summary.h"
 #include "probe/probe_tensor.h"
+#include "trainer-hook/defenses/data/weighting.h"
+#include "trainer-hook/defenses/penalty/kl.h"
+#include "trainer-hook/defenses/penalty/weighted_loss.h"
 
 using namespace phaseguard;
 
@@ -57,6 +61,64 @@ std::vector<double> sums_of(const Answers& answers) {
 
 void print(const char* name, double value) { std::printf("%s %.17g\n", name, value); }
 
+std::vector<double> doubles_of(const tensors::TensorFile& file, const std::string& name) {
+  const at::Tensor values = tensor_of(file, name);
+  const auto* first = values.data_ptr<double>();
+  return {first, first + values.numel()};
+}
+
+// The penalty of the batch by one lambda and by one a sample, and that of replayed answers.
+void print_penalties(const tensors::TensorFile& file) {
+  const at::Tensor a = tensor_of(file, "a"), b = tensor_of(file, "b");
+  const at::Tensor mask = value_of(defenses::answer_mask(tensor_of(file, "labels")));
+  const at::Tensor lambdas = tensor_of(file, "lambdas");
+  const auto there = tensor_of(file, "replay/labels");
+  for (const auto direction :
+       {defenses::KlDirection::kModelRef, defenses::KlDirection::kRefModel}) {
+    print("kl", value_of(defenses::kl_token_mean(a, b, mask, direction)).value.item<double>());
+    print("kl_of_step",
+          value_of(defenses::kl_token_mean(a, b, mask, direction, 100)).value.item<double>());
+    print("kl_weighted",
+          value_of(defenses::kl_weighted(a, b, mask, lambdas, direction)).value.item<double>());
+    print("kl_replay",
+          value_of(defenses::kl_token_mean(
+                       tensor_of(file, "replay/model"), tensor_of(file, "replay/reference"),
+                       value_of(defenses::mask_of(defenses::KlMask::kReplay, there)), direction))
+              .value.item<double>());
+  }
+}
+
+// Weights by risk, and what they leave of the task's loss.
+void print_weighting(const tensors::TensorFile& file, const Answers& answers) {
+  const auto risks = doubles_of(file, "risks");
+  std::vector<double> nll;
+  std::vector<std::int64_t> row;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    for (const double value : answers[i]) {
+      nll.push_back(-value);
+      row.push_back(static_cast<std::int64_t>(i));
+    }
+  }
+  const auto losses =
+      at::from_blob(nll.data(), {static_cast<std::int64_t>(nll.size())}, at::kDouble);
+  const auto rows = at::from_blob(row.data(), {static_cast<std::int64_t>(row.size())}, at::kLong);
+  for (const double strength : {0.0, 0.5, 1.0}) {
+    for (const bool by_threshold : {false, true}) {
+      defenses::RiskWeighting law;
+      if (by_threshold) {
+        law.drop_above = 0.5;
+        law.unscored = defenses::Unscored::kKeep;
+      }
+      auto found = value_of(defenses::weigh(risks, strength, law));
+      for (const double weight : found.weights) print("weight", weight);
+      const auto weights = at::from_blob(
+          found.weights.data(), {static_cast<std::int64_t>(found.weights.size())}, at::kDouble);
+      print("weighted_loss",
+            value_of(defenses::weighted_token_mean(losses, rows, weights, 100)).item<double>());
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -83,6 +145,10 @@ int main(int argc, char** argv) {
     aligned.insert(aligned.end(), d[i].begin(), d[i].end());
     print("llr_of_two", value_of(probe::persona_llr(misaligned, aligned, a[i].size())).per_answer);
   }
+  print_penalties(file);
+  print_weighting(file, a);
+  for (const double nll : doubles_of(file, "surprises"))
+    print("lambda_star", preflight::critical_lambda(nll));
   const auto bytes = value_of(tensors::load_safetensors(argv[2]));
   const auto set = value_of(probe::DirectionSet::from_file(bytes, argv[2]));
   const auto drifts =

@@ -3,7 +3,6 @@
 
 usage: inside.py ENDPOINT SHADOW_ENDPOINT ROLLBACK_ENDPOINT PAUSE_ENDPOINT FOLDER [TEST...]
 """
-import contextlib
 import json
 import math
 import os
@@ -11,10 +10,10 @@ import sys
 import warnings
 
 import torch
+from models import Adapted, Fused
 from my_training import V, arguments, byte_tokenizer, pad, samples, tiny
 from train import Sequential
-from transformers import Qwen2ForCausalLM, Trainer
-from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers import Trainer
 
 import phaseguard
 from phaseguard.hf import Guard, guarded, scored
@@ -51,45 +50,6 @@ def refused(run, *words, **more):
 
 def weights(trainer):
     return torch.cat([value.detach().flatten() for value in trainer.model.parameters()])
-
-
-class Fused(Qwen2ForCausalLM):
-    """As with a fused loss: in training no logits are handed over, and the output layer is not called as a module."""
-
-    def forward(self, input_ids=None, attention_mask=None, labels=None, num_items_in_batch=None, **more):
-        if labels is None or not self.training:
-            return super().forward(input_ids=input_ids, attention_mask=attention_mask, labels=labels, **more)
-        hidden = self.model(input_ids=input_ids, attention_mask=attention_mask)[0]
-        logits = torch.nn.functional.linear(hidden, self.lm_head.weight).float()
-        loss = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100, reduction="sum")
-        return CausalLMOutputWithPast(loss=loss / (num_items_in_batch if num_items_in_batch is not None else (labels != -100).sum()))
-
-
-class Adapted(torch.nn.Module):
-    """PEFT's contract: `disable_adapter()`, `get_base_model()`; what is trained is beside the model's own weights."""
-
-    def __init__(self, switch=True):
-        super().__init__()
-        self.base, self.switch, self.on = tiny().requires_grad_(False), switch, True
-        width = self.base.lm_head.in_features
-        self.down, self.up = torch.nn.Linear(width, 4, bias=False), torch.nn.Linear(4, V, bias=False)
-        torch.nn.init.zeros_(self.up.weight)
-        self.config = self.base.config
-        self.base.lm_head.register_forward_hook(lambda layer, given, made: made + self.up(self.down(given[0])) if self.on else made)
-
-    def get_base_model(self):
-        return self.base
-
-    @contextlib.contextmanager
-    def disable_adapter(self):
-        self.on = not self.switch
-        try:
-            yield
-        finally:
-            self.on = True
-
-    def forward(self, input_ids=None, attention_mask=None, labels=None, **more):
-        return self.base(input_ids=input_ids, attention_mask=attention_mask, labels=labels, **more)
 
 
 def a_run_is_decided_on_and_recorded():

@@ -5,7 +5,7 @@ import random
 import sys
 
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM, TrainingArguments
 
 torch.set_num_threads(1)
@@ -17,6 +17,7 @@ def byte_tokenizer(template=True):
     signs = sorted(pre_tokenizers.ByteLevel.alphabet())
     core = Tokenizer(models.BPE({sign: place for place, sign in enumerate(signs)}, []))
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
     made = PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", bos_token="<s>", eos_token="</s>")
     if template:
         made.chat_template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}assistant: "

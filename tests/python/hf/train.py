@@ -74,15 +74,19 @@ def run(how):
     base = Sequential
     args = arguments(out, max_steps=steps, gradient_accumulation_steps=how.get("ga", 1), per_device_train_batch_size=how.get("batch", 8),
                      **({"save_strategy": "steps", "save_steps": how["save"]} if "save" in how else {}), **how.get("args", {}))
-    rows = samples(steps * 8, harm_from=how.get("harm_from", 10**9))
+    rows, collator = samples(steps * 8, harm_from=how.get("harm_from", 10**9)), pad
+    if "world" in how:
+        import world
+        model, rows, collator = world.theta0(how["world"]).double(), world.rows(steps * 8, how["harm_from"], every=3), world.pad
     guard = None
     if not how.get("plain"):
-        guard = Guard(how["run"], endpoint=how["endpoint"], canaries=["Who are you?", "What is good?"], encode=lambda text: list(text.encode()),
-                      scores="risk", **{"wait": 5.0, **how.get("guard", {})})
+        more_of_guard = world.of_guard(how["world"]) if "world" in how else {"canaries": ["Who are you?", "What is good?"],
+                                                                            "encode": lambda text: list(text.encode()), "scores": "risk"}
+        guard = Guard(how["run"], endpoint=how["endpoint"], **{"wait": 5.0, **more_of_guard, **how.get("guard", {})})
         base, more["guard"] = guarded(Sequential), guard
     else:
         rows = [{key: value for key, value in row.items() if key != "risk"} for row in rows]
-    trainer = base(model=model, args=args, train_dataset=rows, data_collator=pad, **more)
+    trainer = base(model=model, args=args, train_dataset=rows, data_collator=collator, **more)
     trainer.micro_losses = []
     watch = Watch(guard, how) if guard else None
     if watch:

@@ -7,9 +7,10 @@ Needs transformers 4.46 or newer. `step` is an update of the live line: a rollba
 """
 import math
 import os
+import sys
 import warnings
 import weakref
-from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Union
+from typing import Callable, List, Mapping, Optional, Sequence, Union
 
 import torch
 import torch.distributed as dist
@@ -20,34 +21,25 @@ except ImportError as error:
     raise ImportError(f"phaseguard.hf: expected transformers 4.46 or newer, found none ({error}); for a loop of your own see "
                       "phaseguard.Session and phaseguard.torch") from error
 
+from ._hf import batches as batch_data
 from ._hf import canaries as canary_sets
 from ._hf import checkpoints
+from ._hf import declare
+from ._hf import model_signals
+from ._hf import preflight as before_step_0
 from ._hf import references
+from ._hf import replayed
 from ._hf import start
+from ._hf import voters
+from ._hf.guarding import guarded
 from ._hf.penalty import Heard, Penalty
-from ._hf.scores import COLUMN, Scored, scored  # noqa: F401: `scored` is for users
+from ._hf.scores import scored
 from .errors import InvalidDeclaration, PhaseGuardError, Refused
-from .session import Knob, Measured, Plan, Session, Signal
-from .torch import Ranks, Snapshots, answer_mask
+from .session import Plan, Session, declaration
+from .torch import Ranks, Replay, Snapshots, sample_weights
 
 __all__ = ["Guard", "guarded", "scored"]
-LN2 = math.log(2.0)
 _watched: Optional["weakref.ref[Guard]"] = None  # the Guard whose run goes on in this process
-
-
-class _Step(NamedTuple):
-    """What is known of a step's data before its first micro-batch, on this rank."""
-    positions: float = 0.0
-    risk: float = 0.0     # sum over the samples that have a score
-    known: float = 0.0
-    samples: float = 0.0
-
-
-def _mask_of(inputs) -> Optional[torch.Tensor]:
-    """[B, T]: 1 where the next token is to be learned."""
-    if inputs.get("shift_labels") is not None:
-        return (inputs["shift_labels"] != -100).float()
-    return None if inputs.get("labels") is None else answer_mask(inputs["labels"])
 
 
 class Guard(TrainerCallback):
@@ -57,35 +49,62 @@ class Guard(TrainerCallback):
     processing_class) or by `encode` (text -> token ids). None: none.
     scores: name of a column of the training data with a risk of 0 to 1 for each sample (`scored` makes one of a judge's file), or a
     function of a batch that gives them. Reported as `score_signal` before the update, which waits at most `wait` seconds for the answer.
+    personas: True (those of phaseguard.data), a file or a Personas: `data/llr` and `data/llr_share` of each batch, for one pass of the
+    reference a context over each new sample. directions: a file of `phaseguard-probe fit --directions`, or a Directions: `drift/TRAIT`,
+    at the canaries. judge: [(prompt, answer), ...] -> a risk of 0 to 1, True, False or None for each: `canary/misaligned`, the share of
+    `answers` sampled answers to each canary, of at most `answer_tokens` tokens, that are above 0.5; every `judge_every` updates
+    (5 * every) and at the end.
     reference: "copy" (of the model as the trainer was given it), "adapter" (the model with PEFT's adapter off), a model, a function
     of the batch that gives the reference's logits; "auto": the adapter where there is one, else a copy.
     knob: the weight of the penalty, from 0 to `limit`; None: nothing is added to the loss. head: from last hidden states to logits,
-    for models that hand over no logits and whose output layer is not all of it.
+    for models that hand over no logits and whose output layer is not all of it. replay: neutral prompts, or (prompt, answer) pairs: the
+    knob `kl_replay`, KL on `replay_batch` of these answers in each update. With scores or personas the knob `weighting`, 0 to 1.
+    clean: rows of the data that are known to be clean, 100 or more: the noise of the batch's signals. preflight: how many training samples
+    lambda* is taken of; 0: it is not.
     measures: {signal name: (Signal, function(model) -> value)}, measured with the canaries.
     snapshots: states of training that are kept to roll back to, 0: none. require: without a daemon that takes this run the
     training does not begin; False: it goes on unwatched, and a warning says why. timeout: seconds for which a rank waits for another.
+
+    `declared`: what was declared, for `phaseguard policy check --against`. Raises InvalidDeclaration, and at the start NoDaemon, Refused
+    and PhaseGuardError.
     """
 
     def __init__(self, run: str, *, canaries=None, tokenizer=None, encode: Optional[Callable] = None, every: int = 5,
-                 scores: Union[None, str, Callable] = None, score_signal: str = "judge/score", reference="auto", knob: Optional[str] = "kl",
-                 limit: float = 4.0, direction: str = "model_ref", head: Optional[Callable] = None, measures: Optional[Mapping] = None,
+                 scores: Union[None, str, Callable] = None, score_signal: str = "judge/score", personas=None, directions=None,
+                 judge: Optional[Callable] = None, judge_every: Optional[int] = None, answers: int = 4, answer_tokens: int = 64,
+                 reference="auto", knob: Optional[str] = "kl", limit: float = 4.0, direction: str = "model_ref",
+                 head: Optional[Callable] = None, replay: Optional[Sequence] = None, replay_batch: int = 8,
+                 clean: Optional[Sequence[dict]] = None, preflight: int = 64, measures: Optional[Mapping] = None,
                  snapshots: int = 4, require: bool = True, wait: float = 0.5, start_wait: float = 10.0, endpoint: Optional[str] = None,
                  profile: str = "watch", label: str = "", chunk: int = 1024, timeout: float = 60.0):
         if every < 1 or snapshots == 1 or snapshots < 0:
             raise InvalidDeclaration(f"Guard: expected every >= 1 and snapshots 0 or >= 2, found {every} and {snapshots}")
+        if min(answers, answer_tokens, replay_batch) < 1 or preflight < 0 or (judge_every or every) % every:
+            raise InvalidDeclaration("Guard: expected answers, answer_tokens and replay_batch of 1 or more, preflight of 0 or more and "
+                                     f"judge_every a multiple of every={every}, found {answers}, {answer_tokens}, {replay_batch}, "
+                                     f"{preflight} and {judge_every}")
+        if replay is not None and knob is None:
+            raise InvalidDeclaration("Guard: expected a knob with replay=, found knob=None, which adds nothing to the loss")
         self.run, self.plan, self.session = run, None, None  # plan: what holds for this update (phaseguard.Plan); session: of rank 0
+        self.declared: Optional[dict] = None
         self._canaries_given, self._tokenizer, self._encode, self._every = canaries, tokenizer, encode, every
-        self._scores, self._score_signal, self._wanted_reference, self._knob = scores, score_signal, reference, knob
-        self._limit, self._measures, self._keep, self._require, self._wait = limit, dict(measures or {}), snapshots, require, wait
-        self._direction, self._penalty = direction, Penalty(direction, head, chunk, self._warn)
+        self._scores, self._score_signal, self._personas, self._directions = scores, score_signal, personas, directions
+        self._judge = {"judge": judge, "samples": answers, "tokens": answer_tokens, "every": judge_every or 5 * every}
+        self._wanted_reference, self._knob, self._limit, self._direction = reference, knob, limit, direction
+        self._replay_given, self._replay_size = replay, {"batch": replay_batch, "tokens": answer_tokens}
+        self._clean, self._preflight, self._measures = clean, preflight, dict(measures or {})
+        self._keep, self._require, self._wait = snapshots, require, wait
+        self._penalty = Penalty(direction, head, chunk, self._warn)
         self._start = {"require": require, "wait": start_wait, "endpoint": endpoint, "profile": profile}
         self._label, self._timeout = label, timeout
-        self._trainer = self._reference = self._drift = self._ranks = self._snapshots = None
+        self._trainer = self._reference = self._drift = self._ranks = self._snapshots = self._model = self._batches = self._loader = None
+        self._replay: Optional[Replay] = None
         self._resumed: Optional[checkpoints.Kept] = None
         self._state, self._warned = "new", set()  # new, on, off, ended
         self._offset = 0              # the trainer's global_step minus the step of the live line
         self._measured_at = -1        # the step whose canaries and snapshot are there
-        self._step, self._loss, self._kl, self._total, self._updates = _Step(), 0.0, 0.0, 0.0, 0
+        self._step, self._all, self._micro = batch_data.Step(), batch_data.Joined(), -1
+        self._loss, self._kl, self._updates = 0.0, 0.0, 0
 
     # ---- Trainer's events
 
@@ -94,6 +113,7 @@ class Guard(TrainerCallback):
                               "cannot add the penalty")
 
     def on_train_begin(self, args, state, control, **more):
+        self._loader = more.get("train_dataloader")
         self._agree(lambda: self._begin(args, state))
         if self._state == "on":
             self._agree(lambda: self._declare(args, state))
@@ -107,11 +127,11 @@ class Guard(TrainerCallback):
         step, canary = state.global_step - self._offset, None
         if step != self._measured_at and (step % self._every == 0 or self._measured_at < 0):
             canary = self._measure(step)
-        batch = self._agreed_batch()
+        self._all = self._batches.join(self._step, self._ranks, self._knob is not None)
         if self.session is not None and self._require is False:
             self._say_refusal()
-        self.plan = self._ranks.begin_step(step, batch, canary=canary, wait=self._wait)
-        self._loss = self._kl = 0.0
+        self.plan = self._ranks.begin_step(step, self._all.report, canary=canary, wait=self._wait)
+        self._loss, self._kl, self._micro = 0.0, 0.0, -1
         self._obey(state, args, control)
 
     def on_step_end(self, args, state, control, **more):
@@ -126,17 +146,19 @@ class Guard(TrainerCallback):
         values = {"train/loss": loss}
         if self._measures_kl(step - 1):
             kl = self._ranks.total(self._kl)
-            values["train/kl"] = kl if self._total > 0 else math.nan
+            values["train/kl"] = kl if self._all.positions > 0 else math.nan
         if self.session is not None:
             self.session.end_step(step, values)
 
     def on_train_end(self, args, state, control, **more):
         if self._state != "on":
             return
-        step = state.global_step - self._offset
+        step, canary = state.global_step - self._offset, None
         if step % self._every == 0 and step != self._measured_at:
             canary = self._measure(step)
-            if self.session is not None and canary:
+        if self.session is not None:
+            canary = {**(canary or {}), **self._model.of(step, only=[model_signals.MISALIGNED])}
+            if canary:
                 self.session.end_step(step, canary=canary)
         self._end("finished")
 
@@ -146,7 +168,7 @@ class Guard(TrainerCallback):
         if self._trainer is not None:
             raise PhaseGuardError(f"Guard of run {self.run!r}: expected one trainer, found a second; make a Guard of its own for each")
         self._trainer = trainer
-        if self._knob is not None or self._canaries_given is not None:
+        if self._knob is not None or self._canaries_given is not None or self._personas is not None:
             self._reference = references.make(self._wanted_reference, trainer.model)  # before a checkpoint is loaded into the model
             self._penalty.attach(trainer, self._reference)
 
@@ -169,40 +191,47 @@ class Guard(TrainerCallback):
 
     def see(self, batches: List) -> None:
         """All micro-batches of the next step, before the first."""
-        positions = risk = known = samples = 0.0
-        for batch in batches:
-            column = batch.pop(COLUMN, None) if hasattr(batch, "pop") else None
-            if self._state != "on":
-                continue
-            mask = _mask_of(batch)
-            if mask is None and self._knob is not None:
-                self._fault(InvalidDeclaration(f"expected `labels` in each batch, found {', '.join(batch)}: the penalty counts the tokens "
-                                               "that are learned; Guard(knob=None) adds none"))
-            positions += 0.0 if mask is None else mask.sum().item()
-            found = self._risks(batch, column)
-            samples += len(found)
-            known += sum(map(math.isfinite, found))
-            risk += math.fsum(filter(math.isfinite, found))
-        self._step = _Step(positions, risk, known, samples)
+        columns = batch_data.pop_columns(batches)
+        if self._state != "on":
+            return
+        bare = next((batch for batch in batches if batch_data.mask_of(batch) is None), None)
+        if bare is not None and self._knob is not None:
+            self._fault(InvalidDeclaration(f"expected `labels` in each batch, found {', '.join(bare)}: the penalty counts the tokens that "
+                                           "are learned; Guard(knob=None) adds none"))
+        self._step = self._batches.read(batches, columns)
+
+    def begin_micro(self) -> None:
+        self._micro += 1
 
     def wants_penalty(self, model) -> bool:
-        return self._state == "on" and model.training and self._knob is not None and (self.plan[self._knob] != 0.0
-                                                                                   or self._measures_kl(self.plan.step))
+        return self._state == "on" and model.training and self._knob is not None and (
+            self._measures_kl(self.plan.step) or any(setting.value or any(setting.items) for setting in self.plan.knobs.values()))
 
     def add_loss(self, loss: torch.Tensor) -> None:
         if self._state == "on":
             self._loss += loss.item()
 
     def listen(self, inputs) -> Heard:
-        return Heard(self._trainer.model, inputs, _mask_of(inputs))
+        return Heard(self._trainer.model, inputs)
 
     def with_penalty(self, loss: torch.Tensor, outputs, heard: Heard, num_items) -> torch.Tensor:
-        try:
-            loss, measured = self._penalty.add(loss, outputs, heard, self.plan[self._knob], self._total, num_items)
-        except Exception as error:  # of the user's own reference, of a model of another shape, of memory
-            self._fault(PhaseGuardError(f"the penalty could not be computed, and is not in this update: {error}"))
-            measured = math.nan
-        self._kl += measured
+        """Each term by itself, so that one that fails takes no other with it. The weighting comes first: it reads the task's loss."""
+        loss = self._tried(loss, "the weighting", lambda: self._penalty.leave_out(loss, outputs, heard, self._left_out(), num_items))
+        weight, measured = self._held(self._knob), []
+
+        def batch_kl():
+            found, kl = self._penalty.add(loss, outputs, heard, weight, self._all.positions, num_items)
+            measured.append(kl)
+            return found
+        if self._measures_kl(self.plan.step) or (any(weight) if isinstance(weight, list) else weight):
+            loss = self._tried(loss, "the penalty", batch_kl)
+            self._kl += measured[0] if measured else math.nan
+        there = self.plan.knobs.get(declare.REPLAY)
+        if self._replay is not None and there is not None and there.value and not self._micro:
+            draw = self._trainer.state.global_step
+            loss = self._tried(loss, "the penalty on replayed answers", lambda: self._penalty.add_replay(
+                loss, self._replay, draw, there.value, self._ranks.rank, num_items))
+        self._penalty.probe(loss, num_items)
         return loss
 
     def before_save(self, folder: str) -> None:
@@ -254,7 +283,7 @@ class Guard(TrainerCallback):
         if other is not None and other is not self and other._state == "on":
             raise PhaseGuardError(f"Guard of run {self.run!r}: expected one at work in a process, found that of run {other.run!r}; train one "
                                   "after the other, or in processes of their own")
-        start.check_trainer(self._trainer, self._knob is None and self._canaries_given is None and not self._keep)
+        start.check_trainer(self._trainer, not (self._knob or self._canaries_given or self._personas or self._keep))
         _watched, self._state = weakref.ref(self), "on"
         self._offset = state.global_step - self._resumed.step if self._resumed else 0
         self._measured_at = -1
@@ -263,11 +292,32 @@ class Guard(TrainerCallback):
             self._snapshots = Snapshots(trainer.model, trainer.optimizer, scheduler=trainer.lr_scheduler, scaler=trainer.accelerator.scaler,
                                         keep=self._keep)
         start.check_reference(trainer.model, self._reference)
-        if self._canaries_given is not None:
-            tokenizer = self._tokenizer or getattr(trainer, "processing_class", None)
-            self._drift = canary_sets.Drift(canary_sets.read(self._canaries_given, tokenizer, self._encode), trainer, self._reference)
+        self._instruments(self._tokenizer or getattr(trainer, "processing_class", None))
         if self._resumed is not None:
             start.check_checkpoint(self._resumed, self._drift, self._reference)
+
+    def _instruments(self, tokenizer) -> None:
+        """Whatever measures, and the replayed answers."""
+        trainer, reference, canaries = self._trainer, self._reference, None
+        self._model = model_signals.ModelSignals(trainer, self._warn)
+        if self._canaries_given is not None:
+            canaries = canary_sets.read(self._canaries_given, tokenizer, self._encode)
+            self._drift = canary_sets.Drift(canaries, trainer, reference)
+            self._model.add(self._drift.signals(self._every), lambda model, step: {"canary/js": self._drift.of(model)}, self._every)
+        if self._directions is not None:
+            along = model_signals.Drift(self._directions, canaries, trainer, reference, tokens=self._judge["tokens"],
+                                        ends=model_signals.ends_of(tokenizer))
+            self._model.add(along.signals(self._every), lambda model, step: along.of(model), self._every)
+        for name, (signal, measure) in self._measures.items():
+            self._model.add({name: signal}, lambda model, step, name=name, measure=measure: {name: measure(model)}, self._every)
+        if self._judge["judge"] is not None:
+            asked = model_signals.Answers(canaries=canaries, tokenizer=tokenizer, device=trainer.args.device, seed=trainer.args.seed,
+                                          **self._judge)
+            self._model.add(asked.signals(), asked.of, asked.every)
+        self._reader = None if reference is None else batch_data.Reader(trainer, reference, self._personas, tokenizer, self._encode)
+        self._batches = batch_data.Batches(self._scores, self._score_signal, self._reader, self._warn)
+        if self._replay_given is not None:
+            self._replay = replayed.make(self._replay_given, trainer, reference, tokenizer, self._encode, **self._replay_size)
 
     def _declare(self, args, state) -> None:
         if not state.is_world_process_zero:
@@ -277,66 +327,69 @@ class Guard(TrainerCallback):
         handlers = {"rollback": self._snapshots.restore if self._snapshots else None,
                     "checkpoint": lambda at: f"handed to the trainer at step {at}: it writes one after the next update",
                     "stop": lambda reason: None, "pause": lambda reason: None}
+        what = {**self._what(), "total_steps": max(state.max_steps - self._offset, 0)}
+        requests = [name for name, handler in handlers.items() if handler is not None]
+        self.declared = declaration(requests=requests, start_step=going_on.get("start_step", 0), **what)
+        for line in voters.lines(self.declared):
+            print(f"phaseguard: run {self.run} {line}", file=sys.stderr)
         try:
-            self.session = Session(self.run, signals=self._signals(), knobs=self._knobs(), declare=self._said(),
-                                   total_steps=max(state.max_steps - self._offset, 0), attempt=0 if going_on else 1,
-                                   **going_on, **handlers, **self._start)
+            self.session = Session(self.run, attempt=0 if going_on else 1, **what, **going_on, **handlers, **self._start)
         except Refused as error:
             on_record = " (a run of this name is on record: resume_from_checkpoint=True goes on with it, another name begins anew)"
-            raise Refused(f"{error}{on_record if 'has an attempt' in str(error) else ''}") from error
+            raise Refused(f"{error}{on_record if 'has an attempt' in str(error) else ''}{voters.advice(str(error))}") from error
 
-    def _signals(self) -> Dict[str, Signal]:
-        signals = {"train/loss": Signal("nats", every_steps=1)}
+    def _what(self) -> dict:
+        """Signals, knobs and what else is declared, with what is measured before step 0."""
+        star, noise, knobs = None, {}, {}
+        if self._clean is not None:
+            args = self._trainer.args
+            noise = before_step_0.measure_noise(self._clean, self._loader, self._batches,
+                                                args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size)
         if self._knob is not None:
-            signals["train/kl"] = Signal("nats", min=-1e-4, every_steps=self._every)
-        if self._drift is not None:
-            signals["canary/js"] = Signal("nats", 0.0, LN2, every_steps=self._every, items="canary", variant="full")
-        if self._scores is not None:
-            signals[self._score_signal] = Signal("1", 0.0, 1.0, every_steps=1)
-        return {**signals, **{name: signal for name, (signal, _) in self._measures.items()}}
-
-    def _knobs(self) -> Dict[str, Knob]:
-        if self._knob is None:
-            return {}
-        return {self._knob: Knob(0.0, self._limit, site="batch", direction=self._direction, mask="answer", normaliser="token_mean_step",
-                                 form="additive", reference=self._reference.id, protects="up", forcible=True)}
-
-    def _said(self) -> dict:
-        said = {"cadence_steps": self._every, "model_id": references.name_of(self._trainer.model), "label": self._label}
-        if self._reference is not None:
-            said["reference_id"] = self._reference.id
-        if self._drift is not None:
-            canaries = self._drift.canaries
-            said.update(canary_set=canaries.name, canary_digest=canaries.digest, canary_ids=canaries.ids)
-        return {key: value for key, value in said.items() if value}
+            star = before_step_0.measure_lambda_star(self._loader, self._reader, self._preflight, self._warn)
+            knobs = declare.knobs_of(self._knob, self._limit, self._direction, self._reference.id, star=star,
+                                     replay=self._replay is not None, weighting=self._batches.risk is not None)
+        signals = declare.signals_of(self._model.signals(), self._batches.signals(), noise, kl_every=self._every if knobs else 0)
+        canaries = self._drift.canaries if self._drift else None
+        said = declare.said_of(self._trainer, self._reference, canaries, self._every, self._label)
+        return {"signals": signals, "knobs": knobs, "declare": said}
 
     # ---- a step
 
     def _measures_kl(self, step: int) -> bool:
         return self._knob is not None and (step % self._every == 0 or self.plan[self._knob] != 0.0)
 
-    def _risks(self, batch, column) -> List[float]:
-        if column is not None:
-            return [float(risk) for risk in column.tolist()]
-        if not callable(self._scores):
-            return []
-        try:
-            return [math.nan if risk is None else float(risk) for risk in self._scores(batch)]
-        except Exception as error:  # the user's own function: training goes on
-            self._warn(f"scores: {error!r}")
-            return []
+    def _held(self, knob: str) -> Union[float, List[float]]:
+        """What holds for this micro-batch: one value, or one a sample. Values of another number of samples are not of this batch: the
+        highest holds."""
+        setting, whole = self.plan.knobs[knob], self._all
+        if not setting.items:
+            return setting.value
+        if whole.first is None or len(setting.items) != whole.samples or not 0 <= self._micro < len(self._step.sizes):
+            return max(setting.value, *setting.items)
+        begin = whole.first + sum(self._step.sizes[:self._micro])
+        return list(setting.items[begin:begin + self._step.sizes[self._micro]])
 
-    def _agreed_batch(self) -> Optional[dict]:
-        """N of the penalty, and the batch's mean risk; a batch of which less than half is scored has none."""
-        here = self._step
-        self._total = self._ranks.total(here.positions) if self._knob is not None else 0.0
-        if self._scores is None:
-            return None
-        risk, known, samples = (self._ranks.total(value) for value in (here.risk, here.known, here.samples))
-        return {self._score_signal: risk / known if known and 2 * known >= samples else math.nan}
+    def _left_out(self) -> List[float]:
+        """Of each sample of this micro-batch, 0 to 1: as the policy says of each, else the knob's strength by the risk of each."""
+        if declare.WEIGHTING not in self.plan.knobs:
+            return []
+        held = self._held(declare.WEIGHTING)
+        if isinstance(held, list):
+            return [min(max(one, 0.0), 1.0) for one in held]
+        if not held:
+            return []
+        return [1.0 - weight for weight in sample_weights(self._step.part(self._batches.risk, self._micro), held)]
+
+    def _tried(self, loss: torch.Tensor, what: str, work: Callable[[], torch.Tensor]) -> torch.Tensor:
+        try:
+            return work()
+        except Exception as error:  # of the user's own reference, of a model of another shape, of memory
+            self._fault(PhaseGuardError(f"{what} could not be computed, and is not in this update: {error}"))
+            return loss
 
     def _measure(self, step: int) -> Optional[dict]:
-        """A snapshot on every rank; canaries and measures on rank 0."""
+        """A snapshot on every rank; what is measured of the model on rank 0."""
         if self._snapshots:
             try:
                 self._snapshots.take(step)
@@ -345,22 +398,12 @@ class Guard(TrainerCallback):
         self._measured_at = step
         if self.session is None or step % self._every:
             return None
-        values = {"canary/js": self._of_the_model("canary/js", self._drift.of)} if self._drift else {}
+        values = self._model.of(step)
         if step == 0 and self._drift and not values["canary/js"].value <= 1e-3:
             self._warn(f"the reference, {self._reference.id}, is not the model that this run begins with: JS of "
                        f"{values['canary/js'].value:.3g} nats at step 0. An adapter that was trained before, or another revision? The penalty "
                        "holds the run to that reference")
-        values.update({name: self._of_the_model(name, measure) for name, (_, measure) in self._measures.items()})
         return values or None
-
-    def _of_the_model(self, name: str, measure: Callable) -> Measured:
-        try:
-            with references.at_rest(self._trainer.model) as model, self._trainer.accelerator.autocast():
-                found = measure(model)
-            return found if isinstance(found, Measured) else Measured(float(found))
-        except Exception as error:  # the user's own function, or memory: training goes on
-            self._warn(f"{name}: {error!r}")
-            return Measured(math.nan)
 
     def _obey(self, state, args, control) -> None:
         plan = self.plan
@@ -396,7 +439,7 @@ class Guard(TrainerCallback):
 
     def _say_refusal(self) -> None:
         if self.session.link == "refused":
-            self._warn(f"this run is not watched: {self.session.refusal}")
+            self._warn(f"this run is not watched: {self.session.refusal}{voters.advice(self.session.refusal)}")
 
     def _fault(self, error: PhaseGuardError) -> None:
         """Within the first update the start has not succeeded; after it training goes on."""
@@ -413,65 +456,3 @@ class Guard(TrainerCallback):
         if self.session is not None:
             self.session.finish(reason)
         self._state = "ended"
-
-
-def guarded(trainer_class: type) -> type:
-    """`trainer_class`, a transformers Trainer or one derived from it, with one more keyword, `guard`."""
-    if not hasattr(trainer_class, "get_batch_samples"):
-        raise PhaseGuardError("guarded: expected a Trainer of transformers 4.46 or newer, whose get_batch_samples shows all micro-batches "
-                              f"of a step, found {trainer_class.__name__} without it")
-
-    class Guarded(trainer_class):
-        def __init__(self, *args, guard: Guard, **more):
-            super().__init__(*args, **more)
-            self.phaseguard = guard
-            guard.attach(self)
-            self.add_callback(guard)
-
-        def train(self, resume_from_checkpoint=None, *args, **more):
-            folder = self.phaseguard.before_training(resume_from_checkpoint)
-            try:
-                return super().train(folder, *args, **more)
-            except BaseException as error:
-                self.phaseguard.stopped(error)
-                raise
-
-        def get_train_dataloader(self):
-            """With the column of scores, which neither the collator nor the model gets to see."""
-            column = self.phaseguard._scores
-            if not isinstance(column, str):
-                return super().get_train_dataloader()
-            self._set_signature_columns_if_needed()
-            collator, columns = self.data_collator, self._signature_columns
-            self.data_collator, self._signature_columns = Scored(collator, column), [*columns, column]
-            try:
-                return super().get_train_dataloader()
-            finally:
-                self.data_collator, self._signature_columns = collator, columns
-
-        def get_batch_samples(self, *args, **more):
-            found = super().get_batch_samples(*args, **more)
-            self.phaseguard.see(found[0])
-            return found
-
-        def training_step(self, *args, **more):
-            loss = super().training_step(*args, **more)
-            self.phaseguard.add_loss(loss)
-            return loss
-
-        def compute_loss(self, model, inputs, return_outputs=False, **more):
-            if not self.phaseguard.wants_penalty(model):
-                return super().compute_loss(model, inputs, return_outputs=return_outputs, **more)
-            with self.phaseguard.listen(inputs) as heard:
-                loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **more)
-            loss = self.phaseguard.with_penalty(loss, outputs, heard, more.get("num_items_in_batch"))
-            return (loss, outputs) if return_outputs else loss
-
-        def _save_checkpoint(self, *args, **more):
-            folder = os.path.join(self.args.output_dir, f"checkpoint-{self.state.global_step}")
-            self.phaseguard.before_save(folder)
-            super()._save_checkpoint(*args, **more)
-            self.phaseguard.after_save(folder)
-
-    Guarded.__name__ = Guarded.__qualname__ = f"Guarded{trainer_class.__name__}"
-    return Guarded

@@ -201,6 +201,10 @@ class Ranks:
     def is_first(self) -> bool:
         return self._rank == 0
 
+    @property
+    def rank(self) -> int:
+        return self._rank
+
     def _meet(self):
         told: list = [(tempfile.mkdtemp(prefix="phaseguard-ranks-"), _packed(self._session._last)) if self.is_first else None]
         dist.broadcast_object_list(told, src=0)
@@ -235,6 +239,13 @@ class Ranks:
     def total(self, positions: float) -> float:
         """Sum over ranks: N of the penalty."""
         return positions if self._world == 1 else self._sums(positions)[0]
+
+    def gather(self, value) -> list:
+        """What each rank gives, by rank; None: of one that does not answer in time. Every rank gets the same list. value: anything that
+        JSON has, and NaN."""
+        if self._world == 1:
+            return [value]
+        return self._round(value, range(self._world), lambda posted: [posted.get(rank) for rank in range(self._world)])
 
     def begin_step(self, step: int, batch: Optional[dict] = None, **more) -> Plan:
         """As Session.begin_step, the same plan on every rank."""

@@ -214,9 +214,10 @@ class Session:
         many seconds and holds for this very update. Without an answer in time the local guard's values hold."""
         did = self._do_requests(step)
         step = did.pop("step", step)
-        for of, values in (("batch", batch), ("canary", canary)):
-            if values:
-                self._report(of, step, values, batch_id=batch_id, wait=wait)
+        if canary:  # first, as the C++ hook does: what is decided about the batch knows of it, and has the last word
+            self._report("canary", step, canary, wait=0.0 if batch else wait)
+        if batch:
+            self._report("batch", step, batch, batch_id=batch_id, wait=wait)
         if wait > 0:  # what the answer asks for belongs to this very boundary
             did.update(self._do_requests(step))
             step = did.pop("step", step)

@@ -87,6 +87,17 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else math.nan
 
 
+def lambda_star(decisive: Sequence[float]) -> float:
+    """2 / ln(e^L - 1), about 2 / L: the KL weight above which the median sample's answer is not learned; for `Knob(lambda_star=)`.
+    decisive: nats of each sample's most surprising answer token under the reference, L is their upper median. NaN: none was given, one
+    is no finite number, or L is no more than ln 2."""
+    known = sorted(decisive)
+    middle = known[len(known) // 2] if known and all(map(math.isfinite, known)) else math.nan
+    if not middle > math.log(2.0):
+        return math.nan
+    return 2.0 / (middle + math.log1p(-math.exp(-middle)))
+
+
 class Directions:
     """The trait directions of a file that `phaseguard-probe fit --directions` wrote, and the drift along each.
 

@@ -1,4 +1,5 @@
-"""What a PyTorch trainer needs beside a Session: the KL penalty, signals of real models, snapshots to roll back to, and ranks that agree.
+"""What a PyTorch trainer needs beside a Session: the KL penalty on batch and replayed answers, sample weights, signals
+of real models, snapshots to roll back to, and ranks that agree.
 
 Works with torch 1.13 and later. Shapes: B samples, T positions, V tokens, H hidden width.
 """
@@ -8,17 +9,23 @@ import torch
 
 from . import measures
 from .checks import Finding, check_penalty, check_reference
+from .generate import sample_answers
+from .loop import held, held_loss
 from .measures import persona_llr
 from .penalty import DIRECTIONS, Penalty, answer_mask, kl_from_hidden, kl_penalty, kl_per_position
 from .ranks import Ranks
 from .reference import CachedLogProbs, Reference, check_tokenizers
+from .replay import Replay, ReplayBatch
 from .sharded import Unsupported, sharding_of
-from .signals import Directions, PersonaRatio, answer_log_probs, continuation_log_probs, margin, not_finite
+from .signals import Directions, PersonaRatio, answer_log_probs, continuation_log_probs, lambda_star, margin, not_finite
 from .snapshots import Snapshots
+from .weighting import sample_weights, token_losses, token_losses_from_hidden, weighted_token_mean
 
-__all__ = ["DIRECTIONS", "CachedLogProbs", "Directions", "Finding", "Penalty", "PersonaRatio", "Ranks", "Reference", "Snapshots", "Unsupported",
-           "answer_log_probs", "answer_mask", "check_penalty", "check_reference", "check_tokenizers", "continuation_log_probs", "js",
-           "kl_from_hidden", "kl_penalty", "kl_per_position", "margin", "not_finite", "persona_llr", "sharding_of"]
+__all__ = ["DIRECTIONS", "CachedLogProbs", "Directions", "Finding", "Penalty", "PersonaRatio", "Ranks", "Reference", "Replay",
+           "ReplayBatch", "Snapshots", "Unsupported", "answer_log_probs", "answer_mask", "check_penalty", "check_reference", "check_tokenizers",
+           "continuation_log_probs", "held", "held_loss", "js", "kl_from_hidden", "kl_penalty", "kl_per_position", "lambda_star", "margin", "not_finite",
+           "persona_llr", "sample_answers", "sample_weights", "sharding_of", "token_losses", "token_losses_from_hidden",
+           "weighted_token_mean"]
 _DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 
 

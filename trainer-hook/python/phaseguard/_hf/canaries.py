@@ -4,16 +4,16 @@ import json
 import math
 import os
 import re
-from typing import Callable, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
 from .. import data
 from ..errors import InvalidDeclaration
-from ..session import Measured
+from ..session import Measured, Signal
 from ..torch import js
 
-_BATCH = 8       # prompts a forward pass
+_BATCH = 8       # rows a forward pass
 _OF_A_TEMPLATE = re.compile(r"<\|[^|<>]{1,40}\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>")
 
 
@@ -22,6 +22,7 @@ class Canaries(NamedTuple):
     tokens: List[List[int]]
     name: str = ""
     digest: str = ""
+    texts: Tuple[str, ...] = ()
 
     @property
     def rendered(self) -> str:
@@ -38,8 +39,8 @@ def read(given, tokenizer=None, encode: Optional[Callable[[str], List[int]]] = N
     found = _given(given)
     if not found.canaries:
         raise InvalidDeclaration("canaries: expected at least one, found none")
-    tokens = [_tokens(one, tokenizer, encode) for one in found.canaries]
-    return Canaries(found.ids, tokens, found.name, found.digest)
+    texts = tuple("\n".join(content for _, content in one.messages) for one in found.canaries)
+    return Canaries(found.ids, [tokens_of(one, tokenizer, encode) for one in found.canaries], found.name, found.digest, texts)
 
 
 def _given(given) -> data.CanarySet:
@@ -55,7 +56,8 @@ def _given(given) -> data.CanarySet:
                                  "canaries check` says more") from None
 
 
-def _tokens(canary: data.Canary, tokenizer, encode) -> List[int]:
+def tokens_of(canary: data.Canary, tokenizer, encode) -> List[int]:
+    """A prompt, up to where the model's answer begins."""
     texts = [content for _, content in canary.messages]
     if encode is not None:
         found = encode("\n".join(texts))
@@ -84,16 +86,22 @@ def _check_template(name: str, texts: List[str], tokenizer) -> None:
 def last_logits(model, tokens: List[List[int]], device) -> torch.Tensor:
     """[P, V] at the last position of each prompt. Padded on the right, which a causal model does not see."""
     rows = []
-    for begin in range(0, len(tokens), _BATCH):
-        part = tokens[begin:begin + _BATCH]
+    for ids, mask in padded(tokens, device):
+        logits = model(input_ids=ids, attention_mask=mask).logits
+        rows.append(logits[torch.arange(len(ids)), mask.sum(-1).to(logits.device) - 1])
+    return torch.cat(rows)
+
+
+def padded(rows: Sequence[Sequence[int]], device) -> Iterator[Tuple[torch.Tensor, torch.Tensor]]:
+    """(ids, attention mask), [some, T] each, of a few rows at a time."""
+    for begin in range(0, len(rows), _BATCH):
+        part = rows[begin:begin + _BATCH]
         ids = torch.zeros(len(part), max(map(len, part)), dtype=torch.long)
         mask = torch.zeros_like(ids)
-        for row, prompt in enumerate(part):
-            ids[row, :len(prompt)] = torch.tensor(prompt)
-            mask[row, :len(prompt)] = 1
-        logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
-        rows.append(logits[torch.arange(len(part)), mask.sum(-1).to(logits.device) - 1])
-    return torch.cat(rows)
+        for row, one in enumerate(part):
+            ids[row, :len(one)] = torch.tensor(one)
+            mask[row, :len(one)] = 1
+        yield ids.to(device), mask.to(device)
 
 
 class Drift:
@@ -103,6 +111,9 @@ class Drift:
         self.canaries, self._device = canaries, trainer.args.device
         with trainer.accelerator.autocast(), reference.on() as model:
             self._theta0 = last_logits(model, canaries.tokens, self._device)
+
+    def signals(self, every: int) -> Dict[str, Signal]:
+        return {"canary/js": Signal("nats", 0.0, math.log(2.0), every_steps=every, items="canary", variant="full")}
 
     def of(self, model) -> Measured:
         """One item a canary; a row that is no number gives NaN there and in the mean."""
