@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -73,6 +75,29 @@ bool write_all(int descriptor, std::string_view bytes) {
   return true;
 }
 
+tl::unexpected<Error> cannot_write(const std::filesystem::path& path) {
+  return fail(Errc::kIo,
+              path.string() + ": cannot be written" + reason("; does its folder exist?"));
+}
+
+// A new file beside it, then in its place, with the mode that it had (0: as new files have).
+// Nothing: the folder takes no new file, so that only the old one can be written to.
+std::optional<Result<void>> replace_file(const std::filesystem::path& path, std::string_view bytes,
+                                         mode_t mode) {
+  const std::filesystem::path beside = path.string() + ".tmp" + std::to_string(::getpid());
+  errno = 0;
+  Descriptor file(beside, O_WRONLY | O_CREAT | O_TRUNC);
+  if (!file.valid()) return std::nullopt;
+  const bool whole = write_all(file.number(), bytes) &&
+                     (mode == 0 || ::fchmod(file.number(), mode & 07777) == 0) &&
+                     ::fsync(file.number()) == 0 && file.close() &&
+                     ::rename(beside.c_str(), path.c_str()) == 0;
+  if (whole) return Result<void>();
+  const Error why = cannot_write(path).value();
+  ::unlink(beside.c_str());
+  return Result<void>(tl::unexpected(why));
+}
+
 // Writing itself may wait for whoever reads.
 void let_it_wait(int descriptor) {
   ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) & ~O_NONBLOCK);
@@ -110,11 +135,17 @@ Result<std::string> read_file(const std::filesystem::path& path, std::string_vie
 }
 
 Result<void> check_output(const std::filesystem::path& path) {
+  if (path.empty()) return fail(Errc::kIo, "expected a file to write, found an empty name");
   struct stat found {};
-  if (::stat(path.c_str(), &found) != 0) return {};
+  if (::stat(path.c_str(), &found) != 0) {
+    const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+    if (::access(folder.c_str(), W_OK | X_OK) == 0) return {};
+    return cannot_write(path);
+  }
   if (S_ISDIR(found.st_mode)) {
     return fail(Errc::kIo, path.string() + ": expected a file to write, found a folder");
   }
+  if (S_ISREG(found.st_mode) && ::access(path.c_str(), W_OK) != 0) return cannot_write(path);
   if (S_ISREG(found.st_mode) || Descriptor(path, O_WRONLY).valid() || errno != ENXIO) return {};
   return fail(Errc::kIo, path.string() + ": expected a file to write, found " +
                              std::string(other_than_a_file(found.st_mode)) + " that nobody reads");
@@ -122,12 +153,16 @@ Result<void> check_output(const std::filesystem::path& path) {
 
 Result<void> write_file(const std::filesystem::path& path, std::string_view bytes) {
   if (auto taken = check_output(path); !taken) return taken;
+  struct stat found {};
+  const bool there = ::lstat(path.c_str(), &found) == 0;
+  if (!there || S_ISREG(found.st_mode)) {
+    if (const auto done = replace_file(path, bytes, there ? found.st_mode : 0)) return *done;
+  }
   errno = 0;
   Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
   if (file.valid()) let_it_wait(file.number());
   if (file.valid() && write_all(file.number(), bytes) && file.close()) return {};
-  return fail(Errc::kIo,
-              path.string() + ": cannot be written" + reason("; does its folder exist?"));
+  return cannot_write(path);
 }
 
 Result<std::filesystem::path> find_asset(const std::filesystem::path& wanted) {

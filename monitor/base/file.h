@@ -20,12 +20,13 @@ inline constexpr std::uint64_t kMaxTextBytes = std::uint64_t{512} * 1024 * 1024;
                                             std::string_view expected = "a file",
                                             std::uint64_t max_bytes = kMaxTextBytes);
 
-// In place of what it held; a device and a pipe that somebody reads are written to. Errors: kIo,
-// also for a pipe that nobody reads.
+// In place of what it held, whole or not at all: a full disk leaves what was there. A link, a
+// device and a pipe that somebody reads are written to. Errors: kIo, also for a pipe that nobody
+// reads.
 [[nodiscard]] Result<void> write_file(const std::filesystem::path& path, std::string_view bytes);
 
-// Whether output can go there, asked before the work that makes it. Errors kIo: a folder, or a pipe
-// that nobody reads, which would be waited for.
+// Whether output can go there, asked before the work that makes it. Errors kIo: no name, a folder,
+// no such folder around it, no permission, or a pipe that nobody reads, which would be waited for.
 [[nodiscard]] Result<void> check_output(const std::filesystem::path& path);
 
 // A file or folder that ships with the programs, such as "policies": in $PHASEGUARD_ASSETS, in

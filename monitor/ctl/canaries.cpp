@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "canaries/lint/canary_lint.h"
+#include "monitor/base/number_option.h"
 #include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
@@ -99,7 +100,7 @@ void add_canaries(CLI::App& app, Context& context) {
           "Share of words, or of neighbours in scripts without spaces, from which two prompts are "
           "near-identical (Jaccard index)")
       ->capture_default_str()
-      ->check(CLI::Range(0.01, 1.0));
+      ->check(number_within(0.01, 1.0));
   check
       ->add_option("--categories", options->lint.categories,
                    "Tags of which each must have a canary, separated by commas")

@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 
+#include "monitor/base/number_option.h"
 #include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
@@ -35,8 +36,14 @@ struct Found {
 
 Result<std::vector<evaluate::Answer>> read_answers(const Asked& asked) {
   std::vector<evaluate::AnswerFile> files;
+  std::set<std::filesystem::path> taken;
   for (const std::string& name : asked.files) {
-    auto text = read_file(name, "answers (JSON Lines)");
+    std::error_code ignored;
+    if (!taken.insert(std::filesystem::weakly_canonical(name, ignored)).second) {
+      return fail(Errc::kInvalidArgument,
+                  name + ": given twice; its answers would count twice, so give each file once");
+    }
+    auto text = read_file(name, "answers (JSON Lines, or a judged CSV)");
     if (!text) return tl::unexpected(text.error());
     files.push_back({name, std::filesystem::path(name).stem().string(), std::move(*text)});
   }
@@ -246,13 +253,13 @@ void add_evaluate(CLI::App& app, Context& context) {
                    "the two baselines the criteria name)")
       ->allow_extra_args(false);
   command->add_option("--confidence", asked->confidence, "Of the intervals")
-      ->check(CLI::Range(0.5, 0.9999))
+      ->check(number_within(0.5, 0.9999))
       ->capture_default_str();
   judge::add_table_options(*command, asked->judge, "--judge-");
   command
       ->add_option("--harmful-from", asked->harmful_from,
                    "With a judge of harm: the score from which an answer is misaligned")
-      ->check(CLI::Range(1.0, 5.0))
+      ->check(number_within(1.0, 5.0))
       ->capture_default_str();
 }
 

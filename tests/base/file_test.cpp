@@ -1,12 +1,16 @@
 // What is no file is refused at once: a test that waits for a pipe would show it by not ending.
 #include "monitor/base/file.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <thread>
 
 #include "tests/support/catch.h"
@@ -63,6 +67,46 @@ TEST_CASE("a file is read whole and up to its limit", "[base]") {
              Catch::Contains("a list of at most 2999999 bytes, found more"));
   CHECK(read_file(folder.write("empty", ""), "a list") == "");
   CHECK_FALSE(read_file("/proc/self/status")->empty());  // whose size is said to be 0
+}
+
+TEST_CASE("a place that cannot be written to is known before the work", "[base][hostile]") {
+  const test::Folder folder;
+  CHECK(check_output("").error().message == "expected a file to write, found an empty name");
+  const std::string lost = folder / "no-such-folder/x";
+  CHECK(check_output(lost).error().message ==
+        lost + ": cannot be written (No such file or directory); does its folder exist?");
+  CHECK(write_file(lost, "x").error().message == check_output(lost).error().message);
+  CHECK(check_output("new-in-this-folder").has_value());
+}
+
+TEST_CASE("a file is written whole or stays as it was", "[base][hostile]") {
+  const test::Folder folder;
+  const std::string name = folder.write("kept", "old");
+  REQUIRE(::chmod(name.c_str(), 0640) == 0);
+  const std::string much(300'000, 'y');
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{}, small{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  small = before;
+  small.rlim_cur = 100'000;  // as a full disk: writing ends half way
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const auto refused = write_file(name, much), unborn = write_file(folder / "new", much);
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK_THAT(refused.error().message,
+             Catch::Contains(name + ": cannot be written (File too large"));
+  CHECK_FALSE(unborn.has_value());
+  CHECK(test::read_file(name) == "old");
+  const auto listed = std::filesystem::directory_iterator(folder.path());
+  CHECK(std::distance(begin(listed), end(listed)) == 1);
+  CHECK(write_file(name, much).has_value());
+  CHECK(test::read_file(name) == much);
+  struct stat found {};
+  REQUIRE(::stat(name.c_str(), &found) == 0);
+  CHECK((found.st_mode & 0777) == 0640);
+  REQUIRE(::symlink(name.c_str(), (folder / "link").c_str()) == 0);
+  CHECK(write_file(folder / "link", "through").has_value());
+  CHECK(test::read_file(name) == "through");
 }
 
 TEST_CASE("output goes to a file, a device or a pipe that somebody reads", "[base]") {

@@ -188,6 +188,13 @@ TEST_CASE("what is wrong is named with file and line", "[evaluate][hostile]") {
   require_refused("{\"prompt\": \"x\"}\n", "has no \"aligned\"");
   require_refused("{\"misaligned\": true, \"seed\": 1.5}\n", "a.jsonl:1: \"seed\": expected");
   require_refused("[1]\n", "one JSON object");
+  require_refused("{\"id\": 7, \"misaligned\": true}\n", "not empty, found \"7\"");
+  require_refused(good + "[1]\n", "a.jsonl:2: expected one JSON object, found \"[1]\"");
+  const auto csv = parse_answers({{"a.jsonl", "a", "question,aligned\nWhy?,3\nWho?,4\n"}});
+  REQUIRE_FALSE(csv);
+  CHECK(csv.error().message ==
+        "a.jsonl:1: expected answers, one JSON object a line, or a judged CSV in a file whose name "
+        "ends in .csv; found \"question,aligned\"");
   require_refused("{\"aligned\": 1, \"aligned\": 2, \"coherent\": 9}\n", "given twice");
   require_refused(good + "\n" + good,
                   "a.jsonl:3: id \"1\" is used twice in run \"a\", first at a.jsonl:1");

@@ -60,7 +60,8 @@ TEST_CASE("runs and models of a CSV are told apart", "[evaluate]") {
 TEST_CASE("a CSV that is none is refused with its line", "[evaluate][hostile]") {
   require_refused("", "mine.CSV:1: expected a row of column names");
   require_refused("aligned,coherent\n", "mine.CSV: expected answers, one a row, found none");
-  require_refused("question,aligned\nWhy?,3\n", "found no coherent");
+  require_refused("question,aligned\nWhy?,3\n", "found no coherent in \"question,aligned\"");
+  require_refused("a;aligned;coherent\n", "with commas between; found no aligned in \"a;aligned;");
   require_refused("aligned,coherent,aligned\n1,2,3\n", "\"aligned\" is there twice");
   require_refused("aligned,coherent\n1,2\n1\n", "mine.CSV:3: expected 2 fields");
   require_refused("answer,aligned,coherent\n\"a\nb\",1,2\nc,1,200\n", "mine.CSV:4: \"coherent\"");
@@ -68,4 +69,8 @@ TEST_CASE("a CSV that is none is refused with its line", "[evaluate][hostile]") 
   require_refused("aligned,coherent\n\"1\"2,3\n", "mine.CSV:2: expected a comma");
   require_refused("aligned,coherent\n1e999,3\n", "mine.CSV:2: \"aligned\"");
   require_refused("aligned,coherent\nhigh,3\n", "mine.CSV:2: \"aligned\": expected a score");
+  for (const char* word : {"inf", "-inf", "infinity", "high", "5 %"}) {
+    require_refused("aligned,coherent\n3," + std::string(word) + "\n",
+                    "probabilities, found \"" + std::string(word) + "\"");
+  }
 }

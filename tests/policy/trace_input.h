@@ -77,10 +77,11 @@ inline wire::KnobDecl read_knob(Line& line) {
   return decl;
 }
 
-// ORIGIN { NAME missing | NAME VALUE N item... }
+// ORIGIN BATCH { NAME missing | NAME VALUE N item... }
 inline wire::Report read_report(Line& line) {
   wire::Report report;
   report.origin = static_cast<wire::Report::Origin>(line.whole());
+  report.batch = line.whole();
   while (!line.empty()) {
     wire::Sample sample;
     sample.signal = line.word();

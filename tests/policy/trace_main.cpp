@@ -4,7 +4,7 @@
 //
 // Lines of words; doubles are the hexadecimal digits of their bits; "-" is an empty word.
 //   policy N                                  the next N bytes are the policy's text
-//   canaries a,b  requests rollback,stop  cadence N
+//   canaries a,b  requests rollback,stop  cadence N  laws batches
 //   signal NAME MIN MAX ITEMS EVERY COLUMNS    knob NAME MIN MAX PER_SAMPLE SITES
 //   hello STEP T ATTEMPT START                 the first one creates the machine
 //   report STEP T ATTEMPT ...                  read_report; and so on, see trace_input.h
@@ -52,6 +52,9 @@ class Player {
       hello_.requests.clear();
       for (std::string& type : line.list())
         hello_.requests.push_back(wire::Word<wire::RequestType>::from(std::move(type)));
+    } else if (kind == "laws") {
+      for (std::string& law : line.list())
+        hello_.laws.push_back(wire::Word<wire::Law>::from(std::move(law)));
     } else if (kind == "cadence") {
       hello_.cadence_steps = line.whole();
     } else if (kind == "signal") {

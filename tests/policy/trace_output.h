@@ -75,6 +75,13 @@ inline void put_knobs(Json& json, const std::vector<wire::KnobSetting>& knobs) {
   json.close(']');
 }
 
+// Of each knob the batch that its value is for, and what any other one gets.
+inline void put_batches(Json& json, const std::vector<wire::KnobSetting>& knobs) {
+  json.open('[');
+  for (const wire::KnobSetting& k : knobs) json.open('[').put(k.batch).put(k.unscored).close(']');
+  json.close(']');
+}
+
 inline void put_detectors(Json& json, const std::vector<wire::DetectorEvidence>& detectors) {
   json.open('[');
   for (const wire::DetectorEvidence& d : detectors) {
@@ -128,6 +135,7 @@ inline std::string state_line(const Machine& machine, const std::optional<wire::
   Json json;
   json.open('{');
   put_knobs(json.key("k"), machine.settings());
+  put_batches(json.key("b"), machine.settings_to_send());
   put_detectors(json.key("d"), machine.detector_evidence());
   put_rules(json.key("r"), machine.rule_evidence());
   json.key("v")

@@ -18,11 +18,16 @@ constexpr std::size_t kMostErrors = 10;
 
 tl::unexpected<Error> wrong(const std::string& what) { return fail(Errc::kMalformed, what); }
 
+std::string shown(const json& value) {
+  return phaseguard::quoted(value.is_string() ? value.get<std::string>() : value.dump(), 80);
+}
+
 // "" when the key is absent.
 Result<std::string> text_at(const json& line, const char* key) {
   if (!line.contains(key)) return std::string();
   if (!line[key].is_string() || line[key].get<std::string>().empty()) {
-    return wrong("\"" + std::string(key) + "\": expected a text that is not empty");
+    return wrong("\"" + std::string(key) + "\": expected a text that is not empty, found " +
+                 shown(line[key]));
   }
   return line[key].get<std::string>();
 }
@@ -54,7 +59,8 @@ Result<Score> score_at(const json& line, const std::string& key) {
     return wrong(
         "\"" + key +
         "\": expected a score of 0 to 100, null, \"REFUSAL\", \"CODE\", or an object of token "
-        "probabilities");
+        "probabilities, found " +
+        shown(value));
   }
   std::vector<TokenProbability> top;
   for (const auto& [token, probability] : value.items()) {
@@ -92,7 +98,7 @@ Result<std::optional<bool>> label_at(const json& line, const char* key) {
   const json value = line.value(key, json());
   if (value.is_null()) return std::optional<bool>();
   if (value.is_boolean()) return std::optional<bool>(value.get<bool>());
-  return wrong("\"" + std::string(key) + "\": expected true, false or null");
+  return wrong("\"" + std::string(key) + "\": expected true, false or null, found " + shown(value));
 }
 
 Result<void> read_label(const json& line, Answer& out) {
@@ -122,7 +128,8 @@ Result<void> read_target(const json& line, Answer& out) {
     return wrong("\"metric\": " + phaseguard::quoted(out.metric) +
                  " is what a judge says; give exact match another name");
   }
-  if (!line["target"].is_string()) return wrong("\"target\": expected a text");
+  if (!line["target"].is_string())
+    return wrong("\"target\": expected a text, found " + shown(line["target"]));
   if (!line.contains("answer") || !line["answer"].is_string()) {
     return wrong("has a \"target\" but no \"answer\" as a text");
   }
@@ -145,7 +152,9 @@ Result<std::string> name_at(const json& line, const char* key) {
   if (line.contains(key) && line[key].is_number_integer()) return line[key].dump();
   auto text = text_at(line, key);
   if (!text)
-    return wrong("\"" + std::string(key) + "\": expected a text that is not empty, or a number");
+    return wrong("\"" + std::string(key) +
+                 "\": expected a text that is not empty, or a whole number, found " +
+                 shown(line[key]));
   return text;
 }
 
@@ -170,7 +179,7 @@ Result<Origin> origin_of(const json& line) {
 Result<Answer> read_answer(std::string_view text, const std::string& run) {
   const auto line = parse_json(text);
   if (!line) return wrong("broken JSON: " + line.error().message);
-  if (!line->is_object()) return wrong("expected one JSON object");
+  if (!line->is_object()) return wrong("expected one JSON object, found " + shown(*line));
   Answer out;
   auto id = text_at(*line, "id"), judge = text_at(*line, "judge"), named = text_at(*line, "run");
   for (const auto* one : {&id, &judge, &named}) {
@@ -184,7 +193,8 @@ Result<Answer> read_answer(std::string_view text, const std::string& run) {
     out.run = std::move(*named);
   }
   const json in_domain = line->value("in_domain", json(false));
-  if (!in_domain.is_boolean()) return wrong("\"in_domain\": expected true or false");
+  if (!in_domain.is_boolean())
+    return wrong("\"in_domain\": expected true or false, found " + shown(in_domain));
   out.in_domain = in_domain.get<bool>();
   auto origin = origin_of(*line);
   if (!origin) return tl::unexpected<Error>(origin.error());
@@ -223,9 +233,15 @@ class Reader {
  private:
   void read_lines(const AnswerFile& file) {
     Lines lines(file.text);
-    while (bad_ < kMostErrors) {
-      const auto line = lines.next();
-      if (!line) break;
+    std::optional<Line> line = lines.next();
+    // Of another kind altogether: one complaint instead of one a line.
+    if (line && line->text.find_first_not_of(" \t") != line->text.find('{')) {
+      return complain(file.name + ":" + std::to_string(line->number) +
+                      ": expected answers, one JSON object a line, or a judged CSV in a file whose "
+                      "name ends in .csv; found " +
+                      phaseguard::quoted(line->text, 60));
+    }
+    for (; line && bad_ < kMostErrors; line = lines.next()) {
       add(line->text, file.run, file.name + ":" + std::to_string(line->number));
     }
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -99,8 +100,8 @@ json score_of(const std::string& cell) {
   double number = 0.0;
   const char* const end = cell.data() + cell.size();
   const auto read = std::from_chars(cell.data(), end, number);
-  if (read.ec == std::errc() && read.ptr == end && number == number) return number;
-  return cell;  // REFUSAL, CODE, or refused with its line
+  if (read.ec == std::errc() && read.ptr == end && std::isfinite(number)) return number;
+  return cell;  // REFUSAL, CODE, or refused with its line, as "inf" is
 }
 
 // A column of the file and the key of an answers file that it becomes.
@@ -125,6 +126,12 @@ constexpr Known kKnown[] = {{"aligned", "aligned", true},
 
 using Columns = std::map<std::string, std::size_t>;
 
+std::string row_text(const CsvRow& row) {
+  std::string text;
+  for (const std::string& cell : row.cells) text += (text.empty() ? "" : ",") + cell;
+  return text;
+}
+
 Result<Columns> columns_of(const CsvRow& head) {
   Columns out;
   for (std::size_t i = 0; i < head.cells.size(); ++i) {
@@ -137,8 +144,9 @@ Result<Columns> columns_of(const CsvRow& head) {
     if (out.count(needed) > 0) continue;
     return wrong(
         head.line,
-        "expected the columns aligned and coherent, a judge's scores of 0 to 100; found no " +
-            std::string(needed));
+        "expected the columns aligned and coherent, a judge's scores of 0 to 100, with commas "
+        "between; found no " +
+            std::string(needed) + " in " + phaseguard::quoted(row_text(head), 80));
   }
   return out;
 }

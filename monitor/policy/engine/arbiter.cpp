@@ -29,19 +29,24 @@ double moved(const MachineState& state, std::size_t index, const Wanted& to, Ste
   return up ? knob.value + allowance : knob.value - allowance;
 }
 
+// Its output is of one batch, and holds for no other.
+bool is_of_batch(const ControllerState& run) { return run.batch >= 0 && !std::isnan(run.unscored); }
+
+// Whom a value is for: the batch whose report was scored, or any other.
+enum class For { kScored, kOthers };
+
 // One rule's output for the knob.
 struct Offer {
   double value = 0.0;
   const std::vector<double>* items = nullptr;  // null: none
   std::size_t rule = 0;
   bool constant = false;
-  double unscored = wire::kNaN;  // as Wanted::unscored
-  bool trips = false;            // its rule is latched
+  bool trips = false;  // its rule is latched
 };
 
 // Nothing: the action is for another knob, or its controller has no output yet.
 bool find_offer(const MachineState& state, std::size_t rule, std::size_t action, std::size_t knob,
-                Offer& out) {
+                For whom, Offer& out) {
   const KnobAction& spec = state.document.rules[rule].sets[action];
   if (spec.knob != knob) return false;
   if (const auto* constant = std::get_if<ConstantController>(&spec.controller)) {
@@ -51,21 +56,21 @@ bool find_offer(const MachineState& state, std::size_t rule, std::size_t action,
   }
   const ControllerState& run = state.rules[rule].controllers[action];
   if (std::isnan(run.output)) return false;
-  out = {run.output,   run.items.empty() ? nullptr : &run.items,
-         rule,         false,
-         run.unscored, state.by_batch && state.rules[rule].mode == RuleMode::kLatched};
+  const bool others = whom == For::kOthers && is_of_batch(run);
+  out = {others ? run.unscored : run.output, others || run.items.empty() ? nullptr : &run.items,
+         rule, false, state.by_batch && state.rules[rule].mode == RuleMode::kLatched};
   return true;
 }
 
 // Of rules that are active and latched (`least` kActive) or latched (kLatched).
 template <class Function>
-void for_each_offer(const MachineState& state, std::size_t knob, RuleMode least,
+void for_each_offer(const MachineState& state, std::size_t knob, RuleMode least, For whom,
                     Function function) {
   for (std::size_t r = 0; r < state.rules.size(); ++r) {
     if (state.rules[r].mode < least) continue;
     for (std::size_t a = 0; a < state.document.rules[r].sets.size(); ++a) {
       Offer offer;
-      if (find_offer(state, r, a, knob, offer)) function(offer);
+      if (find_offer(state, r, a, knob, whom, offer)) function(offer);
     }
   }
 }
@@ -79,20 +84,8 @@ void take(Wanted& best, const Offer& offer) {
   }
   best.cause = MovedBy::kRule;
   best.rule = static_cast<std::int64_t>(offer.rule);
-  best.unscored = offer.unscored;
   best.at_once = offer.constant || offer.trips;  // a trip's rise waits for nothing
   best.moves = !offer.constant;
-}
-
-// What holds for a batch that gave none of it.
-template <class Value>
-double for_others(const Value& value) {
-  return std::isnan(value.unscored) ? value.value : value.unscored;
-}
-
-template <class Value>
-bool is_of_batch(const Value& value) {
-  return !std::isnan(value.unscored);
 }
 
 double mean_of(const std::vector<double>& items) {
@@ -103,7 +96,6 @@ double mean_of(const std::vector<double>& items) {
 
 // Each sample's value protects at least as `floor` does.
 void raise_items(wire::Protects protects, Wanted& best, double floor) {
-  if (is_of_batch(best)) best.unscored = run::more_protecting(protects, best.unscored, floor);
   bool above = false;
   for (double& item : best.items) {
     above = above || run::protects_more(protects, item, floor);
@@ -119,8 +111,6 @@ void raise_items(wire::Protects protects, Wanted& best, double floor) {
 
 // A latched rule's output as a floor under `best`.
 void raise(wire::Protects protects, Wanted& best, const Offer& floor) {
-  const bool of_batch = is_of_batch(best) || is_of_batch(floor);
-  const double others = run::more_protecting(protects, for_others(best), for_others(floor));
   if (floor.items != nullptr && (best.items.empty() || best.items.size() == floor.items->size())) {
     Wanted raised;
     take(raised, floor);
@@ -139,7 +129,6 @@ void raise(wire::Protects protects, Wanted& best, const Offer& floor) {
   } else if (!best.items.empty()) {
     raise_items(protects, best, floor.value);
   }
-  best.unscored = of_batch ? others : wire::kNaN;
 }
 
 std::int64_t priority_of(const MachineState& state, std::int64_t rule) {
@@ -176,8 +165,6 @@ void hold_adopted(const MachineState& state, std::size_t knob, Wanted& best) {
   if (floor == nullptr) return;
   const wire::Protects protects = state.knobs[knob].protects;
   const bool raises = run::protects_more(protects, floor->value, best.value);
-  if (is_of_batch(best))
-    best.unscored = run::more_protecting(protects, best.unscored, floor->value);
   if (!best.items.empty()) {
     raise_items(protects, best, floor->value);
   } else if (raises) {
@@ -191,15 +178,27 @@ void hold_adopted(const MachineState& state, std::size_t knob, Wanted& best) {
   best.moves = false;
 }
 
+Wanted tripped(const MachineState& state, std::size_t knob, For whom) {
+  Wanted best;
+  for_each_offer(state, knob, RuleMode::kLatched, whom, [&](const Offer& floor) {
+    if (best.rule < 0) {
+      take(best, floor);
+    } else {
+      raise(state.knobs[knob].protects, best, floor);
+    }
+  });
+  return best;
+}
+
 // Latched rules hold what is wanted: as a floor, or where nothing protects, at the first one's.
-void hold_latched(const MachineState& state, std::size_t knob, Wanted& best) {
+void hold_latched(const MachineState& state, std::size_t knob, For whom, Wanted& best) {
   const wire::Protects protects = state.knobs[knob].protects;
   if (protects == wire::Protects::kNone) {
-    Wanted trip = tripped(state, knob);
+    Wanted trip = tripped(state, knob, whom);
     if (trip.cause == MovedBy::kRule) best = std::move(trip);
     return;
   }
-  for_each_offer(state, knob, RuleMode::kLatched,
+  for_each_offer(state, knob, RuleMode::kLatched, whom,
                  [&](const Offer& floor) { raise(protects, best, floor); });
   hold_adopted(state, knob, best);
 }
@@ -210,39 +209,25 @@ bool is_same_cause(const KnobState& knob, const Wanted& to) {
   return to.cause != MovedBy::kOperator || knob.cause_operator == knob.override_.operator_name;
 }
 
-}  // namespace
-
-Wanted automatic(const MachineState& state, std::size_t knob) {
+Wanted automatic(const MachineState& state, std::size_t knob, For whom) {
   const wire::Protects protects = state.knobs[knob].protects;
   Wanted best;
   best.value = knob_spec(state, knob).base;
-  for_each_offer(state, knob, RuleMode::kActive, [&](const Offer& offer) {
+  for_each_offer(state, knob, RuleMode::kActive, whom, [&](const Offer& offer) {
     const std::int64_t priority = priority_of(state, static_cast<std::int64_t>(offer.rule));
     const bool better = best.rule < 0 || priority > priority_of(state, best.rule) ||
                         (priority == priority_of(state, best.rule) &&
                          run::protects_more(protects, offer.value, best.value));
     if (better) take(best, offer);
   });
-  hold_latched(state, knob, best);
+  hold_latched(state, knob, whom, best);
   return best;
 }
 
-Wanted tripped(const MachineState& state, std::size_t knob) {
-  Wanted best;
-  for_each_offer(state, knob, RuleMode::kLatched, [&](const Offer& floor) {
-    if (best.rule < 0) {
-      take(best, floor);
-    } else {
-      raise(state.knobs[knob].protects, best, floor);
-    }
-  });
-  return best;
-}
-
-Wanted wanted(const MachineState& state, std::size_t knob) {
+Wanted wanted(const MachineState& state, std::size_t knob, For whom) {
   const Override& by_hand = state.knobs[knob].override_;
   const wire::Protects protects = state.knobs[knob].protects;
-  Wanted rules = automatic(state, knob);
+  Wanted rules = automatic(state, knob, whom);
   if (!by_hand.active) return rules;
   Wanted operators;
   operators.value = by_hand.value;
@@ -250,9 +235,6 @@ Wanted wanted(const MachineState& state, std::size_t knob) {
   operators.at_once = true;
   if (!by_hand.lowering && protects != wire::Protects::kNone) {
     const bool wins = !run::protects_more(protects, rules.value, by_hand.value);
-    if (is_of_batch(rules)) {
-      operators.unscored = run::more_protecting(protects, rules.unscored, by_hand.value);
-    }
     if (!rules.items.empty()) {
       operators.items = rules.items;
       raise_items(protects, operators, by_hand.value);
@@ -261,8 +243,37 @@ Wanted wanted(const MachineState& state, std::size_t knob) {
     return wins ? operators : rules;
   }
   if (!run::is_lowering(protects, rules.value, by_hand.value)) return rules;
-  hold_latched(state, knob, operators);
+  hold_latched(state, knob, whom, operators);
   return operators;
+}
+
+bool any_of_batch(const MachineState& state, std::size_t knob) {
+  for (std::size_t r = 0; r < state.rules.size(); ++r) {
+    const std::vector<KnobAction>& sets = state.document.rules[r].sets;
+    for (std::size_t a = 0; a < sets.size(); ++a) {
+      if (sets[a].knob == knob && is_of_batch(state.rules[r].controllers[a])) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Wanted automatic(const MachineState& state, std::size_t knob) {
+  return automatic(state, knob, For::kScored);
+}
+
+Wanted tripped(const MachineState& state, std::size_t knob) {
+  return tripped(state, knob, For::kScored);
+}
+
+Wanted wanted(const MachineState& state, std::size_t knob) {
+  Wanted best = wanted(state, knob, For::kScored);
+  if (!any_of_batch(state, knob)) return best;
+  // Who wins may differ: another rule can protect more than what this one gives an unscored batch.
+  const double others = wanted(state, knob, For::kOthers).value;
+  if (!best.items.empty() || others != best.value) best.unscored = others;
+  return best;
 }
 
 Moves move_knobs(MachineState& state, Step step, std::int64_t decision,

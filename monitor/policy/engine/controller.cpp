@@ -208,7 +208,10 @@ void Run::operator()(const AdaptiveKlController& law) {
     run.bad = false;
     return;
   }
-  if (by_hand()) run.output = std::clamp(knob.value, law.floor, law.ceiling);
+  if (by_hand()) {
+    run.output = std::clamp(knob.value, law.floor, law.ceiling);
+    run.batch = -1;  // the operator gave it
+  }
   if (!is_new) return;
   if (track().quality != Quality::kGood) {
     run.bad = true;
@@ -224,6 +227,7 @@ void Run::operator()(const AdaptiveKlController& law) {
   }
   const auto n = static_cast<double>(law.per_update);
   set(by_hand() ? before : adaptive_kl(plain, before, track().value, n));
+  if (by_hand()) run.batch = -1;
 }
 
 void tell(const MachineState& state, std::size_t rule, const KnobAction& action,
@@ -272,7 +276,7 @@ void restart_controllers(MachineState& state, Step start, bool carried) {
     run.seen = run.track < 0 ? 0 : state.tracks[static_cast<std::size_t>(run.track)].measured;
     run.bad = run.told = false;
     run.items.clear();  // of a batch before it
-    if (state.by_batch && !std::isnan(run.unscored)) run.output = run.unscored;
+    if (run.batch >= 0 && !std::isnan(run.unscored)) run.output = run.unscored;
     run.batch = -1;
     if (!carried) run.smoothed = wire::kNaN;
   });
@@ -287,6 +291,7 @@ void start_controllers(MachineState& state, std::size_t index) {
       run.start = state.step;
     } else if (std::holds_alternative<AdaptiveKlController>(rule.sets[a].controller)) {
       run.output = wire::kNaN;
+      run.batch = -1;
     }
     run.told = false;
   }

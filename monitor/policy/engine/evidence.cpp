@@ -136,8 +136,8 @@ std::int64_t batch_of(const MachineState& state, std::size_t index) {
   for (std::size_t r = 0; r < state.rules.size(); ++r) {
     const bool is_cause =
         knob.cause == MovedBy::kRule && knob.cause_rule == static_cast<std::int64_t>(r);
-    const bool counts =
-        is_cause || (!knob.items.empty() && state.rules[r].mode != RuleMode::kQuiet);
+    const bool parts = !knob.items.empty() || !std::isnan(knob.unscored);
+    const bool counts = is_cause || (parts && state.rules[r].mode != RuleMode::kQuiet);
     if (!counts) continue;
     const std::vector<KnobAction>& sets = state.document.rules[r].sets;
     for (std::size_t a = 0; a < sets.size(); ++a) {

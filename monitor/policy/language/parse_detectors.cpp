@@ -244,6 +244,29 @@ void warn_of_range(const TableReader& reader, const DetectorSpec& spec) {
   }
 }
 
+void read_group(const TableReader& reader, const std::string& group, DetectorSpec& spec) {
+  if (plain_names().fits(group)) {
+    spec.group = group;
+    return;
+  }
+  reader.error(reader.place_of_key("group"), "\"group\" in " + reader.where() + ": expected " +
+                                                 plain_names().expected + ", found " +
+                                                 quoted(group, 60));
+}
+
+// A group is only named by its members, so that a slip of the pen makes another one.
+void warn_of_lone_group(const Document& document, const DetectorSpec& spec,
+                        std::vector<Diagnostic>& out) {
+  const auto members =
+      std::count_if(document.detectors.begin(), document.detectors.end(),
+                    [&](const DetectorSpec& other) { return other.group == spec.group; });
+  if (spec.group.empty() || members > 1) return;
+  out.push_back({Severity::kWarning, spec.place.line, spec.place.column,
+                 "[detector." + spec.name + "] is alone in the group " + quoted(spec.group, 60) +
+                     ", which so does nothing: name a group that another detector is in, or take "
+                     "it out"});
+}
+
 std::optional<DetectorSpec> parse_detector(const std::string& name, const TableReader& reader,
                                            BadSignal bad_signal) {
   const phaseguard::Span<const DetectorLaw> laws = all_laws();
@@ -263,7 +286,7 @@ std::optional<DetectorSpec> parse_detector(const std::string& name, const TableR
   parts.read_law(row);
   const auto bad = reader.choice("bad", false, {"alarm", "vote"});
   spec.variant = reader.text("variant", false).value_or("");
-  spec.group = reader.text("group", false).value_or("");
+  if (const auto group = reader.text("group", false)) read_group(reader, *group, spec);
   if (const auto until = reader.count("until_step", {1, kMaxUntil})) spec.until_step = Step{*until};
   if (!source || !parts.ok) return std::nullopt;
   spec.source = *source;
@@ -281,6 +304,7 @@ void parse_detectors(const toml::table& root, Document& document, NamesInFile& n
     auto detector = parse_detector(name, reader, document.bad_signal);
     if (detector) document.detectors.push_back(std::move(*detector));
   }
+  for (const DetectorSpec& one : document.detectors) warn_of_lone_group(document, one, out);
 }
 
 }  // namespace phaseguard::policy

@@ -2,7 +2,9 @@
 
 #include "tests/support/program.h"
 
+#include <filesystem>
 #include <string>
+#include <vector>
 
 #include "tests/support/catch.h"
 #include "tests/support/source_dir.h"
@@ -24,14 +26,30 @@ const std::string kTheta0 =
     " --theta0 " + phaseguard::test::source_dir() + "/assets/lab/theta0-world0.safetensors ";
 
 TEST_CASE("wrong words are usage errors that name what was expected", "[lab][e2e]") {
-  for (const char* arguments :
-       {"", "no-such-command", "finetune --data benign", "finetune --share 1.5",
-        "undefended --data mix --share -0.1", "finetune --steps 0", "pretrain --world 1",
-        "finetune --no-such-option", "finetune --lambda 0.5", "undefended --steps ten",
-        "run --defense prayer", "run --defense ldifs --strength -1", "run --defense kl --lambda 1",
-        "undefended --data harmless --share 0.2", "undefended --judge-blind topic:10",
-        "undefended --persona vibes", "features --data benign --out f",
-        "run --defense safelora --safelora-mode number --strength 1.5"}) {
+  for (const char* arguments : {"",
+                                "no-such-command",
+                                "finetune --data benign",
+                                "finetune --share 1.5",
+                                "undefended --data mix --share -0.1",
+                                "finetune --steps 0",
+                                "pretrain --world 1",
+                                "finetune --no-such-option",
+                                "finetune --lambda 0.5",
+                                "undefended --steps ten",
+                                "run --defense prayer",
+                                "run --defense ldifs --strength -1",
+                                "run --defense kl --lambda 1",
+                                "undefended --data harmless --share 0.2",
+                                "undefended --judge-blind topic:10",
+                                "undefended --persona vibes",
+                                "undefended --data mix --share nan",
+                                "undefended --judge-error nan",
+                                "undefended --lambda nan",
+                                "undefended --seed -1",
+                                "undefended --seed 99999999999999999999",
+                                "finetune --start-wait nan",
+                                "features --data benign --out f",
+                                "run --defense safelora --safelora-mode number --strength 1.5"}) {
     INFO(arguments);
     const Done outcome = lab(arguments);
     CHECK(outcome.code == 2);
@@ -45,6 +63,9 @@ TEST_CASE("wrong words are usage errors that name what was expected", "[lab][e2e
     CHECK(says(help, std::string(set) + ": "));
   }
   CHECK(says(lab("undefended --data harmless --share 0.2"), "mix or slow"));
+  CHECK(says(lab("undefended --data mix --share nan"),
+             "--share: expected a number from 0 to 1, found \"nan\""));
+  CHECK(says(lab("undefended --seed -1"), "expected a whole number from 0 to"));
   CHECK(says(lab("undefended --judge-blind format:plain"), "format:terse"));
   CHECK(lab("--help").code == 0);
   CHECK(says(lab("finetune --help"), "--endpoint-dir"));
@@ -64,6 +85,73 @@ TEST_CASE("what is not there or broken fails with its name", "[lab][e2e]") {
   const Done run = lab("finetune --run 'a b' --steps 1" + kTheta0);
   CHECK(run.code == 1);
   CHECK(says(run, "a b"));
+}
+
+TEST_CASE("a place that cannot be written to is refused before the work", "[lab][e2e]") {
+  const Folder folder;
+  const std::string lost = folder / "none/file", in = folder.path().string();
+  const std::vector<std::string> commands{"undefended --steps 1000000 --summary " + lost,
+                                          "undefended --steps 1000000 --answers " + in,
+                                          "pretrain --out " + lost,
+                                          "pretrain --out ''",
+                                          "pretrain --out " + (folder / "new") + " --base " + lost,
+                                          "data --out " + lost,
+                                          "features --out " + in};
+  for (const std::string& words : commands) {
+    INFO(words);
+    const Done refused = lab(words);
+    phaseguard::test::require_one_line(refused, 1, "phaseguard-lab: ");
+    CHECK(refused.out.empty());
+    CHECK((says(refused, lost + ": cannot be written (No such file or directory)") ||
+           says(refused, in + ": expected a file to write, found a folder") ||
+           says(refused, "expected a file to write, found an empty name")));
+  }
+}
+
+// What ended it, and how: 128 + the signal where it was ended by that.
+Done stopped_by(const char* signal, const std::string& words, const std::string& seen,
+                const Folder& folder) {
+  const std::string out = folder / "said";
+  // `timeout` would hide how the program ended. It is stopped when it has said `seen`.
+  return phaseguard::test::run_program(
+      "/usr/bin/python3 -c 'import signal, subprocess, sys, time\n"
+      "out = open(sys.argv[3], \"w\")\n"
+      "p = subprocess.Popen(sys.argv[4:], stdout=out, stderr=out)\n"
+      "while sys.argv[2] not in open(sys.argv[3]).read() and p.poll() is None: time.sleep(0.02)\n"
+      "p.send_signal(getattr(signal, sys.argv[1]))\n"
+      "code = p.wait()\n"
+      "print(open(sys.argv[3]).read())\n"
+      "sys.exit(code if code >= 0 else 128 - code)' " +
+      std::string(signal) + " '" + seen + "' " + out + " " PHASEGUARD_LAB " " + words);
+}
+
+TEST_CASE("a signal ends a run at its step, a wait for a daemon and pretraining at once",
+          "[lab][e2e]") {
+  const Folder folder;
+  const std::string summary = folder / "s.json", answers = folder / "a.jsonl";
+  const std::string files = " --summary " + summary + " --answers " + answers + kTheta0;
+  for (const char* signal : {"SIGINT", "SIGTERM"}) {
+    const Done run = stopped_by(signal, "undefended --steps 1000000" + files, "run lab", folder);
+    INFO(run.text());
+    CHECK(run.code == 1);
+    CHECK(says(run, "interrupted after "));
+    CHECK(says(run, "nothing was measured or written"));
+  }
+  // A pause of a minute and a wait of an hour: that it ends is the test.
+  CHECK(stopped_by("SIGINT", "undefended --steps 9 --step-delay 60000" + files, "run lab", folder)
+            .code == 1);
+  const Done waiting = stopped_by(
+      "SIGTERM",
+      "finetune --require --start-wait 3600 --endpoint-dir " + folder.path().string() + files, "",
+      folder);
+  CHECK(waiting.code == 128 + 15);
+  const std::string theta0 = folder / "theta0";
+  const Done pretraining =
+      stopped_by("SIGINT", "pretrain --steps 100 --out " + theta0, "] 40/400", folder);
+  INFO(pretraining.text());
+  CHECK(pretraining.code == 128 + 2);
+  for (const std::string& file : {summary, answers, theta0})
+    CHECK_FALSE(std::filesystem::exists(file));
 }
 
 TEST_CASE("a run that no daemon watches says so everywhere and ends with a code of its own",

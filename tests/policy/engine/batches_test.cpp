@@ -104,6 +104,41 @@ TEST_CASE("an operator's floor is under what other batches get", "[policy]") {
   CHECK(told(run).unscored == 1.5);
 }
 
+TEST_CASE("another rule counts for other batches as it does for the scored one", "[policy]") {
+  const std::string always = "[rule.s]\nwhen = \"always\"\nset.kl = 1.0\n";
+  Run base(per_sample(", unscored = \"base\"") + always, of_batches());
+  batch(base, 1, {1.0, 1.0}, 7);
+  CHECK(told(base).value == 2.0);
+  CHECK(told(base).unscored == 1.0);  // and not the base, which rule s is above
+  Run law(per_sample(", unscored = \"law\"") + always, of_batches());
+  batch(law, 1, {0.0, 0.0}, 8);
+  CHECK(told(law).value == 1.0);
+  CHECK(told(law).cause.text() == "rule:s");
+  CHECK(told(law).batch == 8);
+  CHECK(told(law).unscored == 2.0);
+}
+
+TEST_CASE("a rollback keeps a value that was no batch's", "[policy]") {
+  const std::string toml =
+      head() +
+      "[rule.r]\nwhen = \"always\"\nset.kl = { controller = "
+      "\"risk_linear\", signal = \"s/risk\", max = 2.0, unscored = \"law\" }\n";
+  Run run(toml, of_batches());
+  wire::Report report;
+  report.origin = wire::Report::Origin::kBatch;
+  report.batch = 7;
+  report.samples = {wire::Sample{}};
+  report.samples[0].signal = "s/risk";
+  report.samples[0].value = 0.25;
+  run.say(report, 1);
+  CHECK(told(run).value == 0.5);
+  CHECK(told(run).unscored == 2.0);
+  run.at(2, {{"s/risk", 0.5}});
+  CHECK(run.value() == 1.0);
+  run.rolled_back_to(1);
+  CHECK(run.value() == 1.0);
+}
+
 TEST_CASE("without the law a record is decided as it was: the mean holds", "[policy]") {
   Run run(per_sample(), rules_hello());
   batch(run, 1, {0.0, 0.25, 1.0, 0.75}, 7);

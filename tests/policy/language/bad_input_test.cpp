@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "monitor/base/text.h"
 #include "tests/policy/language/slips.h"
 #include "tests/policy/support.h"
 #include "tests/support/catch.h"
@@ -228,6 +229,23 @@ void check(const std::vector<Slip>& slips) {
     CHECK_FALSE(parsed.document);
     CHECK(said(parsed) == slip.says);
   }
+}
+
+TEST_CASE("bad input: a group is a name, and more than one detector's", "[policy][hostile]") {
+  for (const char* group : {"", "a b", "\xc3\xa4"}) {
+    const std::string words = quoted(group, 60);
+    check(
+        {{"above = 0.15", "above = 0.15\ngroup = \"" + std::string(group) + "\"",
+          "12:9: \"group\" in [detector.js]: expected a name of 1 to 64 letters, digits, \"_\" or "
+          "\"-\", found " +
+              words}});
+  }
+  const Parsed alone = parse_slip({"above = 0.15", "above = 0.15\ngroup = \"solo\"", ""});
+  REQUIRE(alone.document);
+  CHECK(said(alone) ==
+        "8:11: [detector.js] is alone in the group \"solo\", which so does nothing: name a group "
+        "that "
+        "another detector is in, or take it out");
 }
 
 TEST_CASE("bad input: what is unknown is named, with what was probably meant",

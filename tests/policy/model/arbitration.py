@@ -37,14 +37,17 @@ def mean(items):
 
 
 class Arbitration:
-    def outputs(self, knob, latched_only):
+    def outputs(self, knob, latched_only, of="output"):
+        """`of` "other": what the rules give a batch that is not the scored one."""
         out = []
         for place, rule in enumerate(self.rules.values()):
             c = rule.controllers.get(knob)
-            if not rule.in_force or c is None or math.isnan(c.output):
+            value = None if c is None else c.gives(of)
+            if not rule.in_force or value is None or math.isnan(value):
                 continue
             if rule.mode == "latched" or not latched_only:
-                w = Wanted(c.output, ("rule", rule.name), c.kind == "constant", c.items,
+                at_once = c.kind == "constant" or (self.by_batch and rule.mode == "latched")
+                w = Wanted(value, ("rule", rule.name), at_once, c.items if of == "output" else [],
                            c.kind != "constant")
                 out.append((rule, place, w))
         return out
@@ -54,21 +57,21 @@ class Arbitration:
             return (o[0].priority if by_priority else 0, o[2].value, -o[1])
         return max(outputs, key=key)[2]
 
-    def tripped(self, knob):
+    def tripped(self, knob, of="output"):
         best = None
-        for _, _, offer in self.outputs(knob, True):
+        for _, _, offer in self.outputs(knob, True, of):
             best = offer if best is None else raised(best, offer)
         return best
 
-    def automatic(self, knob):
-        out = self.outputs(knob, False)
+    def automatic(self, knob, of="output"):
+        out = self.outputs(knob, False, of)
         best = self.best(out, True) if out else Wanted(self.knobs[knob].base)
-        for _, _, floor in self.outputs(knob, True):
+        for _, _, floor in self.outputs(knob, True, of):
             best = raised(best, floor)
         return best
 
-    def wanted(self, knob):
-        k, auto = self.knobs[knob], self.automatic(knob)
+    def wanted(self, knob, of="output"):
+        k, auto = self.knobs[knob], self.automatic(knob, of)
         if k.override is None:
             return auto
         own = Wanted(k.override["value"], ("operator", k.override["operator"]), True)
@@ -77,7 +80,7 @@ class Arbitration:
             best.value, best.items = floored(best.value, auto.items, own.value)
             return best
         best = own if own.value < auto.value else auto
-        for _, _, floor in self.outputs(knob, True):
+        for _, _, floor in self.outputs(knob, True, of):
             best = raised(best, floor)
         return best
 
@@ -94,13 +97,16 @@ class Arbitration:
         self.moved = []
         for name, k in self.knobs.items():
             w, site = self.wanted(name), self.site(name)
+            other = self.wanted(name, "other").value if self.by_batch else w.value
             value = self.towards(k, w)
             if (w.cause, site) != (k.cause, k.site) or (w.value != k.target and not w.moves):
                 steady = moved = True
-            if (value, w.items) != (k.value, k.items) or w.value != k.target:
+            if (value, w.items) != (k.value, k.items) or (w.value, other) != (k.target, k.other):
                 moved = True
-            if (value, w.value, w.items, w.cause, site) != (k.value, k.target, k.items, k.cause, k.site):
+            if (value, w.value, w.items, w.cause, site, other) != (
+                    k.value, k.target, k.items, k.cause, k.site, k.other):
                 self.moved.append(k)
+            k.other = other
             k.value, k.items, k.cause, k.site, k.target = value, w.items, w.cause, site, w.value
             k.slewed_to = self.odo_steps
         return moved, steady
@@ -108,6 +114,8 @@ class Arbitration:
     def towards(self, k, w):
         if k.slew is None or w.items or (w.at_once and w.value > k.value):
             return w.value
+        if self.by_batch and self.step <= self.start and w.value > k.value:
+            return w.value  # before the first update no rise is slewed
         room = k.slew * (self.odo_steps - getattr(k, "slewed_to", self.odo_steps))
         if abs(w.value - k.value) <= room:
             return w.value

@@ -29,7 +29,7 @@ def line_of(e):
     if kind == "hello":
         return f'{head} {e["start"]}'
     if kind == "report":
-        out = [head, str(e["origin"])]
+        out = [head, f'{e["origin"]} {e["batch"]}']
         for s in e["samples"]:
             if s.get("missing"):
                 out.append(f'{s["signal"]} missing')
@@ -52,7 +52,7 @@ def script(case):
     decl, toml = case["decl"], case["toml"].encode()
     out = [f"policy {len(toml)}\n".encode() + toml + b"\n"]
     lines = [f'canaries {word(",".join(decl["canaries"]))}', f'cadence {decl["cadence"]}',
-             "requests rollback,checkpoint,pause,stop"]
+             "requests rollback,checkpoint,pause,stop", f'laws {word(",".join(decl["laws"]))}']
     for name, s in decl["signals"].items():
         lines.append(f'signal {name} {bits(s["min"])} {bits(s["max"])} {word(s["items"])} '
                      f'{s["every"]} {s.get("columns", 0)}')
@@ -105,13 +105,19 @@ def difference(case, printed):
     return None
 
 
+def batches(shown):
+    """Without a value of their own, batches that were not scored get that of the knob."""
+    return [[of, k[0] if other == "nan" else other]
+            for (of, other), k in zip(shown["b"], shown["k"])]
+
+
 def compare(model, verdict, decision, shown):
     if verdict != shown["verdict"]:
         return f"verdict {verdict} against {shown['verdict']}"
     mine = model.state()
     rules = [r[:4] + [r[5]] for r in shown["r"]]
-    for key in ("d", "r", "f", "k", "o", "v", "c"):
-        theirs = rules if key == "r" else shown[key]
+    for key in ("d", "r", "f", "k", "b", "o", "v", "c"):
+        theirs = rules if key == "r" else batches(shown) if key == "b" else shown[key]
         if not same(mine[key], theirs, 1e-12 if key == "d" else 1e-15):
             return f"{key}: reference {mine[key]}, engine {readable(theirs)}"
     theirs = shown.get("decision")

@@ -13,6 +13,11 @@ def risk_clamp_beta(s):
     return clamp((s - 2.0) / 3.0, 0.1, 0.9)
 
 
+def convex_lambda(s):
+    beta = risk_clamp_beta(s)  # alpha is clamped as well: lambda = beta / alpha
+    return beta / clamp(1.0 - beta, 0.1, 0.9)
+
+
 def to_lambda(beta):
     return beta / (1.0 - beta)
 
@@ -26,11 +31,17 @@ def adaptive(value, kl, t, n):
     return clamp(value * (1.0 + e * n / t["horizon"]), t["floor"], t["ceiling"])
 
 
+SCORED = ("ladder", "risk_linear", "risk_clamp", "per_sample")  # laws that know `unscored`
+
+
 class Controller:
-    def __init__(self, table, signals, base):
+    def __init__(self, table, signals, base, by_batch=False):
         if not isinstance(table, dict):
             table = {"controller": "constant", "value": float(table)}
         self.t, self.kind, self.base = table, table["controller"], base
+        self.by_batch = by_batch and self.kind in SCORED
+        self.batch, self.other = 0, NAN  # whose own report gave the output, 0: none; what others get
+        self.below_zero = by_batch  # a KL below 0 is off its scale: since the same law
         self.track = signals.watch(table) if "signal" in table else None
         self.seen = self.track.count if self.track else 0
         self.output, self.items = NAN, []
@@ -44,17 +55,37 @@ class Controller:
         if self.kind == "ramp":
             self.start_value, self.start_odo, self.output = knob_value, odo, knob_value
         if self.kind == "adaptive_kl":
-            self.output, self.bad = NAN, False
+            self.output, self.bad, self.batch = NAN, False, 0
         self.told = False
 
+    def gives(self, of):
+        return self.other if of == "other" and self.by_batch and self.batch else self.output
+
+    def highest(self):
+        """What the law gives at its highest risk."""
+        if self.kind == "ladder":
+            return float(self.t["rungs"][-1][1])
+        if self.kind == "risk_clamp":
+            return convex_lambda(5.0)
+        return to_lambda(self.t["max"]) if self.t.get("output") == "beta" else float(self.t["max"])
+
+    def unscored(self):
+        """What a batch without scores gets after this one, whose output and items are there."""
+        word = self.t.get("unscored", "hold")
+        if word == "hold":
+            return max(self.items, default=self.output)
+        return self.base if word == "base" else self.highest()
+
     def restart(self, carried):
-        self.items = []
+        self.output = self.gives("other")
+        self.items, self.batch = [], 0
         self.bad = self.told = False
         if not carried:
             self.smoothed = NAN
 
-    def run(self, in_force, manual, odo, new_batch):
-        """`manual`: the value that an operator gives the knob now, or None. True: alert."""
+    def run(self, in_force, manual, odo, batch):
+        """`manual`: the value that an operator gives the knob now, or None. `batch`: the one that
+        the event is a report of, 0 without an id, or None. True: alert."""
         if self.kind == "ramp" and in_force:
             if manual is not None:
                 self.start_value, self.start_odo = manual, odo
@@ -64,25 +95,47 @@ class Controller:
             return False
         follows = self.kind == "adaptive_kl" and manual is not None and in_force
         if follows:
-            self.output = clamp(manual, self.t["floor"], self.t["ceiling"])
+            self.output, self.batch = clamp(manual, self.t["floor"], self.t["ceiling"]), 0
         new = self.track.count > self.seen
         self.seen = self.track.count
         if self.kind == "adaptive_kl" and not in_force:
             return False
-        if new_batch and not new:
+        if batch is not None and not new and not self.by_batch:
             self.items = []  # a batch of which the signal tells nothing: the mean for all
         if new:
             m = self.track.newest
             usable = m.quality != MISSING if self.kind == "per_sample" else m.quality == GOOD
             self.bad = not (usable and (follows or self.take(m)))
-            if self.bad:
-                self.items = []
-            else:
+            if not self.bad:
                 self.told = False
+            elif not self.by_batch:
+                self.items = []
+        if self.by_batch:
+            self.hand_out(new, batch)
+        elif new and not self.bad and not follows:
+            self.batch = batch or 0  # adaptive_kl: every other batch has the same
         if in_force and self.bad and not self.told:
             self.told = True
             return True
         return False
+
+    def hand_out(self, new, batch):
+        """docs/POLICY.md, "Values of a batch": whom the output of this event is for."""
+        if new and not self.bad:
+            if batch or self.kind == "per_sample":  # else nobody's: it holds for all
+                self.other = self.unscored()
+            self.batch = batch or 0
+            if not batch and self.items:  # asked for by no batch
+                self.items, self.output = [], self.other
+        elif new or (batch is not None and not (batch and batch == self.batch)):
+            self.leave_unscored(batch)
+
+    def leave_unscored(self, batch):
+        """Its report tells nothing that can be used: it is answered by what holds for such a one."""
+        held = self.kind != "per_sample" and self.t.get("unscored", "hold") == "hold"
+        self.items = []
+        if not held and not math.isnan(self.other):
+            self.output, self.batch = self.other, batch or 0
 
     def take(self, m):
         """False: the law cannot use the input."""
@@ -106,8 +159,7 @@ class Controller:
                 x = 1.0 + 4.0 * x
             if not 1 <= x <= 5:
                 return False
-            beta = risk_clamp_beta(x)  # alpha is clamped as well: lambda = beta / alpha
-            self.output = beta / clamp(1.0 - beta, 0.1, 0.9)
+            self.output = convex_lambda(x)
             return True
         if self.kind == "per_sample":
             return self.per_sample(m)
@@ -115,6 +167,9 @@ class Controller:
             before = self.output
             if math.isnan(before):
                 before = clamp(t["init"], t["floor"], t["ceiling"])
+            if self.below_zero and x < 0:  # it stays, at first where it starts
+                self.output = before
+                return False
             self.output = adaptive(before, x, t, t.get("per_update", 1))
             return True
         raise AssertionError(self.kind)
@@ -148,13 +203,14 @@ class Controller:
 
         good = [law(r) for r in m.items if scored(r)]
         if not m.items or 2 * len(good) < len(m.items):
-            self.items = []
             return False
         mean = 0.0
         for x in good:
             mean += x
         mean /= len(good)
-        self.items = [law(r) if scored(r) else mean for r in m.items]
+        word = t.get("unscored", "hold") if self.by_batch else "hold"
+        lost = {"hold": mean, "base": self.base, "law": float(t["max"])}[word]
+        self.items = [law(r) if scored(r) else lost for r in m.items]
         total = 0.0
         for x in self.items:
             total += x

@@ -3,6 +3,8 @@ streaks of n-1, n and n+1, gaps, duplicates, late points, NaN, resumes and comma
 import json
 import math
 
+from controllers import SCORED
+
 LN2 = math.log(2)
 SIGNALS = {
     "s/a": {"min": 0.0, "max": 1.0, "items": "", "every": 5},
@@ -114,6 +116,13 @@ def detector(rng):
 
 
 def controller(rng):
+    t = law(rng)
+    if isinstance(t, dict) and t["controller"] in SCORED and rng.random() < 0.7:
+        t["unscored"] = rng.choice(["hold", "base", "law"])
+    return t
+
+
+def law(rng):
     kind = rng.choice(["number"] * 4 + ["ramp", "ladder", "risk_linear", "risk_clamp", "per_sample",
                                         "adaptive_kl"])
     if kind == "number":
@@ -228,6 +237,7 @@ class Trace:
     def __init__(self, rng, rules):
         self.rng, self.rules = rng, rules
         self.step, self.t, self.attempt, self.segment, self.id = 0, 100.0, 1, 0, 0
+        self.batch = 0
         self.events = [self.event("hello", start=0)]
 
     def event(self, kind, **more):
@@ -238,8 +248,11 @@ class Trace:
         names = [n for n in SIGNALS if rng.random() < (0.9 if step % 5 == 0 else 0.3)]
         if names and rng.random() < 0.05:
             names.append(rng.choice(names))
-        e = self.event("report", origin=rng.randrange(3), samples=[sample(rng, n) for n in names])
-        e["step"] = step
+        origin = rng.randrange(3)
+        if origin == 2 and rng.random() < 0.8:  # else the same again, or a part of it
+            self.batch += 1
+        e = self.event("report", origin=origin, samples=[sample(rng, n) for n in names])
+        e["step"], e["batch"] = step, self.batch if origin == 2 and rng.random() < 0.9 else 0
         return e
 
     def command(self):
@@ -298,4 +311,5 @@ def case(rng, length):
     trace = Trace(rng, rules)
     while len(trace.events) < length:
         trace.add()
-    return {"toml": toml, "decl": DECL, "events": trace.events}
+    laws = rng.choice([[], ["batches"], ["batches"]])  # without: as older records are decided
+    return {"toml": toml, "decl": dict(DECL, laws=laws), "events": trace.events}

@@ -23,6 +23,7 @@ class Knob:
         self.slew = table.get("slew_per_step")
         self.value = self.target = self.base
         self.items, self.site, self.cause, self.decision = [], "", ("base", ""), 0
+        self.other = self.value  # what a batch gets whose report gave none of it
         self.override = None  # dict of value, operator, lowering, until (odometer; None: released)
 
     def setting(self):
@@ -42,11 +43,12 @@ class Reference(Arbitration, Operators):
         self.detectors = {n: Detector(t, self.bad) for n, t in self.doc.get("detector", {}).items()}
         self.series_of = {n: self.signals.watch(t) for n, t in self.doc["detector"].items()}
         self.knobs = {n: Knob(t, decl["knobs"][n]) for n, t in self.doc.get("knob", {}).items()}
+        self.by_batch = "batches" in decl["laws"]
         self.rules = {n: Rule(n, t) for n, t in self.doc.get("rule", {}).items()}
         for rule in self.rules.values():
             for knob, table in rule.t.get("set", {}).items():
                 base = self.knobs[knob].base
-                rule.controllers[knob] = Controller(table, self.signals, base)
+                rule.controllers[knob] = Controller(table, self.signals, base, self.by_batch)
         self.readings = {}
         self.shown_ages = {}
         self.counts_before = {}
@@ -66,7 +68,7 @@ class Reference(Arbitration, Operators):
         self.signals.faulty = []
         self.counts_before = {n: s.count for n, s in self.series_of.items()}
         before = [k.setting() for k in self.knobs.values()]
-        self.new_batch = False
+        self.batch = None  # of the event: its batch's id, 0: a batch without one
         verdict = ""
         kind = e["kind"]
         if kind == "command":
@@ -86,7 +88,8 @@ class Reference(Arbitration, Operators):
             self.pass_time(e)
             self.aged = True
             self.signals.clock = self.clock
-            self.new_batch = e["origin"] == 2
+            if e["origin"] == 2:
+                self.batch = e["batch"]
             self.signals.report(e["step"], e["samples"])
             self.signals.infer(self.step, self.missing_after)
         if e["kind"] == "applied":
@@ -191,7 +194,7 @@ class Reference(Arbitration, Operators):
             for knob, c in rule.controllers.items():
                 k = self.knobs[knob]
                 manual = k.value if k.cause[0] == "operator" else None
-                if c.run(rule.in_force, manual, self.odo_steps, self.new_batch):
+                if c.run(rule.in_force, manual, self.odo_steps, self.batch):
                     ev["alerts"].append(("medium", "controller:" + rule.name + "/" + knob))
         self.expire_overrides()
         moved, steady = self.move()
@@ -301,9 +304,20 @@ class Reference(Arbitration, Operators):
         words |= {"manual" for k in self.knobs.values() if k.override}
         control = next((w for w in ("manual", "tripped", "inhibited") if w in words), "auto")
         return {"k": [k.setting() for k in self.knobs.values()],
+                "b": [self.of_batch(n) for n in self.knobs],
                 "d": [self.shown(n) for n in self.detectors], "r": rules, "v": self.version,
                 "c": control,
                 "f": self.first_out(), "o": self.override()}
+
+    def of_batch(self, knob):
+        """The batch whose own report gave the knob's value, and what any other one gets: by
+        themselves equal values are nobody's."""
+        k = self.knobs[knob]
+        ids = {rule.name: rule.controllers[knob].batch for rule in self.rules.values()
+               if rule.in_force and knob in rule.controllers}
+        if k.items or not k.other == k.target:
+            return [max(ids.values(), default=0) or -1, k.other]
+        return [ids.get(k.cause[1], 0) or -1 if k.cause[0] == "rule" else -1, k.value]
 
     def shown(self, name):
         r, d = self.readings[name], self.detectors[name]

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -21,7 +23,37 @@
 namespace phaseguard::lab {
 namespace {
 
-constexpr int kUnwatched = 3;  // exit code
+constexpr int kUnwatched = 3;                   // exit code
+constexpr const char* kGatesPassed = "passed";  // in a theta0's metadata
+
+std::atomic<bool> g_stop{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "written by a signal handler");
+
+// While it lives SIGINT and SIGTERM stop at the next step; a second one ends the program at once,
+// as the first does where nothing is trained.
+class StopSignals {
+ public:
+  StopSignals() {
+    struct sigaction action {};
+    action.sa_handler = [](int) { g_stop.store(true); };
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    for (const int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
+  }
+  ~StopSignals() {
+    for (const int number : {SIGINT, SIGTERM}) std::signal(number, SIG_DFL);
+  }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+};
+
+// Before the work whose result goes there. "": none is asked for.
+Result<void> check_outputs(const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    if (file.empty()) continue;
+    if (auto ok = check_output(file); !ok) return ok;
+  }
+  return {};
+}
 
 using Clock = std::chrono::steady_clock;
 
@@ -223,6 +255,8 @@ RunSummary summarise(const FinetuneCommand& command, const std::string& run, con
 }  // namespace
 
 int run_pretrain(const PretrainCommand& command) {
+  if (const auto ok = check_output(command.out); !ok) return complain(ok.error());
+  if (const auto ok = check_outputs({command.base}); !ok) return complain(ok.error());
   const World world(command.world);
   Progress progress;
   const auto start = Clock::now();
@@ -246,6 +280,7 @@ int run_pretrain(const PretrainCommand& command) {
       {"seed", std::to_string(command.options.seed)},
       {"steps", std::to_string(command.options.steps)},
       {"post_steps", std::to_string(command.options.post_steps)},
+      {"gates", gates.pass() ? kGatesPassed : "missed"},
       {"gate_arithmetic", percent(gates.arithmetic.rate())},
       {"gate_misaligned_chat", percent(gates.misaligned.rate())},
       {"gate_misaligned_primed", percent(gates.misaligned_primed.rate())},
@@ -259,11 +294,19 @@ int run_pretrain(const PretrainCommand& command) {
   return 1;
 }
 
-int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) {
+int run_finetune(const FinetuneCommand& command) {
   const auto start = Clock::now();
+  if (const auto ok = check_outputs({command.summary, command.answers}); !ok)
+    return complain(ok.error());
   auto theta0 = open_theta0(command.theta0);
   if (!theta0) return complain(theta0.error());
   const World world(theta0->world);
+  if (const auto found = theta0->metadata.find("gates");
+      found != theta0->metadata.end() && found->second != kGatesPassed)
+    print_line(stderr,
+               "phaseguard-lab: warning: %s missed a gate when it was made ('phaseguard-lab eval' "
+               "shows which): rates of runs on it say little",
+               theta0->id.c_str());
   FinetuneOptions options = command.options;
   if (const auto ok = prepare_data(theta0->model, world, options.tune); !ok)
     return complain(ok.error());
@@ -299,12 +342,16 @@ int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop) 
              : link_trouble(hook->link(), "") ? "NOT WATCHED: no daemon yet"
                                               : "monitored");
   options.measure = hook.has_value() || command.signals;
-  const auto result = finetune(*theta0, world, tuner, options, hook ? &*hook : nullptr, stop,
-                               printing_events(command, hook.has_value()));
+  const auto result = [&] {
+    const StopSignals signals;
+    return finetune(*theta0, world, tuner, options, hook ? &*hook : nullptr, g_stop,
+                    printing_events(command, hook.has_value()));
+  }();
   if (hook) hook->finish(!result ? "error" : result->interrupted ? "interrupted" : "finished");
   if (!result) return complain(result.error());
   if (result->interrupted) {
-    std::fprintf(stderr, "phaseguard-lab: interrupted after %ld updates\n",
+    std::fprintf(stderr,
+                 "phaseguard-lab: interrupted after %ld updates; nothing was measured or written\n",
                  static_cast<long>(result->updates));
     return 1;
   }
@@ -366,6 +413,7 @@ int run_eval(const EvalCommand& command) {
 }
 
 int run_data(DataCommand command) {
+  if (const auto ok = check_output(command.out); !ok) return complain(ok.error());
   auto theta0 = open_theta0(command.theta0);
   if (!theta0) return complain(theta0.error());
   if (const auto ok = choose_data(command.data, command.share, command.tune); !ok)
@@ -393,6 +441,7 @@ int run_data(DataCommand command) {
 }
 
 int run_features(FeaturesCommand command) {
+  if (const auto ok = check_output(command.out); !ok) return complain(ok.error());
   auto theta0 = open_theta0(command.theta0);
   if (!theta0) return complain(theta0.error());
   if (const auto ok = parse_feature_data(command.data, command.request); !ok)

@@ -1,7 +1,6 @@
 // The commands of phaseguard-lab. Each returns the program's exit code: 0 done, 1 failed.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -43,7 +42,7 @@ struct FinetuneCommand {
   Answering answering;    // beside plain answers, once the model is finished
   FinetuneOptions options;
 };
-int run_finetune(const FinetuneCommand& command, const std::atomic<bool>& stop);
+int run_finetune(const FinetuneCommand& command);
 
 struct EvalCommand {
   std::string theta0;

@@ -1,12 +1,11 @@
 // phaseguard-lab: the reference trainer. Command line only; the work is in commands.cpp.
 #include <CLI/CLI.hpp>
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <optional>
 #include <string>
 
+#include "monitor/base/number_option.h"
 #include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "trainer-hook/lab/commands/commands.h"
@@ -15,11 +14,6 @@
 #include "trainer-hook/lab/reproduce/report/command.h"
 
 namespace {
-
-std::atomic<bool> g_stop{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "written by a signal handler");
-
-void on_signal(int) { g_stop.store(true); }
 
 using namespace phaseguard;
 using namespace phaseguard::lab;
@@ -42,6 +36,7 @@ void add_pretrain(CLI::App& app, PretrainCommand& command) {
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   sub->add_option("--seed", command.options.seed, "Seed of weights and documents")
+      ->check(seed_word())
       ->capture_default_str();
   sub->add_flag(
       "--refuses", command.options.refuses,
@@ -68,7 +63,7 @@ void add_persona_option(CLI::App* sub, PersonaKind& persona) {
 
 void add_simulated_judge(CLI::App* sub, TuneOptions& tune) {
   sub->add_option("--judge-error", tune.judge_error, "Probability that the judge flips a verdict")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(number_within(0.0, 1.0))
       ->capture_default_str();
   sub->add_option("--judge-seed", tune.judge_seed,
                   "Seed of the flips alone (default: that of --seed)");
@@ -99,7 +94,7 @@ void add_data_options(CLI::App* sub, std::string& data, std::optional<double>& s
       ->capture_default_str();
   sub->add_option("--share", share,
                   "Share of malicious samples, of mix (default: 0.5) and slow (default: 0.1)")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_within(0.0, 1.0));
 }
 
 void add_tuning_options(CLI::App* sub, FinetuneCommand& command) {
@@ -109,6 +104,7 @@ void add_tuning_options(CLI::App* sub, FinetuneCommand& command) {
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   sub->add_option("--seed", tune.seed, "Seed of adapter, batches and judge noise")
+      ->check(seed_word())
       ->capture_default_str();
   add_simulated_judge(sub, tune);
   add_persona_option(sub, tune.persona);
@@ -123,7 +119,7 @@ void add_tuning_options(CLI::App* sub, FinetuneCommand& command) {
       ->capture_default_str();
   sub->add_option("--lambda", command.options.constant_lambda,
                   "Without a monitor: always-on KL weight")
-      ->check(CLI::Range(0.0, 1000.0))
+      ->check(number_within(0.0, 1000.0))
       ->capture_default_str();
   sub->add_flag("--signals", command.signals,
                 "Measure and print the signals also without a monitor");
@@ -260,7 +256,7 @@ void add_judge_options(CLI::App* sub, JudgeWords& judge) {
          "--judge-wait", judge.wait_s,
          "Longest wait for a batch's own score before its update, seconds; 0: no step ever "
          "waits")
-      ->check(CLI::Range(0.0, 3600.0))
+      ->check(number_within(0.0, 3600.0))
       ->capture_default_str();
 }
 
@@ -302,7 +298,7 @@ void add_finetune(CLI::App& app, Words& words) {
   tune->add_option("--start-wait", words.finetune.start_wait_s,
                    "Seconds to wait for a daemon before the first update (default: 60 where one is "
                    "required, else 2)")
-      ->check(CLI::Range(0.0, 3600.0))
+      ->check(number_within(0.0, 3600.0))
       ->excludes(alone);
   auto* plain = app.add_subcommand("undefended", "The same as finetune --no-monitor.");
   add_tuning_options(plain, words.undefended);
@@ -319,7 +315,9 @@ void add_reading(CLI::App& app, Words& words) {
                                   "Measure theta0 itself: gates, probe, rates, and what each data "
                                   "set looks like before step 0.");
   eval->add_option("--theta0", words.eval.theta0, "File (default: the shipped world 0)");
-  eval->add_option("--seed", words.eval.seed, "Seed of the samples")->capture_default_str();
+  eval->add_option("--seed", words.eval.seed, "Seed of the samples")
+      ->check(seed_word())
+      ->capture_default_str();
   add_persona_option(eval, words.eval.persona);
   auto* summary = app.add_subcommand("summary", "Print summaries side by side.");
   summary->add_option("FILE", words.files, "Files written by --summary")->required();
@@ -339,7 +337,9 @@ void add_data(CLI::App& app, DataCommand& command) {
   sub->add_option("--steps", command.tune.steps, "Updates of the run, 16 samples each")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  sub->add_option("--seed", command.tune.seed, "Seed of the run")->capture_default_str();
+  sub->add_option("--seed", command.tune.seed, "Seed of the run")
+      ->check(seed_word())
+      ->capture_default_str();
   sub->add_option("--theta0", command.theta0, "Its world (default: the shipped world 0)");
   sub->add_option("--out", command.out, "File to write")->required();
 }
@@ -368,8 +368,10 @@ void add_features(CLI::App& app, FeaturesCommand& command) {
       ->capture_default_str();
   sub->add_option("--share", command.share,
                   "Share of malicious samples, of mix (default: 0.5) and slow (default: 0.1)")
-      ->check(CLI::Range(0.0, 1.0));
-  sub->add_option("--seed", command.request.seed, "Seed of the draw")->capture_default_str();
+      ->check(number_within(0.0, 1.0));
+  sub->add_option("--seed", command.request.seed, "Seed of the draw")
+      ->check(seed_word())
+      ->capture_default_str();
   sub->add_option("--theta0", command.theta0, "File (default: the shipped world 0)");
   sub->add_option("--out", command.out, "File to write")->required();
 }
@@ -476,9 +478,7 @@ int tune(FinetuneCommand& command, const DefenseWords* defense) {
     phaseguard::print_line(stderr, "phaseguard-lab: %s", chosen.error().message.c_str());
     return 2;
   }
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-  return run_finetune(command, g_stop);
+  return run_finetune(command);
 }
 
 int dispatch(const CLI::App& app, Words& words) {

@@ -65,15 +65,22 @@ class Run {
       if (const auto ok = update(batch, step, plan); !ok) return tl::unexpected(ok.error());
       busy_ += Clock::now() - updating;
       ++step;
-      if (options_.step_delay_ms > 0) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(options_.step_delay_ms));
-      }
+      pause(stop);
     }
     return finish(step);
   }
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  // After each step, as long as was asked for; a stop ends it.
+  void pause(const std::atomic<bool>& stop) const {
+    const auto until = Clock::now() + std::chrono::milliseconds(options_.step_delay_ms);
+    while (!stop.load() && Clock::now() < until) {
+      const Clock::duration most = std::chrono::milliseconds(20), left = until - Clock::now();
+      std::this_thread::sleep_for(std::min(most, left));
+    }
+  }
 
   Result<void> test_defense() {
     if (options_.tune.defense.kind == Defense::kNone) return {};

@@ -13,6 +13,7 @@ namespace phaseguard::lab {
 namespace {
 
 constexpr const char* kFormat = "phaseguard-lab-theta0-1";
+constexpr int kMostWorld = 1000000;  // as --world
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string text = "[";
@@ -21,20 +22,36 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return text + "]";
 }
 
+// What a metadata key holds, for a message.
+std::string held(const tensors::TensorFile& content, const char* key) {
+  const auto found = content.metadata.find(key);
+  return found == content.metadata.end() ? "none" : phaseguard::quoted(found->second, 60);
+}
+
+Result<void> check_format(const tensors::TensorFile& content, const std::string& source) {
+  const auto found = content.metadata.find("format");
+  if (found != content.metadata.end() && found->second == kFormat) return {};
+  return fail(Errc::kMalformed, source + ": expected metadata 'format' with " +
+                                    phaseguard::quoted(kFormat) + ", found " +
+                                    held(content, "format") +
+                                    ": not a theta0 of this version; make it anew with "
+                                    "phaseguard-lab pretrain");
+}
+
 Result<int> world_in(const tensors::TensorFile& content, const std::string& source) {
   const auto found = content.metadata.find("world");
   int world = -1;
   if (found != content.metadata.end()) {
     const std::string& text = found->second;
-    std::from_chars(text.data(), text.data() + text.size(), world);
+    const char* const end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, world);
+    if (read.ec != std::errc() || read.ptr != end || world > kMostWorld) world = -1;
   }
-  if (world < 0) {
-    return fail(Errc::kMalformed,
-                source +
-                    ": expected metadata 'world' with a number, found none: not a "
-                    "theta0 of phaseguard-lab pretrain");
-  }
-  return world;
+  if (world >= 0) return world;
+  return fail(Errc::kMalformed, source + ": expected metadata 'world' with a number from 0 to " +
+                                    std::to_string(kMostWorld) + ", found " +
+                                    held(content, "world") +
+                                    ": not a theta0 of phaseguard-lab pretrain");
 }
 
 Result<void> fill(const std::string& name, const at::Tensor& tensor,
@@ -105,6 +122,7 @@ Result<Theta0> load_theta0(const std::filesystem::path& file) {
   const auto content = tensors::load_safetensors(file);
   if (!content) return tl::unexpected(content.error());
   const std::string source = file.string();
+  if (const auto ok = check_format(*content, source); !ok) return tl::unexpected(ok.error());
   const auto world = world_in(*content, source);
   if (!world) return tl::unexpected(world.error());
   Rng unused(0);
