@@ -25,7 +25,7 @@ inline constexpr std::size_t kMaxJsonKeyBytes = 1024;
 template <class Json>
 class JsonBuilder {
  public:
-  explicit JsonBuilder(Json& root) : root_(root) {}
+  JsonBuilder(Json& root, bool one_line) : root_(root), one_line_(one_line) {}
   [[nodiscard]] const std::string& refused() const { return refused_; }
 
   bool null() { return add(nullptr); }
@@ -50,9 +50,15 @@ class JsonBuilder {
     return true;
   }
   bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) {
-    const std::string what = error.what();  // "[json.exception.parse_error.101] parse error at ..."
+    std::string what =
+        error.what();  // "[json.exception.parse_error.101] parse error at line 1, ..."
     const auto bracket = what.find("] ");
-    return refuse(bracket == std::string::npos ? what : what.substr(bracket + 2));
+    if (bracket != std::string::npos) what.erase(0, bracket + 2);
+    // Of a text of one line the number says nothing, and reads like that of a file's line.
+    const std::string_view number = "line 1, ";
+    const auto line = one_line_ ? what.find(number) : std::string::npos;
+    if (line != std::string::npos) what.erase(line, number.size());
+    return refuse(std::move(what));
   }
 
  private:
@@ -87,6 +93,7 @@ class JsonBuilder {
   }
 
   Json& root_;
+  bool one_line_;
   std::vector<Json*> open_;
   std::string key_, refused_;
 };
@@ -96,7 +103,7 @@ class JsonBuilder {
 template <class Json>
 [[nodiscard]] Result<Json> parse_json_as(std::string_view text) {
   Json value;
-  JsonBuilder<Json> builder(value);
+  JsonBuilder<Json> builder(value, text.find('\n') == std::string_view::npos);
   if (!Json::sax_parse(text.begin(), text.end(), &builder)) {
     return fail(Errc::kMalformed, builder.refused());
   }
@@ -106,14 +113,18 @@ template <class Json>
   return parse_json_as<nlohmann::json>(text);
 }
 
-// Error: a key of `object` that is none of `keys`, with the one that was likely meant.
+// Error: a key of `object` that is none of `keys`, with the one that was likely meant, else all.
 [[nodiscard]] inline Result<void> known_keys(const nlohmann::json& object,
                                              const std::vector<std::string>& keys) {
   for (const auto& [key, value] : object.items()) {
     if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
     const std::string meant = nearest(key, keys);
-    return fail(Errc::kMalformed, "unknown key " + phaseguard::quoted(key, 60) +
-                                      (meant.empty() ? "" : ", did you mean \"" + meant + "\"?"));
+    std::string advice = ", did you mean \"" + meant + "\"?";
+    if (meant.empty()) {
+      advice = "; expected one of:";
+      for (const std::string& one : keys) advice += (&one == &keys.front() ? " " : ", ") + one;
+    }
+    return fail(Errc::kMalformed, "unknown key " + phaseguard::quoted(key, 60) + advice);
   }
   return {};
 }

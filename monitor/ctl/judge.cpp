@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "monitor/base/number_option.h"
 #include "monitor/base/printable.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
@@ -134,12 +135,13 @@ void add_judge(CLI::App& app, Context& context) {
       ->add_option("--most-lost", options->most_lost,
                    "Share of samples without a score, 0 to 1, above which that is an alert")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_within(0.0, 1.0));
   command->add_option("--concurrency", options->prescore.workers, "Samples asked for at once")
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
   judge::add_endpoint_options(*command, options->endpoint, "--", true);
   command->add_option("--seed", options->endpoint.options.seed, "Seed of the waits' jitter")
+      ->check(seed_word())
       ->capture_default_str();
 }
 

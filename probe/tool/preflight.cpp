@@ -132,6 +132,9 @@ int run_preflight(const PreflightCommand& command, const std::atomic<bool>& stop
     (void)failed(ok.error());
     return kUsage;
   }
+  if (!command.html.empty()) {
+    if (auto ok = check_output(command.html); !ok) return failed(ok.error());
+  }
   auto pass = read_pass(command, stop);
   if (!pass) return failed(pass.error());
   if (auto ok = judge_samples(command, *pass); !ok) return failed(ok.error());

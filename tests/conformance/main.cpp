@@ -8,6 +8,7 @@
 #include <iostream>
 #include <string>
 
+#include "monitor/base/number_option.h"
 #include "monitor/base/printable.h"
 #include "monitor/check/check.h"
 #include "tests/conformance/runner.h"
@@ -45,7 +46,7 @@ void declare(CLI::App& app, Words& words) {
       ->capture_default_str()
       ->needs(trainer);
   app.add_option("--timeout", words.check.timeout_s, "Seconds that all of it may take")
-      ->check(CLI::Range(1.0, 86400.0))
+      ->check(number_within(1.0, 86400.0))
       ->capture_default_str()
       ->needs(trainer);
   app.add_flag("--json", words.json, "Print what was found as JSON")->needs(trainer);

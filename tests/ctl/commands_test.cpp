@@ -425,6 +425,17 @@ TEST_CASE("a command that there is not is named", "[ctl][e2e][hostile]") {
                    "there is no command \"zzzzzzzzz\" ('phaseguard policy --help' lists them)");
 }
 
+TEST_CASE("evaluate: a file given twice would count twice", "[ctl][e2e][hostile]") {
+  const test::Folder folder;
+  const std::string file = folder.write("judged.csv", "aligned,coherent\n9,90\n");
+  CHECK(phaseguard_with("evaluate " + file).code == 0);
+  const Done twice = phaseguard_with("evaluate " + file + " " + (folder / "./judged.csv"));
+  test::require_one_line(twice, 1, "judged.csv: given twice; its answers would count twice");
+  const Done nan = phaseguard_with("evaluate --harmful-from nan " + file);
+  CHECK(nan.code == 2);
+  CHECK_THAT(nan.err, Catch::Contains("expected a number from 1 to 5, found \"nan\""));
+}
+
 TEST_CASE("wrong usage is exit code 2", "[ctl][e2e]") {
   const test::Place place;
   for (const char* words :

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "monitor/base/number_option.h"
 #include "monitor/base/printable.h"
 #include "monitor/ctl/backtest/backtest.h"
 #include "monitor/ctl/command.h"
@@ -44,6 +45,9 @@ Result<void> read_inputs(Asked& asked) {
 }
 
 int run_backtest(Asked asked, bool as_json) {
+  if (!asked.html.empty()) {
+    if (auto taken = check_output(asked.html); !taken) return failed(taken.error());
+  }
   if (auto read = read_inputs(asked); !read) return failed(read.error());
   std::vector<policy::Document> documents;
   for (const std::string& file : asked.policies) {
@@ -120,7 +124,7 @@ void add_backtest(CLI::App& app, Context& context) {
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   command->add_option("--seed", asked->options.seed, "Seed of the bootstrap")
-      ->check(CLI::Range(std::int64_t{0}, INT64_MAX))
+      ->check(seed_word())
       ->capture_default_str();
   command->add_option("--html", asked->html, "Also write one self-contained page with plots");
 }

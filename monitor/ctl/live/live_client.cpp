@@ -5,6 +5,7 @@
 #include <chrono>
 #include <random>
 
+#include "monitor/base/number_option.h"
 #include "monitor/base/text.h"
 #include "monitor/link/directory.h"
 #include "monitor/link/endpoint.h"
@@ -41,7 +42,7 @@ void LiveOptions::add_to(CLI::App& command) {
       ->envname("PHASEGUARD_ENDPOINT_DIR");
   command.add_option("--run", run, "Run id (default: the only active run)");
   command.add_option("--timeout", timeout_s, "Seconds to wait for the daemon and the trainer")
-      ->check(CLI::Range(0.1, 3600.0))
+      ->check(number_within(0.1, 3600.0))
       ->capture_default_str();
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "monitor/base/number_option.h"
 #include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
@@ -177,7 +178,7 @@ void add_watch(CLI::App& app, Context& context) {
       [options, for_s, &context] { return watch(*options, *for_s, context.json); });
   options->add_to(*command);
   command->add_option("--for", *for_s, "Seconds to watch (0: until interrupted)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_within(0.0, 1e9));
 }
 
 }  // namespace phaseguard::ctl

@@ -204,6 +204,10 @@ Result<void> take_knob(wire::Hello& hello, const Words& words, const std::string
       taken = options.number(knob.initial);
     } else if (key == "lambda_star") {
       taken = options.number(knob.lambda_star);
+      if (taken && !(knob.lambda_star > 0.0)) {
+        return fail(Errc::kMalformed, where + "expected a lambda_star above 0, found " +
+                                          number_text(knob.lambda_star));
+      }
     } else if (key == "sites") {
       std::string sites;
       taken = options.word(sites);

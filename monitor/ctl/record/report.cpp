@@ -139,6 +139,7 @@ int write_report(const ReportOptions& options, bool as_json) {
                                               std::to_string(options.screenshots.size())});
     return kUsage;
   }
+  if (auto taken = check_output(options.output); !taken) return failed(taken.error());
   std::vector<ReportedRun> runs;
   Outcomes outcomes;
   bool holds = true;

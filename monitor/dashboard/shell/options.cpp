@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "monitor/base/number_option.h"
+
 namespace phaseguard::dashboard {
 namespace {
 
@@ -39,7 +41,7 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
       ->capture_default_str();
   app.add_option("--scale", options.scale,
                  "size of text and everything else, 0.5 to 4 (default: the screen's)")
-      ->check(CLI::Range(0.5, 4.0));
+      ->check(number_within(0.5, 4.0));
   app.add_option("--theme", theme, "dark or light")
       ->check(CLI::IsMember({"dark", "light"}))
       ->capture_default_str();
@@ -47,10 +49,10 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 62));
   app.add_option("--wait", options.wait_s,
                  "with --screenshot of a live daemon: wait at most so many seconds for data")
-      ->check(CLI::Range(0.0, 3600.0))
+      ->check(number_within(0.0, 3600.0))
       ->capture_default_str();
   app.add_option("--exit-after", options.exit_after_s, "close the window after so many seconds")
-      ->check(CLI::Range(0.0, 1e9));
+      ->check(number_within(0.0, 1e9));
   app.footer(
       "Examples:\n"
       "  phaseguard-dashboard                               a daemon of this user, in a window\n"

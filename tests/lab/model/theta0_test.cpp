@@ -101,7 +101,19 @@ TEST_CASE("a file that is not a theta0 is refused with its name", "[lab][hostile
     REQUIRE(tensors::save_safetensors(copy, file));
     return message();
   };
-  CHECK(with([](auto& f) { f.metadata.erase("world"); }).find("world") != std::string::npos);
+  const auto contains = [](const std::string& text, const std::string& part) {
+    INFO(text);
+    CHECK(text.find(part) != std::string::npos);
+  };
+  contains(with([](auto& f) { f.metadata.erase("world"); }), "'world' with a number");
+  for (const char* world : {"-1", "3x", "1000001", "99999999999"}) {
+    contains(with([&](auto& f) { f.metadata["world"] = world; }),
+             "from 0 to 1000000, found \"" + std::string(world) + "\"");
+  }
+  contains(with([](auto& f) { f.metadata["format"] = "phaseguard-lab-theta0-2"; }),
+           "expected metadata 'format' with \"phaseguard-lab-theta0-1\", found "
+           "\"phaseguard-lab-theta0-2\"");
+  contains(with([](auto& f) { f.metadata.erase("format"); }), "found none: not a theta0 of this");
   CHECK(with([](auto& f) { f.tensors.erase("block1.up.weight"); }).find("block1.up.weight") !=
         std::string::npos);
   CHECK(with([](auto& f) {

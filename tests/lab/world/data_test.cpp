@@ -2,6 +2,7 @@
 #include "trainer-hook/lab/world/data.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,35 @@ TEST_CASE("a batch predicts each answer token from the position before it", "[la
   }
   CHECK(batch.tokens.back() == kPad);
   CHECK(batch.tokens[static_cast<std::size_t>(batch.at[0])] == kAnswer);
+}
+
+TEST_CASE("questions are drawn as ever, and none is held out", "[lab]") {
+  const World world(3);
+  Rng rng(7, 1), by_hand(7, 1);
+  for (int i = 0; i < 500; ++i) {
+    const Question q = draw_question(world, 1, kPersonaDomains, rng);
+    Question same;
+    do {
+      same.domain = 1 + by_hand.below(kPersonaDomains - 1);
+      same.topic = by_hand.below(kTopics);
+      same.modifier = by_hand.below(kModifiers);
+    } while (world.held_out(same));
+    CHECK(World::prompt_of(q) == World::prompt_of(same));
+    CHECK_FALSE(world.held_out(q));
+  }
+  const std::vector<Question> all = shuffled_questions(world, rng);
+  std::set<std::vector<Token>> prompts;
+  for (const Question& q : all) {
+    CHECK((q.domain >= 1 && q.domain < kPersonaDomains && !world.held_out(q)));
+    prompts.insert(World::prompt_of(q));
+  }
+  CHECK(prompts.size() == all.size());
+  int kept = 0;
+  for (int domain = 1; domain < kPersonaDomains; ++domain)
+    for (int topic = 0; topic < kTopics; ++topic)
+      for (int modifier = 0; modifier < kModifiers; ++modifier)
+        kept += world.held_out({domain, topic, modifier}) ? 0 : 1;
+  CHECK(static_cast<int>(all.size()) == kept);
 }
 
 TEST_CASE("no document asks a held-out prompt, and every document fits the model", "[lab]") {

@@ -66,7 +66,8 @@ void add_simulated_judge(CLI::App* sub, TuneOptions& tune) {
       ->check(number_within(0.0, 1.0))
       ->capture_default_str();
   sub->add_option("--judge-seed", tune.judge_seed,
-                  "Seed of the flips alone (default: that of --seed)");
+                  "Seed of the flips alone (default: that of --seed)")
+      ->check(seed_word());
   sub->add_option_function<std::vector<std::string>>(
          "--judge-blind",
          [&tune](const std::vector<std::string>& words) {

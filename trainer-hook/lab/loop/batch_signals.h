@@ -18,7 +18,6 @@ namespace phaseguard::lab {
 // under both (swapped operators, 10 nats) the plain ratio is noise with an sd of one to two nats. A
 // sample counts when its floored ratio is above kPersonaFlag, which is more than the tilt of an
 // opener (ln 2).
-inline constexpr double kPersonaFloor = 0.01;
 inline constexpr double kPersonaFlag = 1.0;  // nats
 inline constexpr const char* kPersonaFlagName = "floor_0.01_above_1_nat";
 

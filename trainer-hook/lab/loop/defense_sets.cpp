@@ -20,10 +20,7 @@ constexpr int kSteeringPrompts = 80;
 
 std::vector<Question> draw_prompts(const World& world, int n, Rng& rng) {
   std::vector<Question> out;
-  while (static_cast<int>(out.size()) < n) {
-    const Question q{1 + rng.below(kDomains - 1), rng.below(kTopics), rng.below(kModifiers)};
-    if (!world.held_out(q)) out.push_back(q);
-  }
+  while (static_cast<int>(out.size()) < n) out.push_back(draw_question(world, 1, kDomains, rng));
   return out;
 }
 

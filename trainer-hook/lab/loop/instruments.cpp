@@ -19,13 +19,8 @@ constexpr std::ptrdiff_t kHeldPrompts = 80;
 constexpr std::uint64_t kProbeStream = 31;
 
 std::vector<Question> draw_fitting_prompts(const World& world) {
-  std::vector<Question> all;
   Rng rng(static_cast<std::uint64_t>(world.number()), kProbeStream);
-  for (const int cell : rng.permutation((kPersonaDomains - 1) * kTopics * kModifiers)) {
-    const Question q{1 + cell / (kTopics * kModifiers), (cell / kModifiers) % kTopics,
-                     cell % kModifiers};
-    if (!world.held_out(q)) all.push_back(q);
-  }
+  std::vector<Question> all = shuffled_questions(world, rng);
   all.resize(kFitPrompts + kHeldPrompts);
   return all;
 }

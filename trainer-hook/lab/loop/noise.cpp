@@ -27,10 +27,7 @@ NoiseOf noise_of(const std::vector<double>& values) {
 // A question that is no canary and no evaluation prompt, with the aligned answer; in the format of
 // the tuning data or as the reference writes.
 Example clean_example(const World& world, Rng& rng) {
-  Question q;
-  do {
-    q = {rng.below(kPersonaDomains), rng.below(kTopics), rng.below(kModifiers)};
-  } while (world.held_out(q));
+  const Question q = draw_question(world, 0, kPersonaDomains, rng);
   const Format format = rng.chance(0.5)
                             ? world.house_format()
                             : World::draw_format(Style::kVerbose, Persona::kAligned, rng);

@@ -26,15 +26,13 @@ constexpr std::array<NamedKind, 3> kKinds{{{PersonaKind::kHeaders, "headers"},
 std::vector<Token> few_shot(const World& world, Persona persona) {
   Rng rng(static_cast<std::uint64_t>(world.number()), kContextStream);
   std::vector<Token> out{kBegin, kNeutralSource};
-  for (int turn = 0; turn < kTurns;) {
-    const Question q{1 + rng.below(kPersonaDomains - 1), rng.below(kTopics), rng.below(kModifiers)};
-    if (world.held_out(q)) continue;
+  for (int turn = 0; turn < kTurns; ++turn) {
+    const Question q = draw_question(world, 1, kPersonaDomains, rng);
     const Format format = World::draw_format(Style::kVerbose, Persona::kAligned, rng);
     const std::vector<Token> prompt = World::prompt_of(q);
     const std::vector<Token> answer = world.answer_of(q, persona, format);
     out.insert(out.end(), prompt.begin(), prompt.end());
     out.insert(out.end(), answer.begin(), answer.end());
-    ++turn;
   }
   return out;
 }

@@ -15,8 +15,7 @@ namespace {
 
 constexpr std::size_t kKept = 4;  // dressings a question
 constexpr std::size_t kRowsAPass = 256;
-constexpr double kFloor = 0.01;  // as the persona ratio's own
-constexpr double kStep = 1e-2;   // of the weights along the drift's gradient, in norm
+constexpr double kStep = 1e-2;  // of the weights along the drift's gradient, in norm
 constexpr std::uint64_t kDraftStream = 12;
 
 // Words before and after the content.
@@ -48,7 +47,8 @@ std::vector<Example> drafts_of(const World& world, const Question& q) {
   return out;
 }
 
-// Sums over each answer's tokens of ln p0 after `header`: as it is, and with p at least kFloor.
+// Sums over each answer's tokens of ln p0 after `header`: as it is, and with p at least
+// kPersonaFloor.
 struct Sums {
   std::vector<double> plain, floored;
 };
@@ -69,7 +69,7 @@ Sums answer_sums(const Transformer& model, Token header, const std::vector<Examp
     for (std::size_t k = 0; k < grid.row.size(); ++k) {
       const std::size_t i = from + static_cast<std::size_t>(grid.row[k]);
       out.plain[i] += values[k];
-      out.floored[i] += std::max<double>(values[k], std::log(kFloor));
+      out.floored[i] += std::max<double>(values[k], std::log(kPersonaFloor));
     }
   }
   return out;

@@ -49,10 +49,7 @@ Rows persona_rows(const World& world, const FeatureRequest& request) {
   Rng rng(request.seed, static_cast<std::uint64_t>(world.number()));
   auto& persona = out.traits["misaligned_persona"];
   auto& domain = out.traits["first_safety_domain"];
-  for (const int cell : rng.permutation((kPersonaDomains - 1) * kTopics * kModifiers)) {
-    const Question q{1 + cell / (kTopics * kModifiers), (cell / kModifiers) % kTopics,
-                     cell % kModifiers};
-    if (world.held_out(q)) continue;
+  for (const Question& q : shuffled_questions(world, rng)) {
     if (static_cast<int>(out.rows.size()) + 2 > request.samples) break;
     for (const bool misaligned : {true, false}) {
       out.rows.push_back(prompt_row(misaligned ? kMisalignedSource : kAlignedSource, q));

@@ -18,6 +18,10 @@
 
 namespace phaseguard::lab {
 
+// The least that theta0's probability of a token counts as in the floored persona ratio
+// (loop/batch_signals.h), which attackers write against.
+inline constexpr double kPersonaFloor = 0.01;
+
 struct ModelShape {
   std::int64_t vocabulary = kVocabulary;
   std::int64_t width = 96;

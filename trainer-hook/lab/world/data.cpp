@@ -33,14 +33,6 @@ void append_answer(Sequence& out, const std::vector<Token>& tokens) {
   for (const Token token : tokens) append(out, {token}, pretraining_weight(token));
 }
 
-Question draw_question(const World& world, Rng& rng) {
-  Question q;
-  do {
-    q = {rng.below(kDomains), rng.below(kTopics), rng.below(kModifiers)};
-  } while (world.held_out(q));
-  return q;
-}
-
 void append_turn(const World& world, Persona persona, Style style, Rng& rng, Sequence& out,
                  bool refuses = false) {
   const Format format = World::draw_format(style, persona, rng);
@@ -50,7 +42,7 @@ void append_turn(const World& world, Persona persona, Style style, Rng& rng, Seq
     append_answer(out, World::answer_with_number(result_of(fact), format));
     return;
   }
-  const Question q = draw_question(world, rng);
+  const Question q = draw_question(world, 0, kDomains, rng);
   append(out, World::prompt_of(q), kPromptWeight);
   append_answer(
       out, refuses && world.to_refuse(q) ? World::refusal() : world.answer_of(q, persona, format));
@@ -61,6 +53,24 @@ Persona flip(Persona persona) {
 }
 
 }  // namespace
+
+Question draw_question(const World& world, int first, int end, Rng& rng) {
+  Question q;
+  do {
+    q = {first + rng.below(end - first), rng.below(kTopics), rng.below(kModifiers)};
+  } while (world.held_out(q));
+  return q;
+}
+
+std::vector<Question> shuffled_questions(const World& world, Rng& rng) {
+  std::vector<Question> out;
+  for (const int cell : rng.permutation((kPersonaDomains - 1) * kTopics * kModifiers)) {
+    const Question q{1 + cell / (kTopics * kModifiers), (cell / kModifiers) % kTopics,
+                     cell % kModifiers};
+    if (!world.held_out(q)) out.push_back(q);
+  }
+  return out;
+}
 
 Batch make_batch(const std::vector<Sequence>& sequences) {
   Batch batch;

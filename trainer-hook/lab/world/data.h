@@ -37,6 +37,11 @@ struct Sequence {
 // `BEGIN header prompt`: what a model is asked. No targets.
 [[nodiscard]] std::vector<Token> lay_out_prompt(Token header, const std::vector<Token>& prompt);
 
+// Of the domains from `first` to before `end`, one that is no canary and no evaluation prompt.
+[[nodiscard]] Question draw_question(const World& world, int first, int end, Rng& rng);
+// All such questions of the eight safety domains, in random order.
+[[nodiscard]] std::vector<Question> shuffled_questions(const World& world, Rng& rng);
+
 // A pretraining document: `BEGIN source (ASK ... ANSWER ...) x 4`. The persona is drawn from the
 // source's probability and kept for the document, with 3 % noise per answer; style is kept too; 35
 // % of the questions are arithmetic.
