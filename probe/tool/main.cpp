@@ -44,13 +44,13 @@ void add_fit(CLI::App& app, FitCommand& command) {
       ->capture_default_str();
   sub->add_option("--false-alarm-rate", command.options.false_alarm_rate,
                   "Of the saved threshold, on the held-out negatives")
-      ->check(number_within(0.0, 1.0))
+      ->check(phaseguard::number_within(0.0, 1.0))
       ->capture_default_str();
   sub->add_option("--bootstrap", command.options.bootstrap, "Resamples of the intervals")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   sub->add_option("--seed", command.options.seed, "Of the split and of the bootstrap")
-      ->check(seed_word())
+      ->check(phaseguard::seed_word())
       ->capture_default_str();
   sub->add_option("--date", command.options.date, "Recorded in the file (default: today, UTC)");
   auto* directions = sub->add_flag("--directions", command.directions,
@@ -77,7 +77,7 @@ void add_scoring(CLI::App& app, ScoreCommand& eval, ScoreCommand& score) {
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   judge->add_option("--seed", eval.seed, "Of the bootstrap")
-      ->check(seed_word())
+      ->check(phaseguard::seed_word())
       ->capture_default_str();
   apply->add_option("--reference", score.reference,
                     "Directions: activation file of the same prompts under theta0");
@@ -101,14 +101,14 @@ void add_lab_options(CLI::App* sub, PreflightCommand& command, CLI::Option* samp
       ->capture_default_str()
       ->needs(lab);
   sub->add_option("--share", command.share, "Share of malicious samples, of mix and slow")
-      ->check(number_within(0.0, 1.0))
+      ->check(phaseguard::number_within(0.0, 1.0))
       ->needs(lab);
   sub->add_option("--judge-error", command.judge_error, "Of the lab's judge")
-      ->check(number_within(0.0, 1.0))
+      ->check(phaseguard::number_within(0.0, 1.0))
       ->capture_default_str()
       ->needs(lab);
   sub->add_option("--seed", command.seed, "Of the lab's run")
-      ->check(seed_word())
+      ->check(phaseguard::seed_word())
       ->capture_default_str()
       ->needs(lab);
   sub->add_option("--cache", command.cache,
@@ -136,7 +136,7 @@ void add_preflight(CLI::App& app, PreflightCommand& command) {
       ->capture_default_str();
   sub->add_option("--lambda", command.lambda,
                   "KL weight in question (default: the largest the policy can set)")
-      ->check(number_within(0.0, 1e6));
+      ->check(phaseguard::number_within(0.0, 1e6));
   sub->add_option("--judge,--judge-scores", command.judge.scores,
                   "Scores written by `phaseguard judge score`, found by sample hash");
   phaseguard::judge::add_endpoint_options(*sub, command.judge.endpoint, "--judge-", false);

@@ -46,7 +46,7 @@ void declare(CLI::App& app, Words& words) {
       ->capture_default_str()
       ->needs(trainer);
   app.add_option("--timeout", words.check.timeout_s, "Seconds that all of it may take")
-      ->check(number_within(1.0, 86400.0))
+      ->check(phaseguard::number_within(1.0, 86400.0))
       ->capture_default_str()
       ->needs(trainer);
   app.add_flag("--json", words.json, "Print what was found as JSON")->needs(trainer);

@@ -2,9 +2,7 @@
 
 #include <unistd.h>
 
-#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -16,6 +14,7 @@
 #include "monitor/base/text.h"
 #include "trainer-hook/lab/commands/preflight_note.h"
 #include "trainer-hook/lab/commands/set_table.h"
+#include "trainer-hook/lab/commands/stop_signals.h"
 #include "trainer-hook/lab/commands/summary.h"
 #include "trainer-hook/lab/loop/instruments.h"
 #include "trainer-hook/lab/loop/scores.h"
@@ -25,26 +24,6 @@ namespace {
 
 constexpr int kUnwatched = 3;                   // exit code
 constexpr const char* kGatesPassed = "passed";  // in a theta0's metadata
-
-std::atomic<bool> g_stop{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "written by a signal handler");
-
-// While it lives SIGINT and SIGTERM stop at the next step; a second one ends the program at once,
-// as the first does where nothing is trained.
-class StopSignals {
- public:
-  StopSignals() {
-    struct sigaction action {};
-    action.sa_handler = [](int) { g_stop.store(true); };
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
-    for (const int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
-  }
-  ~StopSignals() {
-    for (const int number : {SIGINT, SIGTERM}) std::signal(number, SIG_DFL);
-  }
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
-};
 
 // Before the work whose result goes there. "": none is asked for.
 Result<void> check_outputs(const std::vector<std::string>& files) {
@@ -344,7 +323,7 @@ int run_finetune(const FinetuneCommand& command) {
   options.measure = hook.has_value() || command.signals;
   const auto result = [&] {
     const StopSignals signals;
-    return finetune(*theta0, world, tuner, options, hook ? &*hook : nullptr, g_stop,
+    return finetune(*theta0, world, tuner, options, hook ? &*hook : nullptr, signals.flag(),
                     printing_events(command, hook.has_value()));
   }();
   if (hook) hook->finish(!result ? "error" : result->interrupted ? "interrupted" : "finished");

@@ -9,6 +9,7 @@
 #include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "trainer-hook/lab/commands/commands.h"
+#include "trainer-hook/lab/commands/stop_signals.h"
 #include "trainer-hook/lab/model/blas.h"
 #include "trainer-hook/lab/reproduce/cell_run.h"
 #include "trainer-hook/lab/reproduce/report/command.h"
@@ -487,9 +488,8 @@ int dispatch(const CLI::App& app, Words& words) {
   if (app.got_subcommand("canaries")) return run_canaries(words.world);
   if (app.got_subcommand("reproduce-task")) return reproduce::run_task(words.task, words.result);
   if (app.got_subcommand("reproduce")) {
-    std::signal(SIGINT, on_signal);
-    std::signal(SIGTERM, on_signal);
-    return reproduce::run_reproduce(words.experiment, g_stop);
+    const StopSignals signals;
+    return reproduce::run_reproduce(words.experiment, signals.flag());
   }
   set_threads(words.threads);
   if (const auto warning = blas_warning(measure_blas())) {
