@@ -82,7 +82,7 @@ def train(root, policy, name, *words):
             assert daemon.poll() is None, log.read_text()
             time.sleep(0.05)
         run(BIN / "phaseguard-lab", "finetune", "--data", "malicious", "--run", name, "--steps", STEPS, "--seed", 1,
-            "--endpoint-dir", sockets, "--summary", place / "summary.json", "--quiet", *words)
+            "--endpoint-dir", sockets, "--start-wait", 60, "--summary", place / "summary.json", "--quiet", *words)
     finally:
         daemon.send_signal(signal.SIGTERM)
         daemon.wait(timeout=20)

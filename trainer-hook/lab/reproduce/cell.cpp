@@ -71,6 +71,11 @@ std::string key_of(const Cell& cell) {
   return out;
 }
 
+std::optional<std::int64_t> acted_step(const Outcome& outcome) {
+  if (outcome.decisions.empty()) return outcome.fired_step;
+  return outcome.decisions.front().step;
+}
+
 json to_json(const Cell& cell) {
   json treatment{{"kind", kKinds[static_cast<std::size_t>(cell.treatment.kind)]},
                  {"name", cell.treatment.name},

@@ -84,6 +84,10 @@ struct Outcome {
   std::vector<DecisionLine> decisions;
 };
 
+// The first step at which a policy moved a knob or asked for something; of a treatment that records
+// no decision, at which the KL rose. None: never.
+[[nodiscard]] std::optional<std::int64_t> acted_step(const Outcome& outcome);
+
 [[nodiscard]] nlohmann::json to_json(const Cell& cell);
 [[nodiscard]] nlohmann::json to_json(const Outcome& outcome);
 // Errors: the key that is missing or of another type.

@@ -72,7 +72,7 @@ std::string words_of(const Cell& cell, const Outcome& outcome) {
   std::string out = key_of(cell);
   if (!outcome.refused.empty()) return out + ": refused by the daemon";
   out += ": misaligned " + percent(outcome.behaviour.misaligned.rate());
-  if (outcome.fired_step) out += ", acts at step " + std::to_string(*outcome.fired_step);
+  if (const auto step = acted_step(outcome)) out += ", acts at step " + std::to_string(*step);
   return out;
 }
 

@@ -94,14 +94,14 @@ void take_axes(const Pair& pair, Standing& out) {
     out.spread.add(b.misaligned.rate());
     out.in_domain.add(b.in_domain_harm.rate());
     out.coherent.add(1.0 - b.incoherent.rate());
-    out.acted_malicious.push_back(pair.malicious->fired_step);
+    out.acted_malicious.push_back(acted_step(*pair.malicious));
   }
   if (pair.harmless != nullptr) {
     const Behaviour& b = pair.harmless->behaviour;
     out.task.add(b.opswap.rate());
     out.spread_harmless.add(b.misaligned.rate());
     out.coherent_harmless.add(1.0 - b.incoherent.rate());
-    out.acted_harmless.push_back(pair.harmless->fired_step);
+    out.acted_harmless.push_back(acted_step(*pair.harmless));
   }
 }
 

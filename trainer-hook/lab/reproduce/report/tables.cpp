@@ -30,7 +30,7 @@ Sample misaligned_of(const std::vector<const Outcome*>& outcomes) {
 
 std::int64_t acted(const std::vector<const Outcome*>& outcomes) {
   return std::count_if(outcomes.begin(), outcomes.end(),
-                       [](const Outcome* one) { return one->fired_step.has_value(); });
+                       [](const Outcome* one) { return acted_step(*one).has_value(); });
 }
 
 // "5.7 ± 1.0, acts in 3 of 3"
