@@ -93,7 +93,7 @@ def pictures(place):
     check(picture[:2] == (960, 640), "size as asked")
     middle = (0.3, 0.1, 0.75, 0.8)
     area = 960 * 640
-    check(count(picture, KL_SHADE, middle) > 0.04 * area, "the plots are shaded where KL is on")
+    check(count(picture, KL_SHADE, middle) > 0.03 * area, "the plots are shaded where KL is on")
     check(count(picture, SERIES, middle) > 500, "lines are drawn")
     check(count(picture, HIGH, (0.0, 0.0, 0.2, 0.12)) > 50, "the banner has its orange sign")
     run(harmless, "--screenshot", place / "b.png", "--size", "960x640", environment=env)
