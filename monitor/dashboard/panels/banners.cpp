@@ -77,8 +77,21 @@ void draw_elsewhere(const Model& model, View& view, ImVec2 at, float width) {
   view.controls["elsewhere: " + text] = {at, {at.x + width, at.y + kBarEm * em()}};
 }
 
+// Of the last command to the run that is shown: also where PROTECTION is too small for it.
+std::string command_text(const Model& model) {
+  const run::RunState* state = model.shown();
+  for (auto last = model.pending().rbegin(); last != model.pending().rend(); ++last) {
+    if (state == nullptr || last->run != state->run || is_bad(last->stage)) continue;
+    const std::string step =
+        last->stage == Stage::kApplied ? " @ step " + std::to_string(last->applied_step.value) : "";
+    return text_of(last->command) + ": " + name_of(last->stage) + step;
+  }
+  return "";
+}
+
 void draw_override(const Model& model, View& view, ImVec2 at, float width) {
   const plot::Palette& p = view.palette();
+  const std::string command = command_text(model);
   std::string text;
   for (const KnobView& knob : knob_views(model)) {
     if (!knob.forced) continue;
@@ -89,7 +102,8 @@ void draw_override(const Model& model, View& view, ImVec2 at, float width) {
                                     : ", until released";
   }
   if (text.empty()) {
-    if (model.shown() != nullptr) draw_calm(view, "no manual override", at, width);
+    const std::string calm = command.empty() ? "no manual override" : command;
+    if (model.shown() != nullptr) draw_calm(view, calm, at, width);
     return;
   }
   ImDrawList& draw = *ImGui::GetWindowDrawList();
@@ -98,7 +112,7 @@ void draw_override(const Model& model, View& view, ImVec2 at, float width) {
                  plot::Shape::kDiamond, p.override_);
   plot::text_at(draw, {at.x + 2.8F * em(), text_y(at)}, p.override_, "MANUAL");
   plot::text_at(draw, {at.x + 8.0F * em(), text_y(at)}, p.text,
-                plot::elided(text, width - 8.5F * em()));
+                plot::elided(command.empty() ? text : command + ";  " + text, width - 8.5F * em()));
 }
 
 }  // namespace
