@@ -1,5 +1,6 @@
 #include "monitor/base/process.h"
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include <array>
@@ -70,6 +71,15 @@ bool is_known_dead(const std::string& process) {
   const std::optional<Stat> stat = stat_of(pid);
   if (stat) return stat->start != start || stat->state == "Z" || stat->state == "X";
   return access(("/proc/" + pid).c_str(), F_OK) != 0;
+}
+
+std::string own_user() {
+  std::array<char, 4096> room{};
+  passwd entry{};
+  passwd* found = nullptr;
+  const bool read = getpwuid_r(geteuid(), &entry, room.data(), room.size(), &found) == 0;
+  if (read && found != nullptr && found->pw_name[0] != '\0') return found->pw_name;
+  return "uid " + std::to_string(geteuid());
 }
 
 }  // namespace phaseguard

@@ -1,4 +1,5 @@
-// Names a process so that another one on the same machine can see whether it still runs. Linux.
+// Names a process so that another one on the same machine can see whether it still runs, and the
+// user whose it is. Linux.
 // Any thread. C++17-clean.
 #pragma once
 
@@ -14,5 +15,9 @@ namespace phaseguard {
 // True: it is of this very boot and namespace, and has ended. Of all that cannot be seen from here:
 // false.
 [[nodiscard]] bool is_known_dead(const std::string& process);
+
+// The user as whom this process runs, as the system names him, whatever the environment says; "uid
+// 1000": it has no name for him.
+[[nodiscard]] std::string own_user();
 
 }  // namespace phaseguard

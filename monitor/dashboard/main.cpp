@@ -1,9 +1,9 @@
 #include <cstdio>
-#include <cstdlib>
 #include <random>
 #include <string>
 
 #include "monitor/base/printable.h"
+#include "monitor/base/process.h"
 #include "monitor/dashboard/shell/options.h"
 #include "monitor/dashboard/shell/shell.h"
 #include "monitor/dashboard/source/source.h"
@@ -21,11 +21,7 @@ Result<std::unique_ptr<Source>> open_source(const Options& options, Wake wake) {
       std::move(wake));
 }
 
-Model make_model() {
-  const char* user = std::getenv("USER");
-  return {user != nullptr && user[0] != '\0' ? user : "operator",
-          "dash-" + std::to_string(std::random_device{}())};
-}
+Model make_model() { return {own_user(), "dash-" + std::to_string(std::random_device{}())}; }
 
 Result<void> show(const Options& options) {
   Model model = make_model();

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <string>
 
 #include "tests/support/catch.h"
@@ -82,4 +83,18 @@ TEST_CASE("nothing is known of a process of another boot, of another namespace, 
   CHECK_FALSE(is_known_dead(here));
   CHECK_FALSE(is_known_dead(here + " ../../etc 1"));
   CHECK(is_known_dead(here + dead));
+}
+
+TEST_CASE("the user is the system's, not the environment's", "[process]") {
+  const std::string user = own_user();
+  CHECK_FALSE(user.empty());
+  const char* before = std::getenv("USER");
+  const std::string kept = before == nullptr ? "" : before;
+  setenv("USER", "somebody-else", 1);
+  CHECK(own_user() == user);
+  if (before == nullptr) {
+    unsetenv("USER");
+  } else {
+    setenv("USER", kept.c_str(), 1);
+  }
 }

@@ -52,6 +52,13 @@ class Headless {
     ImGui::GetIO().AddMouseButtonEvent(0, down);
 #endif
   }
+  void key(ImGuiKey which, bool down) {
+#if IMGUI_VERSION_NUM < 18700
+    ImGui::GetIO().KeysDown[which] = down;
+#else
+    ImGui::GetIO().AddKeyEvent(which, down);
+#endif
+  }
   void wheel(float notches) {
 #if IMGUI_VERSION_NUM < 18700
     ImGui::GetIO().MouseWheel = notches;

@@ -92,7 +92,9 @@ TEST_CASE("a viewer that joins late sees the whole run, and a force becomes appl
     return viewer.model.command_obstacle().empty() &&
            viewer.model.health().link == wire::LinkState::kActive;
   }));
-  viewer.model.act(ForceKnob{"kl", 3.0, "odd answers", 0}, real_now());
+  const auto* shown = viewer.model.shown();
+  viewer.model.act(ForceKnob{shown->run, "kl", shown->state_version, 3.0, "odd answers", 0},
+                   real_now());
   REQUIRE(viewer.model.pending().size() == 1);
   REQUIRE(viewer.eventually([&] {
     train_step(trainer, step++, 0.1);
@@ -108,10 +110,10 @@ TEST_CASE("a viewer that joins late sees the whole run, and a force becomes appl
     train_step(trainer, step++, 0.1);
     return viewer.model.shown()->status->override_.active;
   }));
-  viewer.model.act(ReleaseKnob{"kl", "calm again"}, real_now());
+  viewer.model.act(ReleaseKnob{shown->run, "kl", shown->state_version, "calm again"}, real_now());
   REQUIRE(viewer.eventually([&] {
     train_step(trainer, step++, 0.1);
-    return viewer.model.pending()[1].stage == Stage::kApplied;
+    return viewer.model.pending().back().stage == Stage::kApplied;
   }));
   CHECK_FALSE(viewer.model.is_forced("kl"));
   trainer.stop("finished", 20.0);

@@ -1,6 +1,7 @@
 #include "monitor/dashboard/model/model.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "monitor/dashboard/model/describe.h"
 #include "tests/dashboard/synthetic_run.h"
@@ -42,6 +43,11 @@ wire::Message message_of(const run::RunState& state, std::int64_t seq, Step step
   m.header.attempt = 1;
   m.body = std::move(body);
   return m;
+}
+
+// As its dialog would send it, of the run that is shown.
+ForceKnob force(const Model& model, double value, const std::string& reason) {
+  return {model.shown()->run, "kl", model.shown()->state_version, value, reason, 0};
 }
 
 // A live run whose trainer is at step 8 and whose penalty is off.
@@ -238,7 +244,7 @@ TEST_CASE("forcing goes from sent over logged to applied, and no further than re
           "[dashboard]") {
   Model model = quiet_live_model();
   REQUIRE(model.command_obstacle().empty());
-  model.act(ForceKnob{"kl", 1.5, "looks bad", 0}, at(101));
+  model.act(force(model, 1.5, "looks bad"), at(101));
   const auto outbox = model.take_outbox();
   REQUIRE(outbox.size() == 1);
   CHECK(model.take_outbox().empty());
@@ -311,7 +317,7 @@ TEST_CASE("in shadow mode a raise is judged by what is in force, and the run is 
               at(101.0));
   CHECK(protection_text(model) == "shadow: nothing is sent");
   CHECK(knob_views(model).at(0).in_force == 0.0);
-  model.act(ForceKnob{"kl", 1.0, "", 0}, at(101.1));
+  model.act(force(model, 1.0, ""), at(101.1));
   const auto sent = model.take_outbox();
   REQUIRE(sent.size() == 1);
   CHECK(std::get<wire::Command>(sent[0].body).expected_version == -1);  // a raise
@@ -342,7 +348,7 @@ TEST_CASE("in shadow mode a raise is judged by what is in force, and the run is 
 
 TEST_CASE("a command without a trainer's report counts as not confirmed, loudly", "[dashboard]") {
   Model model = quiet_live_model();
-  model.act(ForceKnob{"kl", 1.5, "", 0}, at(101));
+  model.act(force(model, 1.5, ""), at(101));
   model.tick(at(105));
   CHECK(model.pending()[0].stage == Stage::kSent);
   model.tick(at(112));
@@ -355,7 +361,7 @@ TEST_CASE("a command without a trainer's report counts as not confirmed, loudly"
 
 TEST_CASE("a refused command says why", "[dashboard]") {
   Model model = quiet_live_model();
-  model.act(ForceKnob{"kl", 1.5, "", 0}, at(101));
+  model.act(force(model, 1.5, ""), at(101));
   wire::Reply reply;
   reply.id = model.pending()[0].command.id;
   reply.status = wire::ReplyStatus::kRefused;
@@ -367,7 +373,8 @@ TEST_CASE("a refused command says why", "[dashboard]") {
 
 TEST_CASE("lowering names the state it was decided on", "[dashboard]") {
   Model model = quiet_live_model();
-  model.act(ReleaseKnob{"kl", "calm again"}, at(101));
+  model.act(ReleaseKnob{model.shown()->run, "kl", model.shown()->state_version, "calm again"},
+            at(101));
   const auto outbox = model.take_outbox();
   REQUIRE(outbox.size() == 1);
   const auto& command = std::get<wire::Command>(outbox[0].body);
@@ -381,7 +388,7 @@ TEST_CASE("no command leaves when it cannot arrive", "[dashboard]") {
   away.connected = false;
   model.apply({away, {}}, at(104));
   CHECK_FALSE(model.command_obstacle().empty());
-  model.act(ForceKnob{"kl", 1.5, "", 0}, at(104));
+  model.act(force(model, 1.5, ""), at(104));
   CHECK(model.take_outbox().empty());
   CHECK(model.pending().empty());
 }
@@ -405,20 +412,39 @@ TEST_CASE("a live view grows old on the monotonic clock and names the broken hop
   CHECK(alarms(model)[0].text.find("daemon does not answer") != std::string::npos);
 }
 
-TEST_CASE("several runs: the newest is shown until one is chosen", "[dashboard]") {
-  Model model("ann", "s");
-  test::RunOptions second;
-  second.name = "second";
-  auto later = test::synthetic_run(second);
-  for (auto& m : later) m.header.t += 1000.0;
-  model.apply({file(), test::synthetic_run()}, at(0));
-  model.apply({file(), later}, at(0));
-  CHECK(model.shown()->run.text() == "second");
-  CHECK(model.run_ids().size() == 2);
-  model.act(SelectRun{*RunId::parse("lab-malicious-7")}, at(0));
-  CHECK(model.shown()->run.text() == "lab-malicious-7");
-  model.act(SelectRun{*RunId::parse("nobody")}, at(0));
-  CHECK(model.shown()->run.text() == "lab-malicious-7");
+TEST_CASE("Force proposes what a rule would set, within the limits, never less than is in force",
+          "[dashboard]") {
+  struct Row {
+    wire::Protects protects;
+    double rule;
+    double in_force;
+    double min;
+    double max;
+    double proposed;
+  };
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const Row& row : std::vector<Row>{
+           {wire::Protects::kUp, 2.0, 0.0, 0.0, 4.0, 2.0},
+           {wire::Protects::kUp, 4.5, 0.0, 0.0, 4.0, 4.0},
+           {wire::Protects::kUp, 2.0, 3.0, 0.0, 4.0, 3.0},
+           {wire::Protects::kUp, wire::kNaN, 0.0, 0.0, 4.0, 4.0},
+           {wire::Protects::kUp, wire::kNaN, 0.5, 0.0, kInfinity, 0.5},
+           {wire::Protects::kUp, 2.0, wire::kNaN, 0.0, 4.0, 2.0},
+           {wire::Protects::kDown, 0.1, 1.0, 0.0, 1.0, 0.1},
+           {wire::Protects::kDown, 0.1, 1.0, 0.2, 1.0, 0.2},
+           {wire::Protects::kDown, 0.1, 0.05, 0.0, 1.0, 0.05},
+           {wire::Protects::kDown, wire::kNaN, 1.0, 0.0, 1.0, 0.0},
+           {wire::Protects::kNone, 2.0, 1.0, 0.0, 4.0, 1.0},
+       }) {
+    KnobView knob;
+    knob.protects = row.protects;
+    knob.rule_value = row.rule;
+    knob.in_force = row.in_force;
+    knob.min = row.min;
+    knob.max = row.max;
+    INFO(row.rule << " " << row.in_force << " of " << row.min << " to " << row.max);
+    CHECK(proposed_value(knob) == row.proposed);
+  }
 }
 
 TEST_CASE("text from outside becomes one harmless line", "[dashboard][hostile]") {

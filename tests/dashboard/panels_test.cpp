@@ -35,6 +35,12 @@ Model model_of(bool live, bool connected, test::RunOptions options = {}) {
   return model;
 }
 
+SourceState recording() {
+  SourceState state;
+  state.loading = false;
+  return state;
+}
+
 int commands_in(const std::vector<Action>& actions) {
   int n = 0;
   for (const Action& a : actions) {
@@ -253,7 +259,7 @@ TEST_CASE("a trainer of somebody's own has full plots of its own signals", "[gui
 TEST_CASE("a group that is put away says so, and comes back where it can be seen", "[gui]") {
   const Model model = model_of(false, false);
   View view;
-  Headless gui({1280.0F, 720.0F});
+  Headless gui({1280.0F, 790.0F});
   gui.frames(3, model, view);
   const std::size_t before = view.plots_in_sight;
   CHECK(view.controls.count("plot train/loss") == 0);  // below what is in sight
@@ -347,7 +353,7 @@ TEST_CASE("more groups than a row holds, names of any kind", "[gui][hostile]") {
     hello.signals.back().max = i % 2 == 0 ? 1e308 : 0.0;
   }
   Model model("ann", "s");
-  model.apply({{}, messages}, at(0));
+  model.apply({recording(), messages}, at(0));
   for (const ImVec2 size : {ImVec2{640.0F, 400.0F}, ImVec2{1600.0F, 1000.0F}}) {
     View view;
     Headless gui(size);
@@ -415,7 +421,7 @@ TEST_CASE("hostile texts are shown, not obeyed", "[gui][hostile]") {
     if (auto* loaded = std::get_if<wire::PolicyLoaded>(&m.body)) loaded->name = evil;
   }
   Model model("ann", "s");
-  model.apply({{}, messages}, at(0));
+  model.apply({recording(), messages}, at(0));
   model.act(SelectDecision{1}, at(0));
   View view;
   Headless gui;

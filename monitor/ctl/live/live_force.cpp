@@ -4,11 +4,11 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <thread>
 
 #include "monitor/base/printable.h"
+#include "monitor/base/process.h"
 #include "monitor/base/text.h"
 #include "monitor/ctl/command.h"
 #include "monitor/ctl/files.h"
@@ -34,8 +34,7 @@ struct OperatorOptions {
 
   void add_to(CLI::App& command) {
     live.add_to(command);
-    const char* user = std::getenv("USER");
-    operator_name = user && *user ? user : "operator";
+    operator_name = own_user();
     command.add_option("--operator", operator_name, "Who is acting, for the record")
         ->capture_default_str();
   }

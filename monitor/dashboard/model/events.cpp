@@ -53,6 +53,13 @@ void add_decisions(const run::RunState& state, std::vector<EventRow>& out) {
   }
 }
 
+// What an accepted command changes is the decision that follows it in the record.
+bool is_without_effect(const run::RunState& state, const run::Entry<wire::Command>& command,
+                       std::int64_t decision) {
+  return decision == 0 && command.body.action != wire::Action::kAllowResume &&
+         state.last_seq > command.seq && state.decisions.dropped == 0;
+}
+
 void add_commands(const run::RunState& state, std::vector<EventRow>& out) {
   for (const auto& entry : state.commands.entries) {
     const wire::Command& c = entry.body;
@@ -72,6 +79,11 @@ void add_commands(const run::RunState& state, std::vector<EventRow>& out) {
                (c.action == wire::Action::kForce ? " " + number_text(c.value) : "");
     for (const auto& decision : state.decisions.entries) {
       if (decision.body.because == entry.seq) row.decision = decision.body.id;
+    }
+    if (is_without_effect(state, entry, row.decision)) {
+      row.without_effect = true;
+      row.text += ": took no effect";
+      row.mark.clear();
     }
     out.push_back(std::move(row));
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <sstream>
 
 #include "monitor/dashboard/model/describe.h"
 #include "monitor/run/fate.h"
@@ -38,7 +40,37 @@ const run::KnobState* knob_of(const run::RunState& state, const std::string& nam
   return found == state.knobs.end() ? nullptr : &found->second;
 }
 
+// `shadow = "strict"` stands in the text of the policy and nowhere else in the record.
+bool is_strict(const std::string& policy) {
+  std::istringstream lines(policy);
+  for (std::string line; std::getline(lines, line);) {
+    line.erase(
+        std::remove_if(line.begin(), line.end(), [](char c) { return c == ' ' || c == '\t'; }),
+        line.end());
+    if (line.rfind("shadow=\"strict\"", 0) == 0) return true;
+  }
+  return false;
+}
+
+// What the daemon would refuse while the policy is in shadow mode.
+std::string shadow_obstacle(const run::RunState& state, const run::KnobState& knob) {
+  if (state.mode != wire::Mode::kShadow || !state.policy) return "";
+  const std::string lead = "policy " + one_line(state.policy->name, 40) + " is in shadow mode";
+  if (is_strict(state.policy->text)) return lead + ", shadow = \"strict\": nobody raises a knob";
+  if (!knob.declaration.forcible) {
+    return lead + ", and the trainer does not declare this knob forcible";
+  }
+  if (run::protects_of(knob.declaration.protects) == wire::Protects::kNone) {
+    return lead + ", where knobs are only raised, and this one protects in no direction";
+  }
+  return "";
+}
+
 }  // namespace
+
+bool is_good(Stage stage) { return stage == Stage::kApplied || stage == Stage::kDone; }
+
+bool is_bad(Stage stage) { return stage == Stage::kRefused || stage == Stage::kNotConfirmed; }
 
 const char* name_of(Stage stage) {
   switch (stage) {
@@ -61,45 +93,97 @@ const char* name_of(Stage stage) {
 Model::Model(std::string operator_name, std::string session)
     : operator_name_(std::move(operator_name)), session_(std::move(session)) {}
 
+Model::Known& Model::known_of(const RunId& run) {
+  const auto [found, is_new] = runs_.try_emplace(run);
+  if (!is_new) return found->second;
+  found->second.state.run = run;
+  order_.push_back(run);
+  if (awaited_ == run) {
+    shown_ = run;
+    awaited_.reset();
+  }
+  return found->second;
+}
+
 void Model::apply(const Batch& batch, Now now) {
   source_ = batch.source;
+  std::set<RunId> touched;
   for (const wire::Message& message : batch.messages) {
     if (const auto* reply = std::get_if<wire::Reply>(&message.body)) {
       on_reply(*reply);
       continue;
     }
     if (message.header.run.empty()) continue;
-    Known& known = runs_[message.header.run];
-    if (known.state.run.empty()) known.state.run = message.header.run;
+    Known& known = known_of(message.header.run);
     run::fold(known.state, message);
     known.arrived = now.mono;
     known.wall_s = std::max(known.state.t, known.state.status ? known.state.status_t : 0.0);
+    touched.insert(message.header.run);
+  }
+  for (const RunId& run : touched) {
+    Known& known = runs_.at(run);
+    known.alarms = dashboard::recorded_alarms(known.state, source_.live);
+    judge(known, now);
   }
   refresh(now);
 }
 
 void Model::tick(Now now) { refresh(now); }
 
+// Ages run on this host's monotonic clock from the moment of arrival; a file stands still.
+double Model::elapsed_s(const Known& known, Now now) const {
+  return source_.live ? std::max(0.0, seconds_between(known.arrived, now.mono)) : 0.0;
+}
+
+void Model::judge(Known& known, Now now) {
+  constexpr std::int64_t kOthersEveryNs = 250'000'000;
+  known.health = run::health(known.state, Now{known.wall_s + elapsed_s(known, now), now.mono});
+  known.health_due = Nanos{now.mono.value + kOthersEveryNs};
+}
+
+// Which run is the newest is known when all have been read.
+void Model::pin() {
+  if (shown_ || awaited_ || order_.empty() || (source_.loading && !source_.one_run)) return;
+  const auto speaks = [&](const RunId& run) {
+    return source_.live && runs_.at(run).health.link == wire::LinkState::kActive;
+  };
+  shown_ = *std::max_element(order_.begin(), order_.end(), [&](const RunId& a, const RunId& b) {
+    if (speaks(a) != speaks(b)) return speaks(b);
+    return runs_.at(a).state.t < runs_.at(b).state.t;
+  });
+}
+
 void Model::refresh(Now now) {
   for (Pending& pending : pending_) follow(pending, now);
+  clear_ended(now);
+  pin();
+  for (auto& [run, known] : runs_) {
+    const bool is_due = source_.live && now.mono >= known.health_due;
+    if (is_due || shown_ == run) judge(known, now);
+  }
   const run::RunState* state = shown();
   if (state == nullptr) {
-    health_ = {};
     arrival_age_s_ = steps_per_s_ = wire::kNaN;
     return;
   }
-  const Known& known = runs_.at(state->run);
-  // Ages run on this host's monotonic clock from the moment of arrival; a file stands still.
-  const double elapsed =
-      source_.live ? std::max(0.0, seconds_between(known.arrived, now.mono)) : 0.0;
-  arrival_age_s_ = source_.live ? elapsed : wire::kNaN;
-  health_ = run::health(*state, Now{known.wall_s + elapsed, now.mono});
+  arrival_age_s_ = source_.live ? elapsed_s(runs_.at(state->run), now) : wire::kNaN;
   steps_per_s_ = rate_of(*state);
+}
+
+void Model::wait_for(const RunId& run) {
+  if (runs_.count(run) > 0) {
+    shown_ = run;
+  } else {
+    awaited_ = run;
+  }
 }
 
 void Model::act(const Action& action, Now now) {
   if (const auto* select = std::get_if<SelectRun>(&action)) {
-    if (runs_.count(select->run) > 0) chosen_ = select->run;
+    if (runs_.count(select->run) > 0) {
+      shown_ = select->run;
+      awaited_.reset();
+    }
     selected_decision_ = 0;
   } else if (const auto* which = std::get_if<SelectDecision>(&action)) {
     selected_decision_ = which->id;
@@ -110,20 +194,26 @@ void Model::act(const Action& action, Now now) {
     command.value = force->value;
     command.reason = force->reason;
     command.expires_after_steps = force->expires_after_steps;
-    send(std::move(command), now);
+    send(force->run, force->version, std::move(command), now);
   } else if (const auto* release = std::get_if<ReleaseKnob>(&action)) {
     wire::Command command;
     command.action = wire::Action::kRelease;
     command.knob = release->knob;
     command.reason = release->reason;
-    send(std::move(command), now);
+    send(release->run, release->version, std::move(command), now);
+  } else if (const auto* seen = std::get_if<AcknowledgeCommand>(&action)) {
+    pending_.erase(std::remove_if(pending_.begin(), pending_.end(),
+                                  [&](const Pending& pending) {
+                                    return pending.command.id == seen->id && is_bad(pending.stage);
+                                  }),
+                   pending_.end());
   }
   refresh(now);
 }
 
-void Model::send(wire::Command command, Now now) {
-  const run::RunState* state = shown();
-  if (state == nullptr || !knob_obstacle(command.knob).empty()) return;
+void Model::send(const RunId& run, std::int64_t version, wire::Command command, Now now) {
+  const run::RunState* state = find(run);
+  if (state == nullptr || !knob_obstacle(run, command.knob).empty()) return;
   command.id = session_ + "-" + std::to_string(++commands_);
   command.operator_name = operator_name_;
   // Raising is never refused for what changed meanwhile; lowering names the state it was decided
@@ -132,9 +222,9 @@ void Model::send(wire::Command command, Now now) {
   const bool raises = command.action == wire::Action::kForce && knob != nullptr &&
                       !run::is_lowering(run::protects_of(knob->declaration.protects),
                                         in_force_of(*state, *knob), command.value);
-  command.expected_version = raises ? -1 : state->state_version;
+  command.expected_version = raises ? -1 : version;
   wire::Message message;
-  message.header.run = state->run;
+  message.header.run = run;
   message.header.seq = Seq{commands_};
   message.header.step = state->step;
   message.header.t = now.wall_s;
@@ -142,7 +232,7 @@ void Model::send(wire::Command command, Now now) {
   outbox_.push_back(std::move(message));
   Pending pending;
   pending.command = std::move(command);
-  pending.run = state->run;
+  pending.run = run;
   pending.sent = now.mono;
   pending.text = "waiting for the daemon";
   pending_.push_back(std::move(pending));
@@ -204,13 +294,26 @@ void Model::follow(Pending& pending, Now now) {
   }
 }
 
-std::vector<RunId> Model::run_ids() const {
-  std::vector<RunId> ids;
-  for (const auto& [id, known] : runs_) ids.push_back(id);
-  std::stable_sort(ids.begin(), ids.end(), [&](const RunId& a, const RunId& b) {
-    return runs_.at(a).state.t > runs_.at(b).state.t;
-  });
-  return ids;
+// What has been dealt with.
+void Model::clear_ended(Now now) {
+  const auto is_superseded = [&](std::size_t old) {
+    for (std::size_t later = old + 1; later < pending_.size(); ++later) {
+      const bool same = pending_[later].run == pending_[old].run &&
+                        pending_[later].command.knob == pending_[old].command.knob;
+      if (same && pending_[later].stage != Stage::kSent) return true;
+    }
+    return false;
+  };
+  std::vector<Pending> kept;
+  for (std::size_t i = 0; i < pending_.size(); ++i) {
+    Pending& pending = pending_[i];
+    const bool good = is_good(pending.stage);
+    if (good && !pending.good_since) pending.good_since = now.mono;
+    const bool old = good && seconds_between(*pending.good_since, now.mono) > kShownForS;
+    if (old || ((good || is_bad(pending.stage)) && is_superseded(i))) continue;
+    kept.push_back(pending);
+  }
+  pending_ = std::move(kept);
 }
 
 const run::RunState* Model::find(const RunId& run) const {
@@ -218,19 +321,25 @@ const run::RunState* Model::find(const RunId& run) const {
   return found == runs_.end() ? nullptr : &found->second.state;
 }
 
-const run::RunState* Model::shown() const {
-  if (chosen_) return find(*chosen_);
-  const auto newest = std::max_element(
-      runs_.begin(), runs_.end(),
-      [](const auto& a, const auto& b) { return a.second.state.t < b.second.state.t; });
-  return newest == runs_.end() ? nullptr : &newest->second.state;
+const run::RunState* Model::shown() const { return shown_ ? find(*shown_) : nullptr; }
+
+const run::Health& Model::health() const {
+  static const run::Health none;
+  return shown_ ? health(*shown_) : none;
+}
+
+const run::Health& Model::health(const RunId& run) const { return runs_.at(run).health; }
+
+const std::vector<Alarm>& Model::recorded_alarms(const RunId& run) const {
+  return runs_.at(run).alarms;
 }
 
 bool Model::stale() const {
   const run::RunState* state = shown();
-  if (state == nullptr || !source_.live || health_.link == wire::LinkState::kEnded) return false;
+  const run::Health& now = health();
+  if (state == nullptr || !source_.live || now.link == wire::LinkState::kEnded) return false;
   constexpr auto kActive = wire::LinkState::kActive;
-  return health_.link != kActive || run::liveness(health_.age_s) != kActive ||
+  return now.link != kActive || run::liveness(now.age_s) != kActive ||
          run::liveness(arrival_age_s_, run::kFeedPatience) != kActive;
 }
 
@@ -253,19 +362,24 @@ bool Model::is_forced(const std::string& name) const {
 }
 
 std::string Model::command_obstacle() const {
-  if (!source_.live) return "this is a recorded run: there is no trainer to command";
+  if (!source_.live) return "a recording: there is no trainer to command";
   if (!source_.connected) return "the daemon does not answer: a command would not arrive";
   const run::RunState* state = shown();
-  if (state == nullptr) return "no run is known yet";
-  if (health_.link == wire::LinkState::kEnded) return "the run has ended";
-  if (state->knobs.empty()) return "the trainer has declared no knob";
+  return state == nullptr ? "no run is shown yet" : run_obstacle(*state);
+}
+
+std::string Model::run_obstacle(const run::RunState& state) const {
+  if (health(state.run).link == wire::LinkState::kEnded) return "the run has ended";
+  if (state.knobs.empty()) return "the trainer has declared no knob";
   return "";
 }
 
-std::string Model::knob_obstacle(const std::string& name) const {
-  std::string general = command_obstacle();
+std::string Model::knob_obstacle(const RunId& run, const std::string& name) const {
+  const run::RunState* found = find(run);
+  if (!source_.live || !source_.connected || found == nullptr) return command_obstacle();
+  const run::RunState& state = *found;
+  std::string general = run_obstacle(state);
   if (!general.empty()) return general;
-  const run::RunState& state = *shown();
   std::string known;
   for (const auto& [knob, held] : state.knobs) known += (known.empty() ? "" : ", ") + knob;
   if (knob_of(state, name) == nullptr) {
@@ -279,6 +393,11 @@ std::string Model::knob_obstacle(const std::string& name) const {
   }
   return "the run's policy has no [knob." + name + "]; it moves " +
          (moved.empty() ? "none" : moved);
+}
+
+std::string Model::force_obstacle(const RunId& run, const std::string& name) const {
+  std::string why = knob_obstacle(run, name);
+  return why.empty() ? shadow_obstacle(*find(run), *knob_of(*find(run), name)) : why;
 }
 
 }  // namespace phaseguard::dashboard

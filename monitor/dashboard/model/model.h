@@ -1,7 +1,8 @@
 // What the dashboard knows: every run as fold(messages), which of them is shown, and what became of
-// the operator's commands. Filled by batches of a source and asked by the panels as a const; after
-// construction nobody can tell whether a daemon or a file feeds it. Owned by the drawing thread;
-// pure: time is an argument.
+// the operator's commands. The run that is shown stays until another one is chosen: new runs and
+// newer data never change it. Filled by batches of a source and asked by the panels as a const;
+// after construction nobody can tell whether a daemon or a file feeds it. Owned by the drawing
+// thread; pure: time is an argument.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "monitor/base/types.h"
+#include "monitor/dashboard/model/alarms.h"
 #include "monitor/run/health.h"
 #include "monitor/run/state.h"
 #include "monitor/wire/messages.h"
@@ -24,6 +26,7 @@ struct SourceState {
   bool live = false;       // a daemon: more will come, commands can be sent
   bool connected = false;  // live: the daemon has answered within the last seconds
   bool loading = true;     // the history is not complete yet
+  bool one_run = false;    // it has no other run to come
   std::string problem;     // one sentence when something is wrong
 };
 
@@ -43,6 +46,8 @@ enum class Stage {
   kNotConfirmed
 };
 [[nodiscard]] const char* name_of(Stage stage);
+[[nodiscard]] bool is_good(Stage stage);  // obeyed, or nothing was there to obey
+[[nodiscard]] bool is_bad(Stage stage);   // refused or not confirmed
 
 // A command of this operator on its way.
 struct Pending {
@@ -52,7 +57,8 @@ struct Pending {
   Nanos sent;
   Seq seq;  // its place in the record, once logged
   Step applied_step{-1};
-  std::string text;  // the daemon's answer, or what is being waited for
+  std::string text;                 // the daemon's answer, or what is being waited for
+  std::optional<Nanos> good_since;  // when it was seen applied or done
 };
 
 // What panels ask for.
@@ -62,19 +68,29 @@ struct SelectRun {
 struct SelectDecision {
   std::int64_t id = 0;  // 0: none
 };
+// A command goes to the run that it names, whichever is shown.
 struct ForceKnob {
+  RunId run;
   std::string knob;
+  std::int64_t version = 0;  // RunState::state_version that the operator had before him
   double value = 0.0;
   std::string reason;
   std::int64_t expires_after_steps = 0;  // 0: until released
 };
 struct ReleaseKnob {
+  RunId run;
   std::string knob;
+  std::int64_t version = 0;
   std::string reason;
 };
-using Action = std::variant<SelectRun, SelectDecision, ForceKnob, ReleaseKnob>;
+// That this command was refused or not confirmed has been seen.
+struct AcknowledgeCommand {
+  std::string id;
+};
+using Action = std::variant<SelectRun, SelectDecision, ForceKnob, ReleaseKnob, AcknowledgeCommand>;
 
 inline constexpr double kConfirmWithinS = 10.0;  // then a command counts as NOT CONFIRMED
+inline constexpr double kShownForS = 30.0;       // so long a command that was obeyed is shown
 
 class Model {
  public:
@@ -84,28 +100,39 @@ class Model {
   void apply(const Batch& batch, Now now);
   // Moves clocks and the stages of commands. Called once a frame.
   void tick(Now now);
+  // Shows this run as soon as it is there, and nothing else until then or until one is chosen.
+  void wait_for(const RunId& run);
   // Does what a panel asked for. A command that is not allowed now is dropped.
   void act(const Action& action, Now now);
   // Commands to send, in order; empty afterwards.
   [[nodiscard]] std::vector<wire::Message> take_outbox();
 
   [[nodiscard]] const SourceState& source() const { return source_; }
-  // In order of last activity, newest first.
-  [[nodiscard]] std::vector<RunId> run_ids() const;
+  // In order of their first appearance: new ones come last.
+  [[nodiscard]] const std::vector<RunId>& run_ids() const { return order_; }
   [[nodiscard]] const run::RunState* find(const RunId& run) const;
-  // The run that is shown: the chosen one, else the one with the newest data; nullptr: none yet.
+  // nullptr: none yet. Once the history is complete it is, unless one was chosen or is waited for,
+  // the run with the newest data, before all others one whose trainer speaks.
   [[nodiscard]] const run::RunState* shown() const;
-  [[nodiscard]] const run::Health& health() const { return health_; }  // of the shown run
+  [[nodiscard]] const std::optional<RunId>& awaited() const { return awaited_; }
+  [[nodiscard]] const run::Health& health() const;  // of the shown run
+  [[nodiscard]] const run::Health& health(const RunId& run) const;
+  [[nodiscard]] const std::vector<Alarm>& recorded_alarms(const RunId& run) const;
   // Whether what is shown is older than it should be: live, running, and nothing came for 2 s.
   [[nodiscard]] bool stale() const;
   [[nodiscard]] double steps_per_s() const { return steps_per_s_; }     // NaN: not known yet
   [[nodiscard]] const wire::Decision* decision(std::int64_t id) const;  // of the shown run
   [[nodiscard]] std::int64_t selected_decision() const { return selected_decision_; }
+  // Of every run, in the order in which they were given. One that was obeyed goes after a while;
+  // one that was refused or not confirmed stays until it is acknowledged, or a later one of the
+  // same knob has been answered.
   [[nodiscard]] const std::vector<Pending>& pending() const { return pending_; }
-  // Why no command can be given now; "" when one can.
+  // Why no command can be given to the shown run now; "" when one can.
   [[nodiscard]] std::string command_obstacle() const;
-  // Why this knob cannot be moved by hand; "" when it can.
-  [[nodiscard]] std::string knob_obstacle(const std::string& knob) const;
+  // Why this knob of this run cannot be moved by hand; "" when it can.
+  [[nodiscard]] std::string knob_obstacle(const RunId& run, const std::string& knob) const;
+  // The same of a value of the operator's own, which a policy in shadow mode may not let in.
+  [[nodiscard]] std::string force_obstacle(const RunId& run, const std::string& knob) const;
   [[nodiscard]] bool is_forced(const std::string& knob) const;  // by an operator, now
 
  private:
@@ -113,22 +140,32 @@ class Model {
     run::RunState state;
     Nanos arrived;        // when its last message came, monotonic
     double wall_s = 0.0;  // the record's or the daemon's clock at that moment
+    run::Health health;
+    Nanos health_due;           // of a run that is not shown
+    std::vector<Alarm> alarms;  // recorded_alarms()
   };
+  Known& known_of(const RunId& run);
   void on_reply(const wire::Reply& reply);
   void follow(Pending& pending, Now now);
+  void clear_ended(Now now);
   void refresh(Now now);
-  void send(wire::Command command, Now now);
+  void judge(Known& known, Now now);
+  void pin();
+  [[nodiscard]] double elapsed_s(const Known& known, Now now) const;
+  [[nodiscard]] std::string run_obstacle(const run::RunState& state) const;
+  void send(const RunId& run, std::int64_t version, wire::Command command, Now now);
 
   std::string operator_name_;
   std::string session_;
   SourceState source_;
   std::map<RunId, Known> runs_;
-  std::optional<RunId> chosen_;
+  std::vector<RunId> order_;
+  std::optional<RunId> shown_;
+  std::optional<RunId> awaited_;
   std::int64_t selected_decision_ = 0;
   std::vector<Pending> pending_;
   std::vector<wire::Message> outbox_;
   std::int64_t commands_ = 0;
-  run::Health health_;
   // Of the shown run's newest message, by this host's monotonic clock; NaN: a file.
   double arrival_age_s_ = wire::kNaN;
   double steps_per_s_ = wire::kNaN;

@@ -1,56 +1,97 @@
+// The alarms of the shown run, the worst of all other runs, and the manual override: each has a
+// place of its own, which stays when there is nothing to say.
 #include <algorithm>
 
+#include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
 #include "monitor/dashboard/panels/panels.h"
 
 namespace phaseguard::dashboard {
 namespace {
 
-constexpr std::size_t kMostBanners = 3;  // more of them are counted; the Alarms menu lists all
-constexpr float kBannerEm = 2.0F;
+constexpr std::size_t kOwnRows = 1;  // more of them are counted; the Alarms menu lists all
+constexpr float kRowEm = 1.75F;
+constexpr float kBarEm = 1.6F;
 
+// Where a banner of this width begins: a bar of faint colour.
 void strip(ImVec2 at, float width, ImU32 colour) {
   ImDrawList& draw = *ImGui::GetWindowDrawList();
-  const ImVec2 hi{at.x + width, at.y + (kBannerEm - 0.25F) * em()};
+  const ImVec2 hi{at.x + width, at.y + kBarEm * em()};
   draw.AddRectFilled(at, hi, plot::faded(colour, 0.16F), 0.2F * em());
   draw.AddRectFilled(at, {at.x + 0.3F * em(), hi.y}, colour);
 }
 
-bool any_forced(const Model& model) {
-  const std::vector<KnobView> knobs = knob_views(model);
-  return std::any_of(knobs.begin(), knobs.end(), [](const KnobView& knob) { return knob.forced; });
-}
+float text_y(ImVec2 at) { return at.y + 0.5F * (kBarEm - 1.0F) * em(); }
 
-}  // namespace
-
-float height_of_banners(const Model& model) {
-  const std::size_t rows =
-      std::min(alarms(model).size(), kMostBanners) + (any_forced(model) ? 1 : 0);
-  return static_cast<float>(rows) * kBannerEm * em();
-}
-
-void draw_banners(const Model& model, View& view, ImVec2 at, float width) {
+void draw_alarm(View& view, const Alarm& alarm, const std::string& text, ImVec2 at, float width) {
   const plot::Palette& p = view.palette();
   ImDrawList& draw = *ImGui::GetWindowDrawList();
-  const auto list = alarms(model);
-  const float middle = 0.5F * (kBannerEm - 0.25F) * em();
-  using plot::text_at;
-  for (std::size_t i = 0; i < std::min(list.size(), kMostBanners); ++i) {
-    const Alarm& a = list[i];
-    const Sign sign = sign_of(a.level, p);
-    strip(at, width, sign.colour);
-    alarm_sign(p, {at.x + 1.5F * em(), at.y + middle}, 1.45F * em(), a.level, a.number);
-    const float text_y = at.y + middle - 0.5F * em();
-    const float word_x = at.x + 2.8F * em();
-    text_at(draw, {word_x, text_y}, sign.colour, a.word);
-    std::string text = a.text;
-    if (i + 1 == kMostBanners && list.size() > kMostBanners) {
-      text.insert(0, "+" + std::to_string(list.size() - kMostBanners) + " more in Alarms;  ");
-    }
-    const float text_x = word_x + 5.2F * em();
-    text_at(draw, {text_x, text_y}, p.text, plot::elided(text, at.x + width - text_x - em()));
-    at.y += kBannerEm * em();
+  const Sign sign = sign_of(alarm.level, p);
+  strip(at, width, sign.colour);
+  alarm_sign(p, {at.x + 1.5F * em(), at.y + 0.5F * kBarEm * em()}, 1.4F * em(), alarm.level,
+             alarm.number);
+  const float word_x = at.x + 2.8F * em();
+  plot::text_at(draw, {word_x, text_y(at)}, sign.colour, alarm.word);
+  const float text_x = word_x + 5.2F * em();
+  plot::text_at(draw, {text_x, text_y(at)}, p.text,
+                plot::elided(text, at.x + width - text_x - 0.5F * em()));
+}
+
+void draw_calm(const View& view, const std::string& text, ImVec2 at, float width) {
+  plot::text_at(*ImGui::GetWindowDrawList(), {at.x + 2.8F * em(), text_y(at)}, view.palette().dim,
+                plot::elided(text, width - 3.3F * em()));
+}
+
+void draw_own(const Model& model, View& view, ImVec2 at, float width) {
+  const std::vector<Alarm> list = alarms(model);
+  if (list.empty() && model.shown() != nullptr) {
+    draw_calm(view, "no alarm of run " + model.shown()->run.text(), at, width);
   }
+  for (std::size_t i = 0; i < std::min(list.size(), kOwnRows); ++i) {
+    std::string text = list[i].text;
+    if (i + 1 == kOwnRows && list.size() > kOwnRows) {
+      text.insert(0, "+" + std::to_string(list.size() - kOwnRows) + " more in Alarms;  ");
+    }
+    draw_alarm(view, list[i], text, at, width);
+    at.y += kRowEm * em();
+  }
+}
+
+// A recording is history: its alarms are in the menu.
+void draw_elsewhere(const Model& model, View& view, ImVec2 at, float width) {
+  const std::size_t runs = model.run_ids().size();
+  if (runs < 2) return;
+  const std::string others = counted(static_cast<std::int64_t>(runs - 1), "other run");
+  if (!model.source().live) {
+    draw_calm(view, others + " in this recording: see Run and Alarms", at, width);
+    return;
+  }
+  const std::vector<AlarmLine> lines = alarms_elsewhere(model);
+  if (lines.empty()) {
+    draw_calm(view, "no alarm of " + others, at, width);
+    return;
+  }
+  std::string text = text_of(lines.front());
+  if (lines.size() > 1) text.insert(0, "+" + std::to_string(lines.size() - 1) + " more;  ");
+  draw_alarm(view, lines.front().first, text, at, width);
+  view.controls["elsewhere: " + text] = {at, {at.x + width, at.y + kBarEm * em()}};
+}
+
+// Of the last command to the run that is shown: also where PROTECTION is too small for it.
+std::string command_text(const Model& model) {
+  const run::RunState* state = model.shown();
+  for (auto last = model.pending().rbegin(); last != model.pending().rend(); ++last) {
+    if (state == nullptr || last->run != state->run || is_bad(last->stage)) continue;
+    const std::string step =
+        last->stage == Stage::kApplied ? " @ step " + std::to_string(last->applied_step.value) : "";
+    return text_of(last->command) + ": " + name_of(last->stage) + step;
+  }
+  return "";
+}
+
+void draw_override(const Model& model, View& view, ImVec2 at, float width) {
+  const plot::Palette& p = view.palette();
+  const std::string command = command_text(model);
   std::string text;
   for (const KnobView& knob : knob_views(model)) {
     if (!knob.forced) continue;
@@ -60,13 +101,30 @@ void draw_banners(const Model& model, View& view, ImVec2 at, float width) {
     text += knob.expires.value >= 0 ? ", until step " + std::to_string(knob.expires.value)
                                     : ", until released";
   }
-  if (text.empty()) return;
+  if (text.empty()) {
+    const std::string calm = command.empty() ? "no manual override" : command;
+    if (model.shown() != nullptr) draw_calm(view, calm, at, width);
+    return;
+  }
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
   strip(at, width, p.override_);
-  plot::shape_at(draw, {at.x + 1.5F * em(), at.y + middle}, 1.1F * em(), plot::Shape::kDiamond,
-                 p.override_);
-  const float text_y = at.y + middle - 0.5F * em();
-  text_at(draw, {at.x + 2.8F * em(), text_y}, p.override_, "MANUAL");
-  text_at(draw, {at.x + 8.0F * em(), text_y}, p.text, plot::elided(text, width - 9.0F * em()));
+  plot::shape_at(draw, {at.x + 1.5F * em(), at.y + 0.5F * kBarEm * em()}, 1.1F * em(),
+                 plot::Shape::kDiamond, p.override_);
+  plot::text_at(draw, {at.x + 2.8F * em(), text_y(at)}, p.override_, "MANUAL");
+  plot::text_at(draw, {at.x + 8.0F * em(), text_y(at)}, p.text,
+                plot::elided(command.empty() ? text : command + ";  " + text, width - 8.5F * em()));
+}
+
+}  // namespace
+
+float height_of_banners() { return (kOwnRows + 1) * kRowEm * em(); }
+
+void draw_banners(const Model& model, View& view, ImVec2 at, float width) {
+  draw_own(model, view, at, width);
+  at.y += kOwnRows * kRowEm * em();
+  const float half = 0.5F * (width - 0.4F * em());
+  draw_elsewhere(model, view, at, half);
+  draw_override(model, view, {at.x + half + 0.4F * em(), at.y}, half);
 }
 
 }  // namespace phaseguard::dashboard

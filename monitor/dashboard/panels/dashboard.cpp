@@ -1,18 +1,85 @@
 #include <algorithm>
 
+#include "monitor/base/table_text.h"
 #include "monitor/dashboard/panels/panels.h"
 
 namespace phaseguard::dashboard {
 namespace {
 
+void note_item(View& view, const std::string& label) {
+  view.controls[label] = {ImGui::GetItemRectMin(), ImGui::GetItemRectMax()};
+}
+
+// Runs that came after one was shown are new until the operator has seen the list.
+void draw_run_menu(const Model& model, View& view, std::vector<Action>& actions) {
+  const bool open = ImGui::BeginMenu("Run");
+  note_item(view, "Run");
+  const std::vector<RunId>& runs = model.run_ids();
+  const bool closed = view.run_menu_open && !open;
+  if (closed || !view.had_run) view.runs_known = runs.size();
+  view.runs_known = std::min(view.runs_known, runs.size());
+  view.had_run = view.had_run || model.shown() != nullptr;
+  view.run_menu_open = open;
+  if (!open) return;
+  const run::RunState* shown = model.shown();
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const bool chosen = shown != nullptr && shown->run == runs[i];
+    const char* mark = i >= view.runs_known ? "new" : nullptr;
+    if (ImGui::MenuItem(runs[i].text().c_str(), mark, chosen)) {
+      actions.emplace_back(SelectRun{runs[i]});
+    }
+    note_item(view, "menu run " + runs[i].text());
+  }
+  ImGui::EndMenu();
+}
+
+void draw_alarm_line(View& view, const AlarmLine& line, int id, std::vector<Action>& actions) {
+  const plot::Palette& p = view.palette();
+  const std::string text = text_of(line);
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const float text_x = 8.4F * em();
+  const float width = text_x + plot::text_size(text).x + em();
+  ImGui::PushID(id);
+  if (line.runs.empty()) {
+    ImGui::Dummy({width, 1.4F * em()});
+  } else if (ImGui::Selectable("##line", false, ImGuiSelectableFlags_None, {width, 1.4F * em()})) {
+    actions.emplace_back(SelectRun{line.runs.front()});
+  }
+  if (!line.runs.empty()) note_item(view, "alarm of run " + line.runs.front().text());
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  alarm_sign(p, {at.x + 0.8F * em(), at.y + 0.7F * em()}, 1.2F * em(), line.first.level,
+             line.first.number);
+  const ImVec2 word{at.x + 2.0F * em(), at.y + 0.2F * em()};
+  plot::text_at(draw, word, sign_of(line.first.level, p).colour, line.first.word);
+  plot::text_at(draw, {at.x + text_x, word.y}, p.text, text);
+  if (line.runs.size() > 1 && ImGui::BeginMenu("        choose one of them")) {
+    for (const RunId& run : line.runs) {
+      if (ImGui::MenuItem(run.text().c_str())) actions.emplace_back(SelectRun{run});
+      note_item(view, "menu run " + run.text());
+    }
+    ImGui::EndMenu();
+  }
+  ImGui::PopID();
+}
+
+// Lists them as they were when it opened, so that none moves away under the mouse.
+void draw_alarm_menu(const Model& model, View& view, std::vector<Action>& actions) {
+  const bool open = ImGui::BeginMenu("Alarms");
+  note_item(view, "Alarms");
+  if (!open) return;
+  if (ImGui::IsWindowAppearing()) view.alarm_menu = plant_alarms(model);
+  for (std::size_t i = 0; i < view.alarm_menu.size(); ++i) {
+    draw_alarm_line(view, view.alarm_menu[i], static_cast<int>(i), actions);
+  }
+  if (view.alarm_menu.empty()) plot::say("no alarm of any run");
+  ImGui::EndMenu();
+}
+
 void draw_menu(const Model& model, View& view, std::vector<Action>& actions) {
   if (!ImGui::BeginMenuBar()) return;
-  const auto note = [&](const char* label) {
-    view.controls[label] = {ImGui::GetItemRectMin(), ImGui::GetItemRectMax()};
-  };
   if (ImGui::BeginMenu("File")) {
     if (ImGui::MenuItem("Quit")) view.quit = true;
-    note("Quit");
+    note_item(view, "Quit");
     ImGui::EndMenu();
   }
   if (ImGui::BeginMenu("View")) {
@@ -28,24 +95,9 @@ void draw_menu(const Model& model, View& view, std::vector<Action>& actions) {
     if (ImGui::MenuItem("Light", nullptr, !view.dark)) view.dark = false;
     ImGui::EndMenu();
   }
-  note("View");
-  if (ImGui::BeginMenu("Run")) {
-    const run::RunState* shown = model.shown();
-    for (const RunId& id : model.run_ids()) {
-      if (ImGui::MenuItem(id.text().c_str(), nullptr, shown != nullptr && shown->run == id)) {
-        actions.emplace_back(SelectRun{id});
-      }
-    }
-    ImGui::EndMenu();
-  }
-  if (ImGui::BeginMenu("Alarms")) {
-    const auto list = alarms(model);
-    for (const Alarm& a : list) {
-      plot::say(std::to_string(a.number) + "  " + a.word + "  " + a.text);
-    }
-    if (list.empty()) plot::say("no alarm");
-    ImGui::EndMenu();
-  }
+  note_item(view, "View");
+  draw_run_menu(model, view, actions);
+  draw_alarm_menu(model, view, actions);
   if (ImGui::BeginMenu("Help")) {
     for (const char* line :
          {"wheel over a plot: zoom the steps about the cursor", "Shift + wheel: zoom the values",
@@ -59,7 +111,11 @@ void draw_menu(const Model& model, View& view, std::vector<Action>& actions) {
     ImGui::EndMenu();
   }
   const run::RunState* state = model.shown();
-  const std::string title = state == nullptr ? "no run" : "run: " + state->run.text();
+  std::string title = state == nullptr ? waiting_text(model) : "run: " + state->run.text();
+  const std::size_t fresh = model.run_ids().size() - view.runs_known;
+  if (fresh > 0) {
+    title += "    " + counted(static_cast<std::int64_t>(fresh), "new run") + ", see Run";
+  }
   const std::string place = (model.source().live ? "live  " : "recorded  ") + model.source().place;
   const float right = ImGui::GetWindowPos().x + ImGui::GetWindowWidth() - 0.8F * em();
   const float y = ImGui::GetCursorScreenPos().y + 0.25F * em();
@@ -130,7 +186,7 @@ void draw_dashboard(const Model& model, View& view, std::vector<Action>& actions
   const float gap = 0.4F * em();
   const float menu = ImGui::GetFrameHeight() + gap;
   const float width = display.x - 2.0F * gap;
-  const float banners = height_of_banners(model);
+  const float banners = height_of_banners();
   draw_banners(model, view, {gap, menu}, width);
   const float top = menu + banners;
   const bool evidence = model.decision(model.selected_decision()) != nullptr;

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <optional>
 
 #include "monitor/base/text.h"
 #include "monitor/dashboard/panels/panels.h"
@@ -31,18 +30,12 @@ bool blank(const std::array<char, 200>& text) {
                      [](char c) { return c == ' '; });
 }
 
-// The knob that the open dialog is about; nothing: it is gone.
-std::optional<KnobView> knob_of(const Model& model, const Form& form) {
-  for (KnobView& knob : knob_views(model)) {
-    if (knob.name == form.knob) return std::move(knob);
-  }
-  return std::nullopt;
-}
-
 // Why this value cannot be applied as it stands; "" when it can.
-std::string obstacle_of_force(const Model& model, const Form& form, const KnobView& knob) {
-  std::string general = model.knob_obstacle(knob.name);
-  if (!general.empty()) return general;
+std::string obstacle_of_force(const Model& model, const Form& form) {
+  const KnobView& knob = form.subject.knob;
+  std::string changed = obstacle_to(model, form.subject);
+  if (changed.empty()) changed = model.force_obstacle(form.subject.run, knob.name);
+  if (!changed.empty()) return changed;
   if (!std::isfinite(form.value) || form.value < knob.min || form.value > knob.max) {
     return "values from " + number_text(knob.min) + " to " + number_text(knob.max) +
            " are allowed (" + knob.limits + ")";
@@ -72,25 +65,54 @@ std::string effect_text(const KnobView& knob, double value) {
   return "This is what is in force now.";
 }
 
-void close_or(bool applied) {
-  if (applied) ImGui::CloseCurrentPopup();
+// What the dialog is about, as it was read when it opened; a test reads it at its place.
+void say_subject(View& view, const Subject& subject) {
+  const std::string text = one_line(subject.knob.name, 40) + " of run " + subject.run.text() +
+                           ", read at step " + std::to_string(subject.step.value) +
+                           ", state version " + std::to_string(subject.version);
+  say(text);
+  note_item(view, ("about " + text).c_str());
+}
+
+// Below the buttons, so that what is said there moves none of them.
+void say_below(const View& view, const Model& model, const Subject& subject,
+               const std::string& obstacle, bool lowers) {
+  const plot::Palette& p = view.palette();
+  const run::RunState* state = model.find(subject.run);
+  std::string text = obstacle;
+  if (text.empty() && lowers && state != nullptr && state->state_version != subject.version) {
+    text = "The run's state has moved on to version " + std::to_string(state->state_version) +
+           " since this was read: the daemon refuses what lowers protection unless nothing but a "
+           "knob on its way has changed.";
+  }
+  ImGui::PushStyleColor(ImGuiCol_Text, obstacle.empty() ? p.dim : p.medium);
+  ImGui::PushTextWrapPos(30.0F * em());
+  say(text.empty() ? std::string(" ") : text);
+  ImGui::PopTextWrapPos();
+  ImGui::PopStyleColor();
+}
+
+enum class Answer { kNone, kCancel, kDo };
+
+// Cancel and what the dialog is for.
+Answer ask(View& view, const char* what, const std::string& obstacle) {
+  const ImVec2 size{9.0F * em(), 1.9F * em()};
+  const bool cancelled = button(view, "Cancel", size);
+  ImGui::SetItemDefaultFocus();
+  ImGui::SameLine();
+  const bool done = button(view, what, size, obstacle);
+  if (done || cancelled) ImGui::CloseCurrentPopup();
+  return done ? Answer::kDo : cancelled ? Answer::kCancel : Answer::kNone;
 }
 
 void force_dialog(const Model& model, View& view, std::vector<Action>& actions) {
   if (!ImGui::BeginPopupModal(kForceTitle, nullptr, ImGuiWindowFlags_AlwaysAutoResize)) return;
   Form& form = view.form;
-  const std::optional<KnobView> knob = knob_of(model, form);
-  if (!knob) {
-    ImGui::CloseCurrentPopup();
-    ImGui::EndPopup();
-    return;
-  }
-  const run::RunState* state = model.shown();
-  if (state != nullptr) {
-    say("run " + state->run.text() + ", step " + std::to_string(state->step.value));
-  }
-  say(one_line(knob->name, 40) + ": " + number_text(knob->decided) + " now, " +
-      number_text(form.value) + " from the next optimiser step");
+  const Subject& subject = form.subject;
+  const KnobView& knob = subject.knob;
+  say_subject(view, subject);
+  say(number_text(knob.in_force) + " in force then, " + number_text(form.value) +
+      " from the next optimiser step");
   ImGui::SetNextItemWidth(9.0F * em());
   ImGui::InputDouble("new value", &form.value, 0.1, 0.5, "%.4g");
   note_item(view, "new value");
@@ -103,49 +125,36 @@ void force_dialog(const Model& model, View& view, std::vector<Action>& actions) 
   ImGui::EndDisabled();
   reason_field(view, "why (goes into the record)");
   ImGui::PushStyleColor(ImGuiCol_Text, view.palette().dim);
-  say(effect_text(*knob, form.value));
+  say(effect_text(knob, form.value));
   say("Steps already trained are not undone. Release ends it.");
   ImGui::PopStyleColor();
-  const std::string obstacle = obstacle_of_force(model, form, *knob);
-  if (!obstacle.empty()) {
-    ImGui::PushStyleColor(ImGuiCol_Text, view.palette().medium);
-    say(obstacle);
-    ImGui::PopStyleColor();
-  }
-  const ImVec2 size{9.0F * em(), 1.9F * em()};
-  const bool cancelled = button(view, "Cancel", size);
-  ImGui::SetItemDefaultFocus();
-  ImGui::SameLine();
-  const bool applied = button(view, "Apply", size, obstacle);
-  if (applied) {
-    actions.emplace_back(ForceKnob{form.knob, form.value, form.reason.data(),
+  const std::string obstacle = obstacle_of_force(model, form);
+  if (ask(view, "Apply", obstacle) == Answer::kDo) {
+    actions.emplace_back(ForceKnob{subject.run, knob.name, subject.version, form.value,
+                                   form.reason.data(),
                                    form.expires ? form.expires_after_steps : 0});
   }
-  close_or(applied || cancelled);
+  say_below(view, model, subject, obstacle,
+            run::is_lowering(knob.protects, knob.in_force, form.value));
   ImGui::EndPopup();
 }
 
 void release_dialog(const Model& model, View& view, std::vector<Action>& actions) {
   if (!ImGui::BeginPopupModal(kReleaseTitle, nullptr, ImGuiWindowFlags_AlwaysAutoResize)) return;
-  const std::optional<KnobView> knob = knob_of(model, view.form);
-  if (!knob) {
-    ImGui::CloseCurrentPopup();
-    ImGui::EndPopup();
-    return;
-  }
-  say("Ends the manual override of " + one_line(knob->name, 40) + " (" +
-      number_text(knob->decided) + "): the policy decides again.");
+  const Subject& subject = view.form.subject;
+  const KnobView& knob = subject.knob;
+  say_subject(view, subject);
+  say("Ends the manual override of " + one_line(knob.name, 40) + " (" +
+      number_text(knob.forced_value) + " by " + knob.forced_by + "): the policy decides again.");
   say("A rule that has fired stays fired; its value is then in force.");
   reason_field(view, "why (needed: protection may go down)");
-  std::string obstacle = model.knob_obstacle(knob->name);
+  std::string obstacle = obstacle_to_release(model, subject);
   if (obstacle.empty() && blank(view.form.reason)) obstacle = "give a reason";
-  const ImVec2 size{9.0F * em(), 1.9F * em()};
-  const bool cancelled = button(view, "Cancel", size);
-  ImGui::SetItemDefaultFocus();
-  ImGui::SameLine();
-  const bool released = button(view, "Release", size, obstacle);
-  if (released) actions.emplace_back(ReleaseKnob{knob->name, view.form.reason.data()});
-  close_or(released || cancelled);
+  if (ask(view, "Release", obstacle) == Answer::kDo) {
+    actions.emplace_back(
+        ReleaseKnob{subject.run, knob.name, subject.version, view.form.reason.data()});
+  }
+  say_below(view, model, subject, obstacle, true);
   ImGui::EndPopup();
 }
 

@@ -62,7 +62,13 @@ void draw_event(View& view, const EventRow& event, bool chosen, std::vector<Acti
   text_at(draw, {at.x + 7.2F * em(), y}, p.dim, "step");
   number_at(view, {at.x + 13.0F * em(), y}, p.text,
             event.step.value < 0 ? "-" : std::to_string(event.step.value));
-  text_at(draw, {at.x + 14.2F * em(), y}, p.text, plot::elided(event.text, width - 14.4F * em()));
+  const std::string text = plot::elided(event.text, width - 14.4F * em());
+  text_at(draw, {at.x + 14.2F * em(), y}, event.without_effect ? p.dim : p.text, text);
+  if (!event.without_effect) return;
+  const float middle = y + 0.55F * em();
+  draw.AddLine({at.x + 14.2F * em(), middle},
+               {at.x + 14.2F * em() + plot::text_size(text).x, middle}, p.dim,
+               std::max(1.0F, 0.08F * em()));
 }
 
 // A table cell's place: `column` of the given right or left edges.

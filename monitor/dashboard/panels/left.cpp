@@ -22,7 +22,11 @@ void draw_run(const Model& model, View& view, ImVec2 at, ImVec2 size) {
   const run::RunState* state = model.shown();
   const float right = ImGui::GetCursorScreenPos().x + row_width();
   if (state == nullptr) {
-    text_at(draw, next_row(), p.dim, model.source().loading ? "waiting for data" : "no run yet");
+    ImGui::PushStyleColor(ImGuiCol_Text, p.dim);
+    ImGui::PushTextWrapPos(0.0F);
+    plot::say(waiting_text(model));
+    ImGui::PopTextWrapPos();
+    ImGui::PopStyleColor();
     end_panel();
     return;
   }
@@ -137,7 +141,7 @@ void draw_signals(const Model& model, View& view, const std::vector<SignalRow>& 
   end_panel();
 }
 
-void draw_links(View& view, const std::vector<LinkRow>& rows, ImVec2 at, ImVec2 size) {
+void draw_links(View& view, const std::vector<LinkRow>& rows, bool live, ImVec2 at, ImVec2 size) {
   const plot::Palette& p = view.palette();
   begin_panel(view, "LINKS", at, size);
   ImDrawList& draw = *ImGui::GetWindowDrawList();
@@ -154,7 +158,7 @@ void draw_links(View& view, const std::vector<LinkRow>& rows, ImVec2 at, ImVec2 
     text_at(draw, {row.x + 1.2F * em(), row.y}, p.text, link.name);
     text_at(draw, {row.x + 6.0F * em(), row.y}, link.good ? p.dim : p.high, link.word);
     number_at(view, {right, row.y}, p.dim, std::isfinite(link.age_s) ? age_text(link.age_s) : "");
-    if (link.protection.empty()) continue;
+    if (!live) continue;
     const ImVec2 note = next_row(1.3F);
     text_at(draw, {note.x + 1.2F * em(), note.y}, p.dim,
             plot::elided(link.protection, right - note.x - 1.2F * em()));
@@ -261,14 +265,11 @@ void draw_left_column(const Model& model, View& view, ImVec2 at, ImVec2 size) {
   const auto links = link_rows(model);
   const float gap = 0.4F * em();
   const float run_height = 7.0F * em();
-  float link_rows_em = 2.4F;
-  for (const LinkRow& link : links) link_rows_em += link.protection.empty() ? 1.4F : 2.7F;
-  const float links_height = link_rows_em * em();
-  const auto with_fates = std::count_if(signals.begin(), signals.end(),
-                                        [](const SignalRow& row) { return !row.fates.empty(); });
-  const float wanted = (3.7F + 1.5F * static_cast<float>(std::max<std::size_t>(signals.size(), 1)) +
-                        1.3F * static_cast<float>(with_fates)) *
-                       em();
+  // With room for what is said when a link breaks or a value goes bad: nothing moves then.
+  const float link_em = model.source().live ? 2.7F : 1.4F;
+  const float links_height = (2.4F + link_em * static_cast<float>(links.size())) * em();
+  const float wanted =
+      (5.0F + 1.5F * static_cast<float>(std::max<std::size_t>(signals.size(), 1))) * em();
   const float left_over = size.y - run_height - links_height - 3.0F * gap;
   // Without canaries there is nothing to say of them.
   const bool canaries = state != nullptr && state->hello &&
@@ -282,7 +283,7 @@ void draw_left_column(const Model& model, View& view, ImVec2 at, ImVec2 size) {
   at.y += run_height + gap;
   draw_signals(model, view, signals, at, {size.x, signals_height});
   at.y += signals_height + gap;
-  draw_links(view, links, at, {size.x, links_height});
+  draw_links(view, links, model.source().live, at, {size.x, links_height});
   at.y += links_height + gap;
   const float rest = left_over - signals_height;
   if (canaries && rest > 4.0F * em()) draw_canaries(view, at, {size.x, rest});

@@ -14,7 +14,7 @@ namespace phaseguard::dashboard {
 void draw_dashboard(const Model& model, View& view, std::vector<Action>& actions);
 
 // The parts, each into the box it is given. `height_of_*` in pixels.
-[[nodiscard]] float height_of_banners(const Model& model);
+[[nodiscard]] float height_of_banners();  // whatever they say
 void draw_banners(const Model& model, View& view, ImVec2 at, float width);
 void draw_left_column(const Model& model, View& view, ImVec2 at, ImVec2 size);
 void draw_plots(const Model& model, View& view, ImVec2 at, ImVec2 size,

@@ -329,10 +329,6 @@ void draw_pinned(View& view, const Plans& knobs, Sheet& sheet, ImVec2 at, ImVec2
   }
 }
 
-std::string place_text(const Model& model) {
-  return (model.source().loading ? "waiting for data from " : "no run at ") + model.source().place;
-}
-
 void draw_nothing(const Shown& shown, const plot::Palette& palette, ImVec2 at) {
   const char* text = shown.groups.empty() ? "the trainer has declared no signal yet"
                                           : "every group of plots is put away: click one above";
@@ -379,7 +375,7 @@ void draw_plots(const Model& model, View& view, ImVec2 at, ImVec2 size,
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   draw.AddRectFilled(at, {at.x + size.x, at.y + size.y}, p.panel, 0.2F * em());
   if (model.shown() == nullptr) {
-    const std::string text = place_text(model);
+    const std::string text = waiting_text(model);
     const ImVec2 extent = plot::text_size(text);
     plot::text_at(draw, {at.x + 0.5F * (size.x - extent.x), at.y + 0.5F * size.y}, p.dim, text);
     return;

@@ -20,16 +20,6 @@ void pair_row(const View& view, const char* name, const std::string& value, ImU3
   text_at(draw, {at.x + 9.2F * em(), at.y}, p.dim, plot::elided(note, width - 9.2F * em()));
 }
 
-// Text over as many rows as it needs.
-void wrapped(const View& view, ImU32 colour, const std::string& text) {
-  (void)view;
-  ImGui::PushStyleColor(ImGuiCol_Text, colour);
-  ImGui::PushTextWrapPos(0.0F);
-  plot::say(text);
-  ImGui::PopTextWrapPos();
-  ImGui::PopStyleColor();
-}
-
 // Whether anything protects the run, before any detail.
 void draw_protection(const Model& model, const View& view, bool any, bool stale) {
   const plot::Palette& p = view.palette();
@@ -77,9 +67,9 @@ void draw_values(const View& view, const KnobView& knob, bool stale, bool live) 
       knob.since.value >= 0 ? "since step " + std::to_string(knob.since.value) : "";
   pair_row(view, "applied", number(knob.applied),
            knob.confirmed || !knob.asked || std::isnan(knob.decided) ? ink : p.medium, since);
-  if (!knob.asked || std::isnan(knob.decided)) return;  // nothing to confirm
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   const ImVec2 at = next_row(1.5F);
+  if (!knob.asked || std::isnan(knob.decided)) return;  // nothing to confirm
   const ImVec2 sign{at.x + 0.45F * em(), at.y + 0.55F * em()};
   plot::shape_at(draw, sign, 0.75F * em(),
                  knob.confirmed ? plot::Shape::kCircle : plot::Shape::kTriangleDown,
@@ -88,39 +78,107 @@ void draw_values(const View& view, const KnobView& knob, bool stale, bool live) 
           knob.confirmed ? "confirmed by the trainer" : "NOT YET CONFIRMED by the trainer");
 }
 
-void draw_last_command(const Model& model, const View& view) {
-  if (model.pending().empty()) return;
-  const plot::Palette& p = view.palette();
-  const Pending& last = model.pending().back();
-  std::string text = last.command.action.text() + " " + one_line(last.command.knob, 40);
-  if (last.command.action == wire::Action::kForce) text += " " + number_text(last.command.value);
-  text += ": " + std::string(name_of(last.stage));
-  if (last.stage == Stage::kApplied) text += " @ step " + std::to_string(last.applied_step.value);
-  const bool bad = last.stage == Stage::kNotConfirmed || last.stage == Stage::kRefused;
-  wrapped(view, bad ? p.critical : p.text, text);
-  if (!last.text.empty()) wrapped(view, p.dim, one_line(last.text));
+// A command that is shown keeps its place until it goes, so that its button never moves.
+void fill_slots(View& view, const std::vector<const Pending*>& commands) {
+  const auto is_shown = [&](const std::string& id) {
+    return std::find(view.command_slots.begin(), view.command_slots.end(), id) !=
+           view.command_slots.end();
+  };
+  for (std::string& slot : view.command_slots) {
+    const bool there = std::any_of(commands.begin(), commands.end(),
+                                   [&](const Pending* c) { return c->command.id == slot; });
+    if (!there) slot.clear();
+  }
+  for (auto newest = commands.rbegin(); newest != commands.rend(); ++newest) {
+    if (is_shown((*newest)->command.id)) continue;
+    const auto free = std::find_if(
+        view.command_slots.begin(), view.command_slots.end(), [&](const std::string& slot) {
+          const auto held = std::find_if(commands.begin(), commands.end(),
+                                         [&](const Pending* c) { return c->command.id == slot; });
+          return held == commands.end() || (is_good((*held)->stage) && held < newest.base() - 1);
+        });
+    if (free != view.command_slots.end()) *free = (*newest)->command.id;
+  }
 }
 
-// What a dialog starts with: what is in force when it protects, else half way to the far limit.
-double proposed(const KnobView& knob) {
-  if (knob.protecting) return knob.in_force;
-  const double far = knob.protects == wire::Protects::kDown ? knob.min : knob.max;
-  return std::isfinite(far) ? 0.5 * (knob.initial + far) : knob.initial;
+void draw_command(View& view, const Pending& pending, std::vector<Action>& actions) {
+  const plot::Palette& p = view.palette();
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  const float width = row_width();
+  const ImVec2 at = next_row(1.4F);
+  const bool bad = is_bad(pending.stage);
+  const std::string command = text_of(pending.command);
+  std::string stage = name_of(pending.stage);
+  if (pending.stage == Stage::kApplied) {
+    stage += " @ step " + std::to_string(pending.applied_step.value);
+  }
+  const float room = width - (bad ? 7.5F * em() : 0.0F);
+  const std::string shown = plot::elided(command, room);
+  text_at(draw, at, bad ? p.critical : p.text, shown);
+  const float shown_width = plot::text_size(shown).x;
+  if (pending.stage == Stage::kRefused) {  // it did not happen
+    const float y = at.y + 0.55F * em();
+    draw.AddLine({at.x, y}, {at.x + shown_width, y}, p.critical, std::max(1.0F, 0.1F * em()));
+  }
+  const float stage_x = shown_width + 0.6F * em();
+  text_at(draw, {at.x + stage_x, at.y}, bad ? p.critical : p.text,
+          plot::elided(stage, room - stage_x));
+  view.controls["command " + pending.command.id] = {at, {at.x + width, at.y + 2.6F * em()}};
+  const ImVec2 below = next_row(1.3F);
+  text_at(draw, below, p.dim, plot::elided(one_line(pending.text), width));
+  if (ImGui::IsWindowHovered() &&
+      ImGui::IsMouseHoveringRect(at, {at.x + room, at.y + 2.6F * em()})) {
+    plot::tooltip(command + ": " + stage + "\n" + one_line(pending.text));
+  }
+  if (!bad) return;
+  const ImVec2 after = ImGui::GetCursorScreenPos();
+  ImGui::SetCursorScreenPos({at.x + width - 7.0F * em(), at.y});
+  ImGui::PushID(pending.command.id.c_str());
+  if (button(view, "Acknowledge", {7.0F * em(), 1.3F * em()})) {
+    actions.emplace_back(AcknowledgeCommand{pending.command.id});
+  }
+  ImGui::PopID();
+  view.controls["Acknowledge " + pending.command.id] = view.controls["Acknowledge"];
+  ImGui::SetCursorScreenPos(after);
+}
+
+// Of the run that is shown, and of no other.
+void draw_commands(const Model& model, View& view, std::vector<Action>& actions) {
+  const run::RunState* state = model.shown();
+  if (state == nullptr) return;
+  if (view.slots_of != state->run) view.command_slots = {};
+  view.slots_of = state->run;
+  std::vector<const Pending*> commands;
+  for (const Pending& pending : model.pending()) {
+    if (pending.run == state->run) commands.push_back(&pending);
+  }
+  fill_slots(view, commands);
+  for (const std::string& slot : view.command_slots) {
+    const auto held = std::find_if(commands.begin(), commands.end(),
+                                   [&](const Pending* c) { return c->command.id == slot; });
+    if (held == commands.end()) {
+      next_row(2.7F);
+    } else {
+      draw_command(view, **held, actions);
+    }
+  }
 }
 
 void draw_knob(const Model& model, View& view, const KnobView& knob) {
-  const std::string obstacle = model.knob_obstacle(knob.name);
+  const run::RunState& state = *model.shown();
+  const std::string obstacle = model.knob_obstacle(state.run, knob.name);
   draw_mode(view, knob, model.stale());
   draw_values(view, knob, model.stale(), model.source().live);
   next_row(0.2F);
   const float gap = 0.5F * em();
   const ImVec2 half{0.5F * (row_width() - gap), 1.9F * em()};
   const std::string name = one_line(knob.name, 24);
-  if (button(view, ("Force " + name + "...").c_str(), half, obstacle)) {
+  if (button(view, ("Force " + name + "...").c_str(), half,
+             model.force_obstacle(state.run, knob.name))) {
     view.form = {};
     view.form.open_force = true;
-    view.form.knob = knob.name;
-    view.form.value = proposed(knob);
+    view.form.subject = subject_of(model, knob);
+    view.form.value = proposed_value(knob);
   }
   ImGui::SameLine(0.0F, gap);
   const std::string nothing =
@@ -128,20 +186,22 @@ void draw_knob(const Model& model, View& view, const KnobView& knob) {
   if (button(view, ("Release " + name + "...").c_str(), half, nothing)) {
     view.form = {};
     view.form.open_release = true;
-    view.form.knob = knob.name;
+    view.form.subject = subject_of(model, knob);
   }
 }
 
-void draw_knobs(const Model& model, View& view, ImVec2 at, ImVec2 size) {
+void draw_knobs(const Model& model, View& view, ImVec2 at, ImVec2 size,
+                std::vector<Action>& actions) {
   begin_panel(view, "PROTECTION", at, size, true);
   const std::vector<KnobView> knobs = knob_views(model);
   const bool any =
       std::any_of(knobs.begin(), knobs.end(), [](const KnobView& knob) { return knob.protecting; });
   draw_protection(model, view, any, model.stale());
   for (const KnobView& knob : knobs) draw_knob(model, view, knob);
-  const std::string obstacle = model.command_obstacle();
-  if (!obstacle.empty()) wrapped(view, view.palette().dim, obstacle);
-  draw_last_command(model, view);
+  const float width = row_width();
+  text_at(*ImGui::GetWindowDrawList(), next_row(1.5F), view.palette().dim,
+          plot::elided(model.command_obstacle(), width));
+  draw_commands(model, view, actions);
   end_panel();
 }
 
@@ -233,12 +293,7 @@ void draw_runs(const Model& model, View& view, ImVec2 at, ImVec2 size,
       draw.AddRectFilled(row, hi, chosen ? p.button : p.button_hot, 0.2F * em());
     if (hovered && ImGui::IsMouseClicked(0)) actions.emplace_back(SelectRun{id});
     view.controls["run " + id.text()] = {row, hi};
-    Level level = Level::kNone;
-    for (const wire::RuleEvidence& rule : state.rules) {
-      if (rule.state == wire::RuleState::kLatched)
-        level = std::max(level, level_of_rule(state, rule.rule));
-    }
-    const Sign mark = sign_of(level, p);
+    const Sign mark = sign_of(worst_of(model, id), p);
     const ImVec2 sign{row.x + 0.8F * em(), row.y + 0.65F * em()};
     plot::shape_at(draw, sign, 0.7F * em(), mark.shape, mark.colour);
     const std::string step = std::to_string(std::max<std::int64_t>(state.step.value, 0));
@@ -255,16 +310,14 @@ void draw_runs(const Model& model, View& view, ImVec2 at, ImVec2 size,
 void draw_right_column(const Model& model, View& view, ImVec2 at, ImVec2 size,
                        std::vector<Action>& actions) {
   const float gap = 0.4F * em();
-  const bool obstacle = !model.command_obstacle().empty();
   const float one_em = 10.9F + (model.source().live ? 1.4F : 0.0F);
   const auto knobs = static_cast<float>(std::max<std::size_t>(knob_views(model).size(), 1));
-  float control_em = 4.0F + knobs * one_em + (obstacle ? 2.8F : 0.0F);
-  if (!model.pending().empty()) control_em += 3.4F;
-  const float control = std::min(control_em * em(), 0.55F * size.y);
-  const auto runs = static_cast<float>(std::min<std::size_t>(model.run_ids().size(), 6));
-  const float list = (3.0F + 1.5F * std::max(runs, 1.0F)) * em();
+  // Neither grows with what it says, so that no button moves.
+  const float commands_em = 1.5F + (model.source().live ? 2.0F * 2.7F : 0.0F);
+  const float control = std::min((4.0F + knobs * one_em + commands_em) * em(), 0.5F * size.y);
+  const float list = std::min((3.0F + 1.5F * 4.0F) * em(), 0.2F * size.y);
   const float rules = std::max(size.y - control - list - 2.0F * gap, 5.0F * em());
-  draw_knobs(model, view, at, {size.x, control});
+  draw_knobs(model, view, at, {size.x, control}, actions);
   at.y += control + gap;
   draw_rules(model, view, at, {size.x, rules}, actions);
   at.y += rules + gap;

@@ -33,11 +33,11 @@ struct Box {
   [[nodiscard]] ImVec2 middle() const { return {0.5F * (lo.x + hi.x), 0.5F * (lo.y + hi.y)}; }
 };
 
-// The dialogs' fields, kept while they are open.
+// What an open dialog shows and its fields. What it shows does not change while it is open.
 struct Form {
   bool open_force = false;  // asked for; becomes a popup at the end of the frame
   bool open_release = false;
-  std::string knob;  // that they are about
+  Subject subject;  // that it is about
   double value = 0.0;
   bool expires = false;
   int expires_after_steps = 100;
@@ -55,6 +55,12 @@ struct View {
   float right_em = 19.5F;
   float bottom_em = 10.5F;
   Form form;
+  std::vector<AlarmLine> alarm_menu;         // as they were when the menu opened
+  std::array<std::string, 2> command_slots;  // ids of the commands that are shown; "": free
+  RunId slots_of;                            // the run that they belong to
+  std::size_t runs_known = 0;                // of the list: those that are not new
+  bool run_menu_open = false;
+  bool had_run = false;                 // one was shown already
   std::map<std::string, Box> controls;  // of this frame, by label
 
   std::vector<run::PlotSpec> plots;     // of this frame, of the run that is shown

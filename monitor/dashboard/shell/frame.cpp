@@ -31,17 +31,20 @@ void build_frame(Model& model, View& view) {
   for (const Action& action : actions) model.act(action, now());
 }
 
+Result<void> want(const Options& options, Model& model) {
+  if (options.run.empty()) return {};
+  auto run = RunId::parse(options.run);
+  if (!run) return tl::unexpected(run.error());
+  model.wait_for(*run);
+  return {};
+}
+
 Result<void> select(const Options& options, Model& model, const Now& at) {
-  if (!options.run.empty()) {
-    auto run = RunId::parse(options.run);
-    if (!run) return tl::unexpected(run.error());
-    if (model.find(*run) == nullptr) {
-      std::string known;
-      for (const RunId& id : model.run_ids()) known += (known.empty() ? "" : ", ") + id.text();
-      return fail(Errc::kNotFound,
-                  "no run " + options.run + " here; there is " + (known.empty() ? "none" : known));
-    }
-    model.act(SelectRun{*run}, at);
+  if (model.awaited()) {
+    std::string known;
+    for (const RunId& id : model.run_ids()) known += (known.empty() ? "" : ", ") + id.text();
+    return fail(Errc::kNotFound,
+                "no run " + options.run + " here; there is " + (known.empty() ? "none" : known));
   }
   if (options.evidence > 0) {
     if (model.decision(options.evidence) == nullptr) {

@@ -33,7 +33,10 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
                  "run file (*.phaseguard), or a directory of them; without it: a live daemon");
   app.add_option("--endpoint-dir", options.endpoint_dir,
                  "directory of the daemon's sockets (default: $XDG_RUNTIME_DIR/phaseguard)");
-  app.add_option("--run", options.run, "the run to show (default: the one with the newest data)");
+  app.add_option(
+      "--run", options.run,
+      "the run to show; of a daemon it may begin later (default: the one with the newest "
+      "data at the start, which stays until another is chosen)");
   app.add_option("--screenshot", options.screenshot,
                  "write a picture to this PNG file and exit; needs no display");
   app.add_option("--size", size,

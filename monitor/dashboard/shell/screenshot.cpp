@@ -138,6 +138,7 @@ std::vector<unsigned char> draw_picture(const Options& options, Model& model) {
 }  // namespace
 
 Result<void> take_screenshot(const Options& options, Model& model, Source& source) {
+  if (auto wanted = want(options, model); !wanted) return wanted;
   wait_for_data(options, model, source);
   if (auto selected = select(options, model, now()); !selected) return selected;
   auto offscreen = Offscreen::open(options.width, options.height);

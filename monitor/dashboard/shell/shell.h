@@ -22,8 +22,11 @@ bool exchange(Source& source, Model& model);
 // One ImGui frame of the panels, up to and with Render(). Actions are handed to the model.
 void build_frame(Model& model, View& view);
 
-// Selects what the command line asked for, once the data are there. Errors: a run or a decision
-// that does not exist, with those that do.
+// Before any data are there: which run is wanted. Error: it is no name of a run.
+[[nodiscard]] Result<void> want(const Options& options, Model& model);
+
+// Once the data are there: selects what else the command line asked for. Errors: the run or a
+// decision does not exist, with those that do.
 [[nodiscard]] Result<void> select(const Options& options, Model& model, const Now& at);
 
 // Opens a window and runs until it is closed, SIGINT or SIGTERM comes, or --exit-after is over.

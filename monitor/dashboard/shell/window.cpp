@@ -142,6 +142,7 @@ Result<void> run_window(const Options& options, Model& model, const OpenSource& 
   if (auto opened = window.open(options, view); !opened) return opened;
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
+  if (auto wanted = want(options, model); !wanted) return wanted;
   auto source = open([] { glfwPostEmptyEvent(); });
   if (!source) return tl::unexpected(source.error());
   bool selected = options.run.empty() && options.evidence == 0;
@@ -155,7 +156,9 @@ Result<void> run_window(const Options& options, Model& model, const OpenSource& 
       glfwWaitEventsTimeout(kHeartbeatS);
     }
     exchange(**source, model);
-    if (!selected && !model.source().loading && model.shown() != nullptr) {
+    // A recording has no more runs to come; of a daemon's one that has not begun is waited for.
+    const bool is_there = model.shown() != nullptr || !model.source().live;
+    if (!selected && !model.source().loading && is_there) {
       if (auto done = select(options, model, now()); !done) return done;
       selected = true;
     }

@@ -119,6 +119,7 @@ Result<std::unique_ptr<Source>> open_files(const std::filesystem::path& path, Wa
     }
   }
   if (files.empty()) return fail(Errc::kMalformed, state.problem);
+  state.one_run = files.size() == 1;
   return std::make_unique<Files>(std::move(files), std::move(state), std::move(wake));
 }
 

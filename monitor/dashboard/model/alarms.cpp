@@ -1,0 +1,236 @@
+#include "monitor/dashboard/model/alarms.h"
+
+#include <algorithm>
+
+#include "monitor/base/text.h"
+#include "monitor/dashboard/model/describe.h"
+
+namespace phaseguard::dashboard {
+namespace {
+
+Alarm alarm(Level level, std::string text, RunId run, std::string about) {
+  switch (level) {
+    case Level::kCritical:
+      return {level, 1, "CRITICAL", std::move(text), std::move(run), std::move(about)};
+    case Level::kHigh:
+      return {level, 2, "HIGH", std::move(text), std::move(run), std::move(about)};
+    case Level::kMedium:
+    case Level::kInfo:
+    case Level::kNone:
+      break;
+  }
+  return {level, 3, "MEDIUM", std::move(text), std::move(run), std::move(about)};
+}
+
+// The recorded decision that raised an alert says more than the alert itself: what was done. One
+// that raised several says all of them, and each is shown by itself.
+std::string with_consequence(const run::RunState& state, const wire::Alert& alert) {
+  const auto& entries = state.decisions.entries;
+  for (auto e = entries.rbegin(); e != entries.rend(); ++e) {
+    for (const wire::Alert& raised : e->body.alerts) {
+      if (raised.source != alert.source || raised.severity != alert.severity) continue;
+      std::string text = raised.text;
+      const bool alone = e->body.alerts.size() == 1;
+      if (alone && !e->body.summary.empty() && text.find(e->body.summary) == std::string::npos) {
+        text = e->body.summary.size() > text.size() ? e->body.summary : text;
+      }
+      for (const run::RequestState& request : state.requests) {
+        if (request.request.decision != e->body.id || request.outcome != wire::Outcome::kDone)
+          continue;
+        if (request.restored_step >= Step{0}) {
+          text += "; rolled back to step " + std::to_string(request.restored_step.value);
+        }
+      }
+      return text;
+    }
+  }
+  return alert.text;
+}
+
+// Of this dashboard, whatever run is shown.
+std::vector<Alarm> of_the_view(const Model& model) {
+  const SourceState& source = model.source();
+  if (source.live && !source.connected && !source.loading) {
+    return {
+        alarm(Level::kHigh,
+              "daemon does not answer: what you see is old. " + link_rows(model).back().protection,
+              {}, "")};
+  }
+  if (!source.live && !source.problem.empty()) {
+    return {alarm(Level::kHigh, one_line(source.problem), {}, "")};
+  }
+  return {};
+}
+
+void add_commands(const Model& model, const RunId& run, std::vector<Alarm>& out) {
+  for (const Pending& pending : model.pending()) {
+    if (pending.run != run) continue;
+    const bool refused = pending.stage == Stage::kRefused;
+    if (!refused && pending.stage != Stage::kNotConfirmed) continue;
+    out.push_back(alarm(refused ? Level::kHigh : Level::kCritical,
+                        "command " + text_of(pending.command) + " " + name_of(pending.stage) +
+                            ": " + one_line(pending.text),
+                        run, ""));
+  }
+}
+
+// What only a live view knows.
+void add_silence(const run::Health& health, const RunId& run, std::vector<Alarm>& out) {
+  const auto link = health.link;
+  if (link == wire::LinkState::kSilent || link == wire::LinkState::kLost) {
+    const Level level = link == wire::LinkState::kSilent ? Level::kMedium
+                        : health.protected_              ? Level::kCritical
+                                                         : Level::kHigh;
+    out.push_back(alarm(level,
+                        "trainer " + health.link_text + " for " + age_text(health.age_s) +
+                            ": rules cannot act; what it does is not known here",
+                        run, "link"));
+  }
+  for (const run::StaleSignal& s : health.stale) {
+    out.push_back(alarm(Level::kMedium,
+                        "signal " + one_line(s.name) + " is overdue by " +
+                            std::to_string(s.overdue_steps) + " steps",
+                        run, "overdue " + s.name));
+  }
+}
+
+void add_run(const Model& model, const RunId& run, std::vector<Alarm>& out) {
+  add_commands(model, run, out);
+  const std::vector<Alarm>& recorded = model.recorded_alarms(run);
+  out.insert(out.end(), recorded.begin(), recorded.end());
+  if (model.source().live) add_silence(model.health(run), run, out);
+}
+
+void worst_first(std::vector<Alarm>& alarms) {
+  std::stable_sort(alarms.begin(), alarms.end(),
+                   [](const Alarm& a, const Alarm& b) { return a.number < b.number; });
+}
+
+// Nobody waits for a decision about a run that a daemon has seen end.
+bool is_over(const Model& model, const RunId& run) {
+  return model.source().live && model.health(run).link == wire::LinkState::kEnded;
+}
+
+std::vector<AlarmLine> grouped(std::vector<Alarm> alarms) {
+  worst_first(alarms);
+  std::vector<AlarmLine> lines;
+  for (Alarm& next : alarms) {
+    const auto same = std::find_if(lines.begin(), lines.end(), [&](const AlarmLine& line) {
+      return !next.about.empty() && line.first.level == next.level &&
+             line.first.about == next.about;
+    });
+    if (same != lines.end()) {
+      if (same->runs.back() != next.run) same->runs.push_back(next.run);
+      continue;
+    }
+    AlarmLine line;
+    if (!next.run.empty()) line.runs = {next.run};
+    line.first = std::move(next);
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::vector<Alarm> recorded_alarms(const run::RunState& state, bool live) {
+  std::vector<wire::Alert> raised;
+  if (state.status && live) {
+    raised = state.status->alerts;
+  } else {
+    for (const auto& entry : state.alerts.entries) raised.push_back(entry.body);
+  }
+  std::vector<Alarm> out;
+  std::vector<wire::AlertSource> seen;
+  for (const wire::Alert& a : raised) {
+    const Level level = level_of(a.severity);
+    if (level < Level::kMedium) continue;
+    if (a.source.is(wire::AlertKind::kLink) && live) continue;  // said with its age and what holds
+    if (std::find(seen.begin(), seen.end(), a.source) != seen.end()) continue;
+    seen.push_back(a.source);
+    out.push_back(
+        alarm(level, one_line(with_consequence(state, a)), state.run, "alert " + a.source.text()));
+  }
+  return out;
+}
+
+std::vector<Alarm> alarms(const Model& model) {
+  std::vector<Alarm> out = of_the_view(model);
+  if (const run::RunState* state = model.shown()) add_run(model, state->run, out);
+  worst_first(out);
+  return out;
+}
+
+std::vector<AlarmLine> plant_alarms(const Model& model) {
+  std::vector<Alarm> all = of_the_view(model);
+  const run::RunState* shown = model.shown();
+  for (const RunId& run : model.run_ids()) {
+    const bool is_shown = shown != nullptr && shown->run == run;
+    if (is_shown || !is_over(model, run)) add_run(model, run, all);
+  }
+  return grouped(std::move(all));
+}
+
+std::vector<AlarmLine> alarms_elsewhere(const Model& model) {
+  const run::RunState* shown = model.shown();
+  std::vector<Alarm> all;
+  for (const RunId& run : model.run_ids()) {
+    const bool is_shown = shown != nullptr && shown->run == run;
+    if (!is_shown && !is_over(model, run)) add_run(model, run, all);
+  }
+  return grouped(std::move(all));
+}
+
+Level worst_of(const Model& model, const RunId& run) {
+  std::vector<Alarm> all;
+  add_run(model, run, all);
+  Level worst = Level::kNone;
+  for (const Alarm& alarm : all) worst = std::max(worst, alarm.level);
+  return worst;
+}
+
+std::string text_of(const AlarmLine& line) {
+  if (line.runs.empty()) return line.first.text;
+  const std::string run = "run " + line.runs.front().text();
+  if (line.runs.size() == 1) return run + ": " + line.first.text;
+  return std::to_string(line.runs.size()) + " runs: " + line.first.text + " (" + run + ")";
+}
+
+Level level_of(const wire::Word<wire::Severity>& severity) {
+  if (const auto known = severity.known()) {
+    switch (*known) {
+      case wire::Severity::kCritical:
+        return Level::kCritical;
+      case wire::Severity::kHigh:
+        return Level::kHigh;
+      case wire::Severity::kMedium:
+        return Level::kMedium;
+      case wire::Severity::kInfo:
+        return Level::kInfo;
+    }
+  }
+  // A grade of a newer daemon: shown as an alarm rather than hidden.
+  return severity.empty() ? Level::kNone : Level::kMedium;
+}
+
+Level level_of_rule(const run::RunState& state, const std::string& rule) {
+  if (!state.policy) return Level::kHigh;
+  for (const wire::RuleInfo& info : state.policy->rules) {
+    if (info.name != rule) continue;
+    const Level declared = level_of(info.alert);
+    return declared == Level::kNone && !info.sets.empty() ? Level::kHigh : declared;
+  }
+  return Level::kHigh;
+}
+
+Level level_of_detector(const run::RunState& state, const std::string& detector) {
+  Level level = Level::kInfo;
+  if (!state.policy) return level;
+  for (const wire::RuleInfo& info : state.policy->rules) {
+    if (std::find(info.of.begin(), info.of.end(), detector) == info.of.end()) continue;
+    level = std::max(level, level_of_rule(state, info.name));
+  }
+  return level;
+}
+
+}  // namespace phaseguard::dashboard

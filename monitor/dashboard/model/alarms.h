@@ -1,0 +1,56 @@
+// Alarms in force, of the run that is shown and of every other one. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "monitor/base/types.h"
+#include "monitor/run/state.h"
+#include "monitor/wire/messages.h"
+
+namespace phaseguard::dashboard {
+
+class Model;
+
+enum class Level { kNone, kInfo, kMedium, kHigh, kCritical };
+[[nodiscard]] Level level_of(const wire::Word<wire::Severity>& severity);
+
+// An alarm in force. `number`: 1 critical, 2 high, 3 medium, as on the banner.
+struct Alarm {
+  Level level = Level::kMedium;
+  int number = 3;
+  std::string word;  // "CRITICAL" | "HIGH" | "MEDIUM"
+  std::string text;
+  RunId run;          // empty: of this view itself
+  std::string about;  // the same for the same alarm of another run; "": it stands alone
+};
+// Of the view itself and of the run that is shown. Worst first, otherwise in an order that stays;
+// information is not an alarm.
+[[nodiscard]] std::vector<Alarm> alarms(const Model& model);
+
+// The same alarm of one run or of several: one line.
+struct AlarmLine {
+  Alarm first;              // of the first of them
+  std::vector<RunId> runs;  // in order of appearance; empty: of this view itself
+};
+// Of the view and of every run; a daemon's run that has ended counts only while it is shown. In the
+// same order.
+[[nodiscard]] std::vector<AlarmLine> plant_alarms(const Model& model);
+// The same without the view itself and the run that is shown.
+[[nodiscard]] std::vector<AlarmLine> alarms_elsewhere(const Model& model);
+// "run B: ...", "64 runs: ... (run B)".
+[[nodiscard]] std::string text_of(const AlarmLine& line);
+
+// The gravest alarm of this run; kNone: it has none.
+[[nodiscard]] Level worst_of(const Model& model, const RunId& run);
+
+// What the record, or a live daemon's Status, says of one run.
+[[nodiscard]] std::vector<Alarm> recorded_alarms(const run::RunState& state, bool live);
+
+// The severity a rule declares; a rule that moves a knob counts as high when it declares none.
+[[nodiscard]] Level level_of_rule(const run::RunState& state, const std::string& rule);
+
+// The gravest of the rules that count this detector; at least information.
+[[nodiscard]] Level level_of_detector(const run::RunState& state, const std::string& detector);
+
+}  // namespace phaseguard::dashboard
