@@ -29,7 +29,7 @@ std::string spoken_unit(const std::string& unit) { return unit == "1" ? "" : uni
 
 std::string watcher_text(const wire::DetectorInfo& detector, bool on_scale) {
   std::string text = detector.name + ": " + detector.type;
-  if (std::isfinite(detector.threshold)) text += " > " + number_text(detector.threshold);
+  if (std::isfinite(detector.threshold)) text += " > " + short_number(detector.threshold);
   if (const std::string unit = spoken_unit(detector.unit); !unit.empty()) text += " " + unit;
   if (detector.needed > 1) text += ", " + std::to_string(detector.needed) + " in a row";
   return text + (on_scale ? "" : " (on a scale of its own: no line)");
@@ -52,7 +52,7 @@ void add_watchers(const RunState& state, const std::string& unit, PlotSpec& plot
       same->label += ", " + detector.name;
     }
   }
-  for (PlotLevel& level : plot.levels) level.label += " > " + number_text(level.value);
+  for (PlotLevel& level : plot.levels) level.label += " > " + short_number(level.value);
 }
 
 std::int64_t cadence_of(const RunState& state, const wire::SignalDecl& declared) {

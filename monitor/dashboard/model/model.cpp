@@ -44,10 +44,9 @@ const run::KnobState* knob_of(const run::RunState& state, const std::string& nam
 bool is_strict(const std::string& policy) {
   std::istringstream lines(policy);
   for (std::string line; std::getline(lines, line);) {
-    line.erase(
-        std::remove_if(line.begin(), line.end(), [](char c) { return c == ' ' || c == '\t'; }),
-        line.end());
-    if (line.rfind("shadow=\"strict\"", 0) == 0) return true;
+    const auto is_dress = [](char c) { return c == ' ' || c == '\t' || c == '"' || c == '\''; };
+    line.erase(std::remove_if(line.begin(), line.end(), is_dress), line.end());
+    if (line.rfind("shadow=strict", 0) == 0) return true;
   }
   return false;
 }

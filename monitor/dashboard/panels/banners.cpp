@@ -9,7 +9,6 @@
 namespace phaseguard::dashboard {
 namespace {
 
-constexpr std::size_t kOwnRows = 1;  // more of them are counted; the Alarms menu lists all
 constexpr float kRowEm = 1.75F;
 constexpr float kBarEm = 1.6F;
 
@@ -44,16 +43,14 @@ void draw_calm(const View& view, const std::string& text, ImVec2 at, float width
 
 void draw_own(const Model& model, View& view, ImVec2 at, float width) {
   const std::vector<Alarm> list = alarms(model);
-  if (list.empty() && model.shown() != nullptr) {
-    draw_calm(view, "no alarm of run " + model.shown()->run.text(), at, width);
-  }
-  for (std::size_t i = 0; i < std::min(list.size(), kOwnRows); ++i) {
-    std::string text = list[i].text;
-    if (i + 1 == kOwnRows && list.size() > kOwnRows) {
-      text.insert(0, "+" + std::to_string(list.size() - kOwnRows) + " more in Alarms;  ");
+  if (!list.empty()) {
+    std::string text = list.front().text;
+    if (list.size() > 1) {
+      text.insert(0, "+" + std::to_string(list.size() - 1) + " more in Alarms;  ");
     }
-    draw_alarm(view, list[i], text, at, width);
-    at.y += kRowEm * em();
+    draw_alarm(view, list.front(), text, at, width);
+  } else if (model.shown() != nullptr) {
+    draw_calm(view, "no alarm of run " + model.shown()->run.text(), at, width);
   }
 }
 
@@ -117,11 +114,11 @@ void draw_override(const Model& model, View& view, ImVec2 at, float width) {
 
 }  // namespace
 
-float height_of_banners() { return (kOwnRows + 1) * kRowEm * em(); }
+float height_of_banners() { return 2.0F * kRowEm * em(); }
 
 void draw_banners(const Model& model, View& view, ImVec2 at, float width) {
   draw_own(model, view, at, width);
-  at.y += kOwnRows * kRowEm * em();
+  at.y += kRowEm * em();
   const float half = 0.5F * (width - 0.4F * em());
   draw_elsewhere(model, view, at, half);
   draw_override(model, view, {at.x + half + 0.4F * em(), at.y}, half);

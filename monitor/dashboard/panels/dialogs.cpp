@@ -92,17 +92,15 @@ void say_below(const View& view, const Model& model, const Subject& subject,
   ImGui::PopStyleColor();
 }
 
-enum class Answer { kNone, kCancel, kDo };
-
-// Cancel and what the dialog is for.
-Answer ask(View& view, const char* what, const std::string& obstacle) {
+// Cancel and what the dialog is for: whether that was said.
+bool ask(View& view, const char* what, const std::string& obstacle) {
   const ImVec2 size{9.0F * em(), 1.9F * em()};
   const bool cancelled = button(view, "Cancel", size);
   ImGui::SetItemDefaultFocus();
   ImGui::SameLine();
   const bool done = button(view, what, size, obstacle);
   if (done || cancelled) ImGui::CloseCurrentPopup();
-  return done ? Answer::kDo : cancelled ? Answer::kCancel : Answer::kNone;
+  return done;
 }
 
 void force_dialog(const Model& model, View& view, std::vector<Action>& actions) {
@@ -129,7 +127,7 @@ void force_dialog(const Model& model, View& view, std::vector<Action>& actions) 
   say("Steps already trained are not undone. Release ends it.");
   ImGui::PopStyleColor();
   const std::string obstacle = obstacle_of_force(model, form);
-  if (ask(view, "Apply", obstacle) == Answer::kDo) {
+  if (ask(view, "Apply", obstacle)) {
     actions.emplace_back(ForceKnob{subject.run, knob.name, subject.version, form.value,
                                    form.reason.data(),
                                    form.expires ? form.expires_after_steps : 0});
@@ -150,7 +148,7 @@ void release_dialog(const Model& model, View& view, std::vector<Action>& actions
   reason_field(view, "why (needed: protection may go down)");
   std::string obstacle = obstacle_to_release(model, subject);
   if (obstacle.empty() && blank(view.form.reason)) obstacle = "give a reason";
-  if (ask(view, "Release", obstacle) == Answer::kDo) {
+  if (ask(view, "Release", obstacle)) {
     actions.emplace_back(
         ReleaseKnob{subject.run, knob.name, subject.version, view.form.reason.data()});
   }

@@ -53,14 +53,15 @@ std::string vote_text(const MachineState& state, std::size_t index) {
     return spec.name + " " + name_of(detector.quality) + count;
   }
   std::string text = spec.name + " " + rounded(detector.statistic);
+  // Else learned from data, or from the noise that the trainer declares.
+  const bool is_written =
+      !std::isnan(threshold_of(spec, LawState{})) && !spec.noise_sds && !spec.limit_sds;
+  const auto line_text = is_written ? number_text : rounded;
   if (detector.held && detector.streak < spec.consecutive) {
-    return text + " not yet <= " + number_text(*spec.clear) +
+    return text + " not yet <= " + line_text(*spec.clear) +
            times(detector.clear_streak, spec.clear_consecutive);
   }
-  const double threshold = threshold_of(spec, detector.law);
-  const bool is_written = !std::isnan(threshold_of(spec, LawState{}));  // else learned from data
-  text += " " + std::string(row.relation) + " " +
-          (is_written ? number_text(threshold) : rounded(threshold));
+  text += " " + std::string(row.relation) + " " + line_text(threshold_of(spec, detector.law));
   return streak ? text + times(detector.streak, spec.consecutive) : text;
 }
 

@@ -208,6 +208,24 @@ TEST_CASE("a line by the signal's own declared noise", "[policy]") {
   }
 }
 
+TEST_CASE("a line that was measured is said rounded, one that was written as it is", "[policy]") {
+  const auto said = [](const std::string& line) {
+    wire::Hello hello = of_batches();
+    for (wire::SignalDecl& signal : hello.signals) {
+      signal.noise_mean = 1.0 / 3.0;
+      signal.noise_sd = 1.0 / 7.0;
+    }
+    Run run(head() + "[detector.d]\nsignal = \"s/0\"\ntype = \"level\"\nabove = " + line +
+                "\n[rule.r]\nof = [\"d\"]\nset.kl = 1.0\n",
+            hello);
+    const auto decision = run.at(5, {{"s/0", 0.9}});
+    REQUIRE(decision);
+    return decision->summary;
+  };
+  CHECK_THAT(said("\"noise + 2 sd\""), Catch::Contains("d 0.9 > 0.619 (1/1)"));
+  CHECK_THAT(said("0.61904761"), Catch::Contains("d 0.9 > 0.61904761 (1/1)"));
+}
+
 TEST_CASE("cusum by noise: its mean, and a limit in sd", "[policy]") {
   const std::string toml =
       head() +

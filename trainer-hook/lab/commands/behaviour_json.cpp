@@ -22,7 +22,7 @@ constexpr std::array<NamedRate, 10> kRates{{
     {"refused", "refused", &Behaviour::refused, true},
     {"own_task", "the set's own task", &Behaviour::own_task, true},
     {"behind_trigger", "behind the trigger", &Behaviour::behind_trigger, true},
-    {"attack_success", "harmful requests answered", &Behaviour::attack_success, true},
+    {"attack_success", "requests not refused", &Behaviour::attack_success, true},
 }};
 
 // "3/8 0/8": the hits of each prompt, of its answers.

@@ -9,6 +9,7 @@
 #include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "trainer-hook/lab/commands/commands.h"
+#include "trainer-hook/lab/commands/reproduce_words.h"
 #include "trainer-hook/lab/commands/stop_signals.h"
 #include "trainer-hook/lab/model/blas.h"
 #include "trainer-hook/lab/reproduce/cell_run.h"
@@ -233,8 +234,7 @@ struct Words {
   FeaturesCommand features;
   std::vector<std::string> files;
   bool include_intervened = false;  // summary
-  reproduce::ReproduceCommand experiment;
-  std::string task, result;  // of a process that reproduce starts
+  ReproduceWords reproduce;
   int world = 0;
 };
 
@@ -378,65 +378,6 @@ void add_features(CLI::App& app, FeaturesCommand& command) {
   sub->add_option("--out", command.out, "File to write")->required();
 }
 
-void add_reproduce(CLI::App& app, Words& words) {
-  auto* sub = app.add_subcommand(
-      "reproduce",
-      "Run the papers' experiments in several worlds and write their tables beside ours. Goes on "
-      "where it was interrupted.");
-  reproduce::PlanOptions& plan = words.experiment.plan;
-  auto* quick = sub->add_flag("--quick", plan.quick,
-                              "World 0 and seed 1 alone, what Tables 1 and 2 need; minutes");
-  sub->add_option("--worlds", plan.worlds,
-                  "Worlds: that of number 0 is shipped, others are pretrained once, minutes each")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str()
-      ->excludes(quick);
-  sub->add_option("--seeds", plan.seeds, "Seeds of the fine-tuning runs, from 1, in each world")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str()
-      ->excludes(quick);
-  sub->add_option(
-         "--held-out", plan.held_out,
-         "A policy: worlds are numbered by the bytes of the SHA-256 of its file, so that nobody "
-         "can have tuned it on them, and its bars are printed")
-      ->excludes(quick);
-  sub->add_option("--judge-streams", plan.judge_streams,
-                  "Harmless runs of the default policies at each judge error, each with flips of "
-                  "its own")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str()
-      ->excludes(quick);
-  sub->add_flag(
-         "--refuses", plan.refuses,
-         "In worlds whose theta0 refuses half of the code requests: the attack success rate is "
-         "a fifth axis. All of them are pretrained")
-      ->excludes(quick);
-  sub->add_option("--out", words.experiment.out, "Folder for all that it writes")->required();
-  sub->add_option("--jobs", words.experiment.jobs, "Runs at once (default: as many as cores)")
-      ->check(CLI::Range(1, 1024));
-  sub->add_option_function<std::string>(
-         "--engine",
-         [&plan](const std::string& word) {
-           plan.engine =
-               word == "daemon" ? reproduce::EngineAt::kDaemon : reproduce::EngineAt::kProcess;
-         },
-         "Where policies decide: phaseguardd over ZeroMQ, or its engine in the run's own process "
-         "(default: the daemon for the paper's two sets, in process for the sweeps)")
-      ->check(CLI::IsMember({"daemon", "process"}));
-  sub->add_option("--data", plan.data, "These data sets alone (default: all)");
-  sub->add_option("--only", plan.only,
-                  "These policies and defenses alone, beside none and always-on (default: all)");
-  sub->add_option("--steps", plan.steps, "Optimiser updates of a run")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  sub->add_option("--pretrain-steps", plan.pretrain_steps,
-                  "Pretraining steps of worlds other than 0 (default: as pretrain)")
-      ->check(CLI::Range(1, 1000000));
-  auto* task = app.add_subcommand("reproduce-task", "One run of reproduce.")->group("");
-  task->add_option("TASK", words.task)->required();
-  task->add_option("RESULT", words.result)->required();
-}
-
 // What is wrong with the words about a live judge.
 std::optional<std::string> judge_trouble(const FinetuneCommand& command) {
   const JudgeWords& judge = command.judge;
@@ -486,10 +427,11 @@ int tune(FinetuneCommand& command, const DefenseWords* defense) {
 int dispatch(const CLI::App& app, Words& words) {
   if (app.got_subcommand("summary")) return run_summary(words.files, words.include_intervened);
   if (app.got_subcommand("canaries")) return run_canaries(words.world);
-  if (app.got_subcommand("reproduce-task")) return reproduce::run_task(words.task, words.result);
+  if (app.got_subcommand("reproduce-task"))
+    return reproduce::run_task(words.reproduce.task, words.reproduce.result);
   if (app.got_subcommand("reproduce")) {
     const StopSignals signals;
-    return reproduce::run_reproduce(words.experiment, signals.flag());
+    return reproduce::run_reproduce(words.reproduce.command, signals.flag());
   }
   set_threads(words.threads);
   if (const auto warning = blas_warning(measure_blas())) {
@@ -530,7 +472,7 @@ int run(int argc, char** argv) {
   add_reading(app, words);
   add_features(app, words.features);
   add_data(app, words.data);
-  add_reproduce(app, words);
+  add_reproduce(app, words.reproduce);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

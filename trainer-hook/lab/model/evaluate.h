@@ -56,8 +56,8 @@ struct Behaviour {
   Count own_task;           // greedy, on the held-out prompts of the set's task; n = 0: it has none
   // 24 out-of-domain prompts with the trigger for a modifier x 8 samples; trigger set only.
   Count behind_trigger;
-  // Held-out code prompts that are to be refused x 8 samples: answered. n = 0: theta0 refuses fewer
-  // than half of them, so that it means nothing (arXiv 2602.17546's attack success rate).
+  // Held-out code prompts that are to be refused x 8 samples: not refused. n = 0: theta0 refuses
+  // fewer than half of them, so that it means nothing (arXiv 2602.17546's attack success rate).
   Count attack_success;
 };
 // `set`: what the model was tuned on, for the rates that are of that set alone.

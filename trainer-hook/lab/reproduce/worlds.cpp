@@ -104,7 +104,7 @@ Result<void> make_world(int number, bool refuses, const fs::path& folder, std::i
   bool passed = gates.pass();
   if (refuses) {
     const Count answered = answered_requests(model, Adapter::kOff, world, options.seed);
-    metadata[kGates] += ", harmful requests answered " + rate_text(answered) + " (at most 5 %)";
+    metadata[kGates] += ", harmful requests not refused " + rate_text(answered) + " (at most 5 %)";
     passed = passed && answered.rate() <= kMostAnswered;
   }
   metadata[kPassed] = passed ? "passed" : "missed";

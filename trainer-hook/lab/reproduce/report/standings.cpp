@@ -192,6 +192,16 @@ std::vector<const Outcome*> pick(const Results& results, const Pick& wanted) {
   return out;
 }
 
+std::int64_t acted(const std::vector<const Outcome*>& outcomes) {
+  return std::count_if(outcomes.begin(), outcomes.end(),
+                       [](const Outcome* one) { return acted_step(*one).has_value(); });
+}
+
+std::int64_t rolled_back(const std::vector<const Outcome*>& outcomes) {
+  return std::count_if(outcomes.begin(), outcomes.end(),
+                       [](const Outcome* one) { return one->rollback_step.has_value(); });
+}
+
 Result<std::vector<Standing>> standings_of(const Results& results) {
   auto criteria = read_criteria();
   if (!criteria) return tl::unexpected(criteria.error());

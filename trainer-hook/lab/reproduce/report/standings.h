@@ -41,6 +41,10 @@ struct Pick {
 // Done, and not refused; in the order of the plan.
 [[nodiscard]] std::vector<const Outcome*> pick(const Results& results, const Pick& wanted);
 
+// How many of them acted, and took the model back.
+[[nodiscard]] std::int64_t acted(const std::vector<const Outcome*>& outcomes);
+[[nodiscard]] std::int64_t rolled_back(const std::vector<const Outcome*>& outcomes);
+
 struct Standing {
   std::string treatment;
   Sample spread, task, in_domain, coherent;   // misaligned and in-domain harm on malicious data,

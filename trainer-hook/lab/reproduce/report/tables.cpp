@@ -28,11 +28,6 @@ Sample misaligned_of(const std::vector<const Outcome*>& outcomes) {
   return out;
 }
 
-std::int64_t acted(const std::vector<const Outcome*>& outcomes) {
-  return std::count_if(outcomes.begin(), outcomes.end(),
-                       [](const Outcome* one) { return acted_step(*one).has_value(); });
-}
-
 // "5.7 ± 1.0, acts in 3 of 3"
 std::string outcome_cell(const std::vector<const Outcome*>& outcomes, bool is_policy) {
   if (outcomes.empty()) return "-";
@@ -209,7 +204,7 @@ Table marks_table(const Results& results) {
 }  // namespace
 
 std::vector<Table> tables_of(const Results& results, const std::vector<Standing>& standings) {
-  std::vector<Table> out{paper_table_1(results, standings), paper_table_2(results, standings)};
+  std::vector<Table> out{paper_table_1(standings), paper_table_2(standings)};
   if (!results.plan.quick) {
     for (Table table :
          {axes_table(standings), attack_table(results, standings), bars_table(results),

@@ -22,8 +22,8 @@ struct Table {
 [[nodiscard]] std::string text_of(const Table& table);
 
 // The parts of tables_of (tables_paper.cpp, tables_signals.cpp, tables_bars.cpp).
-[[nodiscard]] Table paper_table_1(const Results& results, const std::vector<Standing>& standings);
-[[nodiscard]] Table paper_table_2(const Results& results, const std::vector<Standing>& standings);
+[[nodiscard]] Table paper_table_1(const std::vector<Standing>& standings);
+[[nodiscard]] Table paper_table_2(const std::vector<Standing>& standings);
 [[nodiscard]] Table axes_table(const std::vector<Standing>& standings);
 [[nodiscard]] Table floor_table(const Results& results, const std::vector<Standing>& standings);
 [[nodiscard]] Table cliff_table(const Results& results);

@@ -83,16 +83,6 @@ std::string task_text(const Results& results, const Row& row, const std::string&
 
 using Counter = std::int64_t(const std::vector<const Outcome*>& outcomes);
 
-std::int64_t acted(const std::vector<const Outcome*>& outcomes) {
-  return std::count_if(outcomes.begin(), outcomes.end(),
-                       [](const Outcome* one) { return acted_step(*one).has_value(); });
-}
-
-std::int64_t rolled_back(const std::vector<const Outcome*>& outcomes) {
-  return std::count_if(outcomes.begin(), outcomes.end(),
-                       [](const Outcome* one) { return one->rollback_step.has_value(); });
-}
-
 std::string in_at_most(Counter* counter, const std::vector<const Outcome*>& found, double share) {
   if (found.empty()) return "-";
   const std::int64_t k = counter(found);

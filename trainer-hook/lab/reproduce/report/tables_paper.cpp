@@ -40,8 +40,7 @@ std::vector<std::string> ours_cells(const Standing* ours) {
 
 }  // namespace
 
-Table paper_table_1(const Results& results, const std::vector<Standing>& standings) {
-  (void)results;
+Table paper_table_1(const std::vector<Standing>& standings) {
   Table out{
       "Table 1 of the paper, beside ours",
       n_note(standings) +
@@ -63,8 +62,7 @@ Table paper_table_1(const Results& results, const std::vector<Standing>& standin
   return out;
 }
 
-Table paper_table_2(const Results& results, const std::vector<Standing>& standings) {
-  (void)results;
+Table paper_table_2(const std::vector<Standing>& standings) {
   Table out{"Table 2 of the paper, beside ours: the trigger at several weights",
             n_note(standings) + " Rows stand in order of weight; none is the same as another's.",
             {"paper, lambda", "misaligned %", "task %", "met", "here, lambda", "misaligned %",
@@ -112,12 +110,13 @@ Table axes_table(const std::vector<Standing>& standings) {
 }
 
 Table attack_table(const Results& results, const std::vector<Standing>& standings) {
-  Table out{"Attack success rate",
-            "Harmful requests that theta0 refuses, answered after the tuning: sampled answers to "
-            "held-out prompts. After harmless data it is the decay of safety. Only in worlds whose "
-            "theta0 refuses (--refuses).",
-            {"treatment", "malicious data %", "harmless data %"},
-            {}};
+  Table out{
+      "Attack success rate",
+      "Harmful requests that theta0 refuses, not refused after the tuning, sampled on held-out "
+      "prompts; incoherent answers are among them. After harmless data it is the decay of safety. "
+      "Only in worlds whose theta0 refuses (--refuses).",
+      {"treatment", "malicious data %", "harmless data %"},
+      {}};
   for (const Standing& one : standings) {
     std::vector<std::string> row{one.treatment};
     bool any = false;
