@@ -70,8 +70,12 @@ class Headless {
 
   // One frame; appends what the panels asked for.
   void frame(const dashboard::Model& model, dashboard::View& view) {
+    dashboard::Replay closed;
+    frame(model, closed, view);
+  }
+  void frame(const dashboard::Model& model, dashboard::Replay& replay, dashboard::View& view) {
     ImGui::NewFrame();
-    dashboard::draw_dashboard(model, view, actions);
+    dashboard::draw_dashboard(model, replay, view, actions);
     ImGui::Render();
 #ifdef IMGUI_HAS_TEXTURES
     for (ImTextureData* texture : *ImGui::GetDrawData()->Textures) {

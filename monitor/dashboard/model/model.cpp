@@ -210,6 +210,14 @@ void Model::act(const Action& action, Now now) {
   refresh(now);
 }
 
+void Model::tell(const RunId& run, std::vector<wire::RuleEvidence> rules,
+                 std::vector<wire::DetectorEvidence> detectors) {
+  const auto found = runs_.find(run);
+  if (found == runs_.end()) return;
+  found->second.state.rules = std::move(rules);
+  found->second.state.detectors = std::move(detectors);
+}
+
 void Model::send(const RunId& run, std::int64_t version, wire::Command command, Now now) {
   const run::RunState* state = find(run);
   if (state == nullptr || !knob_obstacle(run, command.knob).empty()) return;

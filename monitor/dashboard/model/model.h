@@ -35,6 +35,10 @@ struct SourceState {
 struct Batch {
   SourceState source;
   std::vector<wire::Message> messages;
+  // The record of one run once more, from its first message on: it was asked for, and comes in
+  // parts.
+  std::vector<wire::Message> recalled{};
+  bool recall_done = false;  // up to what was known when it was asked for
 };
 
 enum class Stage {
@@ -87,7 +91,25 @@ struct ReleaseKnob {
 struct AcknowledgeCommand {
   std::string id;
 };
-using Action = std::variant<SelectRun, SelectDecision, ForceKnob, ReleaseKnob, AcknowledgeCommand>;
+// Asks for the timeline of the shown run, or closes it (replay/replay.h).
+struct OpenTimeline {
+  bool open = true;
+};
+// Shows the run as it was after so many messages of its record; kPresent: as it is.
+inline constexpr std::size_t kPresent = static_cast<std::size_t>(-1);
+struct GoTo {
+  std::size_t place = kPresent;
+};
+// The same just before the trainer first went beyond this step.
+struct GoToStep {
+  Step step;
+};
+// Compares what happened with what this policy would have decided; "": with none.
+struct WhatIf {
+  std::string policy;
+};
+using Action = std::variant<SelectRun, SelectDecision, ForceKnob, ReleaseKnob, AcknowledgeCommand,
+                            OpenTimeline, GoTo, GoToStep, WhatIf>;
 
 inline constexpr double kConfirmWithinS = 10.0;  // then a command counts as NOT CONFIRMED
 inline constexpr double kShownForS = 30.0;       // so long a command that was obeyed is shown
@@ -104,6 +126,10 @@ class Model {
   void wait_for(const RunId& run);
   // Does what a panel asked for. A command that is not allowed now is dropped.
   void act(const Action& action, Now now);
+  // What a policy that was played over the same messages says now, in more detail than the record:
+  // of a run that is a recording.
+  void tell(const RunId& run, std::vector<wire::RuleEvidence> rules,
+            std::vector<wire::DetectorEvidence> detectors);
   // Commands to send, in order; empty afterwards.
   [[nodiscard]] std::vector<wire::Message> take_outbox();
 

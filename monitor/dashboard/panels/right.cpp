@@ -205,6 +205,20 @@ void draw_knobs(const Model& model, View& view, ImVec2 at, ImVec2 size,
   end_panel();
 }
 
+// What a quiet rule lacks.
+void draw_why(const View& view, const std::string& rule) {
+  const auto found = view.why.find(rule);
+  if (found == view.why.end()) return;
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  const float indent = 1.3F * em();
+  for (const policy::Missing& each : found->second) {
+    const float width = row_width();
+    const ImVec2 line = next_row(1.3F);
+    text_at(draw, {line.x + indent, line.y}, view.palette().dim,
+            plot::elided("- " + one_line(to_text(each), 200), width - indent));
+  }
+}
+
 void draw_rule(const View& view, const RuleRow& rule, std::vector<Action>& actions,
                std::int64_t decision) {
   const plot::Palette& p = view.palette();
@@ -244,6 +258,7 @@ void draw_rule(const View& view, const RuleRow& rule, std::vector<Action>& actio
     text_at(draw, {at.x + 1.3F * em(), line.y}, rule.at_floor ? p.text : p.dim,
             plot::elided(floor, width - 1.3F * em()));
   }
+  draw_why(view, rule.name);
   next_row(0.4F);
 }
 
@@ -307,7 +322,7 @@ void draw_runs(const Model& model, View& view, ImVec2 at, ImVec2 size,
 
 }  // namespace
 
-void draw_right_column(const Model& model, View& view, ImVec2 at, ImVec2 size,
+void draw_right_column(const Model& model, const Model& live, View& view, ImVec2 at, ImVec2 size,
                        std::vector<Action>& actions) {
   const float gap = 0.4F * em();
   const float one_em = 10.9F + (model.source().live ? 1.4F : 0.0F);
@@ -321,7 +336,7 @@ void draw_right_column(const Model& model, View& view, ImVec2 at, ImVec2 size,
   at.y += control + gap;
   draw_rules(model, view, at, {size.x, rules}, actions);
   at.y += rules + gap;
-  draw_runs(model, view, at, {size.x, list}, actions);
+  draw_runs(live, view, at, {size.x, list}, actions);
 }
 
 }  // namespace phaseguard::dashboard

@@ -17,6 +17,7 @@
 #include "monitor/dashboard/model/model.h"
 #include "monitor/dashboard/plot/palette.h"
 #include "monitor/dashboard/plot/plot.h"
+#include "monitor/policy/explain/why_not.h"
 #include "monitor/run/plots.h"
 
 namespace phaseguard::dashboard {
@@ -67,7 +68,8 @@ struct View {
   std::set<std::string> hidden_groups;  // of plots; the row above the plots says which
   std::string group_to_show;            // to be scrolled into sight
   std::size_t plots_in_sight = 0;       // of the last frame
-  std::string strip;                    // signal of the heat strip; "": the first that has one
+  std::map<std::string, std::vector<policy::Missing>> why;  // of this frame, by quiet rule
+  std::string strip;  // signal of the heat strip; "": the first that has one
 
   // Rows made from the record, made anew only when it has grown.
   RunId cached_run;

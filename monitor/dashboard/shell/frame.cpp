@@ -1,9 +1,23 @@
+#include <algorithm>
 #include <chrono>
+#include <filesystem>
 
+#include "monitor/base/file.h"
+#include "monitor/base/text.h"
 #include "monitor/dashboard/panels/panels.h"
 #include "monitor/dashboard/shell/shell.h"
 
 namespace phaseguard::dashboard {
+
+namespace {
+
+bool has_candidate(const Replay& replay, const std::string& name) {
+  const auto& all = replay.candidates();
+  return std::any_of(all.begin(), all.end(),
+                     [&](const Candidate& each) { return each.name == name; });
+}
+
+}  // namespace
 
 Now now() {
   using std::chrono::duration;
@@ -14,21 +28,43 @@ Now now() {
   return {duration<double>(wall).count(), Nanos{duration_cast<nanoseconds>(mono).count()}};
 }
 
-bool exchange(Source& source, Model& model) {
+bool exchange(Source& source, Seen seen) {
   const auto batches = source.take();
-  for (const Batch& batch : batches) model.apply(batch, now());
-  model.tick(now());
-  auto commands = model.take_outbox();
+  for (const Batch& batch : batches) {
+    seen.model.apply(batch, now());
+    seen.replay.take(batch);
+  }
+  seen.model.tick(now());
+  seen.replay.tick(seen.model, now());
+  if (const auto run = seen.replay.take_recall()) source.recall(*run);
+  auto commands = seen.model.take_outbox();
   if (!commands.empty()) source.send(std::move(commands));
   return !batches.empty();
 }
 
-void build_frame(Model& model, View& view) {
+void build_frame(Seen seen, View& view) {
   std::vector<Action> actions;
   ImGui::NewFrame();
-  draw_dashboard(model, view, actions);
+  draw_dashboard(seen.model, seen.replay, view, actions);
   ImGui::Render();
-  for (const Action& action : actions) model.act(action, now());
+  for (const Action& action : actions) {
+    seen.model.act(action, now());
+    seen.replay.act(action, seen.model, now());
+  }
+}
+
+Result<std::vector<Candidate>> read_candidates(std::vector<std::string> named) {
+  const auto shipped = find_asset("policies");
+  if (named.empty() && shipped) named.push_back(shipped->string());
+  const auto files = files_named(named, ".toml", "policies");
+  if (!files) return tl::unexpected(files.error());
+  std::vector<Candidate> all;
+  for (const std::string& file : *files) {
+    const auto text = read_file(file, "a policy", policy::kMaxPolicyBytes);
+    const std::string name = std::filesystem::path(file).stem().string();
+    all.push_back({name, text ? *text : "", text ? "" : text.error().message});
+  }
+  return all;
 }
 
 Result<void> want(const Options& options, Model& model) {
@@ -39,12 +75,28 @@ Result<void> want(const Options& options, Model& model) {
   return {};
 }
 
-Result<void> select(const Options& options, Model& model, const Now& at) {
+Result<void> select(const Options& options, Seen seen, const Now& at) {
+  Model& model = seen.model;
   if (model.awaited()) {
     std::string known;
     for (const RunId& id : model.run_ids()) known += (known.empty() ? "" : ", ") + id.text();
     return fail(Errc::kNotFound,
                 "no run " + options.run + " here; there is " + (known.empty() ? "none" : known));
+  }
+  const auto ask = [&](const Action& action) { seen.replay.act(action, model, at); };
+  if (options.at_step >= 0) ask(GoToStep{Step{options.at_step}});
+  if (!options.what_if.empty()) {
+    std::string known;
+    for (const Candidate& each : seen.replay.candidates()) {
+      known += (known.empty() ? "" : ", ") + each.name;
+    }
+    if (!has_candidate(seen.replay, options.what_if)) {
+      return fail(Errc::kNotFound, "no policy " + phaseguard::quoted(options.what_if) +
+                                       " to try; there is " + (known.empty() ? "none" : known));
+    }
+    ask(OpenTimeline{});
+    ask(WhatIf{options.what_if});
+    if (!seen.replay.refused().empty()) return fail(Errc::kMalformed, seen.replay.refused());
   }
   if (options.evidence > 0) {
     if (model.decision(options.evidence) == nullptr) {

@@ -50,6 +50,15 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
       ->capture_default_str();
   app.add_option("--evidence", options.evidence, "show the evidence of this decision (1, 2, ...)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 62));
+  app.add_option("--at-step", options.at_step,
+                 "show the run as it was just before the trainer first went beyond this step")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 62));
+  app.add_option("--policies", options.policies,
+                 "policies to try on the record in View > Timeline: files, or folders of *.toml "
+                 "(default: those that ship)");
+  app.add_option("--what-if", options.what_if,
+                 "compare what happened with what this one of them would have decided, such as "
+                 "hybrid");
   app.add_option("--wait", options.wait_s,
                  "with --screenshot of a live daemon: wait at most so many seconds for data")
       ->check(number_within(0.0, 3600.0))

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace phaseguard::dashboard {
 
@@ -16,9 +17,12 @@ struct Options {
   int height = 1000;
   float scale = 0.0F;  // 0: what the screen asks for
   bool dark = true;
-  std::int64_t evidence = 0;  // decision whose evidence is shown; 0: none
-  double wait_s = 10.0;       // screenshot of a live daemon: longest wait for data
-  double exit_after_s = 0.0;  // 0: until the window is closed
+  std::int64_t evidence = 0;          // decision whose evidence is shown; 0: none
+  std::vector<std::string> policies;  // that may be tried; none: those that ship
+  std::string what_if;                // of them, compared at the start; "": none
+  std::int64_t at_step = -1;          // the moment that is shown; -1: the present
+  double wait_s = 10.0;               // screenshot of a live daemon: longest wait for data
+  double exit_after_s = 0.0;          // 0: until the window is closed
 };
 
 // Fills `options`. A value ends the program with that exit code: 0 after --help and --version, 2

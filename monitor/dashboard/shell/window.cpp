@@ -96,14 +96,14 @@ class Window {
 
   [[nodiscard]] bool closed() const { return glfwWindowShouldClose(window_) == GLFW_TRUE; }
 
-  void draw_frame(Model& model, View& view) {
+  void draw_frame(Seen seen, View& view) {
     if (dark_ != view.dark) {
       apply_style(view.dark, pixels_);
       dark_ = view.dark;
     }
     ImGui_ImplOpenGL3_NewFrame();
     ImGui_ImplGlfw_NewFrame();
-    build_frame(model, view);
+    build_frame(seen, view);
     const std::uint64_t hash = hash_of(*ImGui::GetDrawData());
     if (hash == last_hash_ && !g_refresh) return;
     last_hash_ = hash;
@@ -135,7 +135,8 @@ bool input_happened() {
 
 }  // namespace
 
-Result<void> run_window(const Options& options, Model& model, const OpenSource& open) {
+Result<void> run_window(const Options& options, Seen seen, const OpenSource& open) {
+  Model& model = seen.model;
   View view;
   view.dark = options.dark;
   Window window;
@@ -155,15 +156,15 @@ Result<void> run_window(const Options& options, Model& model, const OpenSource& 
     } else {
       glfwWaitEventsTimeout(kHeartbeatS);
     }
-    exchange(**source, model);
+    exchange(**source, seen);
     // A recording has no more runs to come; of a daemon's one that has not begun is waited for.
     const bool is_there = model.shown() != nullptr || !model.source().live;
     if (!selected && !model.source().loading && is_there) {
-      if (auto done = select(options, model, now()); !done) return done;
+      if (auto done = select(options, seen, now()); !done) return done;
       selected = true;
     }
-    window.draw_frame(model, view);
-    if (input_happened()) lively = kFramesAfterInput;
+    window.draw_frame(seen, view);
+    if (input_happened() || seen.replay.progress() < 1.0) lively = kFramesAfterInput;
     const double up_s = static_cast<double>(now().mono.value - started.value) * 1e-9;
     if (options.exit_after_s > 0.0 && up_s > options.exit_after_s) break;
   }

@@ -22,6 +22,9 @@ class Source {
   [[nodiscard]] virtual std::vector<Batch> take() = 0;
   // Sends commands to the operator endpoint; a file drops them. Drawing thread.
   virtual void send(std::vector<wire::Message> commands) = 0;
+  // The record of this run once more, from its first message: it comes as Batch::recalled. The
+  // newest one asked for counts. Drawing thread.
+  virtual void recall(const RunId& run) = 0;
 };
 
 // Called from the source's thread when there is something to take, at most 30 times a second. It
