@@ -177,11 +177,6 @@ void draw_columns(const Model& model, const Model& live, View& view, ImVec2 at, 
 
 }  // namespace
 
-void draw_dashboard(const Model& model, View& view, std::vector<Action>& actions) {
-  Replay closed;
-  draw_dashboard(model, closed, view, actions);
-}
-
 void draw_dashboard(const Model& live, Replay& replay, View& view, std::vector<Action>& actions) {
   const Model& model = replay.past() != nullptr ? *replay.past() : live;
   view.controls.clear();

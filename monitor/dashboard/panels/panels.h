@@ -13,8 +13,6 @@ namespace phaseguard::dashboard {
 // The whole view over the display: menu, alarms, the three columns, events. The only call a shell
 // needs.
 void draw_dashboard(const Model& live, Replay& replay, View& view, std::vector<Action>& actions);
-// The same without a timeline.
-void draw_dashboard(const Model& model, View& view, std::vector<Action>& actions);
 
 // The parts, each into the box it is given. `height_of_*` in pixels.
 [[nodiscard]] float height_of_banners();  // whatever they say
