@@ -31,7 +31,7 @@ class Headless {
     int height = 0;
     io.Fonts->GetTexDataAsRGBA32(&pixels, &width, &height);
 #endif
-    dashboard::apply_style(true, 13.0F);
+    dashboard::apply_style(plot::Theme::kDark, 13.0F);
   }
   ~Headless() { ImGui::DestroyContext(); }
   Headless(const Headless&) = delete;

@@ -433,8 +433,8 @@ TEST_CASE("small windows, no data and a second theme do not break the layout", "
   for (const ImVec2 size : {ImVec2{640.0F, 400.0F}, ImVec2{3840.0F, 2160.0F}}) {
     Headless gui(size);
     View view;
-    view.dark = false;
-    apply_style(false, 13.0F);
+    view.theme = plot::Theme::kLight;
+    apply_style(view.theme, 13.0F);
     gui.frames(3, Model("ann", "s"), view);
     gui.frames(3, model_of(false, false), view);
     CHECK(view.controls.count("Force kl...") == 1);

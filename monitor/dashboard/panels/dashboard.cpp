@@ -76,6 +76,21 @@ void draw_alarm_menu(const Model& model, View& view, std::vector<Action>& action
   ImGui::EndMenu();
 }
 
+void draw_looks(View& view) {
+  ImGui::Separator();
+  for (const plot::Theme theme : plot::kThemes) {
+    const std::string label = std::string("Theme: ") + plot::name_of(theme);
+    if (ImGui::MenuItem(label.c_str(), nullptr, view.theme == theme)) view.theme = theme;
+    note_item(view, label);
+  }
+  ImGui::Separator();
+  for (std::size_t size = 0; size < kTextNames.size(); ++size) {
+    const std::string label = std::string("Text: ") + kTextNames[size];
+    if (ImGui::MenuItem(label.c_str(), nullptr, view.text_size == size)) view.text_size = size;
+    note_item(view, label);
+  }
+}
+
 void draw_menu(const Model& model, const Replay& replay, View& view, std::vector<Action>& actions) {
   if (!ImGui::BeginMenuBar()) return;
   if (ImGui::BeginMenu("File")) {
@@ -96,8 +111,7 @@ void draw_menu(const Model& model, const Replay& replay, View& view, std::vector
       actions.emplace_back(OpenTimeline{!replay.open()});
     }
     note_item(view, "Timeline");
-    if (ImGui::MenuItem("Dark", nullptr, view.dark)) view.dark = true;
-    if (ImGui::MenuItem("Light", nullptr, !view.dark)) view.dark = false;
+    draw_looks(view);
     ImGui::EndMenu();
   }
   note_item(view, "View");

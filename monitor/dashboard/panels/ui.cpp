@@ -1,20 +1,21 @@
 #include "monitor/dashboard/panels/ui.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace phaseguard::dashboard {
 
 using plot::text_at;
 using plot::text_size;
 
-void apply_style(bool dark, float em) {
-  const plot::Palette& p = dark ? plot::dark_palette() : plot::light_palette();
+void apply_style(plot::Theme theme, float em) {
+  const plot::Palette& p = plot::palette_of(theme);
   ImGuiStyle& style = ImGui::GetStyle();
   style = ImGuiStyle();
-  if (dark) {
-    ImGui::StyleColorsDark();
-  } else {
+  if (theme == plot::Theme::kLight) {
     ImGui::StyleColorsLight();
+  } else {
+    ImGui::StyleColorsDark();
   }
   style.WindowPadding = {0.0F, 0.0F};
   style.FramePadding = {0.5F * em, 0.25F * em};
@@ -22,6 +23,7 @@ void apply_style(bool dark, float em) {
   style.ScrollbarSize = 0.7F * em;
   style.WindowBorderSize = 0.0F;
   style.ChildBorderSize = 0.0F;
+  style.FrameBorderSize = std::max(1.0F, std::round(em / 15.0F));
   style.FrameRounding = style.GrabRounding = style.PopupRounding = 0.2F * em;
   const auto set = [&](ImGuiCol which, ImU32 colour) {
     style.Colors[which] = ImGui::ColorConvertU32ToFloat4(colour);
@@ -30,7 +32,8 @@ void apply_style(bool dark, float em) {
   set(ImGuiCol_ChildBg, IM_COL32(0, 0, 0, 0));
   set(ImGuiCol_PopupBg, p.panel);
   set(ImGuiCol_MenuBarBg, p.panel);
-  set(ImGuiCol_Border, p.border);
+  set(ImGuiCol_Border, p.field);
+  set(ImGuiCol_Separator, p.border);
   set(ImGuiCol_Text, p.text);
   set(ImGuiCol_TextDisabled, p.dim);
   set(ImGuiCol_FrameBg, p.plot);

@@ -22,6 +22,11 @@
 
 namespace phaseguard::dashboard {
 
+// Heights of body text in pixels, small to large, at scale 1.
+inline constexpr std::array kTextPixels{13.0F, 15.0F, 18.0F};
+inline constexpr std::array kTextNames{"Small", "Normal", "Large"};
+inline constexpr std::size_t kNormalText = 1;
+
 struct Fonts {
   ImFont* body = nullptr;  // nullptr: ImGui's own
   ImFont* mono = nullptr;  // digits of equal width
@@ -47,7 +52,8 @@ struct Form {
 
 // What the panels remember between frames. Nothing here changes what the daemon does.
 struct View {
-  bool dark = true;
+  plot::Theme theme = plot::Theme::kDark;
+  std::size_t text_size = kNormalText;  // place in kTextPixels
   bool quit = false;
   Fonts fonts;
   plot::TimeAxis time;
@@ -77,13 +83,11 @@ struct View {
   std::size_t cached_outcomes = 0;
   std::vector<EventRow> events;
 
-  [[nodiscard]] const plot::Palette& palette() const {
-    return dark ? plot::dark_palette() : plot::light_palette();
-  }
+  [[nodiscard]] const plot::Palette& palette() const { return plot::palette_of(theme); }
 };
 
 // Looks of the panels for the whole program: flat, quiet, in font-size units.
-void apply_style(bool dark, float em);
+void apply_style(plot::Theme theme, float em);
 
 // Text size of the current font.
 [[nodiscard]] inline float em() { return ImGui::GetFontSize(); }

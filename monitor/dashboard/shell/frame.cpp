@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 
 #include "monitor/base/file.h"
@@ -65,6 +66,15 @@ Result<std::vector<Candidate>> read_candidates(std::vector<std::string> named) {
     all.push_back({name, text ? *text : "", text ? "" : text.error().message});
   }
   return all;
+}
+
+void take_options(const Options& options, View& view) {
+  view.theme = plot::theme_named(options.theme);
+  view.text_size = options.text == "small" ? 0 : options.text == "large" ? 2 : kNormalText;
+}
+
+float pixels_of(const View& view, float scale) {
+  return std::round(kTextPixels.at(view.text_size) * std::clamp(scale, 0.5F, 4.0F));
 }
 
 Result<void> want(const Options& options, Model& model) {

@@ -28,7 +28,6 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
       "phaseguard-dashboard"};
   app.set_version_flag("--version", std::string("phaseguard-dashboard ") + PHASEGUARD_VERSION);
   std::string size = "1600x1000";
-  std::string theme = "dark";
   app.add_option("RUNFILE", options.file,
                  "run file (*.phaseguard), or a directory of them; without it: a live daemon");
   app.add_option("--endpoint-dir", options.endpoint_dir,
@@ -45,8 +44,11 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
   app.add_option("--scale", options.scale,
                  "size of text and everything else, 0.5 to 4 (default: the screen's)")
       ->check(number_within(0.5, 4.0));
-  app.add_option("--theme", theme, "dark or light")
-      ->check(CLI::IsMember({"dark", "light"}))
+  app.add_option("--theme", options.theme, "dark, light or contrast")
+      ->check(CLI::IsMember({"dark", "light", "contrast"}))
+      ->capture_default_str();
+  app.add_option("--text", options.text, "size of text: small, normal or large")
+      ->check(CLI::IsMember({"small", "normal", "large"}))
       ->capture_default_str();
   app.add_option("--evidence", options.evidence, "show the evidence of this decision (1, 2, ...)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 62));
@@ -76,12 +78,19 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  options.dark = theme == "dark";
   if (!parse_size(size, options)) {
     std::fprintf(
         stderr,
         "phaseguard-dashboard: --size takes WIDTHxHEIGHT from 640x400 to 8192x8192, such as "
         "1600x1000\n");
+    return 2;
+  }
+  if (options.screenshot.empty() &&
+      (options.width < kLeastWidth || options.height < kLeastHeight)) {
+    std::fprintf(stderr,
+                 "phaseguard-dashboard: a window is at least %dx%d, found --size %dx%d; a picture "
+                 "(--screenshot) may be smaller\n",
+                 kLeastWidth, kLeastHeight, options.width, options.height);
     return 2;
   }
   if (!options.file.empty() && !options.endpoint_dir.empty()) {

@@ -8,6 +8,10 @@
 
 namespace phaseguard::dashboard {
 
+// Of a window: smaller ones hide what an operator must see.
+inline constexpr int kLeastWidth = 1280;
+inline constexpr int kLeastHeight = 720;
+
 struct Options {
   std::string file;          // run file or directory of them; "": a live daemon
   std::string endpoint_dir;  // "": the default directory
@@ -16,7 +20,8 @@ struct Options {
   int width = 1600;
   int height = 1000;
   float scale = 0.0F;  // 0: what the screen asks for
-  bool dark = true;
+  std::string theme = "dark";
+  std::string text = "normal";        // size
   std::int64_t evidence = 0;          // decision whose evidence is shown; 0: none
   std::vector<std::string> policies;  // that may be tried; none: those that ship
   std::string what_if;                // of them, compared at the start; "": none

@@ -111,11 +111,11 @@ std::vector<unsigned char> draw_picture(const Options& options, Seen seen) {
   io.DisplaySize = {static_cast<float>(options.width), static_cast<float>(options.height)};
   io.DeltaTime = 1.0F / 60.0F;
   View view;
-  view.dark = options.dark;
-  const float pixels = std::round(15.0F * (options.scale > 0.0F ? options.scale : 1.0F));
+  take_options(options, view);
+  const float pixels = pixels_of(view, options.scale > 0.0F ? options.scale : 1.0F);
   view.fonts = load_fonts(pixels);
   ImGui_ImplOpenGL3_Init("#version 330 core");
-  apply_style(view.dark, pixels);
+  apply_style(view.theme, pixels);
   constexpr int kFrames = 4;  // scrolling lists and popups need some to settle
   for (int i = 0; i < kFrames; ++i) {
     ImGui_ImplOpenGL3_NewFrame();

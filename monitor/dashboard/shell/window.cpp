@@ -20,6 +20,9 @@ constexpr int kFramesAfterInput = 3;
 volatile std::sig_atomic_t g_stop = 0;
 void on_signal(int /*signal*/) { g_stop = 1; }
 
+float g_screen_scale = 1.0F;  // drawing thread only, like g_refresh: what the screen asks for
+void on_scale(GLFWwindow* /*window*/, float x, float /*y*/) { g_screen_scale = x; }
+
 bool g_refresh = false;  // drawing thread only: the window system has lost the picture
 void on_refresh(GLFWwindow* /*window*/) { g_refresh = true; }
 
@@ -79,16 +82,15 @@ class Window {
     glfwMakeContextCurrent(window_);
     glfwSwapInterval(1);
     glfwSetWindowRefreshCallback(window_, on_refresh);
-    float scale = options.scale;
+    glfwSetWindowSizeLimits(window_, kLeastWidth, kLeastHeight, GLFW_DONT_CARE, GLFW_DONT_CARE);
     float ignored = 1.0F;
-    if (scale <= 0.0F) glfwGetWindowContentScale(window_, &scale, &ignored);
-    scale = std::clamp(scale, 0.5F, 4.0F);
+    glfwGetWindowContentScale(window_, &g_screen_scale, &ignored);
+    glfwSetWindowContentScaleCallback(window_, on_scale);
+    scale_ = options.scale;
     ImGui::CreateContext();
     context_ = true;
     ImGui::GetIO().IniFilename = nullptr;
-    pixels_ = std::round(15.0F * scale);
-    view.fonts = load_fonts(pixels_);
-    apply_style(view.dark, pixels_);
+    take_looks(view);
     ImGui_ImplGlfw_InitForOpenGL(window_, true);
     ImGui_ImplOpenGL3_Init("#version 330 core");
     return {};
@@ -97,9 +99,9 @@ class Window {
   [[nodiscard]] bool closed() const { return glfwWindowShouldClose(window_) == GLFW_TRUE; }
 
   void draw_frame(Seen seen, View& view) {
-    if (dark_ != view.dark) {
-      apply_style(view.dark, pixels_);
-      dark_ = view.dark;
+    if (theme_ != view.theme || pixels_ != wanted_pixels(view)) {
+      take_looks(view);
+      renew_font_texture();
     }
     ImGui_ImplOpenGL3_NewFrame();
     ImGui_ImplGlfw_NewFrame();
@@ -119,11 +121,32 @@ class Window {
   }
 
  private:
+  [[nodiscard]] float wanted_pixels(const View& view) const {
+    return pixels_of(view, scale_ > 0.0F ? scale_ : g_screen_scale);
+  }
+
+  // Theme, size and scale, which may change while the window is open.
+  void take_looks(View& view) {
+    theme_ = view.theme;
+    pixels_ = wanted_pixels(view);
+    ImGui::GetIO().Fonts->Clear();
+    view.fonts = load_fonts(pixels_);
+    apply_style(theme_, pixels_);
+  }
+
+  static void renew_font_texture() {
+#ifndef IMGUI_HAS_TEXTURES
+    ImGui_ImplOpenGL3_DestroyFontsTexture();
+    ImGui_ImplOpenGL3_CreateFontsTexture();
+#endif
+  }
+
   GLFWwindow* window_ = nullptr;
   bool library_ = false;
   bool context_ = false;
-  bool dark_ = true;
-  float pixels_ = 15.0F;
+  plot::Theme theme_ = plot::Theme::kDark;
+  float scale_ = 0.0F;  // of the command line; 0: the screen's
+  float pixels_ = 0.0F;
   std::uint64_t last_hash_ = 0;
 };
 
@@ -138,7 +161,7 @@ bool input_happened() {
 Result<void> run_window(const Options& options, Seen seen, const OpenSource& open) {
   Model& model = seen.model;
   View view;
-  view.dark = options.dark;
+  take_options(options, view);
   Window window;
   if (auto opened = window.open(options, view); !opened) return opened;
   std::signal(SIGINT, on_signal);
