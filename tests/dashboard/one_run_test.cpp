@@ -273,7 +273,7 @@ TEST_CASE("a refused command is an alarm until it is acknowledged", "[dashboard]
   REQUIRE(refused != events.end());
   CHECK(refused->text == "operator ann: force kl to 8: took no effect");
   CHECK(refused->mark.empty());  // the plots do not show it as done
-  const std::size_t struck = Headless::vertices_of(plot::dark_palette().critical);
+  const std::size_t struck = Headless::vertices_of(plot::dark_palette().high);
   CHECK(struck > 0);
   for (int i = 0; i < 100; ++i) plant.pass(1.0);
   desk.turn(2);

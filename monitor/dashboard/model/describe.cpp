@@ -151,6 +151,13 @@ std::string waiting_text(const Model& model) {
   return "waiting for data from " + source.place;
 }
 
+std::string short_number(double value) {
+  if (std::isnan(value)) return "-";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
+}
+
 std::string age_text(double seconds) {
   if (!std::isfinite(seconds)) return "-";
   char text[32];

@@ -84,6 +84,8 @@ struct Interval {
 [[nodiscard]] std::string text_of(const wire::Command& command);
 // Why no run is shown, and what is waited for.
 [[nodiscard]] std::string waiting_text(const Model& model);
+// Four digits: "2", "0.000305", "1e+300"; "-" for NaN.
+[[nodiscard]] std::string short_number(double value);
 // "0.2 s", "12 s", "3 min", "2 h"; "-" for NaN.
 [[nodiscard]] std::string age_text(double seconds);
 // Outside text on one line, cut: plain() (monitor/base/printable.h).

@@ -21,6 +21,12 @@ void draw_plots(const Model& model, View& view, ImVec2 at, ImVec2 size,
                 std::vector<Action>& actions);
 void draw_right_column(const Model& model, View& view, ImVec2 at, ImVec2 size,
                        std::vector<Action>& actions);
+// Of all knobs without scrolling.
+[[nodiscard]] float height_of_protection(const Model& model);
+void draw_protection(const Model& model, View& view, ImVec2 at, ImVec2 size,
+                     std::vector<Action>& actions);
+void draw_rules(const Model& model, View& view, ImVec2 at, ImVec2 size,
+                std::vector<Action>& actions);
 void draw_events(const Model& model, View& view, ImVec2 at, ImVec2 size,
                  std::vector<Action>& actions);
 void draw_evidence(const Model& model, View& view, ImVec2 at, ImVec2 size,

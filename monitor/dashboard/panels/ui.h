@@ -52,8 +52,8 @@ struct View {
   plot::TimeAxis time;
   std::map<std::string, plot::ValueAxis> values;
   float left_em = 23.0F;
-  float right_em = 19.5F;
-  float bottom_em = 10.5F;
+  float right_em = 22.0F;
+  float bottom_em = 9.5F;
   Form form;
   std::vector<AlarmLine> alarm_menu;         // as they were when the menu opened
   std::array<std::string, 2> command_slots;  // ids of the commands that are shown; "": free
@@ -86,8 +86,10 @@ void apply_style(bool dark, float em);
 // Text size of the current font.
 [[nodiscard]] inline float em() { return ImGui::GetFontSize(); }
 
-// A framed panel with a title; draws nothing else. Between the two calls the cursor is inside.
-bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bool scrolls = false);
+// A framed panel with a title, and a note beside it; draws nothing else. Between the two calls the
+// cursor is inside.
+bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bool scrolls = false,
+                 const std::string& note = {});
 void end_panel();
 
 // The next row of the current panel: its top left corner, `height` in em. Advances the cursor.
@@ -97,9 +99,10 @@ ImVec2 next_row(float height_em = 1.45F);
 // Text in the monospaced font, its right edge at `right`.
 void number_at(const View& view, ImVec2 right, ImU32 colour, std::string_view text);
 
-// Push button that notes its place; false while `obstacle` is not empty, which its tooltip then
-// says.
-bool button(View& view, const char* label, ImVec2 size, const std::string& obstacle = {});
+// Push button that notes its place, under its label or `key`; false while `obstacle` is not empty,
+// which its tooltip then says.
+bool button(View& view, const char* label, ImVec2 size, const std::string& obstacle = {},
+            const std::string& key = {});
 
 // Whether a key went down in this frame (or repeats).
 [[nodiscard]] bool is_pressed(ImGuiKey key);
