@@ -36,6 +36,7 @@ struct RuleRow {
   std::string name;
   std::string state;  // what is true of it now: "latched since step 10", "streak 1 of 2", ...
   bool fired = false;
+  bool inhibited = false;
   bool at_floor = false;
   std::string votes;                   // "2 of 3, needs 2"
   std::string earliest;                // "earliest possible: step 10"

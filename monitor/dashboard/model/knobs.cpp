@@ -107,6 +107,7 @@ KnobView knob_view(const Model& model, const run::RunState& state, const std::st
   view.rule_value = rule_value_of(state, view);
   view.confirmed = knob.confirmed();
   view.forced = model.is_forced(name);
+  view.adopted = knob.cause.is(wire::CauseKind::kAdopted);
   add_override(state, view);
   if (state.status) {
     for (const wire::KnobStatus& status : state.status->knobs) {
@@ -236,6 +237,24 @@ std::string obstacle_to(const Model& model, const Subject& subject) {
            limits_of(*now) + " now: cancel and look again";
   }
   return "";
+}
+
+std::string obstacle_to_raise(const Model& model, const Subject& subject, double value) {
+  const std::vector<KnobView> knobs = knob_views(model);
+  const KnobView* now = find_knob(knobs, subject.knob.name);
+  if (now == nullptr || !run::is_lowering(now->protects, now->in_force, value)) return "";
+  return one_line(now->name, 40) + " is at " + number_text(now->in_force) +
+         " by now, which protects more than " + number_text(value) + ": cancel and look again";
+}
+
+std::string obstacle_to_let_go(const Model& model, const Subject& subject) {
+  std::string why = obstacle_to(model, subject);
+  if (!why.empty()) return why;
+  const std::vector<KnobView> knobs = knob_views(model);
+  const KnobView* now = find_knob(knobs, subject.knob.name);
+  if (now->adopted && now->in_force == subject.knob.in_force) return "";
+  return one_line(now->name, 40) + " is at " + number_text(now->in_force) + " now, " + now->who +
+         ": cancel and look again";
 }
 
 std::string obstacle_to_release(const Model& model, const Subject& subject) {

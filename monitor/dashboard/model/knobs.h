@@ -25,6 +25,7 @@ struct KnobView {
   KnobMode mode = KnobMode::kOff;
   bool protecting = false;  // the value that the trainer applies protects the run
   bool forced = false;
+  bool adopted = false;  // it is where it is because the daemon adopted that from the trainer
   // The trainer applies what it was sent: the decided value; in shadow mode what an operator
   // raised.
   bool confirmed = false;
@@ -82,6 +83,11 @@ struct Subject {
 // down, the run has ended, knob or limits are not what they were. "": it can. That the run went on
 // is no reason.
 [[nodiscard]] std::string obstacle_to(const Model& model, const Subject& subject);
+// Why this value would not be the raise, or the same, that it was when the dialog opened.
+[[nodiscard]] std::string obstacle_to_raise(const Model& model, const Subject& subject,
+                                            double value);
+// The same of what was adopted for it: nothing is any more.
+[[nodiscard]] std::string obstacle_to_let_go(const Model& model, const Subject& subject);
 // The same of a release: the override is not the one that was shown.
 [[nodiscard]] std::string obstacle_to_release(const Model& model, const Subject& subject);
 

@@ -29,16 +29,6 @@ void draw_summary(const Model& model, const View& view, bool any, bool stale) {
           plot::elided(protection_text(model), row_width() - 1.3F * em()));
 }
 
-// A line that is cut says the rest of itself to the mouse.
-void say_line(ImVec2 at, float width, ImU32 colour, const std::string& text) {
-  const std::string shown = plot::elided(text, width);
-  text_at(*ImGui::GetWindowDrawList(), at, colour, shown);
-  const ImVec2 hi{at.x + width, at.y + 1.2F * em()};
-  if (shown != text && ImGui::IsWindowHovered() && ImGui::IsMouseHoveringRect(at, hi)) {
-    plot::tooltip(text);
-  }
-}
-
 // Confirmed by the trainer, not yet, or nothing is there to confirm.
 void draw_confirmation(const View& view, const KnobView& knob, ImVec2 middle) {
   const plot::Palette& p = view.palette();
@@ -57,15 +47,15 @@ void draw_knob_lines(const Model& model, View& view, const KnobView& knob) {
   const ImVec2 values = next_row(1.25F);
   draw_confirmation(view, knob, {values.x + 0.45F * em(), values.y + 0.55F * em()});
   const std::string lives = values_text(knob, model.source().live);
-  say_line({values.x + indent, values.y}, width - indent, stale ? p.stale : p.text, lives);
+  say_elided({values.x + indent, values.y}, width - indent, stale ? p.stale : p.text, lives);
   view.controls["values of " + knob.name + ": " + lives] = {values, {values.x + width, values.y}};
   const ImVec2 author = next_row(1.25F);
   const std::string whose = author_text(knob);
-  say_line({author.x + indent, author.y}, width - indent,
-           stale         ? p.stale
-           : knob.forced ? p.override_
-                         : p.dim,
-           whose);
+  say_elided({author.x + indent, author.y}, width - indent,
+             stale         ? p.stale
+             : knob.forced ? p.override_
+                           : p.dim,
+             whose);
   view.controls["author of " + knob.name + ": " + whose] = {author, {author.x + width, author.y}};
 }
 
@@ -83,8 +73,8 @@ void draw_knob(const Model& model, View& view, const KnobView& knob) {
   const std::string mode = name_of(knob.mode);
   const float mode_x = buttons - gap - plot::text_size(mode).x;
   const float text_y = at.y + 0.2F * em();
-  say_line({at.x, text_y}, mode_x - at.x - 0.5F * em(), model.stale() ? p.stale : p.text,
-           one_line(knob.name, 60));
+  say_elided({at.x, text_y}, mode_x - at.x - 0.5F * em(), model.stale() ? p.stale : p.text,
+             one_line(knob.name, 60));
   text_at(*ImGui::GetWindowDrawList(), {mode_x, text_y},
           model.stale() ? p.stale
           : knob.forced ? p.override_
@@ -96,17 +86,20 @@ void draw_knob(const Model& model, View& view, const KnobView& knob) {
   if (button(view, "Force...", force, model.force_obstacle(state.run, knob.name),
              "Force " + name + "...")) {
     view.form = {};
-    view.form.open_force = true;
+    view.form.open = Dialog::kForce;
     view.form.subject = subject_of(model, knob);
     view.form.value = proposed_value(knob);
   }
-  const std::string obstacle = model.knob_obstacle(state.run, knob.name);
-  const std::string nothing =
-      obstacle.empty() && !knob.forced ? "no override is in force" : obstacle;
+  // What was adopted is let go where an override would be released; that goes first.
+  const bool lets_go = knob.adopted && !knob.forced;
+  std::string obstacle = model.knob_obstacle(state.run, knob.name);
+  if (obstacle.empty()) obstacle = model.lowering_obstacle(state.run);
+  if (obstacle.empty() && !knob.forced && !knob.adopted) obstacle = "no override is in force";
   ImGui::SetCursorScreenPos({buttons + force.x + gap, at.y});
-  if (button(view, "Release...", release, nothing, "Release " + name + "...")) {
+  if (button(view, lets_go ? "Let go..." : "Release...", release, obstacle,
+             "Release " + name + "...")) {
     view.form = {};
-    view.form.open_release = true;
+    view.form.open = lets_go ? Dialog::kLetGo : Dialog::kRelease;
     view.form.subject = subject_of(model, knob);
   }
   ImGui::PopID();

@@ -93,6 +93,15 @@ void number_at(const View& view, ImVec2 right, ImU32 colour, std::string_view te
   if (view.fonts.mono != nullptr) ImGui::PopFont();
 }
 
+void say_elided(ImVec2 at, float width, ImU32 colour, const std::string& text) {
+  const std::string shown = plot::elided(text, width);
+  text_at(*ImGui::GetWindowDrawList(), at, colour, shown);
+  const ImVec2 hi{at.x + width, at.y + 1.2F * em()};
+  if (shown != text && ImGui::IsWindowHovered() && ImGui::IsMouseHoveringRect(at, hi)) {
+    plot::tooltip(text);
+  }
+}
+
 bool button(View& view, const char* label, ImVec2 size, const std::string& obstacle,
             const std::string& key) {
   ImGui::BeginDisabled(!obstacle.empty());
@@ -103,6 +112,17 @@ bool button(View& view, const char* label, ImVec2 size, const std::string& obsta
     plot::tooltip(obstacle);
   }
   return pressed && obstacle.empty();
+}
+
+bool hold_button(View& view, const char* label, ImVec2 size, const std::string& obstacle) {
+  button(view, label, size, obstacle);
+  const bool held = obstacle.empty() && ImGui::IsItemActive() && ImGui::IsItemHovered();
+  const bool done = view.hold.advance(label, held, ImGui::GetIO().DeltaTime);
+  const Box box = view.controls.at(label);
+  const auto width = static_cast<float>(view.hold.fraction(label)) * (box.hi.x - box.lo.x);
+  ImGui::GetWindowDrawList()->AddRectFilled({box.lo.x, box.hi.y - 0.3F * em()},
+                                            {box.lo.x + width, box.hi.y}, view.palette().text);
+  return done;
 }
 
 bool is_pressed(ImGuiKey key) {
