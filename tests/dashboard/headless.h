@@ -101,6 +101,20 @@ class Headless {
     return true;
   }
 
+  // Moves to the control and holds it down for so long, at 60 frames a second.
+  bool hold(const std::string& label, double seconds, const dashboard::Model& model,
+            dashboard::View& view) {
+    const auto found = view.controls.find(label);
+    if (found == view.controls.end()) return false;
+    move(found->second.middle());
+    frames(2, model, view);
+    press(true);
+    frames(static_cast<int>(seconds * 60.0) + 2, model, view);
+    press(false);
+    frames(3, model, view);
+    return true;
+  }
+
   // Vertices of the last frame that have exactly this colour.
   [[nodiscard]] static std::size_t vertices_of(ImU32 colour) {
     std::size_t n = 0;

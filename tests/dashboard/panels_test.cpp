@@ -145,7 +145,7 @@ TEST_CASE("release is offered only while an override holds", "[gui]") {
   Headless gui;
   gui.frames(2, model, view);
   REQUIRE(gui.click("Release kl...", model, view));
-  CHECK(view.controls.count("Release") == 0);
+  CHECK(view.controls.count("Hold to release") == 0);
   CHECK(commands_in(gui.actions) == 0);
 }
 
@@ -164,12 +164,14 @@ TEST_CASE("releasing needs a reason", "[gui]") {
   Headless gui;
   gui.frames(2, model, view);
   REQUIRE(gui.click("Release kl...", model, view));
-  REQUIRE(gui.click("Release", model, view));
+  REQUIRE(gui.hold("Hold to release", 3.0, model, view));
   CHECK(commands_in(gui.actions) == 0);
   REQUIRE(gui.click("reason", model, view));
   gui.type("calm again");
   gui.frames(2, model, view);
-  REQUIRE(gui.click("Release", model, view));
+  REQUIRE(gui.click("Hold to release", model, view));
+  CHECK(commands_in(gui.actions) == 0);  // a click is not enough
+  REQUIRE(gui.hold("Hold to release", kHoldS, model, view));
   REQUIRE(commands_in(gui.actions) == 1);
   CHECK(std::get<ReleaseKnob>(gui.actions.back()).reason == "calm again");
 }

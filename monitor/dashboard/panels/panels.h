@@ -23,6 +23,12 @@ void draw_plots(const Model& model, View& view, ImVec2 at, ImVec2 size,
 // `live`: whose runs are listed; `model` may be one of them as it was.
 void draw_right_column(const Model& model, const Model& live, View& view, ImVec2 at, ImVec2 size,
                        std::vector<Action>& actions);
+// Of all knobs without scrolling.
+[[nodiscard]] float height_of_protection(const Model& model);
+void draw_protection(const Model& model, View& view, ImVec2 at, ImVec2 size,
+                     std::vector<Action>& actions);
+void draw_rules(const Model& model, View& view, ImVec2 at, ImVec2 size,
+                std::vector<Action>& actions);
 void draw_events(const Model& model, View& view, ImVec2 at, ImVec2 size,
                  std::vector<Action>& actions);
 void draw_evidence(const Model& model, View& view, ImVec2 at, ImVec2 size,

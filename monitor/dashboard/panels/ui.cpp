@@ -53,7 +53,8 @@ void apply_style(plot::Theme theme, float em) {
   set(ImGuiCol_ModalWindowDimBg, IM_COL32(0, 0, 0, 120));
 }
 
-bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bool scrolls) {
+bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bool scrolls,
+                 const std::string& note) {
   const plot::Palette& p = view.palette();
   ImGui::SetCursorScreenPos(at);
   ImDrawList& draw = *ImGui::GetWindowDrawList();
@@ -61,6 +62,14 @@ bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bo
   draw.AddRectFilled(at, hi, p.panel, 0.2F * em());
   const ImVec2 head{at.x + 0.7F * em(), at.y + 0.4F * em()};
   text_at(draw, head, p.dim, title);
+  if (!note.empty()) {
+    const float title_width = text_size(title).x + em();
+    const float room = size.x - 1.4F * em() - title_width;
+    const std::string shown = plot::elided(note, room);
+    text_at(draw, {head.x + title_width, head.y}, p.dim, shown);
+    const ImVec2 end{at.x + size.x, head.y + 1.2F * em()};
+    if (shown != note && ImGui::IsMouseHoveringRect(head, end)) plot::tooltip(note);
+  }
   const float top = 1.9F * em();
   ImGui::SetCursorScreenPos({at.x + 0.7F * em(), at.y + top});
   const ImGuiWindowFlags flags =
@@ -87,15 +96,36 @@ void number_at(const View& view, ImVec2 right, ImU32 colour, std::string_view te
   if (view.fonts.mono != nullptr) ImGui::PopFont();
 }
 
-bool button(View& view, const char* label, ImVec2 size, const std::string& obstacle) {
+void say_elided(ImVec2 at, float width, ImU32 colour, const std::string& text) {
+  const std::string shown = plot::elided(text, width);
+  text_at(*ImGui::GetWindowDrawList(), at, colour, shown);
+  const ImVec2 hi{at.x + width, at.y + 1.2F * em()};
+  if (shown != text && ImGui::IsWindowHovered() && ImGui::IsMouseHoveringRect(at, hi)) {
+    plot::tooltip(text);
+  }
+}
+
+bool button(View& view, const char* label, ImVec2 size, const std::string& obstacle,
+            const std::string& key) {
   ImGui::BeginDisabled(!obstacle.empty());
   const bool pressed = ImGui::Button(label, size);
   ImGui::EndDisabled();
-  view.controls[label] = {ImGui::GetItemRectMin(), ImGui::GetItemRectMax()};
+  view.controls[key.empty() ? label : key] = {ImGui::GetItemRectMin(), ImGui::GetItemRectMax()};
   if (!obstacle.empty() && ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled)) {
     plot::tooltip(obstacle);
   }
   return pressed && obstacle.empty();
+}
+
+bool hold_button(View& view, const char* label, ImVec2 size, const std::string& obstacle) {
+  button(view, label, size, obstacle);
+  const bool held = obstacle.empty() && ImGui::IsItemActive() && ImGui::IsItemHovered();
+  const bool done = view.hold.advance(label, held, ImGui::GetIO().DeltaTime);
+  const Box box = view.controls.at(label);
+  const auto width = static_cast<float>(view.hold.fraction(label)) * (box.hi.x - box.lo.x);
+  ImGui::GetWindowDrawList()->AddRectFilled({box.lo.x, box.hi.y - 0.3F * em()},
+                                            {box.lo.x + width, box.hi.y}, view.palette().text);
+  return done;
 }
 
 bool is_pressed(ImGuiKey key) {

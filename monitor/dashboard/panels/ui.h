@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "monitor/dashboard/model/describe.h"
+#include "monitor/dashboard/model/hold.h"
 #include "monitor/dashboard/model/model.h"
+#include "monitor/dashboard/model/rules.h"
 #include "monitor/dashboard/plot/palette.h"
 #include "monitor/dashboard/plot/plot.h"
 #include "monitor/policy/explain/why_not.h"
@@ -40,10 +42,11 @@ struct Box {
 };
 
 // What an open dialog shows and its fields. What it shows does not change while it is open.
+enum class Dialog { kNone, kForce, kRelease, kLetGo, kReset, kInhibit, kAllow };
 struct Form {
-  bool open_force = false;  // asked for; becomes a popup at the end of the frame
-  bool open_release = false;
-  Subject subject;  // that it is about
+  Dialog open = Dialog::kNone;  // asked for; becomes a popup at the end of the frame
+  Subject subject;              // that it is about: a knob
+  RuleSubject rule;             // or a rule
   double value = 0.0;
   bool expires = false;
   int expires_after_steps = 100;
@@ -59,9 +62,10 @@ struct View {
   plot::TimeAxis time;
   std::map<std::string, plot::ValueAxis> values;
   float left_em = 23.0F;
-  float right_em = 19.5F;
-  float bottom_em = 10.5F;
+  float right_em = 22.0F;
+  float bottom_em = 9.5F;
   Form form;
+  Hold hold;                                 // of the button that is held down
   std::vector<AlarmLine> alarm_menu;         // as they were when the menu opened
   std::array<std::string, 2> command_slots;  // ids of the commands that are shown; "": free
   RunId slots_of;                            // the run that they belong to
@@ -92,8 +96,10 @@ void apply_style(plot::Theme theme, float em);
 // Text size of the current font.
 [[nodiscard]] inline float em() { return ImGui::GetFontSize(); }
 
-// A framed panel with a title; draws nothing else. Between the two calls the cursor is inside.
-bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bool scrolls = false);
+// A framed panel with a title, and a note beside it; draws nothing else. Between the two calls the
+// cursor is inside.
+bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bool scrolls = false,
+                 const std::string& note = {});
 void end_panel();
 
 // The next row of the current panel: its top left corner, `height` in em. Advances the cursor.
@@ -103,9 +109,17 @@ ImVec2 next_row(float height_em = 1.45F);
 // Text in the monospaced font, its right edge at `right`.
 void number_at(const View& view, ImVec2 right, ImU32 colour, std::string_view text);
 
-// Push button that notes its place; false while `obstacle` is not empty, which its tooltip then
-// says.
-bool button(View& view, const char* label, ImVec2 size, const std::string& obstacle = {});
+// One line of text at `at`; when it is cut to `width`, the mouse shows all of it.
+void say_elided(ImVec2 at, float width, ImU32 colour, const std::string& text);
+
+// Push button that notes its place, under its label or `key`; false while `obstacle` is not empty,
+// which its tooltip then says.
+bool button(View& view, const char* label, ImVec2 size, const std::string& obstacle = {},
+            const std::string& key = {});
+
+// The same of what lowers protection: true once, when the mouse has held it down for kHoldS. A bar
+// on it shows how far that is; letting go earlier, or leaving it, does nothing.
+bool hold_button(View& view, const char* label, ImVec2 size, const std::string& obstacle = {});
 
 // Whether a key went down in this frame (or repeats).
 [[nodiscard]] bool is_pressed(ImGuiKey key);
