@@ -45,11 +45,18 @@ class Headless {
     ImGui::GetIO().AddMousePosEvent(at.x, at.y);
 #endif
   }
-  void press(bool down) {
+  void press(bool down, int button = 0) {
 #if IMGUI_VERSION_NUM < 18700
-    ImGui::GetIO().MouseDown[0] = down;
+    ImGui::GetIO().MouseDown[button] = down;
 #else
-    ImGui::GetIO().AddMouseButtonEvent(0, down);
+    ImGui::GetIO().AddMouseButtonEvent(button, down);
+#endif
+  }
+  void ctrl(bool down) {
+#if IMGUI_VERSION_NUM < 18700
+    ImGui::GetIO().KeyCtrl = down;
+#else
+    ImGui::GetIO().AddKeyEvent(ImGuiMod_Ctrl, down);
 #endif
   }
   void key(ImGuiKey which, bool down) {
