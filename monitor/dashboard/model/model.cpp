@@ -51,6 +51,12 @@ bool is_strict(const std::string& policy) {
   return false;
 }
 
+std::string link_obstacle(const SourceState& source) {
+  if (!source.live) return "a recording: there is no trainer to command";
+  if (!source.connected) return "the daemon does not answer: a command would not arrive";
+  return "";
+}
+
 // What the daemon would refuse while the policy is in shadow mode.
 std::string shadow_obstacle(const run::RunState& state, const run::KnobState& knob) {
   if (state.mode != wire::Mode::kShadow || !state.policy) return "";
@@ -104,8 +110,28 @@ Model::Known& Model::known_of(const RunId& run) {
   return found->second;
 }
 
+namespace {
+
+SourceState combined(const std::map<std::string, SourceState>& sources) {
+  if (sources.size() == 1) return sources.begin()->second;
+  SourceState all;
+  all.live = all.connected = true;
+  all.loading = false;
+  for (const auto& [context, one] : sources) {
+    all.place += (all.place.empty() ? "" : ", ") + context;
+    all.live = all.live && one.live;
+    all.connected = all.connected && one.connected;
+    all.loading = all.loading || one.loading;
+    if (all.problem.empty()) all.problem = one.problem;
+  }
+  return all;
+}
+
+}  // namespace
+
 void Model::apply(const Batch& batch, Now now) {
-  source_ = batch.source;
+  sources_[batch.source.context] = batch.source;
+  source_ = combined(sources_);
   std::set<RunId> touched;
   for (const wire::Message& message : batch.messages) {
     if (const auto* reply = std::get_if<wire::Reply>(&message.body)) {
@@ -360,10 +386,16 @@ bool Model::is_forced(const std::string& name) const {
   return knob != nullptr && knob->cause.is(wire::CauseKind::kOperator);
 }
 
+const SourceState& Model::source(const RunId& run) const {
+  const auto found = sources_.find(run.place());
+  return found == sources_.end() ? source_ : found->second;
+}
+
 std::string Model::command_obstacle() const {
-  if (!source_.live) return "a recording: there is no trainer to command";
-  if (!source_.connected) return "the daemon does not answer: a command would not arrive";
   const run::RunState* state = shown();
+  const SourceState& source = state == nullptr ? source_ : this->source(state->run);
+  const std::string link = link_obstacle(source);
+  if (!link.empty()) return link;
   return state == nullptr ? "no run is shown yet" : run_obstacle(*state);
 }
 
@@ -375,7 +407,9 @@ std::string Model::run_obstacle(const run::RunState& state) const {
 
 std::string Model::knob_obstacle(const RunId& run, const std::string& name) const {
   const run::RunState* found = find(run);
-  if (!source_.live || !source_.connected || found == nullptr) return command_obstacle();
+  if (found == nullptr) return command_obstacle();
+  const std::string link = link_obstacle(source(run));
+  if (!link.empty()) return link;
   const run::RunState& state = *found;
   std::string general = run_obstacle(state);
   if (!general.empty()) return general;

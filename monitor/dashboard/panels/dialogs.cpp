@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "monitor/base/text.h"
+#include "monitor/dashboard/model/force.h"
 #include "monitor/dashboard/panels/panels.h"
 #include "monitor/run/protection.h"
 
@@ -30,39 +31,11 @@ bool blank(const std::array<char, 200>& text) {
                      [](char c) { return c == ' '; });
 }
 
-// Why this value cannot be applied as it stands; "" when it can.
 std::string obstacle_of_force(const Model& model, const Form& form) {
-  const KnobView& knob = form.subject.knob;
-  std::string changed = obstacle_to(model, form.subject);
-  if (changed.empty()) changed = model.force_obstacle(form.subject.run, knob.name);
-  if (!changed.empty()) return changed;
-  if (!std::isfinite(form.value) || form.value < knob.min || form.value > knob.max) {
-    return "values from " + number_text(knob.min) + " to " + number_text(knob.max) +
-           " are allowed (" + knob.limits + ")";
-  }
   if (form.expires && form.expires_after_steps <= 0) return "the expiry must be at least one step";
-  if (!run::is_lowering(knob.protects, knob.in_force, form.value)) return "";
-  if (!std::isnan(knob.trip_value) &&
-      run::is_lowering(knob.protects, knob.trip_value, form.value)) {
-    return "a latched rule, or what was adopted from the trainer, holds it at " +
-           number_text(knob.trip_value) + ": reset that first (phaseguard reset)";
-  }
-  if (blank(form.reason) || !form.expires) {
-    return "this protects less than the " + number_text(knob.in_force) +
-           " now in force: give a reason and an expiry";
-  }
-  return "";
-}
-
-// What the change does, in words.
-std::string effect_text(const KnobView& knob, double value) {
-  if (run::protects_more(knob.protects, value, knob.in_force)) {
-    return "This protects more: the task is learned more slowly or not at all.";
-  }
-  if (run::is_lowering(knob.protects, knob.in_force, value)) {
-    return "This protects less than what is in force now.";
-  }
-  return "This is what is in force now.";
+  return obstacle_to_force(
+      model, form.subject,
+      {form.value, form.reason.data(), form.expires ? form.expires_after_steps : 0});
 }
 
 // What the dialog is about, as it was read when it opened; a test reads it at its place.

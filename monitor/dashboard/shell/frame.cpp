@@ -1,27 +1,7 @@
-#include <chrono>
-
 #include "monitor/dashboard/panels/panels.h"
 #include "monitor/dashboard/shell/shell.h"
 
 namespace phaseguard::dashboard {
-
-Now now() {
-  using std::chrono::duration;
-  using std::chrono::duration_cast;
-  using std::chrono::nanoseconds;
-  const auto wall = std::chrono::system_clock::now().time_since_epoch();
-  const auto mono = std::chrono::steady_clock::now().time_since_epoch();
-  return {duration<double>(wall).count(), Nanos{duration_cast<nanoseconds>(mono).count()}};
-}
-
-bool exchange(Source& source, Model& model) {
-  const auto batches = source.take();
-  for (const Batch& batch : batches) model.apply(batch, now());
-  model.tick(now());
-  auto commands = model.take_outbox();
-  if (!commands.empty()) source.send(std::move(commands));
-  return !batches.empty();
-}
 
 void build_frame(Model& model, View& view) {
   std::vector<Action> actions;
@@ -33,7 +13,7 @@ void build_frame(Model& model, View& view) {
 
 Result<void> want(const Options& options, Model& model) {
   if (options.run.empty()) return {};
-  auto run = RunId::parse(options.run);
+  auto run = contexts::run_named(options.run, options.daemons);
   if (!run) return tl::unexpected(run.error());
   model.wait_for(*run);
   return {};

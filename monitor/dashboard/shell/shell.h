@@ -12,13 +12,6 @@
 
 namespace phaseguard::dashboard {
 
-// Both clocks of this host.
-[[nodiscard]] Now now();
-
-// Takes what the source has, moves the model's clock, sends what the operator asked for. True when
-// something new came.
-bool exchange(Source& source, Model& model);
-
 // One ImGui frame of the panels, up to and with Render(). Actions are handed to the model.
 void build_frame(Model& model, View& view);
 
