@@ -65,6 +65,7 @@ TEST_CASE("runs of one name are two, and a command names the daemon", "[dashboar
 TEST_CASE("none is chosen before every daemon was heard or given up", "[dashboard][contexts]") {
   Two two;
   two.b.plant.source.loading = true;
+  two.model.apply({two.b.plant.source, {}}, two.b.plant.now);  // it is known from the start
   two.turn();
   CHECK(two.model.shown() == nullptr);
   CHECK(two.model.source().loading);
