@@ -28,4 +28,21 @@ Result<RunId> RunId::parse(std::string_view text) {
   return id;
 }
 
+RunId RunId::within(std::string_view place) const {
+  RunId id;
+  id.text_ = std::string(place) + "/" + text_;
+  return id;
+}
+
+std::string RunId::place() const {
+  const std::size_t slash = text_.find('/');
+  return slash == std::string::npos ? "" : text_.substr(0, slash);
+}
+
+RunId RunId::own() const {
+  RunId id;
+  id.text_ = text_.substr(text_.find('/') + 1);  // npos + 1: all of it
+  return id;
+}
+
 }  // namespace phaseguard

@@ -50,6 +50,11 @@ class RunId {
  public:
   RunId() = default;
   [[nodiscard]] static Result<RunId> parse(std::string_view text);
+  // How a viewer of several daemons names this run of one of them: "lab/run-7". No run has a slash
+  // in its name, so that two runs of the same name stay two, and every peer refuses such a name.
+  [[nodiscard]] RunId within(std::string_view place) const;
+  [[nodiscard]] std::string place() const;  // "lab"; "": it is the run's own name
+  [[nodiscard]] RunId own() const;          // "run-7"
   [[nodiscard]] const std::string& text() const { return text_; }
   [[nodiscard]] bool empty() const { return text_.empty(); }
   friend bool operator==(const RunId& a, const RunId& b) { return a.text_ == b.text_; }

@@ -47,6 +47,7 @@ void add_backtest(CLI::App& app, Context& context);
 // live, over the operator socket
 void add_status(CLI::App& app, Context& context);
 void add_watch(CLI::App& app, Context& context);
+void add_contexts(CLI::App& app, Context& context);
 void add_force(CLI::App& app, Context& context);
 void add_force_kl(CLI::App& app, Context& context);
 void add_release(CLI::App& app, Context& context);

@@ -54,6 +54,7 @@ int parse_and_run(int argc, char** argv) {
   Context context;
   add_status(app, context);
   add_watch(app, context);
+  add_contexts(app, context);
   add_force(app, context);
   add_force_kl(app, context);
   add_release(app, context);

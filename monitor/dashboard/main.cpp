@@ -8,7 +8,6 @@
 #include "monitor/dashboard/shell/options.h"
 #include "monitor/dashboard/shell/shell.h"
 #include "monitor/dashboard/source/source.h"
-#include "monitor/link/directory.h"
 
 namespace {
 
@@ -17,9 +16,7 @@ using namespace phaseguard::dashboard;
 
 Result<std::unique_ptr<Source>> open_source(const Options& options, Wake wake) {
   if (!options.file.empty()) return open_files(options.file, std::move(wake));
-  return connect_live(
-      options.endpoint_dir.empty() ? link::default_directory() : options.endpoint_dir,
-      std::move(wake));
+  return connect_all(options.daemons, wake);
 }
 
 Model make_model() { return {own_user(), "dash-" + std::to_string(std::random_device{}())}; }

@@ -28,7 +28,7 @@ struct Viewer {
   explicit Viewer(const RealDaemon& daemon) {
     const std::string telemetry = daemon.options().endpoint;
     const auto slash = telemetry.rfind('/');
-    auto opened = connect_live(telemetry.substr(6, slash - 6), {});
+    auto opened = connect_live(contexts::daemon_in(telemetry.substr(6, slash - 6)), {});
     REQUIRE(opened);
     source = std::move(*opened);
   }

@@ -1,6 +1,8 @@
-"""TOML of the docs and of comments, read by the real parsers: `phaseguard policy check` and `phaseguardd --print-config`.
+"""TOML of the docs and of comments, read by the real parsers: `phaseguard policy check`, `phaseguardd --print-config` and
+`phaseguard contexts`.
 
-A block with `version` is a whole policy; one with [daemon] or [[run]] is a daemon's configuration. Anything less is completed:
+A block with `version` is a whole policy; one with [daemon] or [[run]] is a daemon's configuration, one with [context.NAME] a file of
+contexts. Anything less is completed:
   tables without `version`   `version` and `name` are put in front, and what rules refer to and nobody defines is put behind
   keys without a table       tried in every place of HOMES; one that takes them is enough. A key given replaces the place's own.
                              Where one key is given twice, the lines are alternatives and are tried one by one.
@@ -113,8 +115,16 @@ class Parsers:
     def daemon(self, text):
         file = self.folder / "daemon.toml"
         file.write_text(text)
-        done = subprocess.run([self.bin / "phaseguardd", "--config", file, "--print-config"], capture_output=True, text=True,
-                              timeout=60)
+        return self.found([self.bin / "phaseguardd", "--config", file, "--print-config"], file)
+
+    def contexts(self, text):
+        file = self.folder / "contexts.toml"
+        file.write_text(text)
+        return self.found([self.bin / "phaseguard", "contexts", "--timeout", "0.1", "--contexts", file], file)
+
+    @staticmethod
+    def found(command, file):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         if done.returncode == 0:
             return []
         line = re.search(rf"{re.escape(str(file))}:(\d+)", done.stderr)
@@ -148,6 +158,8 @@ def check(block, parsers):
             raise Wrong(block.file, block.line, "Python's tomllib cannot read this TOML; the program's parser does")
     elif "daemon" in values or "run" in values:
         report(block, 0, parsers.daemon(text))
+    elif "context" in values:
+        report(block, 0, parsers.contexts(text))
     elif any(isinstance(v, dict) and f"[{k}" in text for k, v in values.items()):
         whole, before = completed(text, values)
         report(block, before, parsers.policies([whole])[0])

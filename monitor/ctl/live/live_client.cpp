@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <random>
 
 #include "monitor/base/number_option.h"
@@ -35,19 +36,67 @@ std::string names_of(const std::vector<LiveRun>& runs) {
 
 }  // namespace
 
-void LiveOptions::add_to(CLI::App& command) {
+namespace {
+
+constexpr const char* kFolderVariable = "PHASEGUARD_ENDPOINT_DIR";
+
+bool is_of_environment(const std::string& endpoint_dir) {
+  const char* value = std::getenv(kFolderVariable);
+  return value != nullptr && endpoint_dir == value;
+}
+
+}  // namespace
+
+void DaemonOptions::add_file_to(CLI::App& command) {
+  command
+      .add_option("--contexts", contexts_file,
+                  "File of contexts (default: $XDG_CONFIG_HOME/phaseguard/contexts.toml)")
+      ->envname("PHASEGUARD_CONTEXTS");
+}
+
+void DaemonOptions::add_to(CLI::App& command, Many many) {
   command
       .add_option("--endpoint-dir", endpoint_dir,
                   "Folder of the daemon's sockets (default: the user's)")
-      ->envname("PHASEGUARD_ENDPOINT_DIR");
-  command.add_option("--run", run, "Run id (default: the only active run)");
+      ->envname(kFolderVariable);
+  CLI::Option* connect =
+      command
+          .add_option("--connect", contexts,
+                      many == Many::kSeveral
+                          ? "Daemon by the name of its context, for several more than once; "
+                            "'phaseguard contexts' lists them"
+                          : "Daemon by the name of its context; 'phaseguard contexts' lists them")
+          ->type_name("NAME")
+          ->allow_extra_args(false);
+  if (many == Many::kOne) connect->expected(1);
+  add_file_to(command);
+}
+
+std::string DaemonOptions::file() const {
+  return contexts_file.empty() ? contexts::default_file() : contexts_file;
+}
+
+Result<std::vector<contexts::Daemon>> DaemonOptions::daemons() const {
+  if (contexts.empty()) {
+    return std::vector<contexts::Daemon>{
+        contexts::daemon_in(endpoint_dir.empty() ? link::default_directory() : endpoint_dir)};
+  }
+  if (!endpoint_dir.empty() && !is_of_environment(endpoint_dir)) {
+    return fail(Errc::kInvalidArgument,
+                "give either --connect or --endpoint-dir, not both: each says where the daemon is");
+  }
+  return contexts::choose(contexts, file());
+}
+
+void LiveOptions::add_to(CLI::App& command, DaemonOptions::Many many) {
+  at.add_to(command, many);
+  command.add_option("--run", run,
+                     many == DaemonOptions::Many::kSeveral
+                         ? "Run id; CONTEXT/RUN of several daemons (default: all)"
+                         : "Run id (default: the only active run)");
   command.add_option("--timeout", timeout_s, "Seconds to wait for the daemon and the trainer")
       ->check(number_within(0.1, 3600.0))
       ->capture_default_str();
-}
-
-std::string LiveOptions::directory() const {
-  return endpoint_dir.empty() ? link::default_directory() : endpoint_dir;
 }
 
 std::string fresh_id() {
@@ -65,26 +114,39 @@ double wall_now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-LiveClient::LiveClient(LiveOptions options, link::DealerClient dealer)
-    : options_(std::move(options)), dealer_(std::move(dealer)) {}
+LiveClient::LiveClient(contexts::Daemon daemon, std::string run, double timeout_s,
+                       link::DealerClient dealer)
+    : daemon_(std::move(daemon)),
+      run_(std::move(run)),
+      timeout_s_(timeout_s),
+      dealer_(std::move(dealer)) {}
 
 Result<LiveClient> LiveClient::connect(const LiveOptions& options) {
-  if (!options.run.empty()) {
-    if (const auto id = RunId::parse(options.run); !id) return tl::unexpected(id.error());
-  }
-  const link::Endpoints endpoints = link::endpoints_in(options.directory());
-  auto dealer = link::DealerClient::connect(endpoints.operators.text());
-  if (!dealer) return tl::unexpected(dealer.error());
-  return LiveClient(options, std::move(*dealer));
+  const auto daemons = options.at.daemons();
+  if (!daemons) return tl::unexpected(daemons.error());
+  if (options.run.empty()) return connect(daemons->front(), "", options.timeout_s);
+  const auto run = contexts::run_named(options.run, *daemons);
+  if (!run) return tl::unexpected(run.error());
+  return connect(daemons->front(), run->text(), options.timeout_s);
 }
 
-double LiveClient::answer_s() const { return std::min(options_.timeout_s, kAnswerS); }
+Result<LiveClient> LiveClient::connect(const contexts::Daemon& daemon, const std::string& run,
+                                       double timeout_s) {
+  auto dealer = link::DealerClient::connect(daemon.operators.text());
+  if (!dealer) return tl::unexpected(dealer.error());
+  return LiveClient(daemon, run, timeout_s, std::move(*dealer));
+}
+
+double LiveClient::answer_s() const { return std::min(timeout_s_, kAnswerS); }
 
 Error LiveClient::nobody() const {
-  return {Errc::kTimeout,
-          "no answer within " + number_text(answer_s()) + " s at " +
-              link::endpoints_in(options_.directory()).operators.text() +
-              "; is phaseguardd running there? Start it, or name its folder with --endpoint-dir"};
+  const std::string who = daemon_.name.empty() ? "" : "context " + daemon_.name + ": ";
+  const std::string what =
+      daemon_.name.empty()
+          ? "Start it, or name its folder with --endpoint-dir or its context with --connect"
+          : "Start it, or mend the context's entry";
+  return {Errc::kTimeout, who + "no answer within " + number_text(answer_s()) + " s at " +
+                              daemon_.operators.text() + "; is phaseguardd running there? " + what};
 }
 
 Result<wire::Reply> LiveClient::ask(wire::Message message, const std::string& id) {
@@ -159,11 +221,11 @@ Result<LiveClient::Page> LiveClient::query(wire::QueryWhat what, const RunId& ru
 }
 
 Result<LiveRun> LiveClient::choose() {
-  auto runs = status(options_.run);
+  auto runs = status(run_);
   if (!runs) return tl::unexpected(runs.error());
-  if (!options_.run.empty()) {
+  if (!run_.empty()) {
     if (runs->size() == 1) return runs->front();
-    return fail(Errc::kNotFound, "the daemon has no run " + phaseguard::quoted(options_.run));
+    return fail(Errc::kNotFound, "the daemon has no run " + phaseguard::quoted(run_));
   }
   std::vector<LiveRun> active;
   for (const LiveRun& run : *runs) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "monitor/base/result.h"
+#include "monitor/contexts/contexts.h"
 #include "monitor/link/client.h"
 #include "monitor/wire/messages.h"
 
@@ -15,14 +16,27 @@ class App;
 
 namespace phaseguard::ctl {
 
+// Where the daemon is, as every live command is told.
+struct DaemonOptions {
+  std::string endpoint_dir;           // empty: the user's default
+  std::vector<std::string> contexts;  // of the file; empty: none is named
+  std::string contexts_file;          // empty: the user's
+
+  enum class Many { kOne, kSeveral };
+  void add_to(CLI::App& command, Many many);
+  void add_file_to(CLI::App& command);
+  // At least one. Error: as contexts::choose(), or both a folder and a context are named.
+  [[nodiscard]] Result<std::vector<contexts::Daemon>> daemons() const;
+  [[nodiscard]] std::string file() const;
+};
+
 // The options that every live command has.
 struct LiveOptions {
-  std::string endpoint_dir;  // empty: the user's default
-  std::string run;           // empty: the only active one
+  DaemonOptions at;
+  std::string run;  // empty: the only active one
   double timeout_s = 10.0;
 
-  void add_to(CLI::App& command);
-  [[nodiscard]] std::string directory() const;
+  void add_to(CLI::App& command, DaemonOptions::Many many = DaemonOptions::Many::kOne);
 };
 
 // A run as the daemon sees it now: the envelope carries its name and step.
@@ -33,7 +47,11 @@ struct LiveRun {
 
 class LiveClient {
  public:
+  // The only daemon that the options name.
   [[nodiscard]] static Result<LiveClient> connect(const LiveOptions& options);
+  // `run`: a name of a run, or "".
+  [[nodiscard]] static Result<LiveClient> connect(const contexts::Daemon& daemon,
+                                                  const std::string& run, double timeout_s);
 
   // Statuses of one run (by name) or of all. kTimeout: nobody answers, with how to start a daemon.
   [[nodiscard]] Result<std::vector<LiveRun>> status(const std::string& run);
@@ -58,13 +76,15 @@ class LiveClient {
   [[nodiscard]] Result<wire::Reply> command(const RunId& run, wire::Command command);
 
  private:
-  LiveClient(LiveOptions options, link::DealerClient dealer);
+  LiveClient(contexts::Daemon daemon, std::string run, double timeout_s, link::DealerClient dealer);
   [[nodiscard]] Result<wire::Reply> ask(wire::Message message, const std::string& id);
   [[nodiscard]] Result<Page> query(wire::QueryWhat what, const RunId& run, Seq from);
   [[nodiscard]] Error nobody() const;
   [[nodiscard]] double answer_s() const;  // how long to wait for the daemon itself
 
-  LiveOptions options_;
+  contexts::Daemon daemon_;
+  std::string run_;
+  double timeout_s_;
   link::DealerClient dealer_;
   std::string refused_;
   std::int64_t sent_ = 0;

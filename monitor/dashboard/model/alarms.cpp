@@ -49,17 +49,21 @@ std::string with_consequence(const run::RunState& state, const wire::Alert& aler
 
 // Of this dashboard, whatever run is shown.
 std::vector<Alarm> of_the_view(const Model& model) {
-  const SourceState& source = model.source();
-  if (source.live && !source.connected && !source.loading) {
-    return {
-        alarm(Level::kHigh,
-              "daemon does not answer: what you see is old. " + link_rows(model).back().protection,
-              {}, "")};
+  std::vector<Alarm> out;
+  for (const auto& [context, source] : model.sources()) {
+    const std::string name = context.empty() ? "" : " " + context;
+    if (source.live && !source.connected && !source.loading) {
+      out.push_back(alarm(Level::kHigh,
+                          "daemon" + name +
+                              " does not answer: what you see of it is old. What is "
+                              "in force is not known here",
+                          {}, ""));
+    }
+    if (!source.live && !source.problem.empty()) {
+      out.push_back(alarm(Level::kHigh, one_line(source.problem), {}, ""));
+    }
   }
-  if (!source.live && !source.problem.empty()) {
-    return {alarm(Level::kHigh, one_line(source.problem), {}, "")};
-  }
-  return {};
+  return out;
 }
 
 void add_commands(const Model& model, const RunId& run, std::vector<Alarm>& out) {

@@ -81,13 +81,15 @@ std::vector<LinkRow> link_rows(const Model& model) {
   rows.push_back(trainer);
 
   LinkRow daemon;
+  const SourceState& source = state == nullptr ? model.source() : model.source(state->run);
   daemon.name = live ? "daemon" : "file";
-  daemon.word = !live                      ? (model.source().loading ? "reading" : "recorded")
-                : model.source().connected ? "active"
-                                           : (model.source().loading ? "connecting" : "no answer");
+  daemon.word = !live              ? (source.loading ? "reading" : "recorded")
+                : source.connected ? "active"
+                                   : (source.loading ? "connecting" : "no answer");
+  if (!source.context.empty()) daemon.word = source.context + ": " + daemon.word;
   daemon.age_s = live ? model.health().feed_age_s : wire::kNaN;
-  daemon.good = !live || model.source().connected;
-  daemon.active = live && model.source().connected;
+  daemon.good = !live || source.connected;
+  daemon.active = live && source.connected;
   if (!daemon.good) {
     daemon.protection = "what is in force is not known here";
   }

@@ -57,8 +57,28 @@ Model::Known& Model::known_of(const RunId& run) {
   return found->second;
 }
 
+namespace {
+
+SourceState combined(const std::map<std::string, SourceState>& sources) {
+  if (sources.size() == 1) return sources.begin()->second;
+  SourceState all;
+  all.live = all.connected = true;
+  all.loading = false;
+  for (const auto& [context, one] : sources) {
+    all.place += (all.place.empty() ? "" : ", ") + context;
+    all.live = all.live && one.live;
+    all.connected = all.connected && one.connected;
+    all.loading = all.loading || one.loading;
+    if (all.problem.empty()) all.problem = one.problem;
+  }
+  return all;
+}
+
+}  // namespace
+
 void Model::apply(const Batch& batch, Now now) {
-  source_ = batch.source;
+  sources_[batch.source.context] = batch.source;
+  source_ = combined(sources_);
   std::set<RunId> touched;
   for (const wire::Message& message : batch.messages) {
     if (const auto* reply = std::get_if<wire::Reply>(&message.body)) {
@@ -208,6 +228,11 @@ bool Model::is_forced(const std::string& name) const {
   if (told && state->status->override_.knob == name) return true;
   const run::KnobState* knob = knob_of(*state, name);
   return knob != nullptr && knob->cause.is(wire::CauseKind::kOperator);
+}
+
+const SourceState& Model::source(const RunId& run) const {
+  const auto found = sources_.find(run.place());
+  return found == sources_.end() ? source_ : found->second;
 }
 
 }  // namespace phaseguard::dashboard

@@ -28,6 +28,7 @@ struct SourceState {
   bool loading = true;     // the history is not complete yet
   bool one_run = false;    // it has no other run to come
   std::string problem;     // one sentence when something is wrong
+  std::string context;     // one of several daemons: the place of its runs; "": the only source
 };
 
 // What a source hands over at once, in the order it was received. Replies to commands are among the
@@ -150,7 +151,11 @@ class Model {
   // Commands to send, in order; empty afterwards.
   [[nodiscard]] std::vector<wire::Message> take_outbox();
 
+  // Of several daemons what holds of all: connected when each is, loading while one is.
   [[nodiscard]] const SourceState& source() const { return source_; }
+  // The one that this run comes from.
+  [[nodiscard]] const SourceState& source(const RunId& run) const;
+  [[nodiscard]] const std::map<std::string, SourceState>& sources() const { return sources_; }
   // In order of their first appearance: new ones come last.
   [[nodiscard]] const std::vector<RunId>& run_ids() const { return order_; }
   [[nodiscard]] const run::RunState* find(const RunId& run) const;
@@ -213,6 +218,7 @@ class Model {
 
   std::string operator_name_;
   std::string session_;
+  std::map<std::string, SourceState> sources_;  // by context
   SourceState source_;
   std::map<RunId, Known> runs_;
   std::vector<RunId> order_;

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "monitor/base/text.h"
+#include "monitor/dashboard/model/force.h"
 #include "monitor/dashboard/panels/dialog.h"
 #include "monitor/dashboard/panels/panels.h"
 #include "monitor/run/protection.h"
@@ -15,47 +16,11 @@ constexpr const char* kLetGoTitle = "Let go of what was adopted###let go";
 
 using plot::say;
 
-// What only a value that protects less needs; "": nothing is missing.
-std::string obstacle_of_lowering(const Model& model, const Form& form) {
-  const KnobView& knob = form.subject.knob;
-  if (!std::isnan(knob.trip_value) &&
-      run::is_lowering(knob.protects, knob.trip_value, form.value)) {
-    return "a latched rule, or what was adopted from the trainer, holds it at " +
-           number_text(knob.trip_value) + ": reset that first";
-  }
-  std::string silent = model.lowering_obstacle(form.subject.run);
-  if (!silent.empty()) return silent;
-  if (is_blank(form.reason) || !form.expires) {
-    return "this protects less than the " + number_text(knob.in_force) +
-           " now in force: give a reason and an expiry";
-  }
-  return "";
-}
-
-// Why this value cannot be applied as it stands; "" when it can.
-std::string obstacle_of_force(const Model& model, const Form& form, bool lowers) {
-  const KnobView& knob = form.subject.knob;
-  std::string changed = obstacle_to(model, form.subject);
-  if (changed.empty()) changed = model.force_obstacle(form.subject.run, knob.name);
-  if (changed.empty() && !lowers) changed = obstacle_to_raise(model, form.subject, form.value);
-  if (!changed.empty()) return changed;
-  if (!std::isfinite(form.value) || form.value < knob.min || form.value > knob.max) {
-    return "values from " + number_text(knob.min) + " to " + number_text(knob.max) +
-           " are allowed (" + knob.limits + ")";
-  }
+std::string obstacle_of_force(const Model& model, const Form& form) {
   if (form.expires && form.expires_after_steps <= 0) return "the expiry must be at least one step";
-  return lowers ? obstacle_of_lowering(model, form) : "";
-}
-
-// What the change does, in words.
-std::string effect_text(const KnobView& knob, double value) {
-  if (run::protects_more(knob.protects, value, knob.in_force)) {
-    return "This protects more: the task is learned more slowly or not at all.";
-  }
-  if (run::is_lowering(knob.protects, knob.in_force, value)) {
-    return "This protects less than what is in force now.";
-  }
-  return "This is what is in force now.";
+  return obstacle_to_force(
+      model, form.subject,
+      {form.value, form.reason.data(), form.expires ? form.expires_after_steps : 0});
 }
 
 void say_subject(const Model& model, View& view, const Subject& subject) {
@@ -88,7 +53,7 @@ void force_dialog(const Model& model, View& view, std::vector<Action>& actions) 
   say_quietly(view, effect_text(knob, form.value) +
                         "\nSteps already trained are not undone. Release ends it.");
   const bool lowers = run::is_lowering(knob.protects, knob.in_force, form.value);
-  const std::string obstacle = obstacle_of_force(model, form, lowers);
+  const std::string obstacle = obstacle_of_force(model, form);
   if (ask(view, lowers ? Ask::kHold : Ask::kClick, lowers ? "Hold to lower" : "Apply", obstacle)) {
     actions.emplace_back(ForceKnob{subject.run, knob.name, subject.version, form.value,
                                    form.reason.data(),

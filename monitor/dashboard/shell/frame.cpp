@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 
@@ -20,27 +19,12 @@ bool has_candidate(const Replay& replay, const std::string& name) {
 
 }  // namespace
 
-Now now() {
-  using std::chrono::duration;
-  using std::chrono::duration_cast;
-  using std::chrono::nanoseconds;
-  const auto wall = std::chrono::system_clock::now().time_since_epoch();
-  const auto mono = std::chrono::steady_clock::now().time_since_epoch();
-  return {duration<double>(wall).count(), Nanos{duration_cast<nanoseconds>(mono).count()}};
-}
-
 bool exchange(Source& source, Seen seen) {
-  const auto batches = source.take();
-  for (const Batch& batch : batches) {
-    seen.model.apply(batch, now());
-    seen.replay.take(batch);
-  }
-  seen.model.tick(now());
+  const bool any =
+      exchange(source, seen.model, [&](const Batch& batch) { seen.replay.take(batch); });
   seen.replay.tick(seen.model, now());
   if (const auto run = seen.replay.take_recall()) source.recall(*run);
-  auto commands = seen.model.take_outbox();
-  if (!commands.empty()) source.send(std::move(commands));
-  return !batches.empty();
+  return any;
 }
 
 void build_frame(Seen seen, View& view) {
@@ -79,7 +63,7 @@ float pixels_of(const View& view, float scale) {
 
 Result<void> want(const Options& options, Model& model) {
   if (options.run.empty()) return {};
-  auto run = RunId::parse(options.run);
+  auto run = contexts::run_named(options.run, options.daemons);
   if (!run) return tl::unexpected(run.error());
   model.wait_for(*run);
   return {};

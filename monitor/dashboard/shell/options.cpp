@@ -4,6 +4,8 @@
 #include <cstdio>
 
 #include "monitor/base/number_option.h"
+#include "monitor/base/printable.h"
+#include "monitor/link/directory.h"
 
 namespace phaseguard::dashboard {
 namespace {
@@ -19,6 +21,50 @@ bool parse_size(const std::string& text, Options& options) {
   return true;
 }
 
+// Where the daemons are, as the command line says it.
+struct Places {
+  std::string endpoint_dir;
+  std::vector<std::string> names;
+  std::string file;
+};
+
+void add_places(CLI::App& app, Places& places) {
+  app.add_option("--endpoint-dir", places.endpoint_dir,
+                 "directory of the daemon's sockets (default: $XDG_RUNTIME_DIR/phaseguard)");
+  app.add_option("--connect", places.names,
+                 "a daemon by the name of its context, for several more than once: a run is then "
+                 "NAME/run; 'phaseguard contexts' lists them")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  app.add_option("--contexts", places.file,
+                 "file of contexts (default: $XDG_CONFIG_HOME/phaseguard/contexts.toml)")
+      ->envname("PHASEGUARD_CONTEXTS");
+}
+
+Result<std::vector<contexts::Daemon>> daemons_of(const Places& places) {
+  if (!places.names.empty()) {
+    return contexts::choose(places.names,
+                            places.file.empty() ? contexts::default_file() : places.file);
+  }
+  return std::vector<contexts::Daemon>{contexts::daemon_in(
+      places.endpoint_dir.empty() ? link::default_directory() : places.endpoint_dir)};
+}
+
+// What does not go together, and what a name stands for.
+Result<void> settle(const Places& places, Options& options) {
+  const int ways = static_cast<int>(!options.file.empty()) +
+                   static_cast<int>(!places.endpoint_dir.empty()) +
+                   static_cast<int>(!places.names.empty());
+  if (ways > 1) {
+    return fail(Errc::kInvalidArgument,
+                "give one of a run file, --endpoint-dir and --connect, not several");
+  }
+  auto daemons = daemons_of(places);
+  if (!daemons) return tl::unexpected(daemons.error());
+  options.daemons = std::move(*daemons);
+  return {};
+}
+
 }  // namespace
 
 std::optional<int> parse_options(int argc, char** argv, Options& options) {
@@ -30,8 +76,8 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
   std::string size = "1600x1000";
   app.add_option("RUNFILE", options.file,
                  "run file (*.phaseguard), or a directory of them; without it: a live daemon");
-  app.add_option("--endpoint-dir", options.endpoint_dir,
-                 "directory of the daemon's sockets (default: $XDG_RUNTIME_DIR/phaseguard)");
+  Places places;
+  add_places(app, places);
   app.add_option(
       "--run", options.run,
       "the run to show; of a daemon it may begin later (default: the one with the newest "
@@ -70,6 +116,7 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
   app.footer(
       "Examples:\n"
       "  phaseguard-dashboard                               a daemon of this user, in a window\n"
+      "  phaseguard-dashboard --connect a --connect b       two daemons, in one window\n"
       "  phaseguard-dashboard lab-malicious.phaseguard      a recorded run\n"
       "  phaseguard-dashboard runs/ --screenshot out.png    a picture, without a display\n"
       "Exit status: 0 done, 1 failed, 2 wrong arguments.");
@@ -93,9 +140,8 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
                  kLeastWidth, kLeastHeight, options.width, options.height);
     return 2;
   }
-  if (!options.file.empty() && !options.endpoint_dir.empty()) {
-    std::fprintf(stderr,
-                 "phaseguard-dashboard: give either a run file or --endpoint-dir, not both\n");
+  if (const auto settled = settle(places, options); !settled) {
+    print_line(stderr, "phaseguard-dashboard: %s", settled.error().message.c_str());
     return 2;
   }
   return std::nullopt;

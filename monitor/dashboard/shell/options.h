@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "monitor/contexts/contexts.h"
+
 namespace phaseguard::dashboard {
 
 // Of a window: smaller ones hide what an operator must see.
@@ -13,10 +15,10 @@ inline constexpr int kLeastWidth = 1280;
 inline constexpr int kLeastHeight = 720;
 
 struct Options {
-  std::string file;          // run file or directory of them; "": a live daemon
-  std::string endpoint_dir;  // "": the default directory
-  std::string run;           // which run to show; "": the newest at the start
-  std::string screenshot;    // PNG to write, without a display; "": a window
+  std::string file;                       // run file or directory of them; "": a live daemon
+  std::vector<contexts::Daemon> daemons;  // live: at least one
+  std::string run;                        // which run to show; "": the newest at the start
+  std::string screenshot;                 // PNG to write, without a display; "": a window
   int width = 1600;
   int height = 1000;
   float scale = 0.0F;  // 0: what the screen asks for

@@ -15,9 +15,6 @@
 
 namespace phaseguard::dashboard {
 
-// Both clocks of this host.
-[[nodiscard]] Now now();
-
 // The present, and an earlier moment of it.
 struct Seen {
   Model& model;

@@ -9,7 +9,6 @@
 #include "monitor/dashboard/source/mailbox.h"
 #include "monitor/dashboard/source/source.h"
 #include "monitor/link/client.h"
-#include "monitor/link/endpoint.h"
 #include "monitor/run/liveness.h"
 #include "monitor/wire/codec.h"
 
@@ -275,16 +274,15 @@ class Live final : public Source {
 
 }  // namespace
 
-Result<std::unique_ptr<Source>> connect_live(const std::string& endpoint_dir, Wake wake) {
-  const link::Endpoints endpoints = link::endpoints_in(endpoint_dir);
-  auto dealer = link::DealerClient::connect(endpoints.operators.text());
+Result<std::unique_ptr<Source>> connect_live(const contexts::Daemon& daemon, Wake wake) {
+  auto dealer = link::DealerClient::connect(daemon.operators.text());
   if (!dealer) return tl::unexpected(dealer.error());
   link::ClientOptions options;
   options.high_water_frames = 20000;
-  auto feed = link::SubscriberClient::connect(endpoints.feed.text(), {""}, options);
+  auto feed = link::SubscriberClient::connect(daemon.feed.text(), {""}, options);
   if (!feed) return tl::unexpected(feed.error());
-  return std::make_unique<Live>(std::move(*dealer), std::move(*feed), endpoint_dir,
-                                std::move(wake));
+  const std::string place = (daemon.name.empty() ? "" : daemon.name + ", ") + daemon.place();
+  return std::make_unique<Live>(std::move(*dealer), std::move(*feed), place, std::move(wake));
 }
 
 }  // namespace phaseguard::dashboard

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "monitor/base/result.h"
+#include "monitor/contexts/contexts.h"
 #include "monitor/dashboard/model/model.h"
 #include "monitor/wire/messages.h"
 
@@ -37,9 +38,22 @@ using Wake = std::function<void()>;
 [[nodiscard]] Result<std::unique_ptr<Source>> open_files(const std::filesystem::path& path,
                                                          Wake wake);
 
-// A daemon: feed and operator endpoint in `endpoint_dir`. Succeeds when no daemon is there yet.
-// Asks for the history of every run and then follows the feed; a hole in it is asked for again.
-[[nodiscard]] Result<std::unique_ptr<Source>> connect_live(const std::string& endpoint_dir,
+// A daemon, by its feed and operator endpoint. Succeeds when no daemon is there yet. Asks for the
+// history of every run and then follows the feed; a hole in it is asked for again.
+[[nodiscard]] Result<std::unique_ptr<Source>> connect_live(const contexts::Daemon& daemon,
                                                            Wake wake);
+
+// One daemon, or several at once, each with a name of its own. Of several a run is "NAME/run": the
+// name is put before it on the way in and taken off on the way out, where it says to which daemon
+// a command goes, and to no other.
+[[nodiscard]] Result<std::unique_ptr<Source>> connect_all(
+    const std::vector<contexts::Daemon>& daemons, const Wake& wake);
+
+// Both clocks of this host.
+[[nodiscard]] Now now();
+
+// Takes what the source has, moves the model's clock, sends what the operator asked for. True when
+// something new came.
+bool exchange(Source& source, Model& model);
 
 }  // namespace phaseguard::dashboard

@@ -1,0 +1,52 @@
+// Daemons by name: a file of contexts says where each is, so that a person writes `--connect lab`
+// in place of a folder or a port.
+//
+//   [context.lab]
+//   endpoint_dir = "/run/user/1000/phaseguard"
+//
+//   [context.cluster]                       # forwarded by ssh -L
+//   operator = "tcp://127.0.0.1:7001"
+//   feed = "tcp://127.0.0.1:7002"
+//
+// Reads one file, nothing else. Used by command line and dashboard.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "monitor/base/result.h"
+#include "monitor/base/types.h"
+#include "monitor/link/endpoint.h"
+
+namespace phaseguard::contexts {
+
+// A daemon as its viewers reach it.
+struct Daemon {
+  std::string name;  // of its context; "": it was named by its folder, or by nothing
+  link::Endpoint operators;
+  link::Endpoint feed;
+
+  [[nodiscard]] std::string place() const;  // its folder, or else its operator endpoint
+};
+
+// The one whose sockets are in this folder.
+[[nodiscard]] Daemon daemon_in(const std::string& endpoint_dir);
+
+// $XDG_CONFIG_HOME/phaseguard/contexts.toml, or ~/.config/phaseguard/contexts.toml.
+[[nodiscard]] std::string default_file();
+
+// In the order of the file. Errors name file, line and column: kNotFound; kMalformed for TOML that
+// is none, a name given twice, an unknown key (with the nearest known one), an endpoint that is
+// none or that this version does not open.
+[[nodiscard]] Result<std::vector<Daemon>> read(const std::string& file);
+
+// Those named, in that order. Errors: kNotFound names the contexts that there are; kConflict: a
+// name given twice, or two names of one daemon, whose runs would be shown twice.
+[[nodiscard]] Result<std::vector<Daemon>> choose(const std::vector<std::string>& names,
+                                                 const std::string& file);
+
+// A run as a person names it: "run-7" of the only daemon, "lab/run-7" of one of several, and the
+// same is what a viewer calls it. Errors: no name of a run; several daemons and none is named.
+[[nodiscard]] Result<RunId> run_named(const std::string& text, const std::vector<Daemon>& daemons);
+
+}  // namespace phaseguard::contexts

@@ -1,0 +1,25 @@
+#include <chrono>
+
+#include "monitor/dashboard/source/source.h"
+
+namespace phaseguard::dashboard {
+
+Now now() {
+  using std::chrono::duration;
+  using std::chrono::duration_cast;
+  using std::chrono::nanoseconds;
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  const auto mono = std::chrono::steady_clock::now().time_since_epoch();
+  return {duration<double>(wall).count(), Nanos{duration_cast<nanoseconds>(mono).count()}};
+}
+
+bool exchange(Source& source, Model& model) {
+  const auto batches = source.take();
+  for (const Batch& batch : batches) model.apply(batch, now());
+  model.tick(now());
+  auto commands = model.take_outbox();
+  if (!commands.empty()) source.send(std::move(commands));
+  return !batches.empty();
+}
+
+}  // namespace phaseguard::dashboard
