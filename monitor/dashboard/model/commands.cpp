@@ -31,6 +31,12 @@ bool is_strict(const std::string& policy) {
   return false;
 }
 
+std::string link_obstacle(const SourceState& source) {
+  if (!source.live) return "a recording: there is no trainer to command";
+  if (!source.connected) return "the daemon does not answer: a command would not arrive";
+  return "";
+}
+
 // What the daemon would refuse while the policy is in shadow mode.
 std::string shadow_obstacle(const run::RunState& state, const run::KnobState& knob) {
   if (state.mode != wire::Mode::kShadow || !state.policy) return "";
@@ -251,16 +257,16 @@ void Model::clear_ended(Now now) {
 }
 
 std::string Model::command_obstacle() const {
-  if (!source_.live) return "a recording: there is no trainer to command";
-  if (!source_.connected) return "the daemon does not answer: a command would not arrive";
   const run::RunState* state = shown();
+  std::string link = link_obstacle(state == nullptr ? source_ : source(state->run));
+  if (!link.empty()) return link;
   return state == nullptr ? "no run is shown yet" : run_obstacle(*state);
 }
 
 // Of daemon and trainer, of this run.
 std::string Model::path_obstacle(const run::RunState& state) const {
-  if (!source_.live || !source_.connected) return command_obstacle();
-  return unreached(health(state.run).link);
+  std::string link = link_obstacle(source(state.run));
+  return !link.empty() ? link : unreached(health(state.run).link);
 }
 
 std::string Model::run_obstacle(const run::RunState& state) const {
@@ -270,7 +276,7 @@ std::string Model::run_obstacle(const run::RunState& state) const {
 
 std::string Model::knob_obstacle(const RunId& run, const std::string& name) const {
   const run::RunState* found = find(run);
-  if (!source_.live || !source_.connected || found == nullptr) return command_obstacle();
+  if (found == nullptr) return command_obstacle();
   const run::RunState& state = *found;
   std::string general = run_obstacle(state);
   if (!general.empty()) return general;

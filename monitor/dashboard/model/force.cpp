@@ -20,18 +20,22 @@ std::string obstacle_to_force(const Model& model, const Subject& subject,
   const KnobView& knob = subject.knob;
   std::string changed = obstacle_to(model, subject);
   if (changed.empty()) changed = model.force_obstacle(subject.run, knob.name);
-  if (!changed.empty()) return changed;
   const double value = proposal.value;
+  const bool lowers = run::is_lowering(knob.protects, knob.in_force, value);
+  if (changed.empty() && !lowers) changed = obstacle_to_raise(model, subject, value);
+  if (!changed.empty()) return changed;
   if (!std::isfinite(value) || value < knob.min || value > knob.max) {
     return "values from " + number_text(knob.min) + " to " + number_text(knob.max) +
            " are allowed (" + knob.limits + ")";
   }
   if (proposal.expires_after_steps < 0) return "the expiry must be at least one step";
-  if (!run::is_lowering(knob.protects, knob.in_force, value)) return "";
+  if (!lowers) return "";
   if (!std::isnan(knob.trip_value) && run::is_lowering(knob.protects, knob.trip_value, value)) {
     return "a latched rule, or what was adopted from the trainer, holds it at " +
-           number_text(knob.trip_value) + ": reset that first (phaseguard reset)";
+           number_text(knob.trip_value) + ": reset that first";
   }
+  std::string silent = model.lowering_obstacle(subject.run);
+  if (!silent.empty()) return silent;
   if (is_blank(proposal.reason) || proposal.expires_after_steps == 0) {
     return "this protects less than the " + number_text(knob.in_force) +
            " now in force: give a reason and an expiry";

@@ -53,7 +53,7 @@ using Wake = std::function<void()>;
 [[nodiscard]] Now now();
 
 // Takes what the source has, moves the model's clock, sends what the operator asked for. True when
-// something new came.
-bool exchange(Source& source, Model& model);
+// something new came. `also` gets each batch too.
+bool exchange(Source& source, Model& model, const std::function<void(const Batch&)>& also = {});
 
 }  // namespace phaseguard::dashboard
