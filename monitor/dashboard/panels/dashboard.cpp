@@ -2,6 +2,7 @@
 
 #include "monitor/base/table_text.h"
 #include "monitor/dashboard/panels/panels.h"
+#include "monitor/dashboard/panels/x_axis.h"
 
 namespace phaseguard::dashboard {
 namespace {
@@ -87,7 +88,7 @@ void draw_menu(const Model& model, View& view, std::vector<Action>& actions) {
       view.hidden_groups.clear();
     }
     if (ImGui::MenuItem("Fit all steps", "double-click a plot")) {
-      view.time.follow = true;
+      view.time.fit();
       view.values.clear();
     }
     ImGui::MenuItem("Follow the newest step", nullptr, &view.time.follow);
@@ -100,10 +101,15 @@ void draw_menu(const Model& model, View& view, std::vector<Action>& actions) {
   draw_alarm_menu(model, view, actions);
   if (ImGui::BeginMenu("Help")) {
     for (const char* line :
-         {"wheel over a plot: zoom the steps about the cursor", "Shift + wheel: zoom the values",
-          "wheel over a plot's title, Page Up, Page Down: more plots",
-          "mouse on a plot's title: what it is, and what watches it", "drag: move",
+         {"wheel over a plot: zoom about the cursor; Shift + wheel: zoom the values",
+          "drag: move; with Shift the values too", "right drag: zoom into the box",
+          "Ctrl + drag: select an interval, for its statistics",
           "double-click: fit, and follow the run again",
+          "right click: logarithmic axes, CSV, SVG; of a plot of your own, its name",
+          "click in a legend: put a line away; double click: this one alone",
+          "drag a signal from the list onto a plot; double-click it: a plot of its own",
+          "wheel over a plot's title, Page Up, Page Down: more plots",
+          "mouse on a plot's title: what it is, and what watches it",
           "click an event or a marker: evidence of the decision",
           "this window is only a view: closing it changes nothing in the run"}) {
       plot::say(line);
@@ -145,6 +151,8 @@ void refresh_events(const Model& model, View& view) {
   if (view.cached_run != state->run) {  // another run: its own axes
     view.time = {};
     view.values.clear();
+    view.smoothed.clear();
+    view.statistics.clear();
   }
   view.cached_run = state->run;
   view.cached_seq = state->last_seq;
@@ -173,8 +181,11 @@ void draw_columns(const Model& model, View& view, ImVec2 at, ImVec2 size,
 void draw_dashboard(const Model& model, View& view, std::vector<Action>& actions) {
   view.controls.clear();
   refresh_events(model, view);
-  view.plots =
-      model.shown() != nullptr ? run::plots_of(*model.shown()) : std::vector<run::PlotSpec>{};
+  view.plots.clear();
+  if (const run::RunState* state = model.shown()) {
+    view.plots = chosen_plots(*state, run::plots_of(*state), view.look);
+    view.steps = extent_of(*state, {});
+  }
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   ImGui::SetNextWindowPos({0.0F, 0.0F});
   ImGui::SetNextWindowSize(display);

@@ -15,6 +15,9 @@
 
 #include "monitor/dashboard/model/describe.h"
 #include "monitor/dashboard/model/model.h"
+#include "monitor/dashboard/model/plots_view.h"
+#include "monitor/dashboard/plot/curves/smooth.h"
+#include "monitor/dashboard/plot/curves/statistics.h"
 #include "monitor/dashboard/plot/palette.h"
 #include "monitor/dashboard/plot/plot.h"
 #include "monitor/run/plots.h"
@@ -44,6 +47,28 @@ struct Form {
   std::array<char, 200> reason{};
 };
 
+// A file that was asked for. The shell writes it, since panels touch none, and says what came of
+// it.
+struct FileToSave {
+  std::string path;
+  std::string text;
+};
+
+// The menu of a plot: of which one, and its fields.
+struct PlotMenu {
+  bool open = false;  // asked for; becomes a popup in the same frame
+  std::string plot;   // run::PlotSpec::id
+  std::array<char, 80> name{};
+};
+
+// The statistics of a line in the selected interval, kept until either changes.
+struct KeptStatistics {
+  plot::Range of;
+  std::size_t points = 0;
+  plot::Along along;
+  plot::Statistics what;
+};
+
 // What the panels remember between frames. Nothing here changes what the daemon does.
 struct View {
   bool dark = true;
@@ -63,11 +88,24 @@ struct View {
   bool had_run = false;                 // one was shown already
   std::map<std::string, Box> controls;  // of this frame, by label
 
+  PlotsView look;                       // what was chosen of the plots
   std::vector<run::PlotSpec> plots;     // of this frame, of the run that is shown
   std::set<std::string> hidden_groups;  // of plots; the row above the plots says which
   std::string group_to_show;            // to be scrolled into sight
   std::size_t plots_in_sight = 0;       // of the last frame
   std::string strip;                    // signal of the heat strip; "": the first that has one
+
+  plot::Range steps;  // of the run that is shown
+  PlotMenu plot_menu;
+  std::array<char, 80> search{};          // in the list of signals
+  std::set<std::string> closed_groups;    // of that list
+  std::vector<FileToSave> files_to_save;  // taken by the shell
+  std::string saved;                      // what came of the last one; "": nothing was saved yet
+  plot::Counter tokens;                   // of the run that is shown, and of the one beside it
+  plot::Counter other_tokens;
+  std::map<std::string, plot::Smoothed> smoothed;    // by run and line
+  std::map<std::string, KeptStatistics> statistics;  // by line
+  bool busy = false;  // something long is being made, a part of it in each frame
 
   // Rows made from the record, made anew only when it has grown.
   RunId cached_run;

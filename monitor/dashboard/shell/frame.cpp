@@ -1,5 +1,8 @@
 #include <chrono>
+#include <filesystem>
+#include <utility>
 
+#include "monitor/base/file.h"
 #include "monitor/dashboard/panels/panels.h"
 #include "monitor/dashboard/shell/shell.h"
 
@@ -23,12 +26,29 @@ bool exchange(Source& source, Model& model) {
   return !batches.empty();
 }
 
+// Writes what the panels want kept, into the working directory, beside a file that is there
+// already.
+void save_files(View& view) {
+  for (const FileToSave& file : std::exchange(view.files_to_save, {})) {
+    std::filesystem::path path = std::filesystem::absolute(file.path);
+    const std::filesystem::path wanted = path;
+    for (int n = 2; std::filesystem::exists(path); ++n) {
+      path = wanted;
+      path.replace_filename(wanted.stem().string() + "-" + std::to_string(n) +
+                            wanted.extension().string());
+    }
+    const auto written = write_file(path, file.text);
+    view.saved = written ? "saved " + path.string() : written.error().message;
+  }
+}
+
 void build_frame(Model& model, View& view) {
   std::vector<Action> actions;
   ImGui::NewFrame();
   draw_dashboard(model, view, actions);
   ImGui::Render();
   for (const Action& action : actions) model.act(action, now());
+  save_files(view);
 }
 
 Result<void> want(const Options& options, Model& model) {

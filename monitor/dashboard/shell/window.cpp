@@ -130,7 +130,8 @@ class Window {
 bool input_happened() {
   const ImGuiIO& io = ImGui::GetIO();
   return io.MouseDelta.x != 0.0F || io.MouseDelta.y != 0.0F || io.MouseWheel != 0.0F ||
-         io.MouseDown[0] || io.MouseReleased[0] || io.WantTextInput;
+         io.MouseDown[0] || io.MouseDown[1] || io.MouseReleased[0] || io.MouseReleased[1] ||
+         io.WantTextInput;
 }
 
 }  // namespace
@@ -163,7 +164,7 @@ Result<void> run_window(const Options& options, Model& model, const OpenSource& 
       selected = true;
     }
     window.draw_frame(model, view);
-    if (input_happened()) lively = kFramesAfterInput;
+    if (input_happened() || view.busy) lively = kFramesAfterInput;
     const double up_s = static_cast<double>(now().mono.value - started.value) * 1e-9;
     if (options.exit_after_s > 0.0 && up_s > options.exit_after_s) break;
   }
