@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "monitor/base/types.h"
-#include "monitor/run/pyramid.h"
+#include "monitor/run/pyramid/pyramid.h"
 
 namespace phaseguard::run {
 

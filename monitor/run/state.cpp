@@ -23,6 +23,17 @@ void extend(std::vector<OnInterval>& intervals, const RunState& state, Step step
   if (on && !here) intervals.push_back({state.attempt, state.segment, step, Step{-1}});
 }
 
+// Of a run of one cause, where it began in each segment.
+void note_cause(KnobState& knob, const RunState& state, Step step, bool by_guard = false) {
+  const AppliedCause now{state.attempt, state.segment, step, knob.applied_cause, by_guard};
+  if (!knob.applied_causes.empty()) {
+    const AppliedCause& last = knob.applied_causes.back();
+    const bool here = last.attempt == now.attempt && last.segment == now.segment;
+    if (here && last.cause == now.cause && last.by_guard == by_guard) return;
+  }
+  knob.applied_causes.push_back(now);
+}
+
 void add_segment(RunState& state, const wire::Message& m, std::int64_t segment, Step start,
                  Step from) {
   const bool rollback = from >= Step{0};
@@ -42,6 +53,7 @@ void add_segment(RunState& state, const wire::Message& m, std::int64_t segment, 
     if (rollback) {  // it keeps the values in force
       knob.decided.append(start, m.header.t, knob.decided_value, Quality::kGood);
       knob.applied.append(start, m.header.t, knob.applied_value, Quality::kGood);
+      note_cause(knob, state, start);
     }
   }
 }
@@ -195,6 +207,7 @@ void fold_hello(RunState& state, const wire::Message& m, const wire::Hello& hell
     knob.applied_value = declaration.initial;
     knob.applied_step = hello.start_step;
     knob.applied_cause = wire::CauseKind::kBase;
+    note_cause(knob, state, hello.start_step);
     knob.applied_decision = 0;
     knob.applied.append(hello.start_step, m.header.t, declaration.initial, Quality::kGood);
     extend(knob.on_applied, state, hello.start_step,
@@ -248,6 +261,7 @@ void fold_applied(RunState& state, const wire::Message& m, const wire::Applied& 
     }
     knob.applied_value = setting.value;
     knob.applied_cause = setting.cause;
+    note_cause(knob, state, m.header.step, applied.source == wire::Source::kGuard);
     knob.applied_decision = setting.decision;
     note_intervention(state, m, setting, knob);
     // Until a first decision the policy's base is in force, and this report alone tells its value.

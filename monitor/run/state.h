@@ -72,6 +72,15 @@ struct OnInterval {
   Step to{-1};
 };
 
+// From this step of a segment on, what the trainer had in force was there for this reason.
+struct AppliedCause {
+  std::int64_t attempt = 0;
+  std::int64_t segment = 0;
+  Step step;
+  wire::Cause cause;
+  bool by_guard = false;  // the trainer's own guard decided, without the daemon
+};
+
 struct KnobState {
   wire::KnobDecl declaration;
   // One point per change, at the step of the change: a staircase. The last value holds.
@@ -89,6 +98,7 @@ struct KnobState {
   std::int64_t applied_decision = 0;
   std::vector<OnInterval> on_decided;
   std::vector<OnInterval> on_applied;
+  std::vector<AppliedCause> applied_causes;  // one for each change of it
 
   // The trainer reported the decided value as in force.
   [[nodiscard]] bool confirmed() const { return decided_value == applied_value; }

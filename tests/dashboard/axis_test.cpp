@@ -1,8 +1,8 @@
-#include "monitor/dashboard/plot/axis.h"
+#include "monitor/dashboard/plot/curves/axis.h"
 
 #include <cmath>
 
-#include "monitor/dashboard/plot/data.h"
+#include "monitor/dashboard/plot/curves/data.h"
 #include "tests/support/catch.h"
 #include "tests/support/words.h"
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <random>
 
-#include "monitor/dashboard/plot/data.h"
+#include "monitor/dashboard/plot/curves/data.h"
 #include "monitor/dashboard/plot/lines.h"
 #include "tests/support/catch.h"
 
@@ -116,12 +116,12 @@ TEST_CASE("what is drawn is what a walk over all points finds, bad ones included
       const int columns = 1 + static_cast<int>(random() % 1500);
       const Range steps{first + a * (last - first), first + b * (last - first) + 1.0};
       compare(series, {}, steps, columns);
-      compare(series, {run::XKind::kTokens, 0.0, &counter},
+      compare(series, {plot::XKind::kTokens, 0.0, &counter},
               {512.0 * steps.lo + 1.0, 512.0 * steps.hi - 1.0}, columns);
       if (shape.falls) continue;
       const double t0 = series.t_at(0);
       const double t1 = series.t_at(series.size() - 1);
-      compare(series, {run::XKind::kElapsed, 1.76e9},
+      compare(series, {plot::XKind::kElapsed, 1.76e9},
               {t0 + a * (t1 - t0) - 1.76e9, t0 + b * (t1 - t0) + 1.0 - 1.76e9}, columns);
     }
   }
@@ -182,7 +182,8 @@ TEST_CASE("no value makes an axis that is not one", "[plot][hostile]") {
       run::Series series;
       for (int i = 0; i < 20; ++i) series.append(Step{i}, i, i % 3 == 0 ? a : b, Quality::kGood);
       const SeriesData data(series);
-      for (const run::YKind kind : {run::YKind::kLinear, run::YKind::kLog, run::YKind::kSymlog}) {
+      for (const plot::YKind kind :
+           {plot::YKind::kLinear, plot::YKind::kLog, plot::YKind::kSymlog}) {
         PlotSpec spec;
         spec.y = kind;
         spec.lines.push_back({&data, "x", {}});

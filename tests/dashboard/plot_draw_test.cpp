@@ -200,12 +200,18 @@ TEST_CASE("an interval is selected with Ctrl, and nothing is zoomed by it", "[gu
   gui.press(false);
   turn();
   turn();
-  gui.ctrl(false);
   REQUIRE(time.selected.has_value());
   CHECK(time.selected->lo == Approx(300.0).margin(2.0));
   CHECK(time.selected->hi == Approx(450.0).margin(2.0));
   CHECK(time.follow);
   CHECK(time.view.hi == 600.0);
+  gui.press(true);  // and a click takes it away
+  turn();
+  gui.press(false);
+  turn();
+  turn();
+  gui.ctrl(false);
+  CHECK_FALSE(time.selected.has_value());
 }
 
 TEST_CASE("the newest end stays in sight while following the last so many", "[plot]") {

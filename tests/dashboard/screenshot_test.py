@@ -15,7 +15,7 @@ import time
 import zlib
 
 DASHBOARD, WRITER = sys.argv[1], sys.argv[2]
-KL_SHADE = (16, 58, 88)
+KL_BAND = (44, 112, 160)
 HIGH = (245, 142, 32)
 SERIES = (106, 178, 222)
 checks = 0
@@ -93,16 +93,16 @@ def pictures(place):
     check(picture[:2] == (960, 640), "size as asked")
     middle = (0.3, 0.1, 0.75, 0.8)
     area = 960 * 640
-    check(count(picture, KL_SHADE, middle) > 0.03 * area, "the plots are shaded where KL is on")
+    check(count(picture, KL_BAND, middle) > 0.002 * area, "the plots have a band where KL is on")
     check(count(picture, SERIES, middle) > 500, "lines are drawn")
     check(count(picture, HIGH, (0.0, 0.0, 0.2, 0.12)) > 50, "the banner has its orange sign")
     run(harmless, "--screenshot", place / "b.png", "--size", "960x640", environment=env)
     quiet = read_png(place / "b.png")
-    check(count(quiet, KL_SHADE, middle) == 0, "no shading where KL was never on")
+    check(count(quiet, KL_BAND, middle) == 0, "no band where KL was never on")
     check(count(quiet, HIGH, (0.0, 0.0, 1.0, 0.1)) == 0, "no banner on a quiet run")
     run(place, "--run", "lab-harmless-7", "--screenshot", place / "c.png", "--size", "960x640", environment=env)
     chosen = read_png(place / "c.png")
-    check(count(chosen, KL_SHADE, middle) == 0, "--run chooses among the runs of a directory")
+    check(count(chosen, KL_BAND, middle) == 0, "--run chooses among the runs of a directory")
     run(malicious, "--evidence", 1, "--theme", "light", "--screenshot", place / "d.png", "--scale", 1.5, environment=env)
     check(read_png(place / "d.png")[:2] == (1600, 1000), "the default size")
 
@@ -115,8 +115,8 @@ def own_trainer(place):
     for size, lines in places.items():
         run(place / "own-trainer.phaseguard", "--size", size, "--screenshot", place / "own.png", environment=env)
         picture = read_png(place / "own.png")
-        check(count(picture, KL_SHADE, (0.26, 0.1, 0.38, 0.8)) == 0, "no shading before the knob came down")
-        check(count(picture, KL_SHADE, (0.46, 0.1, 0.74, 0.7)) > 20000, "shading from there on, of a knob that protects downwards")
+        check(count(picture, KL_BAND, (0.26, 0.1, 0.38, 0.8)) == 0, "no band before the knob came down")
+        check(count(picture, KL_BAND, (0.46, 0.1, 0.74, 0.7)) > 1500, "a band from there on, of a knob that protects downwards")
         for name, top, bottom in lines:
             wide = [count(picture, SERIES, (x, top, x + 0.06, bottom)) for x in (0.34, 0.45, 0.60, 0.66)]
             check(min(wide) > 15, f"{size}: {name} has a line over the whole width: {wide}")

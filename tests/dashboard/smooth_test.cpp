@@ -1,16 +1,16 @@
-#include "monitor/dashboard/plot/smooth.h"
+#include "monitor/dashboard/plot/curves/smooth.h"
 
 #include <algorithm>
 #include <cmath>
 #include <random>
 
-#include "monitor/dashboard/plot/data.h"
+#include "monitor/dashboard/plot/curves/data.h"
 #include "tests/support/catch.h"
 
 using namespace phaseguard;
 using namespace phaseguard::plot;
-using run::Smooth;
-using run::SmoothKind;
+using plot::Smooth;
+using plot::SmoothKind;
 
 namespace {
 

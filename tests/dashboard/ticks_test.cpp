@@ -1,4 +1,4 @@
-#include "monitor/dashboard/plot/ticks.h"
+#include "monitor/dashboard/plot/curves/ticks.h"
 
 #include <cmath>
 #include <random>
@@ -11,7 +11,7 @@ using namespace phaseguard::plot;
 
 namespace {
 
-constexpr run::YKind kKinds[] = {run::YKind::kLinear, run::YKind::kLog, run::YKind::kSymlog};
+constexpr plot::YKind kKinds[] = {plot::YKind::kLinear, plot::YKind::kLog, plot::YKind::kSymlog};
 constexpr std::size_t kGutter = 7;  // characters
 
 std::set<std::string> labels_of(const AxisTicks& axis) {
@@ -57,8 +57,8 @@ TEST_CASE("labels of a value axis differ from each other and stay in the gutter"
     const double lo = (uniform() - 0.5) * size;
     const double span = std::max(size * std::pow(10.0, -6.0 * uniform()), 1e-300);
     const Range range{lo, lo + span};
-    for (const run::YKind kind : kKinds) {
-      if (kind == run::YKind::kLog && lo <= 0.0) continue;
+    for (const plot::YKind kind : kKinds) {
+      if (kind == plot::YKind::kLog && lo <= 0.0) continue;
       const Spread spread{kind, size * 1e-3};
       const AxisTicks axis = value_ticks(range, spread, 5);
       CAPTURE(lo, span, static_cast<int>(kind), axis.ticks.size(), axis.base);
@@ -107,24 +107,24 @@ TEST_CASE("a short range far from zero says what its labels leave out", "[plot]"
 }
 
 TEST_CASE("logarithmic axes have powers of ten, short ones ordinary ticks", "[plot]") {
-  const AxisTicks log = value_ticks({1e-6, 10.0}, {run::YKind::kLog, 1.0}, 5);
+  const AxisTicks log = value_ticks({1e-6, 10.0}, {plot::YKind::kLog, 1.0}, 5);
   for (const Tick& tick : log.ticks) {
     const double power = std::log10(tick.value);
     CHECK(power == Approx(std::round(power)).margin(1e-9));
   }
-  CHECK(value_ticks({2.0, 3.0}, {run::YKind::kLog, 1.0}, 5).ticks.size() >= 3);
-  const AxisTicks both = value_ticks({-1000.0, 1000.0}, {run::YKind::kSymlog, 1.0}, 7);
+  CHECK(value_ticks({2.0, 3.0}, {plot::YKind::kLog, 1.0}, 5).ticks.size() >= 3);
+  const AxisTicks both = value_ticks({-1000.0, 1000.0}, {plot::YKind::kSymlog, 1.0}, 7);
   CHECK(labels_of(both).count("0") == 1);
   CHECK(both.ticks.front().value < 0.0);
   CHECK(both.ticks.back().value == -both.ticks.front().value);
 }
 
 TEST_CASE("a spread gives back the value it was given", "[plot][property]") {
-  for (const run::YKind kind : kKinds) {
+  for (const plot::YKind kind : kKinds) {
     const Spread spread{kind, 0.01};
     for (const double value : {1e-9, 0.003, 1.0, 77.0, 1e12, 1e300}) {
       CHECK(spread.from(spread.to(value)) == Approx(value));
-      if (kind == run::YKind::kLog) continue;
+      if (kind == plot::YKind::kLog) continue;
       CHECK(spread.from(spread.to(-value)) == Approx(-value));
     }
     const Scale scale({0.5, 50.0}, 100.0F, 0.0F, spread);
@@ -136,21 +136,22 @@ TEST_CASE("a spread gives back the value it was given", "[plot][property]") {
     CHECK(in.lo > 0.5);
     CHECK(in.hi < 50.0);
   }
-  CHECK(Scale({1.0, 10.0}, 100.0F, 0.0F, {run::YKind::kLog, 1.0}).px(-3.0) > 100.0F);
+  CHECK(Scale({1.0, 10.0}, 100.0F, 0.0F, {plot::YKind::kLog, 1.0}).px(-3.0) > 100.0F);
 }
 
 TEST_CASE("time and tokens on an x axis are said as people say them", "[plot]") {
-  CHECK(x_label(1234567.0, run::XKind::kStep) == "step 1234567");
-  CHECK(x_label(1764304571.0, run::XKind::kWall) == "2025-11-28 04:36:11 UTC");
-  CHECK(x_label(35.0, run::XKind::kElapsed) == "35 s after its start");
-  CHECK(distance_label(104.0, run::XKind::kStep) == "104 steps");
-  CHECK(distance_label(1.0, run::XKind::kStep) == "1 step");
-  CHECK(distance_label(3900.0, run::XKind::kElapsed) == "1h05:00");
-  const auto day = x_ticks({1764288000.0, 1764288000.0 + 86400.0}, run::XKind::kWall, 6);
+  CHECK(x_label(1234567.0, plot::XKind::kStep) == "step 1234567");
+  CHECK(x_label(1764304571.0, plot::XKind::kWall) == "2025-11-28 04:36:11 UTC");
+  CHECK(x_label(35.0, plot::XKind::kElapsed) == "35 s after its start");
+  CHECK(distance_label(104.0, plot::XKind::kStep) == "104 steps");
+  CHECK(distance_label(1.0, plot::XKind::kStep) == "1 step");
+  CHECK(distance_label(3900.0, plot::XKind::kElapsed) == "1h05:00");
+  const auto day = x_ticks({1764288000.0, 1764288000.0 + 86400.0}, plot::XKind::kWall, 6);
   REQUIRE(day.size() >= 3);
   CHECK(day.front().label == "00:00");
   for (const double span : {5.0, 30.0, 100.0, 700.0, 5000.0, 40000.0, 400000.0, 4e6}) {
-    for (const run::XKind kind : {run::XKind::kWall, run::XKind::kElapsed, run::XKind::kTokens}) {
+    for (const plot::XKind kind :
+         {plot::XKind::kWall, plot::XKind::kElapsed, plot::XKind::kTokens}) {
       CAPTURE(span, static_cast<int>(kind));
       const auto ticks = x_ticks({1000.0, 1000.0 + span}, kind, 8);
       CHECK(ticks.size() >= 3);

@@ -72,6 +72,7 @@ void forget_old(run::RunState& state) {
     keep_last(knob.applied);
     shorten(knob.on_decided);
     shorten(knob.on_applied);
+    shorten(knob.applied_causes);
   }
   shorten(state.segments, kKeptStory);
   shorten(state.decisions.entries);

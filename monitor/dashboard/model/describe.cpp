@@ -99,29 +99,6 @@ std::vector<LinkRow> link_rows(const Model& model) {
   return rows;
 }
 
-std::vector<Interval> protected_intervals(const run::RunState& state, double until) {
-  std::vector<Interval> all;
-  for (const auto& [name, knob] : state.knobs) {
-    for (const run::OnInterval& on : knob.on_applied) {
-      if (on.attempt != state.attempt || on.segment != state.segment) continue;
-      const auto from = static_cast<double>(on.from.value);
-      const double to = on.to.value < 0 ? until : static_cast<double>(on.to.value);
-      all.push_back({from, std::max(to, from)});
-    }
-  }
-  std::sort(all.begin(), all.end(),
-            [](const Interval& a, const Interval& b) { return a.from < b.from; });
-  std::vector<Interval> out;  // without overlaps: shading twice would be darker
-  for (const Interval& next : all) {
-    if (!out.empty() && next.from <= out.back().to) {
-      out.back().to = std::max(out.back().to, next.to);
-    } else {
-      out.push_back(next);
-    }
-  }
-  return out;
-}
-
 std::string who(const wire::Cause& cause) {
   if (const auto kind = cause.kind()) {
     switch (*kind) {

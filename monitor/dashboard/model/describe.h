@@ -73,10 +73,19 @@ struct EventRow {
 // Newest last, at most `limit` of the newest.
 [[nodiscard]] std::vector<EventRow> event_rows(const run::RunState& state, std::size_t limit);
 
-// Steps in which some knob protected the run in the present segment; an open one ends at `until`.
+// The rule that this very decision of a step made fire (later ones repeat its step in their
+// evidence); a rule that moves a knob or asks for something goes before one that only raises an
+// alert. nullptr: none.
+[[nodiscard]] const std::string* rule_fired_by(const wire::Decision& decision, Step step);
+
+// Steps in which some knob protected the run in the present segment, and by whom; an open one ends
+// at `until`. They do not overlap: where several knobs were in force, all are named.
 struct Interval {
   double from = 0.0;
   double to = 0.0;
+  std::string text;                                   // "kl by rule defend"
+  wire::CauseKind cause = wire::CauseKind::kInitial;  // an operator's before all others
+  bool by_guard = false;                              // of the trainer, without the daemon
 };
 [[nodiscard]] std::vector<Interval> protected_intervals(const run::RunState& state, double until);
 

@@ -11,28 +11,6 @@ namespace {
 
 std::string step_text(Step step) { return std::to_string(step.value); }
 
-// The rule this very decision made fire (later ones repeat its step in their evidence); a rule that
-// moves a knob or asks for something goes before one that only raises an alert. nullptr: none.
-const std::string* rule_fired_by(const wire::Decision& decision, Step step) {
-  const std::string* alerted = nullptr;
-  for (const wire::RuleEvidence& rule : decision.rules) {
-    if (rule.fired_step != step || rule.fired_step < Step{0}) continue;
-    const wire::Cause cause(wire::CauseKind::kRule, rule.rule);
-    for (const wire::KnobSetting& knob : decision.knobs) {
-      bool was = false;
-      for (const wire::KnobSetting& before : decision.before) {
-        was = was || (before.knob == knob.knob && before.cause == cause);
-      }
-      if (knob.cause == cause && !was) return &rule.rule;
-    }
-    for (const wire::Alert& alert : decision.alerts) {
-      if (alert.source == wire::AlertSource(wire::AlertKind::kRule, rule.rule))
-        alerted = &rule.rule;
-    }
-  }
-  return alerted;
-}
-
 // A knob on its way: moves of one knob by one cause, with nothing else in their decisions. They are
 // one row, which grows, and what the trainer applied of them is in it.
 class Slews {
@@ -308,6 +286,26 @@ void add_segments_and_links(const run::RunState& state, std::vector<EventRow>& o
 }
 
 }  // namespace
+
+const std::string* rule_fired_by(const wire::Decision& decision, Step step) {
+  const std::string* alerted = nullptr;
+  for (const wire::RuleEvidence& rule : decision.rules) {
+    if (rule.fired_step != step || rule.fired_step < Step{0}) continue;
+    const wire::Cause cause(wire::CauseKind::kRule, rule.rule);
+    for (const wire::KnobSetting& knob : decision.knobs) {
+      bool was = false;
+      for (const wire::KnobSetting& before : decision.before) {
+        was = was || (before.knob == knob.knob && before.cause == cause);
+      }
+      if (knob.cause == cause && !was) return &rule.rule;
+    }
+    for (const wire::Alert& alert : decision.alerts) {
+      if (alert.source == wire::AlertSource(wire::AlertKind::kRule, rule.rule))
+        alerted = &rule.rule;
+    }
+  }
+  return alerted;
+}
 
 std::vector<EventRow> event_rows(const run::RunState& state, std::size_t limit) {
   std::vector<EventRow> rows;

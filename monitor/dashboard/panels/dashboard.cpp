@@ -1,8 +1,10 @@
 #include <algorithm>
 
 #include "monitor/base/table_text.h"
+#include "monitor/dashboard/panels/keyboard.h"
 #include "monitor/dashboard/panels/panels.h"
 #include "monitor/dashboard/panels/timeline.h"
+#include "monitor/dashboard/panels/x_axis.h"
 
 namespace phaseguard::dashboard {
 namespace {
@@ -121,10 +123,7 @@ void draw_menu(const Model& model, const Replay& replay, View& view, std::vector
     if (ImGui::MenuItem("Show every group of plots", nullptr, false, !view.hidden_groups.empty())) {
       view.hidden_groups.clear();
     }
-    if (ImGui::MenuItem("Fit all steps", "double-click a plot")) {
-      view.time.follow = true;
-      view.values.clear();
-    }
+    if (ImGui::MenuItem("Fit all steps", "F")) fit_all(view);
     ImGui::MenuItem("Follow the newest step", nullptr, &view.time.follow);
     if (ImGui::MenuItem("Timeline", nullptr, replay.open(), model.shown() != nullptr)) {
       actions.emplace_back(OpenTimeline{!replay.open()});
@@ -138,18 +137,12 @@ void draw_menu(const Model& model, const Replay& replay, View& view, std::vector
   draw_alarm_menu(model, view, actions);
   draw_protect_menu(model, view);
   if (ImGui::BeginMenu("Help")) {
-    for (const char* line :
-         {"wheel over a plot: zoom the steps about the cursor", "Shift + wheel: zoom the values",
-          "wheel over a plot's title, Page Up, Page Down: more plots",
-          "mouse on a plot's title: what it is, and what watches it", "drag: move",
-          "double-click: fit, and follow the run again",
-          "Ctrl + Shift + F, then F: force everything that protects the run, after a confirmation",
-          "click an event or a marker: evidence of the decision",
-          "this window is only a view: closing it changes nothing in the run"}) {
-      plot::say(line);
-    }
+    if (ImGui::MenuItem("Keys and gestures", "F1")) view.sheet_asked = true;
+    note_item(view, "Keys and gestures");
+    if (ImGui::MenuItem("Commands by name", "Ctrl + P")) view.commands_asked = true;
     ImGui::EndMenu();
   }
+  note_item(view, "Help");
   const run::RunState* state = model.shown();
   std::string title = state == nullptr ? waiting_text(model) : "run: " + state->run.text();
   if (replay.past() != nullptr) title += "    " + replay.moment_text();
@@ -187,6 +180,8 @@ void refresh_events(const Model& model, View& view) {
   if (view.cached_run != state->run) {  // another run: its own axes
     view.time = {};
     view.values.clear();
+    view.smoothed.clear();
+    view.statistics.clear();
   }
   view.cached_run = state->run;
   view.cached_seq = state->last_seq;
@@ -223,8 +218,11 @@ void draw_dashboard(const Model& live, Replay& replay, View& view, std::vector<A
   view.why.clear();
   if (model.shown() != nullptr) view.why = replay.why(*model.shown());
   refresh_events(model, view);
-  view.plots =
-      model.shown() != nullptr ? run::plots_of(*model.shown()) : std::vector<run::PlotSpec>{};
+  view.plots.clear();
+  if (const run::RunState* state = model.shown()) {
+    view.plots = chosen_plots(*state, run::plots_of(*state), view.look);
+    view.steps = extent_of(*state, {});
+  }
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   ImGui::SetNextWindowPos({0.0F, 0.0F});
   ImGui::SetNextWindowSize(display);
@@ -269,6 +267,7 @@ void draw_dashboard(const Model& live, Replay& replay, View& view, std::vector<A
     draw_evidence(model, view, {foot.x + events_width + gap, foot.y},
                   {width - events_width - gap, bottom}, actions);
   }
+  watch_keys(live, replay, view, actions);
   watch_panic_keys(live, view);
   draw_dialogs(live, view, actions);
   ImGui::End();

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <sstream>
 
+#include "monitor/dashboard/panels/panels.h"
+
 namespace phaseguard::dashboard {
 namespace {
 
@@ -177,11 +179,6 @@ const std::vector<Shortcut>& shortcuts() {
       {"click an event or a marker", "the evidence of the decision"},
       {"this window is only a view", "closing it changes nothing in the run"}};
   return kAll;
-}
-
-void fit_all(View& view) {
-  view.time.fit();
-  view.values.clear();
 }
 
 std::vector<NamedCommand> named_commands(const Model& live, const Replay& replay, View& view,

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "monitor/dashboard/panels/panels.h"
+#include "monitor/dashboard/panels/plots.h"
 
 namespace phaseguard::dashboard {
 namespace {
@@ -75,72 +76,6 @@ void draw_run(const Model& model, View& view, ImVec2 at, ImVec2 size) {
   end_panel();
 }
 
-void draw_signal(const Model& model, View& view, const SignalRow& signal, plot::Range steps) {
-  const plot::Palette& p = view.palette();
-  ImDrawList& draw = *ImGui::GetWindowDrawList();
-  const float width = row_width();
-  const ImVec2 at = next_row(1.5F);
-  const float spark = width - 18.0F * em();
-  const float right = at.x + width;
-  const bool old = model.stale() || signal.overdue;
-  const ImU32 ink = old ? p.stale : p.text;
-  text_at(draw, at, signal.watched ? ink : p.dim, plot::elided(signal.name, 9.0F * em()));
-  const bool good = signal.quality == Quality::kGood;
-  const std::string value = signal.step.value < 0             ? "-"
-                            : good                            ? plot::value_label(signal.value)
-                            : signal.quality == Quality::kBad ? "BAD"
-                                                              : "missing";
-  number_at(view, {at.x + 13.2F * em(), at.y}, good ? ink : p.text, value);
-  const ImVec2 sign{at.x + 14.1F * em(), at.y + 0.55F * em()};
-  if (!good && signal.step.value >= 0) {
-    plot::shape_at(draw, sign, 0.75F * em(), plot::Shape::kCross, p.text);
-  } else if (signal.voting) {
-    const Sign level = sign_of(signal.level, p);
-    plot::shape_at(draw, sign, 0.75F * em(), level.shape, level.colour);
-  } else if (signal.watched) {
-    plot::shape_at(draw, sign, 0.6F * em(), plot::Shape::kRing, p.dim);
-  }
-  std::string of_line = "";
-  if (std::isfinite(signal.of_line)) {
-    of_line =
-        std::abs(signal.of_line) < 9.995 ? printed("%.0f%%", 100.0 * signal.of_line) : ">999%";
-  }
-  number_at(view, {at.x + 17.5F * em(), at.y},
-            signal.voting ? sign_of(signal.level, p).colour : p.dim, of_line);
-  if (signal.series != nullptr && spark > 2.0F * em()) {
-    plot::draw_sparkline(draw, plot::SeriesData(*signal.series), steps,
-                         {right - spark, at.y + 0.1F * em()}, {spark, 1.1F * em()},
-                         old ? p.stale : p.series[0]);
-  }
-}
-
-// A second line for what a trainer does wrong, and so for values that nothing was decided by.
-void draw_fates(const View& view, const SignalRow& signal) {
-  if (signal.fates.empty()) return;
-  const plot::Palette& p = view.palette();
-  ImDrawList& draw = *ImGui::GetWindowDrawList();
-  const float indent = 0.8F * em();
-  const ImVec2 at = next_row(1.3F);
-  text_at(draw, {at.x + indent, at.y}, signal.declared ? p.dim : p.text,
-          plot::elided(signal.fates, row_width() - indent));
-}
-
-void draw_signals(const Model& model, View& view, const std::vector<SignalRow>& rows, ImVec2 at,
-                  ImVec2 size) {
-  const plot::Palette& p = view.palette();
-  begin_panel(view, "SIGNALS", at, size, true);
-  ImDrawList& draw = *ImGui::GetWindowDrawList();
-  const ImVec2 head = next_row(1.3F);
-  number_at(view, {head.x + 13.2F * em(), head.y}, p.dim, "value");
-  number_at(view, {head.x + 17.5F * em(), head.y}, p.dim, "of line");
-  for (const SignalRow& row : rows) {
-    draw_signal(model, view, row, view.time.full);
-    draw_fates(view, row);
-  }
-  if (rows.empty()) text_at(draw, next_row(), p.dim, "none declared yet");
-  end_panel();
-}
-
 void draw_links(View& view, const std::vector<LinkRow>& rows, bool live, ImVec2 at, ImVec2 size) {
   const plot::Palette& p = view.palette();
   begin_panel(view, "LINKS", at, size);
@@ -167,96 +102,6 @@ void draw_links(View& view, const std::vector<LinkRow>& rows, bool live, ImVec2 
   end_panel();
 }
 
-// Signals that run over canaries: those the heat strip can show.
-std::vector<const run::PlotSpec*> strips_of(const View& view) {
-  std::vector<const run::PlotSpec*> strips;
-  for (const run::PlotSpec& plan : view.plots) {
-    if (!plan.items.empty()) strips.push_back(&plan);
-  }
-  return strips;
-}
-
-// Place of the chosen one; the first as long as none is chosen.
-std::size_t chosen_strip(const View& view, const std::vector<const run::PlotSpec*>& strips) {
-  const auto chosen = std::find_if(strips.begin(), strips.end(), [&](const run::PlotSpec* plan) {
-    return plan->name == view.strip;
-  });
-  return chosen == strips.end() ? 0 : static_cast<std::size_t>(chosen - strips.begin());
-}
-
-// Goes on to the next signal, where there are several.
-void draw_strip_switch(View& view, const std::vector<const run::PlotSpec*>& strips, ImVec2 at,
-                       float width) {
-  if (strips.size() < 2) return;
-  const plot::Palette& p = view.palette();
-  const std::size_t chosen = chosen_strip(view, strips);
-  const std::string text = std::to_string(chosen + 1) + " of " + std::to_string(strips.size());
-  const float wide = plot::text_size(text).x + 0.8F * em();
-  const ImVec2 lo{at.x + width - 0.7F * em() - wide, at.y + 0.3F * em()};
-  const ImVec2 hi{lo.x + wide, lo.y + 1.3F * em()};
-  ImGui::SetCursorScreenPos(lo);
-  if (ImGui::InvisibleButton("next strip", {hi.x - lo.x, hi.y - lo.y})) {
-    view.strip = strips[(chosen + 1) % strips.size()]->name;
-  }
-  view.controls["next strip"] = {lo, hi};
-  ImDrawList& draw = *ImGui::GetWindowDrawList();
-  draw.AddRectFilled(lo, hi, ImGui::IsItemHovered() ? p.button_hot : p.button, 0.2F * em());
-  text_at(draw, {lo.x + 0.4F * em(), lo.y + 0.1F * em()}, p.dim, text);
-}
-
-// The heat strip: one row per canary prompt, the shared steps across.
-void draw_canaries(View& view, ImVec2 at, ImVec2 size) {
-  const plot::Palette& p = view.palette();
-  const auto strips = strips_of(view);
-  const run::PlotSpec* plan = strips.empty() ? nullptr : strips[chosen_strip(view, strips)];
-  std::vector<plot::SeriesData> data;
-  std::vector<plot::HeatRow> rows;
-  plot::Range scale{0.0, 0.0};
-  if (plan != nullptr) {
-    data.reserve(plan->items.size());
-    for (const run::PlotItem& item : plan->items) {
-      data.emplace_back(*item.series);
-      rows.push_back({&data.back(), one_line(item.label, 60)});
-      const plot::Extent e = data.back().present_extent();
-      if (e.empty()) continue;
-      scale.lo = std::min(scale.lo, e.lo);
-      scale.hi = std::max(scale.hi, e.hi);
-    }
-  }
-  const std::string title =
-      "CANARIES" + (plan != nullptr ? "  " + one_line(plan->name, 40) + " per prompt" : "");
-  begin_panel(view, title.c_str(), at, size);
-  ImDrawList& draw = *ImGui::GetWindowDrawList();
-  const ImVec2 from = ImGui::GetCursorScreenPos();
-  const ImVec2 room = ImGui::GetContentRegionAvail();
-  if (rows.empty()) {
-    text_at(draw, next_row(), p.dim, "no value per prompt");
-    end_panel();
-    return;
-  }
-  if (scale.hi <= scale.lo) scale.hi = scale.lo + 1.0;
-  const float foot = 1.3F * em();
-  plot::draw_heat(rows, p, view.time, scale, from, {room.x, std::max(room.y - foot, em())});
-  const float legend_y = from.y + room.y - foot + 0.25F * em();
-  const std::string low = std::to_string(rows.size()) + " prompts   " + plot::value_label(scale.lo);
-  const std::string high = plot::value_label(scale.hi) + " " + one_line(plan->unit, 12);
-  const float low_width = plot::text_size(low).x;
-  const float high_width = plot::text_size(high).x;
-  text_at(draw, {from.x, legend_y}, p.dim, low);
-  text_at(draw, {from.x + room.x - high_width, legend_y}, p.dim, high);
-  const float bar_from = from.x + low_width + 0.5F * em();
-  const float bar_to = from.x + room.x - high_width - 0.5F * em();
-  constexpr int kPieces = 24;
-  for (int i = 0; i < kPieces; ++i) {
-    const float width = (bar_to - bar_from) / kPieces;
-    const float x = bar_from + width * static_cast<float>(i);
-    draw.AddRectFilled({x, legend_y + 0.35F * em()}, {x + width, legend_y + 0.85F * em()},
-                       heat_colour(p, (i + 0.5) / kPieces));
-  }
-  end_panel();
-  draw_strip_switch(view, strips, at, size.x);
-}
-
 }  // namespace
 
 void draw_left_column(const Model& model, View& view, ImVec2 at, ImVec2 size) {
@@ -277,7 +122,8 @@ void draw_left_column(const Model& model, View& view, ImVec2 at, ImVec2 size) {
                         std::any_of(state->hello->signals.begin(), state->hello->signals.end(),
                                     [](const wire::SignalDecl& signal) {
                                       return signal.items == wire::Items::kCanary;
-                                    });
+                                    }) &&
+                        !view.look.strip;  // then it is below the plots
   const float signals_height =
       canaries ? std::max(6.0F * em(), std::min(wanted, left_over - 9.0F * em())) : left_over + gap;
   draw_run(model, view, at, {size.x, run_height});
@@ -287,7 +133,7 @@ void draw_left_column(const Model& model, View& view, ImVec2 at, ImVec2 size) {
   draw_links(view, links, model.source().live, at, {size.x, links_height});
   at.y += links_height + gap;
   const float rest = left_over - signals_height;
-  if (canaries && rest > 4.0F * em()) draw_canaries(view, at, {size.x, rest});
+  if (canaries && rest > 4.0F * em()) draw_strip_panel(model, view, at, {size.x, rest});
 }
 
 }  // namespace phaseguard::dashboard

@@ -18,6 +18,8 @@ void draw_dashboard(const Model& live, Replay& replay, View& view, std::vector<A
 [[nodiscard]] float height_of_banners();  // whatever they say
 void draw_banners(const Model& model, View& view, ImVec2 at, float width);
 void draw_left_column(const Model& model, View& view, ImVec2 at, ImVec2 size);
+void draw_signals(const Model& model, View& view, const std::vector<SignalRow>& rows, ImVec2 at,
+                  ImVec2 size);
 void draw_plots(const Model& model, View& view, ImVec2 at, ImVec2 size,
                 std::vector<Action>& actions);
 void draw_alarm_list(const Model& model, View& view, ImVec2 at, ImVec2 size,

@@ -73,7 +73,7 @@ Shown sorted_out(const Model& model, const View& view, bool pins) {
     const bool pinned =
         std::find(shown.pinned.begin(), shown.pinned.end(), &plan) != shown.pinned.end();
     if (pinned) continue;
-    if (plan.is_watched()) {
+    if (plan.is_watched() || is_own(view.look, plan.id)) {
       shown.watched.push_back(&plan);
       continue;
     }
@@ -253,16 +253,24 @@ Layout laid_out(const Shown& shown, ImVec2 size) {
   return layout;
 }
 
-void draw_one(View& view, plot::PlotSpec& spec, ImVec2 at, ImVec2 size, bool noted,
-              std::vector<Action>& actions, bool& hovered) {
+void draw_one(const run::PlotSpec& plan, plot::PlotSpec& spec, Sheet& sheet, ImVec2 at, ImVec2 size,
+              bool noted, std::vector<Action>& actions, bool& hovered) {
+  View& view = sheet.view;
   const auto events =
       plot::draw_plot(spec, view.palette(), view.time, view.values[spec.id], at, size);
   hovered = hovered || events.hovered;
   if (events.clicked_marker > 0) actions.emplace_back(SelectDecision{events.clicked_marker});
+  on_plot_events(events, plan, spec, view);
+  draw_plot_menu(plan, spec, sheet);
   if (!noted) return;
   const auto [lo, hi] = plot::data_area(at, size, spec.step_labels);
   view.controls["plot " + spec.id] = {lo, hi};
   view.controls["title of " + spec.id] = {{lo.x, at.y}, {hi.x, lo.y}};
+  for (std::size_t i = 0; i < events.legend.size(); ++i) {
+    const plot::Range x = events.legend[i];
+    view.controls["legend of " + spec.id + ": " + spec.lines[i].label] = {
+        {static_cast<float>(x.lo), at.y}, {static_cast<float>(x.hi), lo.y}};
+  }
 }
 
 // The wheel zooms over data; over titles and margins it scrolls, and so do the paging keys.
@@ -301,7 +309,7 @@ std::size_t draw_cells(View& view, const Layout& layout, Sheet& sheet, ImVec2 at
     spec.marker_texts = noted && !named;
     named = named || noted;
     spec.step_labels = cell.numbers_steps;
-    draw_one(view, spec, from, {cell.width, cell.height}, noted, actions, over_data);
+    draw_one(*cell.plan, spec, sheet, from, {cell.width, cell.height}, noted, actions, over_data);
   }
   ImGui::SetCursorScreenPos(origin);
   ImGui::Dummy({1.0F, layout.height - 1.0F});
@@ -324,7 +332,7 @@ void draw_pinned(View& view, const Plans& knobs, Sheet& sheet, ImVec2 at, ImVec2
     plot::PlotSpec spec = spec_of(*plan, sheet);
     spec.step_labels = plan == knobs.back();
     const float height = each + (spec.step_labels ? foot : 0.0F);
-    draw_one(view, spec, at, {size.x, height}, true, actions, hovered);
+    draw_one(*plan, spec, sheet, at, {size.x, height}, true, actions, hovered);
     at.y += height;
   }
 }
@@ -337,12 +345,26 @@ void draw_nothing(const Shown& shown, const plot::Palette& palette, ImVec2 at) {
                 palette.dim, text);
 }
 
+// One x axis, and one grid, for plots of which the narrowest is so wide.
+void begin_x(const Model& model, Sheet& sheet, float narrowest) {
+  plot::TimeAxis& time = sheet.view.time;
+  time.kind = sheet.along.kind;
+  plot::Range extent = sheet.extent;
+  if (model.stale()) extent.hi += std::max(2.0, 0.05 * extent.span());  // room for the hatch
+  const float tick = time.kind == plot::XKind::kStep ? 5.0F : 7.0F;
+  time.begin_frame(extent,
+                   std::max(plot::kLeastTicks, static_cast<int>(narrowest / (tick * em()))));
+}
+
 void draw_run(const Model& model, View& view, ImVec2 at, ImVec2 size,
               std::vector<Action>& actions) {
   const float pad = 0.4F * em();
   at.y += pad;
   size.y -= 2.0F * pad;
   Sheet sheet(model, view);
+  const float bar = draw_plot_bar(model, view, at, size.x);
+  at.y += bar;
+  size.y -= bar;
   const Shown shown = sorted_out(model, view, size.y >= kLeastToPin * em());
   std::string note;  // of the last frame; nothing that is out of sight goes unsaid
   if (view.plots_in_sight < shown.total) {
@@ -352,7 +374,11 @@ void draw_run(const Model& model, View& view, ImVec2 at, ImVec2 size,
   at.y += head;
   size.y -= head;
   const float foot = plot::step_labels_height();
+  const float table = readout_height(view, size.y);
+  const float strip = strip_height(view, size.y);
+  size.y -= table + strip;
   const Layout layout = laid_out(shown, {size.x, size.y - foot});
+  begin_x(model, sheet, layout.two_columns ? 0.5F * size.x : size.x);
   const float pinned = layout.pinned_each * static_cast<float>(shown.pinned.size()) + foot;
   const ImVec2 cells{size.x, size.y - pinned};
   const ImVec2 edge{at.x, at.y + cells.y};
@@ -367,6 +393,9 @@ void draw_run(const Model& model, View& view, ImVec2 at, ImVec2 size,
     ImGui::GetWindowDrawList()->AddLine(edge, {edge.x + size.x, edge.y}, view.palette().border);
   }
   draw_pinned(view, shown.pinned, sheet, edge, {size.x - right, pinned}, actions);
+  at.y += size.y;
+  if (strip > 0.0F) draw_strip(sheet, at, {size.x - right, strip});
+  if (table > 0.0F) draw_readout(sheet, {at.x, at.y + strip}, {size.x, table});
 }
 
 }  // namespace
@@ -382,9 +411,6 @@ void draw_plots(const Model& model, View& view, ImVec2 at, ImVec2 size,
     plot::text_at(draw, {at.x + 0.5F * (size.x - extent.x), at.y + 0.5F * size.y}, p.dim, text);
     return;
   }
-  plot::Range steps = steps_of(*model.shown());
-  if (model.stale()) steps.hi += std::max(2.0, 0.05 * steps.span());  // room for the hatch
-  view.time.begin_frame(steps);
   draw_run(model, view, at, size, actions);
 }
 

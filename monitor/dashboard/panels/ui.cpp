@@ -128,6 +128,11 @@ bool hold_button(View& view, const char* label, ImVec2 size, const std::string& 
   return done;
 }
 
+void fit_all(View& view) {
+  view.time.fit();
+  view.values.clear();
+}
+
 bool is_pressed(ImGuiKey key) {
 #if IMGUI_VERSION_NUM < 18700
   return ImGui::IsKeyPressed(ImGui::GetKeyIndex(key));

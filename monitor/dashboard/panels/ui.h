@@ -18,7 +18,10 @@
 #include "monitor/dashboard/model/hold.h"
 #include "monitor/dashboard/model/model.h"
 #include "monitor/dashboard/model/panic.h"
+#include "monitor/dashboard/model/plots_view.h"
 #include "monitor/dashboard/model/rules.h"
+#include "monitor/dashboard/plot/curves/smooth.h"
+#include "monitor/dashboard/plot/curves/statistics.h"
 #include "monitor/dashboard/plot/palette.h"
 #include "monitor/dashboard/plot/plot.h"
 #include "monitor/policy/explain/why_not.h"
@@ -67,6 +70,28 @@ struct AlarmList {
   std::vector<std::string> order;  // of the rows while the mouse is over them
 };
 
+// A file that was asked for. The shell writes it, since panels touch none, and says what came of
+// it.
+struct FileToSave {
+  std::string path;
+  std::string text;
+};
+
+// The menu of a plot: of which one, and its fields.
+struct PlotMenu {
+  bool open = false;  // asked for; becomes a popup in the same frame
+  std::string plot;   // run::PlotSpec::id
+  std::array<char, 80> name{};
+};
+
+// The statistics of a line in the selected interval, kept until either changes.
+struct KeptStatistics {
+  plot::Range of;
+  std::size_t points = 0;
+  plot::Along along;
+  plot::Statistics what;
+};
+
 // What the panels remember between frames. Nothing here changes what the daemon does.
 struct View {
   plot::Theme theme = plot::Theme::kDark;
@@ -87,15 +112,32 @@ struct View {
   RunId slots_of;                            // the run that they belong to
   std::size_t runs_known = 0;                // of the list: those that are not new
   bool run_menu_open = false;
-  bool had_run = false;                 // one was shown already
-  std::map<std::string, Box> controls;  // of this frame, by label
+  bool had_run = false;                  // one was shown already
+  bool sheet_asked = false;              // of keys; becomes a popup in this frame
+  bool commands_asked = false;           // the list of commands, likewise
+  std::array<char, 80> command_words{};  // that are looked for in it
+  int command_chosen = 0;                // place among those that match
+  std::map<std::string, Box> controls;   // of this frame, by label
 
+  PlotsView look;                       // what was chosen of the plots
   std::vector<run::PlotSpec> plots;     // of this frame, of the run that is shown
   std::set<std::string> hidden_groups;  // of plots; the row above the plots says which
   std::string group_to_show;            // to be scrolled into sight
   std::size_t plots_in_sight = 0;       // of the last frame
   std::map<std::string, std::vector<policy::Missing>> why;  // of this frame, by quiet rule
   std::string strip;  // signal of the heat strip; "": the first that has one
+
+  plot::Range steps;  // of the run that is shown
+  PlotMenu plot_menu;
+  std::array<char, 80> search{};          // in the list of signals
+  std::set<std::string> closed_groups;    // of that list
+  std::vector<FileToSave> files_to_save;  // taken by the shell
+  std::string saved;                      // what came of the last one; "": nothing was saved yet
+  plot::Counter tokens;                   // of the run that is shown, and of the one beside it
+  plot::Counter other_tokens;
+  std::map<std::string, plot::Smoothed> smoothed;    // by run and line
+  std::map<std::string, KeptStatistics> statistics;  // by line
+  bool busy = false;  // something long is being made, a part of it in each frame
 
   // Rows made from the record, made anew only when it has grown.
   RunId cached_run;
@@ -112,8 +154,8 @@ void apply_style(plot::Theme theme, float em);
 // Text size of the current font.
 [[nodiscard]] inline float em() { return ImGui::GetFontSize(); }
 
-// A framed panel with a title, and a note beside it; draws nothing else. Between the two calls the
-// cursor is inside.
+// A framed panel with a title, and a note beside it; draws nothing else. Between the two calls
+// the cursor is inside.
 bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bool scrolls = false,
                  const std::string& note = {});
 void end_panel();
@@ -128,14 +170,17 @@ void number_at(const View& view, ImVec2 right, ImU32 colour, std::string_view te
 // One line of text at `at`; when it is cut to `width`, the mouse shows all of it.
 void say_elided(ImVec2 at, float width, ImU32 colour, const std::string& text);
 
-// Push button that notes its place, under its label or `key`; false while `obstacle` is not empty,
-// which its tooltip then says.
+// Push button that notes its place, under its label or `key`; false while `obstacle` is not
+// empty, which its tooltip then says.
 bool button(View& view, const char* label, ImVec2 size, const std::string& obstacle = {},
             const std::string& key = {});
 
-// The same of what lowers protection: true once, when the mouse has held it down for kHoldS. A bar
-// on it shows how far that is; letting go earlier, or leaving it, does nothing.
+// The same of what lowers protection: true once, when the mouse has held it down for kHoldS. A
+// bar on it shows how far that is; letting go earlier, or leaving it, does nothing.
 bool hold_button(View& view, const char* label, ImVec2 size, const std::string& obstacle = {});
+
+// All steps, and all values of every plot.
+void fit_all(View& view);
 
 // Whether a key went down in this frame (or repeats).
 [[nodiscard]] bool is_pressed(ImGuiKey key);

@@ -106,6 +106,8 @@ bool interact(const Frame& f, const std::string& id, TimeAxis& time, ValueAxis& 
   bool menu = false;
   if (mine && !io.MouseDown[0] && !io.MouseDown[1]) {
     end_drag(f, time, values);
+  } else if (hovered && io.KeyCtrl && ImGui::IsMouseReleased(0)) {
+    time.selected.reset();
   } else if (hovered && ImGui::IsMouseReleased(1) && time.drag == Drag::kNone) {
     menu = true;
   }

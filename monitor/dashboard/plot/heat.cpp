@@ -27,9 +27,9 @@ void draw_row(ImDrawList& draw, const Palette& palette, const std::vector<Vertex
 
 }  // namespace
 
-void draw_heat(const std::vector<HeatRow>& rows, const Palette& palette, TimeAxis& time,
-               Range scale, ImVec2 origin, ImVec2 size) {
-  if (rows.empty()) return;
+HeatEvents draw_heat(const std::vector<HeatRow>& rows, const Palette& palette, TimeAxis& time,
+                     Range scale, ImVec2 origin, ImVec2 size) {
+  if (rows.empty()) return {};
   static thread_local std::vector<Vertex> scratch;
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   const ImVec2 hi{origin.x + size.x, origin.y + size.y};
@@ -52,18 +52,12 @@ void draw_heat(const std::vector<HeatRow>& rows, const Palette& palette, TimeAxi
   draw.PopClipRect();
 
   ImGui::SetCursorScreenPos(origin);
-  ImGui::InvisibleButton("heat", size);
-  if (!ImGui::IsItemHovered()) return;
+  const bool clicked = ImGui::InvisibleButton("heat", size);
+  if (!ImGui::IsItemHovered()) return {};
   const ImVec2 mouse = ImGui::GetIO().MousePos;
   time.cursor = x.value(mouse.x);
-  const auto row =
-      std::min(static_cast<std::size_t>((mouse.y - origin.y) / row_height), rows.size() - 1);
-  const auto near =
-      rows[row].data != nullptr ? rows[row].data->nearest(time.cursor) : std::optional<Nearest>{};
-  std::string text = rows[row].label;
-  text += near ? "  " + value_label(near->y) + "  at " + x_label(near->x, time.kind)
-               : std::string("  not measured");
-  tooltip(text);
+  const int row = static_cast<int>((mouse.y - origin.y) / row_height);
+  return {std::clamp(row, 0, static_cast<int>(rows.size()) - 1), clicked};
 }
 
 }  // namespace phaseguard::plot

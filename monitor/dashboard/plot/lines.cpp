@@ -141,17 +141,17 @@ void refresh_lines(const PlotSpec& spec, Range x, int columns, ValueAxis& values
 void fit_values(const PlotSpec& spec, ValueAxis& values) {
   const InSight seen = in_sight(spec, values);
   values.spread.kind = spec.y;
-  if (spec.y == run::YKind::kSymlog && values.automatic) {
+  if (spec.y == YKind::kSymlog && values.automatic) {
     const double size = seen.typical > 0.0 ? seen.typical : 1.0;
     values.spread.linear_to =
         std::clamp(std::pow(10.0, std::floor(std::log10(size)) - 1.0), 1e-300, 1e300);
   }
   if (!values.automatic) return;
-  if (spec.y == run::YKind::kLog) {
+  if (spec.y == YKind::kLog) {
     values.view = log_range(seen.positive);
     return;
   }
-  if (spec.y == run::YKind::kSymlog) {
+  if (spec.y == YKind::kSymlog) {
     values.view = symlog_range(wanted(spec, seen.whole), values.spread);
     return;
   }

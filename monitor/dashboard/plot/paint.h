@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "monitor/dashboard/plot/axis.h"
-#include "monitor/dashboard/plot/data.h"
+#include "monitor/dashboard/plot/curves/axis.h"
+#include "monitor/dashboard/plot/curves/data.h"
 
 namespace phaseguard::plot {
 

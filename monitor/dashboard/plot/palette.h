@@ -26,7 +26,7 @@ struct Palette {
   ImU32 text;
   ImU32 dim;       // secondary text, axis labels
   ImU32 stale;     // values that are no longer fresh
-  ImU32 kl_shade;  // interval in which the penalty was in force
+  ImU32 kl_shade;  // band where a rule had a knob in force
   ImU32 threshold;
   ImU32 alive;  // live dot
   ImU32 critical;

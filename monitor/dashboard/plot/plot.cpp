@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/dashboard/plot/band.h"
 #include "monitor/dashboard/plot/gestures.h"
 #include "monitor/dashboard/plot/lines.h"
 #include "monitor/dashboard/plot/title.h"
@@ -29,7 +30,7 @@ std::string draw_y_axis(const Frame& f) {
     const ImVec2 size = text_size(label);
     const float top =
         std::clamp(py - 0.5F * size.y, f.lo.y - 0.2F * f.em, f.hi.y - size.y + 0.35F * f.em);
-    if (std::abs(top - last) < 0.85F * size.y) continue;
+    if (std::abs(top - last) < 0.7F * size.y) continue;  // digits do not touch
     last = top;
     text_at(f.draw, {f.lo.x - size.x - 0.4F * f.em, top}, f.palette.dim, label);
   }
@@ -44,12 +45,7 @@ void draw_x_grid(const Frame& f, const TimeAxis& time) {
   }
 }
 
-void draw_shades(const Frame& f, const Backdrop& backdrop) {
-  for (const Shade& shade : backdrop.shades) {
-    const float from = std::max(f.x.px(shade.from), f.lo.x);
-    const float to = std::min(f.x.px(shade.to), f.hi.x);
-    if (to > from) f.draw.AddRectFilled({from, f.lo.y}, {to, f.hi.y}, f.palette.kl_shade);
-  }
+void draw_stale(const Frame& f, const Backdrop& backdrop) {
   if (!std::isfinite(backdrop.stale_from)) return;
   const float from = std::max(f.x.px(backdrop.stale_from), f.lo.x);
   f.draw.PushClipRect({from, f.lo.y}, f.hi, true);
@@ -70,7 +66,7 @@ void for_shade_labels(const Frame& f, const Backdrop& backdrop, Draw draw) {
     const float to = std::min(f.x.px(shade.to), f.hi.x);
     const float width = text_size(shade.label).x;
     if (to - from <= width + f.em) continue;
-    draw(ImVec2{to - width - 0.5F * f.em, f.lo.y + 0.1F * f.em}, shade.label);
+    draw(ImVec2{to - width - 0.5F * f.em, f.lo.y + kBand * f.em + 1.0F}, shade.label);
   }
 }
 
@@ -127,14 +123,14 @@ int draw_markers(const Frame& f, const Backdrop& backdrop, bool texts) {
     float left = px + 0.4F * f.em;
     if (left + width > f.hi.x) left = px - 0.4F * f.em - width;
     if (left < text_from) continue;
-    label_at(f, {left, f.lo.y + 0.1F * f.em}, f.palette.text, marker.text);
+    label_at(f, {left, f.lo.y + kBand * f.em + 1.0F}, f.palette.text, marker.text);
     text_from = left + width + 0.5F * f.em;
   }
   return under_mouse;
 }
 
 void draw_tooltip(const PlotSpec& spec, const Backdrop& backdrop, const TimeAxis& time) {
-  const bool whole = time.kind == run::XKind::kStep || time.kind == run::XKind::kTokens;
+  const bool whole = time.kind == XKind::kStep || time.kind == XKind::kTokens;
   begin_tooltip();
   say(x_label(whole ? std::round(time.cursor) : time.cursor, time.kind));
   for (const Line& line : spec.lines) {
@@ -145,6 +141,9 @@ void draw_tooltip(const PlotSpec& spec, const Backdrop& backdrop, const TimeAxis
     ImGui::PushStyleColor(ImGuiCol_Text, line.style.colour | IM_COL32_A_MASK);
     say(line.label + "  " + value + "  at " + x_label(near->x, time.kind));
     ImGui::PopStyleColor();
+  }
+  for (const Shade& shade : backdrop.shades) {
+    if (time.cursor >= shade.from && time.cursor <= shade.to) say(shade.label);
   }
   for (const Marker& marker : backdrop.markers) {
     if (std::abs(marker.x - time.cursor) > 0.01 * time.view.span() || marker.text.empty()) continue;
@@ -174,7 +173,7 @@ void draw_arrows(const Frame& f, const std::vector<Vertex>& vertices, ImU32 colo
     if (v.hole || !f.x.range.contains(v.x)) continue;
     const float px = f.x.px(v.x);
     if (v.hi > f.y.range.hi && std::abs(px - last_up) > size) {
-      shape_at(f.draw, {px, f.lo.y + 0.5F * size}, size, Shape::kTriangleUp, colour);
+      shape_at(f.draw, {px, f.lo.y + kBand * f.em + 0.5F * size}, size, Shape::kTriangleUp, colour);
       last_up = px;
     }
     if (v.lo < f.y.range.lo && std::abs(px - last_down) > size) {
@@ -198,8 +197,8 @@ void draw_beyond(const Frame& f, const PlotSpec& spec, ValueAxis& values) {
     const std::string text = (beyond.all ? "" : "at least ") + std::to_string(n) + " " + where;
     label_at(f, {f.lo.x + 0.4F * f.em, y}, f.palette.text, text);
   };
-  said(beyond.above, "above", f.lo.y + 0.55F * f.em);
-  said(beyond.below, spec.y == run::YKind::kLog ? "below, or 0 and less" : "below",
+  said(beyond.above, "above", f.lo.y + (kBand + 0.55F) * f.em);
+  said(beyond.below, spec.y == YKind::kLog ? "below, or 0 and less" : "below",
        f.hi.y - 1.6F * f.em);
 }
 
@@ -238,7 +237,7 @@ void TimeAxis::fit() {
 }
 
 double TimeAxis::least_span() const {
-  const bool time = kind == run::XKind::kWall || kind == run::XKind::kElapsed;
+  const bool time = kind == XKind::kWall || kind == XKind::kElapsed;
   return time ? kLeastSeconds : kLeastSteps;
 }
 
@@ -297,8 +296,8 @@ PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& tim
                 lo,
                 hi,
                 {time.view, lo.x, hi.x},
-                // a line at the lower end is not half hidden
-                {values.view, hi.y - 0.2F * em, lo.y, values.spread}};
+                // a line at an end is not half hidden, nor by the band
+                {values.view, hi.y - 0.2F * em, lo.y + kBand * em, values.spread}};
   static const Backdrop kNothing;
   const Backdrop& backdrop = spec.backdrop != nullptr ? *spec.backdrop : kNothing;
   ImGui::PushID(spec.id.c_str());
@@ -311,7 +310,7 @@ PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& tim
   take_dropped(events);
   draw.AddRectFilled(lo, hi, palette.plot);
   draw.PushClipRect(lo, hi, true);
-  draw_shades(f, backdrop);
+  draw_stale(f, backdrop);
   draw.PopClipRect();
   const std::string base = draw_y_axis(f);
   draw_x_grid(f, time);
@@ -330,6 +329,7 @@ PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& tim
       label_at(f, at, f.palette.dim, label);
     });
   }
+  draw_band(f, backdrop);
   draw_beyond(f, spec, values);
   const int marker = draw_markers(f, backdrop, spec.marker_texts);
   draw_crosshair(f, spec, time);

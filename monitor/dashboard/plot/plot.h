@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "monitor/dashboard/plot/data.h"
+#include "monitor/dashboard/plot/curves/data.h"
+#include "monitor/dashboard/plot/curves/ticks.h"
 #include "monitor/dashboard/plot/paint.h"
 #include "monitor/dashboard/plot/palette.h"
-#include "monitor/dashboard/plot/ticks.h"
 
 namespace phaseguard::plot {
 
@@ -24,7 +24,7 @@ enum class Drag { kNone, kMove, kBox, kSelect };
 
 // The shared x axis.
 struct TimeAxis {
-  run::XKind kind = run::XKind::kStep;
+  XKind kind = XKind::kStep;
   Range view{0.0, 1.0};
   Range full{0.0, 1.0};  // all there is
   bool follow = true;    // the view ends with the newest; ends with the first zoom or move
@@ -81,10 +81,15 @@ struct Threshold {
   double y = 0.0;
   std::string label;
 };
+// A piece of the band at the top of the data: what was in force there. Pattern and colour tell by
+// whom, the label says it, also to the mouse.
+enum class Pattern { kSolid, kStriped, kDotted, kHollow };
 struct Shade {
   double from = 0.0;
   double to = 0.0;
   std::string label;
+  ImU32 colour = 0;
+  Pattern pattern = Pattern::kSolid;
 };
 struct Marker {
   double x = 0.0;
@@ -110,7 +115,7 @@ struct PlotSpec {
   std::vector<Threshold> thresholds;
   double min = -std::numeric_limits<double>::infinity();  // what values can be, as declared
   double max = std::numeric_limits<double>::infinity();
-  run::YKind y = run::YKind::kLinear;
+  YKind y = YKind::kLinear;
   bool robust = true;  // a few far values do not flatten the others, and are counted at the edge
   const Backdrop* backdrop = nullptr;
   bool marker_texts = false;  // the top plot names what marks and shades are
@@ -155,7 +160,11 @@ struct HeatRow {
   const Data* data = nullptr;
   std::string label;
 };
-void draw_heat(const std::vector<HeatRow>& rows, const Palette& palette, TimeAxis& time,
-               Range scale, ImVec2 origin, ImVec2 size);
+struct HeatEvents {
+  int hovered = -1;  // row under the mouse
+  bool clicked = false;
+};
+HeatEvents draw_heat(const std::vector<HeatRow>& rows, const Palette& palette, TimeAxis& time,
+                     Range scale, ImVec2 origin, ImVec2 size);
 
 }  // namespace phaseguard::plot

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <utility>
 
 #include "monitor/base/file.h"
 #include "monitor/base/text.h"
@@ -27,6 +28,22 @@ bool exchange(Source& source, Seen seen) {
   return any;
 }
 
+// Writes what the panels want kept, into the working directory, beside a file that is there
+// already.
+void save_files(View& view) {
+  for (const FileToSave& file : std::exchange(view.files_to_save, {})) {
+    std::filesystem::path path = std::filesystem::absolute(file.path);
+    const std::filesystem::path wanted = path;
+    for (int n = 2; std::filesystem::exists(path); ++n) {
+      path = wanted;
+      path.replace_filename(wanted.stem().string() + "-" + std::to_string(n) +
+                            wanted.extension().string());
+    }
+    const auto written = write_file(path, file.text);
+    view.saved = written ? "saved " + path.string() : written.error().message;
+  }
+}
+
 void build_frame(Seen seen, View& view) {
   std::vector<Action> actions;
   ImGui::NewFrame();
@@ -36,6 +53,7 @@ void build_frame(Seen seen, View& view) {
     seen.model.act(action, now());
     seen.replay.act(action, seen.model, now());
   }
+  save_files(view);
 }
 
 Result<std::vector<Candidate>> read_candidates(std::vector<std::string> named) {

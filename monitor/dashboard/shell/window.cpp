@@ -148,7 +148,8 @@ class Window {
 bool input_happened() {
   const ImGuiIO& io = ImGui::GetIO();
   return io.MouseDelta.x != 0.0F || io.MouseDelta.y != 0.0F || io.MouseWheel != 0.0F ||
-         io.MouseDown[0] || io.MouseReleased[0] || io.WantTextInput;
+         io.MouseDown[0] || io.MouseDown[1] || io.MouseReleased[0] || io.MouseReleased[1] ||
+         io.WantTextInput;
 }
 
 }  // namespace
@@ -182,7 +183,8 @@ Result<void> run_window(const Options& options, Seen seen, const OpenSource& ope
       selected = true;
     }
     window.draw_frame(seen, view);
-    if (input_happened() || seen.replay.progress() < 1.0) lively = kFramesAfterInput;
+    const bool busy = view.busy || seen.replay.progress() < 1.0;
+    if (input_happened() || busy) lively = kFramesAfterInput;
     const double up_s = static_cast<double>(now().mono.value - started.value) * 1e-9;
     if (options.exit_after_s > 0.0 && up_s > options.exit_after_s) break;
   }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "monitor/run/axes.h"
+#include "monitor/dashboard/plot/curves/axes.h"
 
 namespace phaseguard::plot {
 
@@ -37,7 +37,7 @@ struct Range {
 // How values are spread: `to` gives a place, equal distances of which are equal distances on the
 // screen, `from` the value of a place.
 struct Spread {
-  run::YKind kind = run::YKind::kLinear;
+  YKind kind = YKind::kLinear;
   double linear_to = 1.0;  // symlog: about 0 it is linear so far
   // log: -1e4 for what has no logarithm, which is far below everything that has one.
   [[nodiscard]] double to(double value) const;

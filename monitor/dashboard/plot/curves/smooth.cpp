@@ -1,4 +1,4 @@
-#include "monitor/dashboard/plot/smooth.h"
+#include "monitor/dashboard/plot/curves/smooth.h"
 
 #include <algorithm>
 #include <cmath>
@@ -101,7 +101,7 @@ bool Smoothed::update(const run::Series& series, std::size_t most) {
 void Smoothed::take(const run::Series& series, std::size_t i) {
   const double value = series.value_at(i);
   double out = kNone;
-  if (how_.kind == run::SmoothKind::kEma) {
+  if (how_.kind == SmoothKind::kEma) {
     const auto by = how_.seconds ? run::By::kTime : run::By::kStep;
     if (!std::isnan(value)) out = next_ema(series.x_at(i, by), value);
   } else {
@@ -124,7 +124,7 @@ double Smoothed::next_ema(double x, double value) {
 
 double Smoothed::next_of_window(const run::Series& series, std::size_t i) {
   const auto by = how_.seconds ? run::By::kTime : run::By::kStep;
-  const bool is_mean = how_.kind == run::SmoothKind::kMean;
+  const bool is_mean = how_.kind == SmoothKind::kMean;
   if (!std::isnan(series.value_at(i))) {
     is_mean ? mean_.push(series.value_at(i)) : median_.push(series.value_at(i));
   }

@@ -7,8 +7,8 @@
 #include <set>
 #include <vector>
 
-#include "monitor/run/axes.h"
-#include "monitor/run/pyramid.h"
+#include "monitor/dashboard/plot/curves/axes.h"
+#include "monitor/run/pyramid/pyramid.h"
 #include "monitor/run/series.h"
 
 namespace phaseguard::plot {
@@ -44,13 +44,13 @@ class WindowMedian {
 
 class Smoothed {
  public:
-  explicit Smoothed(run::Smooth how) : how_(how) {}
+  explicit Smoothed(Smooth how) : how_(how) {}
 
   // Takes at most `most` points more of the series; true when it has all of them. `series` may have
   // become another one. A long series is smoothed over several frames.
   bool update(const run::Series& series, std::size_t most);
 
-  [[nodiscard]] const run::Smooth& how() const { return how_; }
+  [[nodiscard]] const Smooth& how() const { return how_; }
   // As far as it is: by point of the series, NaN where there is no value.
   [[nodiscard]] const std::vector<double>& values() const { return values_; }
   [[nodiscard]] const run::Pyramid& pyramid() const { return pyramid_; }
@@ -63,7 +63,7 @@ class Smoothed {
   [[nodiscard]] double next_ema(double x, double value);
   [[nodiscard]] double next_of_window(const run::Series& series, std::size_t i);
 
-  run::Smooth how_;
+  Smooth how_;
   const run::Series* of_ = nullptr;
   std::vector<double> values_;
   run::Pyramid pyramid_;

@@ -1,9 +1,9 @@
-#include "monitor/dashboard/plot/data.h"
+#include "monitor/dashboard/plot/curves/data.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "monitor/dashboard/plot/smooth.h"
+#include "monitor/dashboard/plot/curves/smooth.h"
 
 namespace phaseguard::plot {
 namespace {

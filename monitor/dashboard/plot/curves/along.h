@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "monitor/dashboard/plot/axis.h"
+#include "monitor/dashboard/plot/curves/axis.h"
 #include "monitor/run/series.h"
 
 namespace phaseguard::plot {
@@ -33,12 +33,12 @@ class Counter {
 };
 
 struct Along {
-  run::XKind kind = run::XKind::kStep;
+  XKind kind = XKind::kStep;
   double shift = 0.0;                // taken off
   const Counter* counter = nullptr;  // of kTokens
 
   [[nodiscard]] run::By by() const {
-    const bool time = kind == run::XKind::kWall || kind == run::XKind::kElapsed;
+    const bool time = kind == XKind::kWall || kind == XKind::kElapsed;
     return time ? run::By::kTime : run::By::kStep;
   }
   // Of a point, and the other way round: of an x, the step or the time of which it is.

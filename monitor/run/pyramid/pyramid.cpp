@@ -1,4 +1,4 @@
-#include "monitor/run/pyramid.h"
+#include "monitor/run/pyramid/pyramid.h"
 
 #include <algorithm>
 #include <cmath>

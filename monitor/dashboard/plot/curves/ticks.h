@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "monitor/dashboard/plot/axis.h"
+#include "monitor/dashboard/plot/curves/axis.h"
 
 namespace phaseguard::plot {
 
@@ -42,11 +42,11 @@ struct AxisTicks {
 [[nodiscard]] AxisTicks value_ticks(Range range, const Spread& spread, int max_count);
 
 // Of an x axis: steps and tokens as whole numbers, elapsed time as "1h05", the time of day in UTC.
-[[nodiscard]] std::vector<Tick> x_ticks(Range range, run::XKind kind, int max_count);
+[[nodiscard]] std::vector<Tick> x_ticks(Range range, XKind kind, int max_count);
 // One place of it, in full: "step 1234", "2026-11-28 04:36:11 UTC", "1 h 05 min 02 s",
 // "1234567 tokens".
-[[nodiscard]] std::string x_label(double x, run::XKind kind);
+[[nodiscard]] std::string x_label(double x, XKind kind);
 // A distance of it: "104 steps", "35 s", "2000 tokens".
-[[nodiscard]] std::string distance_label(double distance, run::XKind kind);
+[[nodiscard]] std::string distance_label(double distance, XKind kind);
 
 }  // namespace phaseguard::plot

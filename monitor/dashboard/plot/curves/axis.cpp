@@ -1,4 +1,4 @@
-#include "monitor/dashboard/plot/axis.h"
+#include "monitor/dashboard/plot/curves/axis.h"
 
 #include <algorithm>
 #include <cmath>
@@ -60,11 +60,11 @@ Range fitted(double lo, double hi) {
 
 double Spread::to(double value) const {
   switch (kind) {
-    case run::YKind::kLinear:
+    case YKind::kLinear:
       return value;
-    case run::YKind::kLog:
+    case YKind::kLog:
       return value > 0.0 ? std::log10(value) : kNoLogarithm;
-    case run::YKind::kSymlog:
+    case YKind::kSymlog:
       return symlog(value, linear_to);
   }
   return value;
@@ -72,11 +72,11 @@ double Spread::to(double value) const {
 
 double Spread::from(double place) const {
   switch (kind) {
-    case run::YKind::kLinear:
+    case YKind::kLinear:
       return place;
-    case run::YKind::kLog:
+    case YKind::kLog:
       return std::pow(10.0, std::clamp(place, -307.0, 308.0));
-    case run::YKind::kSymlog:
+    case YKind::kSymlog:
       return std::copysign((std::pow(10.0, std::min(std::abs(place), 308.0)) - 1.0) * linear_to,
                            place);
   }

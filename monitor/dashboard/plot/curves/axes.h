@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace phaseguard::run {
+namespace phaseguard::plot {
 
 // What x counts.
 enum class XKind : std::uint8_t {
@@ -37,4 +37,4 @@ struct Smooth {
   }
 };
 
-}  // namespace phaseguard::run
+}  // namespace phaseguard::plot

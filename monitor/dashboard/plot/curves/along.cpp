@@ -1,4 +1,4 @@
-#include "monitor/dashboard/plot/along.h"
+#include "monitor/dashboard/plot/curves/along.h"
 
 #include <algorithm>
 #include <cmath>

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "monitor/dashboard/plot/along.h"
-#include "monitor/dashboard/plot/axis.h"
+#include "monitor/dashboard/plot/curves/along.h"
+#include "monitor/dashboard/plot/curves/axis.h"
 #include "monitor/run/series.h"
 
 namespace phaseguard::plot {

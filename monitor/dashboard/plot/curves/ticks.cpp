@@ -1,4 +1,4 @@
-#include "monitor/dashboard/plot/ticks.h"
+#include "monitor/dashboard/plot/curves/ticks.h"
 
 #include <algorithm>
 #include <array>
@@ -124,7 +124,7 @@ std::vector<double> decades(double lo, double hi, int max_count) {
 }
 
 std::vector<double> spread_places(Range range, const Spread& spread, int max_count) {
-  if (spread.kind == run::YKind::kLog) {
+  if (spread.kind == YKind::kLog) {
     return range.lo > 0.0 ? decades(range.lo, range.hi, max_count) : std::vector<double>{};
   }
   std::vector<double> out;
@@ -219,7 +219,7 @@ std::string tick_label(double value, double step) {
 }
 
 AxisTicks value_ticks(Range range, const Spread& spread, int max_count) {
-  if (spread.kind == run::YKind::kLinear) return linear_ticks(range, max_count);
+  if (spread.kind == YKind::kLinear) return linear_ticks(range, max_count);
   const std::vector<double> places = spread_places(range, spread, max_count);
   if (static_cast<int>(places.size()) < kLeastTicks) return linear_ticks(range, max_count);
   AxisTicks out;
@@ -227,41 +227,41 @@ AxisTicks value_ticks(Range range, const Spread& spread, int max_count) {
   return out;
 }
 
-std::vector<Tick> x_ticks(Range range, run::XKind kind, int max_count) {
+std::vector<Tick> x_ticks(Range range, XKind kind, int max_count) {
   std::vector<Tick> out;
-  const bool counts = kind == run::XKind::kStep || kind == run::XKind::kTokens;
+  const bool counts = kind == XKind::kStep || kind == XKind::kTokens;
   const Ticks ticks = counts ? nice_ticks(range, max_count, true) : clock_ticks(range, max_count);
   for (int i = 0; i < ticks.count; ++i) {
     const double at = ticks.at(i);
-    out.push_back({at, counts                         ? tick_label(at, ticks.step)
-                       : kind == run::XKind::kElapsed ? elapsed_label(at, ticks.step)
-                                                      : wall_label(at, ticks.step)});
+    out.push_back({at, counts                    ? tick_label(at, ticks.step)
+                       : kind == XKind::kElapsed ? elapsed_label(at, ticks.step)
+                                                 : wall_label(at, ticks.step)});
   }
   return out;
 }
 
-std::string x_label(double x, run::XKind kind) {
+std::string x_label(double x, XKind kind) {
   switch (kind) {
-    case run::XKind::kStep:
+    case XKind::kStep:
       return "step " + printed("%.*f", 0, x);
-    case run::XKind::kWall:
+    case XKind::kWall:
       return utc(x, "%Y-%m-%d %H:%M:%S UTC");
-    case run::XKind::kElapsed:
+    case XKind::kElapsed:
       return seconds_text(x) + " after its start";
-    case run::XKind::kTokens:
+    case XKind::kTokens:
       return printed("%.*f", 0, x) + " tokens";
   }
   return "";
 }
 
-std::string distance_label(double distance, run::XKind kind) {
+std::string distance_label(double distance, XKind kind) {
   switch (kind) {
-    case run::XKind::kStep:
+    case XKind::kStep:
       return counted(std::llround(distance), "step");
-    case run::XKind::kTokens:
+    case XKind::kTokens:
       return counted(std::llround(distance), "token");
-    case run::XKind::kWall:
-    case run::XKind::kElapsed:
+    case XKind::kWall:
+    case XKind::kElapsed:
       return seconds_text(distance);
   }
   return "";
