@@ -30,6 +30,9 @@ if(TARGET phaseguard-dashboard)
     DESTINATION ${CMAKE_INSTALL_DATADIR}/applications COMPONENT dashboard)
   install(FILES ${PROJECT_SOURCE_DIR}/assets/phaseguard.svg
     DESTINATION ${CMAKE_INSTALL_DATADIR}/icons/hicolor/scalable/apps COMPONENT dashboard)
+  install(FILES ${PROJECT_SOURCE_DIR}/assets/phaseguard-run.xml
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/mime/packages COMPONENT dashboard)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/assets/fonts DESTINATION ${phaseguard_data} COMPONENT dashboard)
 endif()
 
 # The library for any language, and what a C program needs to be compiled with it.

@@ -79,8 +79,12 @@ nlohmann::json frames(int n, const std::function<void()>& draw) {
           {"vertices", ImGui::GetDrawData()->TotalVtxCount}};
 }
 
-// `moves`: every frame shows another part, as while zooming; else the view stands still.
-nlohmann::json plot_frames(const std::vector<run::Series>& all, int n, bool moves) {
+constexpr int kFrames = 60;
+constexpr int kZoomFrames = 240;
+constexpr double kZoomTo = 200.0;  // points in sight at the end
+
+// `zooms`: from all points to kZoomTo of them, each frame another part; else the view stands still.
+nlohmann::json plot_frames(const std::vector<run::Series>& all, int n, bool zooms) {
   std::vector<plot::SeriesData> data;
   data.reserve(all.size());
   plot::PlotSpec spec;
@@ -92,10 +96,14 @@ nlohmann::json plot_frames(const std::vector<run::Series>& all, int n, bool move
   }
   plot::TimeAxis time;
   plot::ValueAxis values;
-  double zoom = 1.0;
+  const auto points = static_cast<double>(all[0].size());
+  const double middle = 0.37 * points;
+  const double factor = zooms ? std::pow(kZoomTo / points, 1.0 / n) : 1.0;
+  double span = points;
   return frames(n, [&] {
-    time.begin_frame({0.0, zoom * static_cast<double>(all[0].size())});
-    if (moves) zoom *= 0.995;
+    const double lo = middle - 0.37 * span;
+    time.begin_frame({lo, lo + span});
+    span *= factor;
     plot::draw_plot(spec, palette, time, values, {0.0F, 0.0F}, {1920.0F, 1080.0F});
   });
 }
@@ -202,8 +210,8 @@ int main(int argc, char** argv) {
   for (const std::size_t n :
        {std::size_t{10000}, std::size_t{100000}, std::size_t{1000000}, points}) {
     const auto all = eight(n);
-    out["pyramid"][std::to_string(n)] = plot_frames(all, 60, false);
-    out["pyramid_zooming"][std::to_string(n)] = plot_frames(all, 60, true);
+    out["pyramid"][std::to_string(n)] = plot_frames(all, kFrames, false);
+    out["pyramid_zooming"][std::to_string(n)] = plot_frames(all, kZoomFrames, true);
     if (n <= 1000000)
       out["every_point"][std::to_string(n)] = naive_frames(all, n < 1000000 ? 10 : 3);
   }

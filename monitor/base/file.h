@@ -29,6 +29,12 @@ inline constexpr std::uint64_t kMaxTextBytes = std::uint64_t{512} * 1024 * 1024;
 // no such folder around it, no permission, or a pipe that nobody reads, which would be waited for.
 [[nodiscard]] Result<void> check_output(const std::filesystem::path& path);
 
+// Files as they are; a folder gives those in it with this extension, by name. Errors: a folder that
+// has none, with `what` they would be.
+[[nodiscard]] Result<std::vector<std::string>> files_named(const std::vector<std::string>& named,
+                                                           std::string_view extension,
+                                                           std::string_view what);
+
 // A file or folder that ships with the programs, such as "policies": in $PHASEGUARD_ASSETS, in
 // assets/ or share/phaseguard/ of the present folder or one above it, then of the program's own.
 // Error kNotFound: none of them has it.

@@ -34,6 +34,7 @@ int failed(const Error& error);
 void add_runs(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_replay(CLI::App& app, Context& context);
+void add_why(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);
 void add_canaries(CLI::App& app, Context& context);

@@ -31,30 +31,6 @@ Result<policy::Document> read_policy(const std::filesystem::path& path) {
   return fail(Errc::kMalformed, all);
 }
 
-Result<std::vector<std::string>> files_named(const std::vector<std::string>& named,
-                                             std::string_view extension, std::string_view what) {
-  std::vector<std::string> out;
-  for (const std::string& name : named) {
-    std::error_code error;
-    if (!std::filesystem::is_directory(name, error)) {
-      out.push_back(name);
-      continue;
-    }
-    std::vector<std::string> inside;
-    for (const auto& entry : std::filesystem::directory_iterator(name, error)) {
-      if (entry.path().extension() == extension) inside.push_back(entry.path().string());
-    }
-    if (error) return fail(Errc::kIo, name + ": " + error.message());
-    if (inside.empty()) {
-      return fail(Errc::kNotFound, name + ": expected " + std::string(what) + " (*" +
-                                       std::string(extension) + ") in this folder, found none");
-    }
-    std::sort(inside.begin(), inside.end());
-    out.insert(out.end(), inside.begin(), inside.end());
-  }
-  return out;
-}
-
 void print(const nlohmann::json& value) {
   const std::string text = value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
   std::printf("%s\n", printable_json(text).c_str());

@@ -21,12 +21,6 @@ namespace phaseguard::ctl {
 // A policy without errors. Error: every diagnostic as "file:line:column: error: ...", in one line.
 [[nodiscard]] Result<policy::Document> read_policy(const std::filesystem::path& path);
 
-// Files as they are; a folder gives those in it with this extension, by name. Errors: a folder that
-// has none, with `what` they would be.
-[[nodiscard]] Result<std::vector<std::string>> files_named(const std::vector<std::string>& named,
-                                                           std::string_view extension,
-                                                           std::string_view what);
-
 void print(const nlohmann::json& value);
 
 // "kl 2, embed 0.1"; "-" for none.

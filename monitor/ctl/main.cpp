@@ -65,6 +65,7 @@ int parse_and_run(int argc, char** argv) {
   add_runs(app, context);
   add_verify(app, context);
   add_replay(app, context);
+  add_why(app, context);
   add_export(app, context);
   add_report(app, context);
   add_policy(app, context);

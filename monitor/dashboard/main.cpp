@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <random>
 #include <string>
+#include <utility>
 
 #include "monitor/base/printable.h"
 #include "monitor/base/process.h"
@@ -22,13 +23,18 @@ Model make_model() { return {own_user(), "dash-" + std::to_string(std::random_de
 
 Result<void> show(const Options& options) {
   Model model = make_model();
+  Replay replay;
+  auto candidates = read_candidates(options.policies);
+  if (!candidates) return tl::unexpected(candidates.error());
+  replay.offer(std::move(*candidates));
+  const Seen seen{model, replay};
   if (options.screenshot.empty()) {
-    return run_window(options, model,
+    return run_window(options, seen,
                       [&](Wake wake) { return open_source(options, std::move(wake)); });
   }
   auto source = open_source(options, {});
   if (!source) return tl::unexpected(source.error());
-  return take_screenshot(options, model, **source);
+  return take_screenshot(options, seen, **source);
 }
 
 }  // namespace

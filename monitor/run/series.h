@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "monitor/base/types.h"
+#include "monitor/run/pyramid.h"
 
 namespace phaseguard::run {
 
-// What lies in one range of points, exact to float. `good` = 0: nothing to draw, lo and hi are NaN.
+// What lies in one range of points. `good` = 0: nothing to draw, lo and hi are NaN.
 struct Extent {
-  float lo = 0.0F;
-  float hi = 0.0F;
+  double lo = 0.0;
+  double hi = 0.0;
   std::size_t good = 0;
   std::size_t gaps = 0;  // BAD or MISSING points
 };
@@ -24,9 +25,12 @@ struct Column {
   double x = 0.0;      // step of its first point
   double x_end = 0.0;  // step of its last point
   Extent extent;
-  float first = 0.0F;  // first and last point of the column, NaN for a gap: for joining columns
-  float last = 0.0F;
+  double first = 0.0;  // first and last point of the column, NaN for a gap: for joining columns
+  double last = 0.0;
 };
+
+// What the places of a plot are counted in.
+enum class By { kStep, kTime };
 
 // Points [first, last) between two breaks; steps do not fall inside it.
 struct Stretch {
@@ -54,44 +58,59 @@ class Series {
     return static_cast<Quality>(qualities_[i]);
   }
 
+  // All of them, NaN for a gap.
+  [[nodiscard]] const std::vector<double>& values() const { return values_; }
+  // Step or time of a point.
+  [[nodiscard]] double x_at(std::size_t i, By by) const {
+    return by == By::kStep ? static_cast<double>(steps_[i]) : times_[i];
+  }
+
   // Places of BAD and MISSING points, ascending; step_at gives where to mark them.
   [[nodiscard]] const std::vector<std::size_t>& gaps() const { return gaps_; }
+  [[nodiscard]] std::size_t gaps_in(std::size_t first, std::size_t last) const;
   // Never empty ranges, in order of arrival; no stretch when there is no point.
   [[nodiscard]] std::vector<Stretch> stretches() const;
   // Lowest and highest step of all points; {0, 0} when there is none.
   [[nodiscard]] Step first_step() const { return Step{lowest_}; }
   [[nodiscard]] Step last_step() const { return Step{highest_}; }
 
-  // Smallest and largest GOOD value of points [first, last), as float. O(log n).
+  // Smallest and largest GOOD value of points [first, last). O(log n).
   [[nodiscard]] Extent extent(std::size_t first, std::size_t last) const;
+  // Widens lo and hi by them.
+  void widen(std::size_t first, std::size_t last, double& lo, double& hi) const {
+    pyramid_.widen(values_, first, last, lo, hi);
+  }
+  // How many GOOD values of them lie outside [lo, hi] (Pyramid::beyond).
+  [[nodiscard]] Beyond beyond(std::size_t first, std::size_t last, double lo, double hi,
+                              std::size_t most) const {
+    return pyramid_.beyond(values_, first, last, lo, hi, most);
+  }
 
-  // The points of one stretch with step in [x0, x1], at most one column for each of n_columns equal
-  // parts of [x0, x1]; parts without points give no column. When there are fewer points than
-  // columns, one column a point (repeated steps share one). One point beyond each side is included
-  // so that a line enters and leaves the plot. From 64 points a column up, a column may begin up to
-  // a quarter of its width early, on a bucket of the pyramid; no point is left out or shown twice.
+  // First point of the stretch at x or behind it. Times are taken to rise within a stretch; where a
+  // clock was set back, places by time are those of some point nearby.
+  [[nodiscard]] std::size_t first_from(const Stretch& stretch, double x, By by = By::kStep) const;
+
+  // The points of one stretch with x in [x0, x1] as ranges of places, at most one for each of
+  // n_parts equal parts of [x0, x1]; parts without points give none. When there are fewer points
+  // than parts, one a point (those of one x share one). One point beyond each side is included so
+  // that a line enters and leaves the plot. From 64 points a part up, one may begin up to a quarter
+  // of its width early, on a bucket of the pyramid; no point is left out or shown twice.
+  [[nodiscard]] std::vector<Stretch> slices(const Stretch& stretch, double x0, double x1,
+                                            int n_parts, By by = By::kStep) const;
+  // The same by step, with what lies in each.
   [[nodiscard]] std::vector<Column> columns(const Stretch& stretch, double x0, double x1,
                                             int n_columns) const;
 
  private:
-  struct Bucket {
-    float lo;
-    float hi;
-  };
-  void grow(std::size_t i);
-  [[nodiscard]] std::size_t lower_bound(const Stretch& stretch, double x) const;
-  [[nodiscard]] std::size_t bound_near(std::size_t lo, std::size_t hi, std::size_t guess,
-                                       double x) const;
-  [[nodiscard]] static std::size_t snap_for(std::size_t points);
-  [[nodiscard]] Column column(std::size_t first, std::size_t last) const;
+  [[nodiscard]] Column column(const Stretch& slice) const;
 
   std::vector<std::int64_t> steps_;
   std::vector<double> times_;
   std::vector<double> values_;
   std::vector<std::uint8_t> qualities_;
   std::vector<std::size_t> gaps_;
-  std::vector<std::size_t> breaks_;           // where a stretch starts, 0 excluded
-  std::vector<std::vector<Bucket>> pyramid_;  // level 0: 16 points a bucket, then 4 buckets each
+  std::vector<std::size_t> breaks_;  // where a stretch starts, 0 excluded
+  Pyramid pyramid_;                  // of values_
   std::int64_t lowest_ = 0;
   std::int64_t highest_ = 0;
   bool break_next_ = false;

@@ -53,6 +53,18 @@ TEST_CASE("runs, verify, replay, export and report on recorded runs", "[ctl][e2e
   REQUIRE(phaseguard_with("runs " + place.path().string()).out.find("defend at step 4") !=
           std::string::npos);
 
+  const Done why = phaseguard_with("why " + bad + " --at-step 2");
+  INFO(why.out << why.err);
+  REQUIRE(why.code == 0);
+  CHECK(why.out.rfind("run bad-1 at step 2 of attempt 1, policy ", 0) == 0);
+  CHECK(why.out.find("defend: ") != std::string::npos);
+  CHECK(why.out.find("  - ") != std::string::npos);
+  const auto at_end = nlohmann::json::parse(phaseguard_with("why --json " + bad).out);
+  CHECK(at_end.at("rules").at(0).at("state") == "latched");
+  CHECK(at_end.at("rules").at(0).at("missing").empty());
+  const Done nowhere = phaseguard_with("why " + place.file("gone").string());
+  require_one_line(nowhere, 1, "gone");
+
   const Done verified = phaseguard_with("verify " + bad);
   INFO(verified.out << verified.err);
   REQUIRE(verified.code == 0);

@@ -9,51 +9,6 @@
 using namespace phaseguard;
 using namespace phaseguard::plot;
 
-TEST_CASE("ticks are 1, 2 or 5 times a power of ten, inside the range, never too many",
-          "[plot][property]") {
-  const double los[] = {0.0, -3.7, 1e-7, 123456.0, -1e9, 0.05};
-  const double spans[] = {1e-6, 0.00037, 0.41, 1.0, 7.3, 99.0, 213.0, 1e7, 3.3e9};
-  for (double lo : los) {
-    for (double span : spans) {
-      for (int most : {2, 3, 5, 12}) {
-        const Range range{lo, lo + span};
-        const Ticks ticks = nice_ticks(range, most);
-        CAPTURE(lo, span, most, ticks.step, ticks.count);
-        CHECK(ticks.count <= most);
-        CHECK(ticks.count >= (most >= 5 ? 2 : 0));
-        const double mantissa =
-            ticks.step / std::pow(10.0, std::floor(std::log10(ticks.step) + 1e-9));
-        CHECK((mantissa == Approx(1) || mantissa == Approx(2) || mantissa == Approx(5)));
-        for (int i = 0; i < ticks.count; ++i) {
-          CHECK(ticks.at(i) >= range.lo - 1e-6 * ticks.step);
-          CHECK(ticks.at(i) <= range.hi + 1e-6 * ticks.step);
-        }
-      }
-    }
-  }
-}
-
-TEST_CASE("the ticks a plot of a hundred pixels shows", "[plot]") {
-  const Ticks ticks = nice_ticks({0.0, 0.41}, 4);
-  CHECK(ticks.step == Approx(0.2));
-  CHECK(ticks.count == 3);
-  CHECK(nice_ticks({0.0, 3.0}, 12, true).step == 1.0);  // no half steps of a run
-  CHECK(nice_ticks({0.0, 0.0}, 5).count == 0);
-}
-
-TEST_CASE("labels have the decimals their step needs", "[plot]") {
-  CHECK(tick_label(0.2, 0.2) == "0.2");
-  CHECK(tick_label(0.0, 0.05) == "0.00");
-  CHECK(tick_label(-1e-18, 0.2) == "0.0");  // no "-0.0"
-  CHECK(tick_label(150.0, 50.0) == "150");
-  CHECK(tick_label(20000.0, 5000.0) == "20k");
-  CHECK(tick_label(2500000.0, 500000.0) == "2.5M");
-  CHECK(value_label(0.31416) == "0.314");
-  CHECK(value_label(2.0) == "2.000");
-  CHECK(value_label(1234.5) == "1234");
-  CHECK(value_label(std::nan("")) == "NaN");
-}
-
 TEST_CASE("zoom keeps the value under the cursor and respects its bounds", "[plot][property]") {
   const Range range{10.0, 110.0};
   for (double about : {10.0, 35.0, 110.0}) {

@@ -23,6 +23,7 @@ constexpr int kClicksOfARound = 250;
 struct Counts {
   int clicks = 0;
   int commands = 0;
+  int held = 0;  // of them by a button that was held
   int choices = 0;
 };
 
@@ -30,6 +31,7 @@ struct Counts {
 struct Press {
   std::string about;                // the dialog's subject
   std::vector<std::string> labels;  // controls under the mouse
+  double frames_s = 0.0;            // how long it lasts
 };
 
 class Fumbler {
@@ -134,14 +136,21 @@ class Fumbler {
 
   void check_command(const wire::Message& message, const Press& press) {
     const auto& command = std::get<wire::Command>(message.body);
-    const std::string button = command.action == wire::Action::kForce ? "Apply" : "Release";
-    bool hit = false;
-    for (const std::string& label : press.labels) hit = hit || label == button;
-    if (!hit) FAIL("a command left without a press on " << button);
+    const std::string what = command.action.text();
+    bool clicked = false;
+    bool held = false;
+    for (const std::string& label : press.labels) {
+      clicked = clicked || (label == "Apply" && what == "force");
+      held = held || label == "Hold to " + (what == "force" ? "lower" : what);
+    }
+    held = held && press.frames_s >= kHoldS;
+    if (!clicked && !held) FAIL("the command " << what << " left without a press on its button");
+    if (held) ++counts_.held;
+    const std::string name = command.knob.empty() ? "rule " + command.rule : command.knob;
     const std::string about =
-        "about " + command.knob + " of run " + message.header.run.text() + ", read at step ";
+        "about " + name + " of run " + message.header.run.text() + ", read at step ";
     if (press.about.rfind(about, 0) != 0) {
-      FAIL("a command to " << command.knob << " of " << message.header.run.text()
+      FAIL("a command to " << name << " of " << message.header.run.text()
                            << " left from a dialog: " << press.about);
     }
     if (command.expected_version >= 0) {
@@ -162,17 +171,21 @@ class Fumbler {
 
   // What is clicked next; "": some place of the screen.
   std::string target() {
+    const std::string holds = one_of("Hold to ");
     const bool forces = desk_.shows("Apply");
-    const bool releases = desk_.shows("Release");
+    const bool open = forces || !holds.empty();
     const bool reasoned = desk_.view.form.reason[0] != 0;
-    if ((forces || releases) && !reasoned && chance(releases ? 60 : 10)) return "reason";
+    if (open && !reasoned && chance(forces ? 10 : 60)) return "reason";
     if (forces && chance(50)) return "Apply";
-    if (releases && chance(50)) return "Release";
-    if ((forces || releases) && chance(30)) return "Cancel";
+    if (!holds.empty() && chance(50)) return holds;
+    if (open && chance(30)) return "Cancel";
     if (forces && chance(20)) return "new value";
-    if (forces && chance(20)) return "expires after";
+    if (open && chance(20)) return "expires after";
     if (chance(35)) return one_of("Force ");
     if (chance(20)) return one_of("Release ");
+    if (chance(15)) return one_of("Reset ");
+    if (chance(15)) return one_of("Inhibit ");
+    if (chance(15)) return one_of("Allow ");
     if (chance(25)) return one_of("run ");
     if (chance(15)) return one_of("menu run ");
     if (chance(15)) return one_of("alarm of run ");
@@ -197,10 +210,23 @@ class Fumbler {
     desk_.gui.press(true);
     frame(press);
     happen();  // the mouse is down, and the runs go on
+    if (label.rfind("Hold to ", 0) == 0) stay(press);
     desk_.gui.press(false);
     frame(press);
     if (label == "reason") desk_.gui.type("odd");
     if (label == "new value" && chance(50)) desk_.gui.type("3");
+  }
+
+  // The mouse stays down: long enough, or not.
+  void stay(Press& press) {
+    constexpr float kFrameS = 0.2F;
+    ImGui::GetIO().DeltaTime = kFrameS;
+    const std::size_t frames = chance(70) ? 11 : pick(9);
+    for (std::size_t i = 0; i < frames; ++i) {
+      press.frames_s += static_cast<double>(kFrameS);
+      frame(press);
+    }
+    ImGui::GetIO().DeltaTime = 1.0F / 60.0F;
   }
 
   void key() {
@@ -231,7 +257,7 @@ Counts fumble(int runs) {
     Fumbler(static_cast<std::uint64_t>(1000 * runs + round), runs, counts).round();
   }
   WARN(runs << " runs: " << counts.clicks << " clicks and keys, " << counts.commands
-            << " commands, " << counts.choices << " choices of a run");
+            << " commands, " << counts.choices << " choices of a run, " << counts.held << " held");
   return counts;
 }
 
@@ -244,5 +270,6 @@ TEST_CASE("10 000 random clicks: no command to a run that was not named at the p
     CHECK(counts.clicks == 10000);
     CHECK(counts.commands >= 500);
     CHECK(counts.choices >= 100);
+    CHECK(counts.held >= 100);
   }
 }

@@ -37,6 +37,19 @@ struct Desk {
     turn(2);
     return there;
   }
+  bool hold(const std::string& control, double seconds = dashboard::kHoldS) {
+    const bool there = gui.hold(control, seconds, model, view);
+    settle();
+    turn(2);
+    return there;
+  }
+  // Into the open dialog's field.
+  bool give_reason(const char* reason) {
+    if (!click("reason")) return false;
+    gui.type(reason);
+    turn(2);
+    return true;
+  }
   [[nodiscard]] bool shows(const std::string& control) const {
     return view.controls.count(control) > 0;
   }

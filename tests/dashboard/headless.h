@@ -31,7 +31,7 @@ class Headless {
     int height = 0;
     io.Fonts->GetTexDataAsRGBA32(&pixels, &width, &height);
 #endif
-    dashboard::apply_style(true, 13.0F);
+    dashboard::apply_style(plot::Theme::kDark, 13.0F);
   }
   ~Headless() { ImGui::DestroyContext(); }
   Headless(const Headless&) = delete;
@@ -45,11 +45,18 @@ class Headless {
     ImGui::GetIO().AddMousePosEvent(at.x, at.y);
 #endif
   }
-  void press(bool down) {
+  void press(bool down, int button = 0) {
 #if IMGUI_VERSION_NUM < 18700
-    ImGui::GetIO().MouseDown[0] = down;
+    ImGui::GetIO().MouseDown[button] = down;
 #else
-    ImGui::GetIO().AddMouseButtonEvent(0, down);
+    ImGui::GetIO().AddMouseButtonEvent(button, down);
+#endif
+  }
+  void ctrl(bool down) {
+#if IMGUI_VERSION_NUM < 18700
+    ImGui::GetIO().KeyCtrl = down;
+#else
+    ImGui::GetIO().AddKeyEvent(ImGuiMod_Ctrl, down);
 #endif
   }
   void key(ImGuiKey which, bool down) {
@@ -70,8 +77,12 @@ class Headless {
 
   // One frame; appends what the panels asked for.
   void frame(const dashboard::Model& model, dashboard::View& view) {
+    dashboard::Replay closed;
+    frame(model, closed, view);
+  }
+  void frame(const dashboard::Model& model, dashboard::Replay& replay, dashboard::View& view) {
     ImGui::NewFrame();
-    dashboard::draw_dashboard(model, view, actions);
+    dashboard::draw_dashboard(model, replay, view, actions);
     ImGui::Render();
 #ifdef IMGUI_HAS_TEXTURES
     for (ImTextureData* texture : *ImGui::GetDrawData()->Textures) {
@@ -92,6 +103,20 @@ class Headless {
     frames(2, model, view);
     press(true);
     frames(2, model, view);
+    press(false);
+    frames(3, model, view);
+    return true;
+  }
+
+  // Moves to the control and holds it down for so long, at 60 frames a second.
+  bool hold(const std::string& label, double seconds, const dashboard::Model& model,
+            dashboard::View& view) {
+    const auto found = view.controls.find(label);
+    if (found == view.controls.end()) return false;
+    move(found->second.middle());
+    frames(2, model, view);
+    press(true);
+    frames(static_cast<int>(seconds * 60.0) + 2, model, view);
     press(false);
     frames(3, model, view);
     return true;

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "monitor/dashboard/model/describe.h"
+#include "monitor/dashboard/replay/replay.h"
 #include "monitor/dashboard/source/source.h"
 #include "tests/reporter/real_daemon.h"
 #include "tests/support/catch.h"
@@ -32,8 +33,13 @@ struct Viewer {
     source = std::move(*opened);
   }
   void exchange() {
-    for (const Batch& batch : source->take()) model.apply(batch, real_now());
+    for (const Batch& batch : source->take()) {
+      model.apply(batch, real_now());
+      replay.take(batch);
+    }
     model.tick(real_now());
+    replay.tick(model, real_now());
+    if (const auto run = replay.take_recall()) source->recall(*run);
     auto commands = model.take_outbox();
     if (!commands.empty()) source->send(std::move(commands));
   }
@@ -49,6 +55,7 @@ struct Viewer {
 
   std::unique_ptr<Source> source;
   Model model{"ann", "live-test"};
+  Replay replay;
 };
 
 Reporter linked(const RealDaemon& daemon) {
@@ -116,6 +123,39 @@ TEST_CASE("a viewer that joins late sees the whole run, and a force becomes appl
     return viewer.model.pending().back().stage == Stage::kApplied;
   }));
   CHECK_FALSE(viewer.model.is_forced("kl"));
+  trainer.stop("finished", 20.0);
+}
+
+TEST_CASE("the timeline of a live run has its whole record, and grows with it",
+          "[dashboard][replay][e2e]") {
+  const RealDaemon daemon(PHASEGUARD_DAEMON);
+  Reporter trainer = linked(daemon);
+  std::int64_t step = 0;
+  for (; step < 2500; ++step) {  // more than one page of history
+    trainer.send(reporter::test_report(0.1, 0, 2), Step{step});
+    if (step % 100 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  Viewer viewer(daemon);
+  REQUIRE(viewer.eventually(
+      [&] { return viewer.model.shown() != nullptr && viewer.model.shown()->step >= Step{2499}; }));
+  viewer.replay.act(OpenTimeline{}, viewer.model, real_now());
+  REQUIRE(viewer.eventually([&] {
+    train_step(trainer, step++, 0.1);
+    return viewer.replay.complete() && step > 2600;
+  }));
+  const auto grown = [&] {
+    const auto& tape = viewer.replay.tape();
+    return tape.message(tape.size() - 1).header.seq == viewer.model.shown()->last_seq;
+  };
+  REQUIRE(viewer.eventually(grown));
+  const auto& tape = viewer.replay.tape();
+  CHECK(tape.message(0).header.seq == Seq{1});
+  CHECK(static_cast<std::int64_t>(tape.size()) == viewer.model.shown()->last_seq.value);
+  viewer.replay.act(GoToStep{Step{1200}}, viewer.model, real_now());
+  REQUIRE(viewer.eventually(
+      [&] { return viewer.replay.past() != nullptr && viewer.replay.progress() == 1.0; }));
+  CHECK(viewer.replay.past()->shown()->step == Step{1200});
+  CHECK(viewer.model.shown()->step > Step{1200});
   trainer.stop("finished", 20.0);
 }
 

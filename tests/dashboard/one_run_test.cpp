@@ -173,7 +173,7 @@ TEST_CASE("what lowers names the state that was read, and is refused when that m
   for (int i = 0; i < 3; ++i) plant.step(a, 0.9);  // the rule fires: the version moves on
   desk.turn(2);
   CHECK(desk.model.shown()->state_version > read);
-  REQUIRE(desk.click("Release"));
+  REQUIRE(desk.hold("Hold to release"));
   REQUIRE(desk.sent.size() == 1);
   CHECK(std::get<wire::Command>(desk.sent[0].body).expected_version == read);
   REQUIRE(desk.model.pending().size() == 1);
@@ -273,7 +273,7 @@ TEST_CASE("a refused command is an alarm until it is acknowledged", "[dashboard]
   REQUIRE(refused != events.end());
   CHECK(refused->text == "operator ann: force kl to 8: took no effect");
   CHECK(refused->mark.empty());  // the plots do not show it as done
-  const std::size_t struck = Headless::vertices_of(plot::dark_palette().critical);
+  const std::size_t struck = Headless::vertices_of(plot::dark_palette().high);
   CHECK(struck > 0);
   for (int i = 0; i < 100; ++i) plant.pass(1.0);
   desk.turn(2);

@@ -145,7 +145,7 @@ TEST_CASE("release is offered only while an override holds", "[gui]") {
   Headless gui;
   gui.frames(2, model, view);
   REQUIRE(gui.click("Release kl...", model, view));
-  CHECK(view.controls.count("Release") == 0);
+  CHECK(view.controls.count("Hold to release") == 0);
   CHECK(commands_in(gui.actions) == 0);
 }
 
@@ -164,12 +164,14 @@ TEST_CASE("releasing needs a reason", "[gui]") {
   Headless gui;
   gui.frames(2, model, view);
   REQUIRE(gui.click("Release kl...", model, view));
-  REQUIRE(gui.click("Release", model, view));
+  REQUIRE(gui.hold("Hold to release", 3.0, model, view));
   CHECK(commands_in(gui.actions) == 0);
   REQUIRE(gui.click("reason", model, view));
   gui.type("calm again");
   gui.frames(2, model, view);
-  REQUIRE(gui.click("Release", model, view));
+  REQUIRE(gui.click("Hold to release", model, view));
+  CHECK(commands_in(gui.actions) == 0);  // a click is not enough
+  REQUIRE(gui.hold("Hold to release", kHoldS, model, view));
   REQUIRE(commands_in(gui.actions) == 1);
   CHECK(std::get<ReleaseKnob>(gui.actions.back()).reason == "calm again");
 }
@@ -433,8 +435,8 @@ TEST_CASE("small windows, no data and a second theme do not break the layout", "
   for (const ImVec2 size : {ImVec2{640.0F, 400.0F}, ImVec2{3840.0F, 2160.0F}}) {
     Headless gui(size);
     View view;
-    view.dark = false;
-    apply_style(false, 13.0F);
+    view.theme = plot::Theme::kLight;
+    apply_style(view.theme, 13.0F);
     gui.frames(3, Model("ann", "s"), view);
     gui.frames(3, model_of(false, false), view);
     CHECK(view.controls.count("Force kl...") == 1);

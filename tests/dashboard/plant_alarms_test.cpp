@@ -27,7 +27,8 @@ std::map<std::string, Box> buttons_of(const View& view) {
   std::map<std::string, Box> out;
   for (const auto& [label, box] : view.controls) {
     const bool listed = label.rfind("event of", 0) == 0 || label.rfind("elsewhere", 0) == 0 ||
-                        label.rfind("command", 0) == 0 || label.rfind("Acknowledge", 0) == 0;
+                        label.rfind("command", 0) == 0 || label.rfind("Acknowledge", 0) == 0 ||
+                        label.rfind("values of", 0) == 0 || label.rfind("author of", 0) == 0;
     if (!listed) out[label] = box;
   }
   return out;

@@ -32,7 +32,7 @@ Series random_series(std::mt19937_64& random, std::size_t n, bool with_falls) {
 
 Extent by_scan(const Series& series, std::size_t first, std::size_t last) {
   Extent out;
-  out.lo = std::numeric_limits<float>::infinity();
+  out.lo = std::numeric_limits<double>::infinity();
   out.hi = -out.lo;
   for (std::size_t i = first; i < last; ++i) {
     if (series.quality_at(i) != Quality::kGood) {
@@ -40,8 +40,8 @@ Extent by_scan(const Series& series, std::size_t first, std::size_t last) {
       continue;
     }
     ++out.good;
-    out.lo = std::min(out.lo, static_cast<float>(series.value_at(i)));
-    out.hi = std::max(out.hi, static_cast<float>(series.value_at(i)));
+    out.lo = std::min(out.lo, series.value_at(i));
+    out.hi = std::max(out.hi, series.value_at(i));
   }
   return out;
 }
@@ -72,7 +72,7 @@ TEST_CASE("extent equals a scan on random ranges", "[run][property]") {
 struct Counted {
   std::size_t good = 0;
   std::size_t gaps = 0;
-  float lowest = std::numeric_limits<float>::infinity();
+  double lowest = std::numeric_limits<double>::infinity();
   bool operator==(const Counted&) const = default;
 };
 
@@ -95,7 +95,7 @@ Counted point_by_point(const Series& series, const Stretch& stretch, double from
     if (x < from || x > to) continue;
     if (series.quality_at(i) == Quality::kGood) {
       ++out.good;
-      out.lowest = std::min(out.lowest, static_cast<float>(series.value_at(i)));
+      out.lowest = std::min(out.lowest, series.value_at(i));
     } else {
       ++out.gaps;
     }
@@ -115,6 +115,59 @@ TEST_CASE("columns cover each point of the window once and show every spike", "[
         REQUIRE(in_columns(series, stretch, from, to, width) ==
                 point_by_point(series, stretch, from, to));
       }
+    }
+  }
+}
+
+TEST_CASE("slices by time cover each point of the window once", "[run][property]") {
+  std::mt19937_64 random(13);
+  for (const std::size_t n : {1UL, 50UL, 5000UL, 60000UL}) {
+    Series series;
+    double t = 1.7e9;
+    for (std::size_t i = 0; i < n; ++i) {
+      t += std::ldexp(static_cast<double>(random() % 1000), -8);
+      series.append(Step{static_cast<std::int64_t>(i / 3)}, t, 1.0, Quality::kGood);
+    }
+    const Stretch all = series.stretches().front();
+    for (const int width : {1, 7, 300, 2000}) {
+      const double from = 1.7e9 + static_cast<double>(random() % 100) * 0.01 * (t - 1.7e9);
+      const double to = from + 0.5 * (t - from);
+      std::size_t next = series.first_from(all, from, run::By::kTime);
+      const std::size_t begin = next;
+      const std::size_t end = series.first_from(all, std::nextafter(to, 1e300), run::By::kTime);
+      for (const Stretch& slice : series.slices(all, from, to, width, run::By::kTime)) {
+        if (slice.last <= begin || slice.first >= end) continue;  // the neighbour beyond the edge
+        REQUIRE(slice.first == next);
+        next = slice.last;
+      }
+      REQUIRE(next == end);
+    }
+  }
+}
+
+TEST_CASE("what lies outside of limits is counted as by a scan", "[run][property]") {
+  std::mt19937_64 random(17);
+  for (const std::size_t n : {1UL, 16UL, 100UL, 5000UL, 70000UL}) {
+    const Series series = random_series(random, n, true);
+    for (int round = 0; round < 300; ++round) {
+      std::size_t a = random() % (n + 1);
+      std::size_t b = random() % (n + 1);
+      if (a > b) std::swap(a, b);
+      const double lo = static_cast<double>(random() % 400) - 250.0;
+      const double hi = lo + static_cast<double>(random() % 300);
+      std::size_t below = 0;
+      std::size_t above = 0;
+      for (std::size_t i = a; i < b; ++i) {
+        below += series.value_at(i) < lo ? 1 : 0;
+        above += series.value_at(i) > hi ? 1 : 0;
+      }
+      const run::Beyond got = series.beyond(a, b, lo, hi, n);
+      REQUIRE(got.all);
+      REQUIRE(got.below == below);
+      REQUIRE(got.above == above);
+      const run::Beyond hurried = series.beyond(a, b, lo, hi, 3);  // it says so when it gives up
+      REQUIRE(hurried.above <= above);
+      REQUIRE((hurried.all == false || hurried.above == above));
     }
   }
 }
@@ -155,8 +208,8 @@ TEST_CASE("what could not be computed is a gap with a place, never a number", "[
   REQUIRE(series.quality_at(2) == Quality::kBad);
   REQUIRE(std::isnan(series.value_at(1)));
   const Extent extent = series.extent(0, 5);
-  REQUIRE(extent.lo == 0.5F);
-  REQUIRE(extent.hi == std::numeric_limits<float>::max());
+  REQUIRE(extent.lo == 0.5);
+  REQUIRE(extent.hi == 1e300);
   REQUIRE(extent.gaps == 3);
   REQUIRE(std::isnan(series.extent(1, 4).lo));
 }

@@ -21,7 +21,7 @@ std::string summary_of(const std::optional<wire::Decision>& decision) {
   return decision ? decision->summary : "";
 }
 
-void print_row(const ReplayRow& row) {
+void print_row(const policy::ComparedEvent& row) {
   print_line(stdout, "%7lld  %-12s  %-12s%s", static_cast<long long>(row.step.value),
              knobs_text(row.happened_knobs).c_str(), knobs_text(row.would_knobs).c_str(),
              row.differs() ? "  differs" : "");
@@ -29,18 +29,18 @@ void print_row(const ReplayRow& row) {
   if (row.would) print_line(stdout, "         would:    %s", row.would->summary.c_str());
 }
 
-void print_text(const Replay& replay, bool only_differences) {
+void print_text(const policy::Compared& replay, bool only_differences) {
   print_line(stdout, "run %s (%s), recorded under %s, replayed under %s", replay.run.text().c_str(),
              replay.label.empty() ? "no label" : replay.label.c_str(),
              replay.recorded_policy.empty() ? "no policy" : replay.recorded_policy.c_str(),
              replay.policy.c_str());
   std::printf("\n");
-  const ReplayRow* first = replay.first_difference();
+  const policy::ComparedEvent* first = replay.first_difference();
   if (!only_differences || first != nullptr) {
     print_line(stdout, "%7s  %-12s  %-12s", "step", "happened", "would");
   }
   std::size_t same = 0;
-  for (const ReplayRow& row : replay.rows) {
+  for (const policy::ComparedEvent& row : replay.rows) {
     if (only_differences && !row.differs()) {
       ++same;
       continue;
@@ -68,16 +68,16 @@ void print_text(const Replay& replay, bool only_differences) {
   } else if (replay.intervened >= Step{0}) {
     std::printf("Intervened at step %lld.\n", static_cast<long long>(replay.intervened.value));
   }
-  print_line(stdout, "%s", kReplayCaveat);
+  print_line(stdout, "%s", policy::kReplayCaveat);
 }
 
 nlohmann::json step_json(Step step) {
   return step < Step{0} ? nlohmann::json(nullptr) : nlohmann::json(step.value);
 }
 
-void print_json(const Replay& replay, bool only_differences) {
+void print_json(const policy::Compared& replay, bool only_differences) {
   nlohmann::json rows = nlohmann::json::array();
-  for (const ReplayRow& row : replay.rows) {
+  for (const policy::ComparedEvent& row : replay.rows) {
     if (only_differences && !row.differs()) continue;
     rows.push_back({{"seq", row.seq.value},
                     {"step", row.step.value},
@@ -88,7 +88,7 @@ void print_json(const Replay& replay, bool only_differences) {
                     {"happened_decision", summary_of(row.happened)},
                     {"would_decision", summary_of(row.would)}});
   }
-  const ReplayRow* first = replay.first_difference();
+  const policy::ComparedEvent* first = replay.first_difference();
   print({{"run", replay.run.text()},
          {"label", replay.label},
          {"recorded_policy", replay.recorded_policy},
@@ -99,7 +99,7 @@ void print_json(const Replay& replay, bool only_differences) {
          {"ends_at_intervention", replay.ends_there},
          {"first_difference", first == nullptr ? nlohmann::json(nullptr) : step_json(first->step)},
          {"rows", rows},
-         {"caveat", kReplayCaveat}});
+         {"caveat", policy::kReplayCaveat}});
 }
 
 struct ReplayOptions {
@@ -114,9 +114,9 @@ int replay_file(const ReplayOptions& options, bool as_json) {
   if (!document) return failed(document.error());
   auto reader = store::Reader::open(options.file);
   if (!reader) return failed(reader.error());
-  auto replayed =
-      replay(*reader, *document,
-             options.include_intervened ? Intervention::kIncluded : Intervention::kEndsIt);
+  auto replayed = replay(
+      *reader, *document,
+      options.include_intervened ? policy::Intervention::kIncluded : policy::Intervention::kEndsIt);
   if (!replayed) return failed(replayed.error());
   (as_json ? print_json : print_text)(*replayed, options.diff);
   return options.diff && replayed->first_difference() != nullptr ? kFindings : kDone;

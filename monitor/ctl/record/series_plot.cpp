@@ -18,8 +18,8 @@ page::Plot frame_of(const SeriesPlot& plot) {
   for (const PlotLine& line : plot.lines) {
     const run::Extent extent = line.series->extent(0, line.series->size());
     if (extent.good > 0) {
-      lo = std::min<double>(lo, extent.lo);
-      hi = std::max<double>(hi, extent.hi);
+      lo = std::min(lo, extent.lo);
+      hi = std::max(hi, extent.hi);
     }
     last = std::max(last, static_cast<double>(line.series->last_step().value));
   }
@@ -57,7 +57,7 @@ page::Path path_of(const PlotLine& line, const run::Stretch& stretch, const page
     if (column.extent.lo == column.extent.hi) {
       path.to(x, out.y(column.extent.lo));
     } else {
-      for (const float value : {column.first, column.extent.lo, column.extent.hi, column.last}) {
+      for (const double value : {column.first, column.extent.lo, column.extent.hi, column.last}) {
         if (!std::isnan(value)) path.to(x, out.y(value));
       }
     }

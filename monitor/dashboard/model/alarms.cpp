@@ -69,9 +69,9 @@ std::vector<Alarm> of_the_view(const Model& model) {
 void add_commands(const Model& model, const RunId& run, std::vector<Alarm>& out) {
   for (const Pending& pending : model.pending()) {
     if (pending.run != run) continue;
-    const bool refused = pending.stage == Stage::kRefused;
-    if (!refused && pending.stage != Stage::kNotConfirmed) continue;
-    out.push_back(alarm(refused ? Level::kHigh : Level::kCritical,
+    const Level level = level_of(pending.stage);
+    if (level == Level::kNone) continue;
+    out.push_back(alarm(level,
                         "command " + text_of(pending.command) + " " + name_of(pending.stage) +
                             ": " + one_line(pending.text),
                         run, ""));
@@ -215,6 +215,11 @@ Level level_of(const wire::Word<wire::Severity>& severity) {
   }
   // A grade of a newer daemon: shown as an alarm rather than hidden.
   return severity.empty() ? Level::kNone : Level::kMedium;
+}
+
+Level level_of(Stage stage) {
+  if (stage == Stage::kRefused) return Level::kHigh;
+  return stage == Stage::kNotConfirmed ? Level::kCritical : Level::kNone;
 }
 
 Level level_of_rule(const run::RunState& state, const std::string& rule) {

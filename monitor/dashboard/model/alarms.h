@@ -14,6 +14,8 @@ class Model;
 
 enum class Level { kNone, kInfo, kMedium, kHigh, kCritical };
 [[nodiscard]] Level level_of(const wire::Word<wire::Severity>& severity);
+enum class Stage;
+[[nodiscard]] Level level_of(Stage stage);  // of the alarm that such a command is; kNone: of none
 
 // An alarm in force. `number`: 1 critical, 2 high, 3 medium, as on the banner.
 struct Alarm {

@@ -29,9 +29,11 @@ std::vector<RuleRow> rule_rows(const run::RunState& state) {
     RuleRow row;
     row.name = rule.rule;
     row.fired = rule.state == wire::RuleState::kLatched || rule.state == wire::RuleState::kActive;
+    row.inhibited =
+        rule.state == wire::RuleState::kInhibited || rule.phase == wire::RulePhase::kInhibited;
     row.at_floor = row.fired && rule.at_floor;
     row.state = run::rule_text(rule) + (row.fired ? since(rule) : "");
-    row.votes = std::to_string(rule.votes) + " of " + std::to_string(rule.of) + " vote, needs " +
+    row.votes = std::to_string(rule.votes) + " of " + std::to_string(rule.of) + ", needs " +
                 std::to_string(rule.needed);
     if (rule.earliest_step.value >= 0) {
       row.earliest = "earliest possible: step " + step_text(rule.earliest_step);
@@ -139,7 +141,8 @@ std::string who(const wire::Cause& cause) {
 }
 
 std::string text_of(const wire::Command& command) {
-  const std::string text = command.action.text() + " " + one_line(command.knob, 40);
+  const std::string& about = command.knob.empty() ? command.rule : command.knob;
+  const std::string text = command.action.text() + " " + one_line(about, 40);
   return command.action == wire::Action::kForce ? text + " " + number_text(command.value) : text;
 }
 
@@ -151,6 +154,13 @@ std::string waiting_text(const Model& model) {
   }
   if (!source.loading) return "no run yet at " + source.place;
   return "waiting for data from " + source.place;
+}
+
+std::string short_number(double value) {
+  if (std::isnan(value)) return "-";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
 }
 
 std::string age_text(double seconds) {

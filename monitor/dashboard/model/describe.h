@@ -36,6 +36,7 @@ struct RuleRow {
   std::string name;
   std::string state;  // what is true of it now: "latched since step 10", "streak 1 of 2", ...
   bool fired = false;
+  bool inhibited = false;
   bool at_floor = false;
   std::string votes;                   // "2 of 3, needs 2"
   std::string earliest;                // "earliest possible: step 10"
@@ -84,6 +85,8 @@ struct Interval {
 [[nodiscard]] std::string text_of(const wire::Command& command);
 // Why no run is shown, and what is waited for.
 [[nodiscard]] std::string waiting_text(const Model& model);
+// Four digits: "2", "0.000305", "1e+300"; "-" for NaN.
+[[nodiscard]] std::string short_number(double value);
 // "0.2 s", "12 s", "3 min", "2 h"; "-" for NaN.
 [[nodiscard]] std::string age_text(double seconds);
 // Outside text on one line, cut: plain() (monitor/base/printable.h).

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "monitor/base/text.h"
+#include "monitor/dashboard/model/by_hand.h"
 #include "monitor/dashboard/model/describe.h"
 #include "monitor/run/protection.h"
 
@@ -61,6 +62,33 @@ double rule_value_of(const run::RunState& state, const KnobView& view) {
   return most;
 }
 
+// The daemon's Status names one override; of others the record knows.
+void add_override(const run::RunState& state, KnobView& view) {
+  view.forced_value = view.decided;
+  view.forced_by = view.who;
+  if (!view.forced) return;
+  const ByHand held = force_of(state, view.name);
+  view.reason = held.reason;
+  view.expires = held.until;
+  if (!state.status || !state.status->override_.active) return;
+  const wire::OverrideStatus& told = state.status->override_;
+  if (told.knob != view.name) return;
+  view.forced_value = told.value;
+  view.forced_by = "operator " + one_line(told.operator_name, 40);
+  view.reason = told.reason;
+  view.expires = told.expires_step;
+}
+
+// The gravest alarm that names this knob.
+Level alarm_of(const Model& model, const RunId& run, const std::string& name) {
+  const std::string about = "alert " + wire::AlertSource(wire::AlertKind::kKnob, name).text();
+  Level worst = Level::kNone;
+  for (const Alarm& alarm : model.recorded_alarms(run)) {
+    if (alarm.about == about) worst = std::max(worst, alarm.level);
+  }
+  return worst;
+}
+
 KnobView knob_view(const Model& model, const run::RunState& state, const std::string& name) {
   const run::KnobState& knob = state.knobs.at(name);
   KnobView view;
@@ -69,6 +97,7 @@ KnobView knob_view(const Model& model, const run::RunState& state, const std::st
   view.applied = knob.applied_value;
   view.in_force = in_force_of(state, knob);
   view.since = knob.applied_step;
+  view.decided_since = knob.decided_step;
   view.who = who(knob.cause);
   view.min = knob.declaration.min;
   view.max = knob.declaration.max;
@@ -78,8 +107,8 @@ KnobView knob_view(const Model& model, const run::RunState& state, const std::st
   view.rule_value = rule_value_of(state, view);
   view.confirmed = knob.confirmed();
   view.forced = model.is_forced(name);
-  view.forced_value = view.decided;
-  view.forced_by = view.who;
+  view.adopted = knob.cause.is(wire::CauseKind::kAdopted);
+  add_override(state, view);
   if (state.status) {
     for (const wire::KnobStatus& status : state.status->knobs) {
       if (status.name != name) continue;
@@ -90,12 +119,6 @@ KnobView knob_view(const Model& model, const run::RunState& state, const std::st
       view.limits = limits_text(status.limit_by);
       if (state.mode != wire::Mode::kShadow) view.trip_value = status.trip_value;
     }
-    if (state.status->override_.active && state.status->override_.knob == name) {
-      view.forced_value = state.status->override_.value;
-      view.forced_by = "operator " + one_line(state.status->override_.operator_name, 40);
-      view.reason = state.status->override_.reason;
-      view.expires = state.status->override_.expires_step;
-    }
   }
   if (state.mode == wire::Mode::kShadow) {
     view.asked = !std::isnan(view.sent);
@@ -103,6 +126,7 @@ KnobView knob_view(const Model& model, const run::RunState& state, const std::st
   }
   view.protecting = run::is_protecting(knob.declaration, view.applied);
   view.mode = mode_of(state, view, run::is_protecting(knob.declaration, view.decided));
+  view.alarm = alarm_of(model, state.run, name);
   return view;
 }
 
@@ -120,6 +144,35 @@ std::vector<KnobView> knob_views(const Model& model) {
     if (state->knobs.count(knob.name) > 0) views.push_back(knob_view(model, *state, knob.name));
   }
   return views;
+}
+
+std::string values_text(const KnobView& knob, bool live) {
+  const std::string decided = short_number(knob.decided);
+  const std::string sent = live ? ", sent " + short_number(knob.sent) : "";
+  const std::string applied = short_number(knob.applied);
+  const std::string since =
+      knob.since < Step{0} ? "" : " since step " + std::to_string(knob.since.value);
+  if (!knob.asked) return "decided " + decided + ", nothing is sent, applied " + applied + since;
+  if (!knob.confirmed || std::isnan(knob.decided)) {
+    const std::string lead = "decided " + decided + sent + ", applied " + applied;
+    return std::isnan(knob.decided) ? lead + since : lead + ": NOT YET CONFIRMED";
+  }
+  const bool same = !live || knob.sent == knob.applied;
+  if (same && knob.decided == knob.applied) {
+    return applied + (live ? " decided, sent, applied" : " decided, applied") + since;
+  }
+  return "decided " + decided + sent + ", applied " + applied + since;
+}
+
+std::string author_text(const KnobView& knob) {
+  std::string text = knob.forced ? knob.forced_by : knob.who;
+  if (knob.decided_since >= Step{0}) {
+    text += " since step " + std::to_string(knob.decided_since.value);
+  }
+  if (!knob.forced) return text;
+  text += knob.expires >= Step{0} ? " until step " + std::to_string(knob.expires.value)
+                                  : " until released";
+  return knob.reason.empty() ? text : text + ": " + one_line(knob.reason, 120);
 }
 
 std::string protection_text(const Model& model) {
@@ -184,6 +237,24 @@ std::string obstacle_to(const Model& model, const Subject& subject) {
            limits_of(*now) + " now: cancel and look again";
   }
   return "";
+}
+
+std::string obstacle_to_raise(const Model& model, const Subject& subject, double value) {
+  const std::vector<KnobView> knobs = knob_views(model);
+  const KnobView* now = find_knob(knobs, subject.knob.name);
+  if (now == nullptr || !run::is_lowering(now->protects, now->in_force, value)) return "";
+  return one_line(now->name, 40) + " is at " + number_text(now->in_force) +
+         " by now, which protects more than " + number_text(value) + ": cancel and look again";
+}
+
+std::string obstacle_to_let_go(const Model& model, const Subject& subject) {
+  std::string why = obstacle_to(model, subject);
+  if (!why.empty()) return why;
+  const std::vector<KnobView> knobs = knob_views(model);
+  const KnobView* now = find_knob(knobs, subject.knob.name);
+  if (now->adopted && now->in_force == subject.knob.in_force) return "";
+  return one_line(now->name, 40) + " is at " + number_text(now->in_force) + " now, " + now->who +
+         ": cancel and look again";
 }
 
 std::string obstacle_to_release(const Model& model, const Subject& subject) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "monitor/dashboard/model/alarms.h"
 #include "monitor/dashboard/model/model.h"
 
 namespace phaseguard::dashboard {
@@ -24,6 +25,7 @@ struct KnobView {
   KnobMode mode = KnobMode::kOff;
   bool protecting = false;  // the value that the trainer applies protects the run
   bool forced = false;
+  bool adopted = false;  // it is where it is because the daemon adopted that from the trainer
   // The trainer applies what it was sent: the decided value; in shadow mode what an operator
   // raised.
   bool confirmed = false;
@@ -31,9 +33,11 @@ struct KnobView {
   double decided = wire::kNaN;
   double sent = wire::kNaN;  // NaN: not known (a recording keeps no copy of what was sent)
   double applied = wire::kNaN;
-  double in_force = wire::kNaN;  // what a command is a raise or a lowering against
-  Step since{-1};
+  double in_force = wire::kNaN;      // what a command is a raise or a lowering against
+  Step since{-1};                    // first step at which the applied value was in force
+  Step decided_since{-1};            // step of the decision that set the decided value
   std::string who;                   // "rule defend", "operator ann", "policy base"
+  Level alarm = Level::kNone;        // in force about this knob
   double forced_value = wire::kNaN;  // of an operator's override, with who and why
   std::string forced_by;
   std::string reason;
@@ -51,6 +55,12 @@ struct KnobView {
 [[nodiscard]] double in_force_of(const run::RunState& state, const run::KnobState& knob);
 // In the order of the declaration.
 [[nodiscard]] std::vector<KnobView> knob_views(const Model& model);
+// Its three lives in a line: "2 decided, sent, applied since step 14", "decided 2, sent 2, applied
+// 0: NOT YET CONFIRMED". Of a recording nobody knows what was sent.
+[[nodiscard]] std::string values_text(const KnobView& knob, bool live);
+// Whose the decided value is: "rule defend since step 14", "operator ann since step 30 until step
+// 230: looks odd".
+[[nodiscard]] std::string author_text(const KnobView& knob);
 
 // "PROTECTED: kl 2, lr_scale 0.1", "NO PROTECTION IN FORCE", "shadow: nothing is sent", "no knob";
 // of a run in shadow mode in which somebody raised a knob, since when.
@@ -73,6 +83,11 @@ struct Subject {
 // down, the run has ended, knob or limits are not what they were. "": it can. That the run went on
 // is no reason.
 [[nodiscard]] std::string obstacle_to(const Model& model, const Subject& subject);
+// Why this value would not be the raise, or the same, that it was when the dialog opened.
+[[nodiscard]] std::string obstacle_to_raise(const Model& model, const Subject& subject,
+                                            double value);
+// The same of what was adopted for it: nothing is any more.
+[[nodiscard]] std::string obstacle_to_let_go(const Model& model, const Subject& subject);
 // The same of a release: the override is not the one that was shown.
 [[nodiscard]] std::string obstacle_to_release(const Model& model, const Subject& subject);
 

@@ -40,60 +40,7 @@ const run::KnobState* knob_of(const run::RunState& state, const std::string& nam
   return found == state.knobs.end() ? nullptr : &found->second;
 }
 
-// `shadow = "strict"` stands in the text of the policy and nowhere else in the record.
-bool is_strict(const std::string& policy) {
-  std::istringstream lines(policy);
-  for (std::string line; std::getline(lines, line);) {
-    const auto is_dress = [](char c) { return c == ' ' || c == '\t' || c == '"' || c == '\''; };
-    line.erase(std::remove_if(line.begin(), line.end(), is_dress), line.end());
-    if (line.rfind("shadow=strict", 0) == 0) return true;
-  }
-  return false;
-}
-
-std::string link_obstacle(const SourceState& source) {
-  if (!source.live) return "a recording: there is no trainer to command";
-  if (!source.connected) return "the daemon does not answer: a command would not arrive";
-  return "";
-}
-
-// What the daemon would refuse while the policy is in shadow mode.
-std::string shadow_obstacle(const run::RunState& state, const run::KnobState& knob) {
-  if (state.mode != wire::Mode::kShadow || !state.policy) return "";
-  const std::string lead = "policy " + one_line(state.policy->name, 40) + " is in shadow mode";
-  if (is_strict(state.policy->text)) return lead + ", shadow = \"strict\": nobody raises a knob";
-  if (!knob.declaration.forcible) {
-    return lead + ", and the trainer does not declare this knob forcible";
-  }
-  if (run::protects_of(knob.declaration.protects) == wire::Protects::kNone) {
-    return lead + ", where knobs are only raised, and this one protects in no direction";
-  }
-  return "";
-}
-
 }  // namespace
-
-bool is_good(Stage stage) { return stage == Stage::kApplied || stage == Stage::kDone; }
-
-bool is_bad(Stage stage) { return stage == Stage::kRefused || stage == Stage::kNotConfirmed; }
-
-const char* name_of(Stage stage) {
-  switch (stage) {
-    case Stage::kSent:
-      return "SENT";
-    case Stage::kLogged:
-      return "LOGGED";
-    case Stage::kApplied:
-      return "APPLIED";
-    case Stage::kDone:
-      return "DONE";
-    case Stage::kRefused:
-      return "REFUSED";
-    case Stage::kNotConfirmed:
-      return "NOT CONFIRMED";
-  }
-  return "";
-}
 
 Model::Model(std::string operator_name, std::string session)
     : operator_name_(std::move(operator_name)), session_(std::move(session)) {}
@@ -213,19 +160,13 @@ void Model::act(const Action& action, Now now) {
   } else if (const auto* which = std::get_if<SelectDecision>(&action)) {
     selected_decision_ = which->id;
   } else if (const auto* force = std::get_if<ForceKnob>(&action)) {
-    wire::Command command;
-    command.action = wire::Action::kForce;
-    command.knob = force->knob;
-    command.value = force->value;
-    command.reason = force->reason;
-    command.expires_after_steps = force->expires_after_steps;
-    send(force->run, force->version, std::move(command), now);
+    give(*force, now);
   } else if (const auto* release = std::get_if<ReleaseKnob>(&action)) {
-    wire::Command command;
-    command.action = wire::Action::kRelease;
-    command.knob = release->knob;
-    command.reason = release->reason;
-    send(release->run, release->version, std::move(command), now);
+    give(*release, now);
+  } else if (const auto* adopted = std::get_if<LetGo>(&action)) {
+    give(*adopted, now);
+  } else if (const auto* rule = std::get_if<OrderRule>(&action)) {
+    give(*rule, now);
   } else if (const auto* seen = std::get_if<AcknowledgeCommand>(&action)) {
     pending_.erase(std::remove_if(pending_.begin(), pending_.end(),
                                   [&](const Pending& pending) {
@@ -236,109 +177,12 @@ void Model::act(const Action& action, Now now) {
   refresh(now);
 }
 
-void Model::send(const RunId& run, std::int64_t version, wire::Command command, Now now) {
-  const run::RunState* state = find(run);
-  if (state == nullptr || !knob_obstacle(run, command.knob).empty()) return;
-  command.id = session_ + "-" + std::to_string(++commands_);
-  command.operator_name = operator_name_;
-  // Raising is never refused for what changed meanwhile; lowering names the state it was decided
-  // on.
-  const run::KnobState* knob = knob_of(*state, command.knob);
-  const bool raises = command.action == wire::Action::kForce && knob != nullptr &&
-                      !run::is_lowering(run::protects_of(knob->declaration.protects),
-                                        in_force_of(*state, *knob), command.value);
-  command.expected_version = raises ? -1 : version;
-  wire::Message message;
-  message.header.run = run;
-  message.header.seq = Seq{commands_};
-  message.header.step = state->step;
-  message.header.t = now.wall_s;
-  message.body = command;
-  outbox_.push_back(std::move(message));
-  Pending pending;
-  pending.command = std::move(command);
-  pending.run = run;
-  pending.sent = now.mono;
-  pending.text = "waiting for the daemon";
-  pending_.push_back(std::move(pending));
-}
-
-std::vector<wire::Message> Model::take_outbox() { return std::exchange(outbox_, {}); }
-
-void Model::on_reply(const wire::Reply& reply) {
-  for (Pending& pending : pending_) {
-    if (pending.command.id != reply.id) continue;
-    if (pending.stage == Stage::kApplied) return;
-    pending.seq = reply.seq;
-    pending.text = reply.text;
-    const bool taken =
-        reply.status == wire::ReplyStatus::kOk || reply.status == wire::ReplyStatus::kLogged;
-    pending.stage = taken ? Stage::kLogged : Stage::kRefused;
-    return;
-  }
-}
-
-// Logged -> applied or done, as the record and the trainer's reports say.
-void Model::follow(Pending& pending, Now now) {
-  if (pending.stage != Stage::kSent && pending.stage != Stage::kLogged &&
-      pending.stage != Stage::kNotConfirmed) {
-    return;
-  }
-  const run::RunState* state = find(pending.run);
-  run::CommandFate fate;
-  if (state != nullptr && pending.seq > Seq{0}) fate = run::fate_of(*state, pending.seq);
-  switch (fate.fate) {
-    case run::Fate::kApplied:
-      pending.stage = Stage::kApplied;
-      pending.applied_step = std::max(fate.step, Step{0});
-      pending.text = "";
-      return;
-    case run::Fate::kDone:
-      pending.stage = Stage::kDone;
-      return;
-    case run::Fate::kShadow:
-      pending.stage = Stage::kDone;
-      pending.text = "shadow mode: recorded, nothing is sent to the trainer";
-      return;
-    case run::Fate::kSuperseded:
-      pending.stage = Stage::kDone;
-      pending.text = "a new attempt has begun meanwhile: see what is in force now";
-      return;
-    case run::Fate::kUnreported:
-      pending.stage = Stage::kNotConfirmed;
-      pending.text = "not reported by this trainer: it does not say which decision it applies";
-      return;
-    case run::Fate::kUnknown:
-    case run::Fate::kPending:
-      break;
-  }
-  if (seconds_between(pending.sent, now.mono) > kConfirmWithinS) {
-    if (pending.stage == Stage::kSent) pending.text = "no answer from the daemon";
-    if (pending.stage == Stage::kLogged) pending.text = "logged, not reported by the trainer";
-    pending.stage = Stage::kNotConfirmed;
-  }
-}
-
-// What has been dealt with.
-void Model::clear_ended(Now now) {
-  const auto is_superseded = [&](std::size_t old) {
-    for (std::size_t later = old + 1; later < pending_.size(); ++later) {
-      const bool same = pending_[later].run == pending_[old].run &&
-                        pending_[later].command.knob == pending_[old].command.knob;
-      if (same && pending_[later].stage != Stage::kSent) return true;
-    }
-    return false;
-  };
-  std::vector<Pending> kept;
-  for (std::size_t i = 0; i < pending_.size(); ++i) {
-    Pending& pending = pending_[i];
-    const bool good = is_good(pending.stage);
-    if (good && !pending.good_since) pending.good_since = now.mono;
-    const bool old = good && seconds_between(*pending.good_since, now.mono) > kShownForS;
-    if (old || ((good || is_bad(pending.stage)) && is_superseded(i))) continue;
-    kept.push_back(pending);
-  }
-  pending_ = std::move(kept);
+void Model::tell(const RunId& run, std::vector<wire::RuleEvidence> rules,
+                 std::vector<wire::DetectorEvidence> detectors) {
+  const auto found = runs_.find(run);
+  if (found == runs_.end()) return;
+  found->second.state.rules = std::move(rules);
+  found->second.state.detectors = std::move(detectors);
 }
 
 const run::RunState* Model::find(const RunId& run) const {
@@ -389,48 +233,6 @@ bool Model::is_forced(const std::string& name) const {
 const SourceState& Model::source(const RunId& run) const {
   const auto found = sources_.find(run.place());
   return found == sources_.end() ? source_ : found->second;
-}
-
-std::string Model::command_obstacle() const {
-  const run::RunState* state = shown();
-  const SourceState& source = state == nullptr ? source_ : this->source(state->run);
-  const std::string link = link_obstacle(source);
-  if (!link.empty()) return link;
-  return state == nullptr ? "no run is shown yet" : run_obstacle(*state);
-}
-
-std::string Model::run_obstacle(const run::RunState& state) const {
-  if (health(state.run).link == wire::LinkState::kEnded) return "the run has ended";
-  if (state.knobs.empty()) return "the trainer has declared no knob";
-  return "";
-}
-
-std::string Model::knob_obstacle(const RunId& run, const std::string& name) const {
-  const run::RunState* found = find(run);
-  if (found == nullptr) return command_obstacle();
-  const std::string link = link_obstacle(source(run));
-  if (!link.empty()) return link;
-  const run::RunState& state = *found;
-  std::string general = run_obstacle(state);
-  if (!general.empty()) return general;
-  std::string known;
-  for (const auto& [knob, held] : state.knobs) known += (known.empty() ? "" : ", ") + knob;
-  if (knob_of(state, name) == nullptr) {
-    return "the trainer has declared no knob " + name + "; it has " + known;
-  }
-  if (!state.status || state.status->knobs.empty()) return "";
-  std::string moved;
-  for (const wire::KnobStatus& knob : state.status->knobs) {
-    if (knob.name == name) return "";
-    moved += (moved.empty() ? "" : ", ") + knob.name;
-  }
-  return "the run's policy has no [knob." + name + "]; it moves " +
-         (moved.empty() ? "none" : moved);
-}
-
-std::string Model::force_obstacle(const RunId& run, const std::string& name) const {
-  std::string why = knob_obstacle(run, name);
-  return why.empty() ? shadow_obstacle(*find(run), *knob_of(*find(run), name)) : why;
 }
 
 }  // namespace phaseguard::dashboard

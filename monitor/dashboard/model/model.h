@@ -36,6 +36,10 @@ struct SourceState {
 struct Batch {
   SourceState source;
   std::vector<wire::Message> messages;
+  // The record of one run once more, from its first message on: it was asked for, and comes in
+  // parts.
+  std::vector<wire::Message> recalled{};
+  bool recall_done = false;  // up to what was known when it was asked for
 };
 
 enum class Stage {
@@ -84,11 +88,46 @@ struct ReleaseKnob {
   std::int64_t version = 0;
   std::string reason;
 };
+// Of a knob: what the daemon adopted for it from the trainer, or left with it.
+struct LetGo {
+  RunId run;
+  std::string knob;
+  std::int64_t version = 0;
+  std::string reason;
+};
+// Of a rule. `expires_after_steps` of an inhibition alone.
+enum class RuleOrder { kReset, kInhibit, kAllow };
+struct OrderRule {
+  RuleOrder order = RuleOrder::kReset;
+  RunId run;
+  std::string rule;
+  std::int64_t version = 0;
+  std::string reason;
+  std::int64_t expires_after_steps = 0;
+};
 // That this command was refused or not confirmed has been seen.
 struct AcknowledgeCommand {
   std::string id;
 };
-using Action = std::variant<SelectRun, SelectDecision, ForceKnob, ReleaseKnob, AcknowledgeCommand>;
+// Asks for the timeline of the shown run, or closes it (replay/replay.h).
+struct OpenTimeline {
+  bool open = true;
+};
+// Shows the run as it was after so many messages of its record; kPresent: as it is.
+inline constexpr std::size_t kPresent = static_cast<std::size_t>(-1);
+struct GoTo {
+  std::size_t place = kPresent;
+};
+// The same just before the trainer first went beyond this step.
+struct GoToStep {
+  Step step;
+};
+// Compares what happened with what this policy would have decided; "": with none.
+struct WhatIf {
+  std::string policy;
+};
+using Action = std::variant<SelectRun, SelectDecision, ForceKnob, ReleaseKnob, LetGo, OrderRule,
+                            AcknowledgeCommand, OpenTimeline, GoTo, GoToStep, WhatIf>;
 
 inline constexpr double kConfirmWithinS = 10.0;  // then a command counts as NOT CONFIRMED
 inline constexpr double kShownForS = 30.0;       // so long a command that was obeyed is shown
@@ -105,6 +144,10 @@ class Model {
   void wait_for(const RunId& run);
   // Does what a panel asked for. A command that is not allowed now is dropped.
   void act(const Action& action, Now now);
+  // What a policy that was played over the same messages says now, in more detail than the record:
+  // of a run that is a recording.
+  void tell(const RunId& run, std::vector<wire::RuleEvidence> rules,
+            std::vector<wire::DetectorEvidence> detectors);
   // Commands to send, in order; empty afterwards.
   [[nodiscard]] std::vector<wire::Message> take_outbox();
 
@@ -138,6 +181,12 @@ class Model {
   [[nodiscard]] std::string knob_obstacle(const RunId& run, const std::string& knob) const;
   // The same of a value of the operator's own, which a policy in shadow mode may not let in.
   [[nodiscard]] std::string force_obstacle(const RunId& run, const std::string& knob) const;
+  // Why nothing that protects this run can be lowered now: whether or not it is the one shown.
+  [[nodiscard]] std::string lowering_obstacle(const RunId& run) const;
+  // Why this cannot be done to this rule now; "" when it can.
+  [[nodiscard]] std::string rule_obstacle(const RunId& run, const std::string& rule,
+                                          RuleOrder order) const;
+  [[nodiscard]] const std::string& operator_name() const { return operator_name_; }
   [[nodiscard]] bool is_forced(const std::string& knob) const;  // by an operator, now
 
  private:
@@ -157,8 +206,15 @@ class Model {
   void judge(Known& known, Now now);
   void pin();
   [[nodiscard]] double elapsed_s(const Known& known, Now now) const;
+  [[nodiscard]] std::string path_obstacle(const run::RunState& state) const;
   [[nodiscard]] std::string run_obstacle(const run::RunState& state) const;
-  void send(const RunId& run, std::int64_t version, wire::Command command, Now now);
+  [[nodiscard]] std::string obstacle_of(const run::RunState& state, const wire::Command& command,
+                                        bool lowers) const;
+  void order(const RunId& run, std::int64_t version, wire::Command command, Now now);
+  void give(const ForceKnob& force, Now now);
+  void give(const ReleaseKnob& release, Now now);
+  void give(const LetGo& adopted, Now now);
+  void give(const OrderRule& rule, Now now);
 
   std::string operator_name_;
   std::string session_;

@@ -4,6 +4,7 @@
 
 #include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
+#include "monitor/dashboard/model/by_hand.h"
 #include "monitor/dashboard/panels/panels.h"
 
 namespace phaseguard::dashboard {
@@ -90,6 +91,11 @@ void draw_override(const Model& model, View& view, ImVec2 at, float width) {
   const plot::Palette& p = view.palette();
   const std::string command = command_text(model);
   std::string text;
+  if (model.shown() != nullptr) {
+    for (const ByHand& held : inhibitions(*model.shown())) {
+      text += (text.empty() ? "" : ";  ") + text_of(held);
+    }
+  }
   for (const KnobView& knob : knob_views(model)) {
     if (!knob.forced) continue;
     text += (text.empty() ? "" : ";  ") + one_line(knob.name, 40) + " " +
@@ -108,8 +114,9 @@ void draw_override(const Model& model, View& view, ImVec2 at, float width) {
   plot::shape_at(draw, {at.x + 1.5F * em(), at.y + 0.5F * kBarEm * em()}, 1.1F * em(),
                  plot::Shape::kDiamond, p.override_);
   plot::text_at(draw, {at.x + 2.8F * em(), text_y(at)}, p.override_, "MANUAL");
-  plot::text_at(draw, {at.x + 8.0F * em(), text_y(at)}, p.text,
-                plot::elided(command.empty() ? text : command + ";  " + text, width - 8.5F * em()));
+  view.controls["MANUAL " + text] = {at, {at.x + width, at.y + kBarEm * em()}};
+  if (!command.empty()) text.insert(0, command + ";  ");
+  say_elided({at.x + 8.0F * em(), text_y(at)}, width - 8.5F * em(), p.text, text);
 }
 
 }  // namespace

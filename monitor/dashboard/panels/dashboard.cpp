@@ -2,6 +2,7 @@
 
 #include "monitor/base/table_text.h"
 #include "monitor/dashboard/panels/panels.h"
+#include "monitor/dashboard/panels/timeline.h"
 
 namespace phaseguard::dashboard {
 namespace {
@@ -75,7 +76,22 @@ void draw_alarm_menu(const Model& model, View& view, std::vector<Action>& action
   ImGui::EndMenu();
 }
 
-void draw_menu(const Model& model, View& view, std::vector<Action>& actions) {
+void draw_looks(View& view) {
+  ImGui::Separator();
+  for (const plot::Theme theme : plot::kThemes) {
+    const std::string label = std::string("Theme: ") + plot::name_of(theme);
+    if (ImGui::MenuItem(label.c_str(), nullptr, view.theme == theme)) view.theme = theme;
+    note_item(view, label);
+  }
+  ImGui::Separator();
+  for (std::size_t size = 0; size < kTextNames.size(); ++size) {
+    const std::string label = std::string("Text: ") + kTextNames[size];
+    if (ImGui::MenuItem(label.c_str(), nullptr, view.text_size == size)) view.text_size = size;
+    note_item(view, label);
+  }
+}
+
+void draw_menu(const Model& model, const Replay& replay, View& view, std::vector<Action>& actions) {
   if (!ImGui::BeginMenuBar()) return;
   if (ImGui::BeginMenu("File")) {
     if (ImGui::MenuItem("Quit")) view.quit = true;
@@ -91,8 +107,11 @@ void draw_menu(const Model& model, View& view, std::vector<Action>& actions) {
       view.values.clear();
     }
     ImGui::MenuItem("Follow the newest step", nullptr, &view.time.follow);
-    if (ImGui::MenuItem("Dark", nullptr, view.dark)) view.dark = true;
-    if (ImGui::MenuItem("Light", nullptr, !view.dark)) view.dark = false;
+    if (ImGui::MenuItem("Timeline", nullptr, replay.open(), model.shown() != nullptr)) {
+      actions.emplace_back(OpenTimeline{!replay.open()});
+    }
+    note_item(view, "Timeline");
+    draw_looks(view);
     ImGui::EndMenu();
   }
   note_item(view, "View");
@@ -112,6 +131,7 @@ void draw_menu(const Model& model, View& view, std::vector<Action>& actions) {
   }
   const run::RunState* state = model.shown();
   std::string title = state == nullptr ? waiting_text(model) : "run: " + state->run.text();
+  if (replay.past() != nullptr) title += "    " + replay.moment_text();
   const std::size_t fresh = model.run_ids().size() - view.runs_known;
   if (fresh > 0) {
     title += "    " + counted(static_cast<std::int64_t>(fresh), "new run") + ", see Run";
@@ -152,7 +172,8 @@ void refresh_events(const Model& model, View& view) {
   view.events = event_rows(*state, 2000);
 }
 
-void draw_columns(const Model& model, View& view, ImVec2 at, ImVec2 size,
+// `live`: the present, whose list of runs is shown.
+void draw_columns(const Model& model, const Model& live, View& view, ImVec2 at, ImVec2 size,
                   std::vector<Action>& actions) {
   const float gap = 0.4F * em();
   const float left = std::min(view.left_em * em(), 0.35F * size.x);
@@ -165,13 +186,16 @@ void draw_columns(const Model& model, View& view, ImVec2 at, ImVec2 size,
   draw_plots(model, view, centre, {middle, size.y}, actions);
   splitter(view, "right splitter", {centre.x + middle, at.y}, {gap, size.y}, view.right_em, -1.0F,
            true, 16.0F, 40.0F);
-  draw_right_column(model, view, {centre.x + middle + gap, at.y}, {right, size.y}, actions);
+  draw_right_column(model, live, view, {centre.x + middle + gap, at.y}, {right, size.y}, actions);
 }
 
 }  // namespace
 
-void draw_dashboard(const Model& model, View& view, std::vector<Action>& actions) {
+void draw_dashboard(const Model& live, Replay& replay, View& view, std::vector<Action>& actions) {
+  const Model& model = replay.past() != nullptr ? *replay.past() : live;
   view.controls.clear();
+  view.why.clear();
+  if (model.shown() != nullptr) view.why = replay.why(*model.shown());
   refresh_events(model, view);
   view.plots =
       model.shown() != nullptr ? run::plots_of(*model.shown()) : std::vector<run::PlotSpec>{};
@@ -182,25 +206,37 @@ void draw_dashboard(const Model& model, View& view, std::vector<Action>& actions
                ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
                    ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoBringToFrontOnFocus |
                    ImGuiWindowFlags_NoScrollWithMouse | ImGuiWindowFlags_MenuBar);
-  draw_menu(model, view, actions);
+  draw_menu(live, replay, view, actions);
   const float gap = 0.4F * em();
   const float menu = ImGui::GetFrameHeight() + gap;
   const float width = display.x - 2.0F * gap;
   const float banners = height_of_banners();
-  draw_banners(model, view, {gap, menu}, width);
+  draw_banners(live, view, {gap, menu}, width);
   const float top = menu + banners;
   const bool evidence = model.decision(model.selected_decision()) != nullptr;
   const float bottom_em = evidence ? std::max(view.bottom_em, 16.0F) : view.bottom_em;
-  const float bottom = std::min(bottom_em * em(), 0.33F * display.y);
-  const float middle = display.y - top - bottom - 2.0F * gap;
+  const float timeline = height_of_timeline(replay);
+  const float bottom = std::min(bottom_em * em(), (timeline > 0.0F ? 0.16F : 0.33F) * display.y);
+  const float middle =
+      display.y - top - bottom - 2.0F * gap - (timeline > 0.0F ? timeline + gap : 0.0F);
+  if (replay.past() != nullptr) {  // what is framed so is not the present
+    ImGui::GetWindowDrawList()->AddRect({0.25F * gap, top - 0.5F * gap},
+                                        {display.x - 0.25F * gap, top + middle + 0.5F * gap},
+                                        view.palette().text, 0.0F, 0, 0.15F * em());
+  }
   const double cursor = view.time.cursor;
-  draw_columns(model, view, {gap, top}, {width, middle}, actions);
+  draw_columns(model, live, view, {gap, top}, {width, middle}, actions);
   if (view.time.cursor == cursor && ImGui::GetIO().MouseDelta.x != 0.0F) {
     view.time.cursor = wire::kNaN;  // the mouse has left the plots
   }
-  splitter(view, "bottom splitter", {gap, top + middle}, {width, gap}, view.bottom_em, -1.0F, false,
+  if (timeline > 0.0F) {
+    draw_timeline(replay, view, {gap, display.y - bottom - 2.0F * gap - timeline},
+                  {width, timeline}, actions);
+  }
+  const float foot_y = display.y - bottom - gap;
+  splitter(view, "bottom splitter", {gap, foot_y - gap}, {width, gap}, view.bottom_em, -1.0F, false,
            6.0F, 30.0F);
-  const ImVec2 foot{gap, top + middle + gap};
+  const ImVec2 foot{gap, foot_y};
   const float events_width = evidence ? 0.38F * width : width;
   draw_events(model, view, foot, {events_width, bottom}, actions);
   if (evidence) {

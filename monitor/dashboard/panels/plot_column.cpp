@@ -146,7 +146,7 @@ void draw_chip(View& view, const Group& group, ImVec2 at, float width) {
 float draw_groups(View& view, const Shown& shown, const std::string& note, ImVec2 at, float width) {
   const plot::Palette& p = view.palette();
   ImDrawList& draw = *ImGui::GetWindowDrawList();
-  const float left = at.x + 3.4F * em();
+  const float left = at.x + plot::data_area({0.0F, 0.0F}, {0.0F, 0.0F}, false).lo.x;
   const float right = at.x + width - 0.8F * em();
   const float row = 1.6F * em();
   const float note_width = plot::text_size(note).x;
@@ -332,7 +332,7 @@ void draw_pinned(View& view, const Plans& knobs, Sheet& sheet, ImVec2 at, ImVec2
 void draw_nothing(const Shown& shown, const plot::Palette& palette, ImVec2 at) {
   const char* text = shown.groups.empty() ? "the trainer has declared no signal yet"
                                           : "every group of plots is put away: click one above";
-  plot::text_at(*ImGui::GetWindowDrawList(), {at.x + 3.4F * em(), at.y + em()}, palette.dim, text);
+  plot::text_at(*ImGui::GetWindowDrawList(), {at.x + plot::data_area({0.0F, 0.0F}, {0.0F, 0.0F}, false).lo.x, at.y + em()}, palette.dim, text);
 }
 
 void draw_run(const Model& model, View& view, ImVec2 at, ImVec2 size,

@@ -1,20 +1,21 @@
 #include "monitor/dashboard/panels/ui.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace phaseguard::dashboard {
 
 using plot::text_at;
 using plot::text_size;
 
-void apply_style(bool dark, float em) {
-  const plot::Palette& p = dark ? plot::dark_palette() : plot::light_palette();
+void apply_style(plot::Theme theme, float em) {
+  const plot::Palette& p = plot::palette_of(theme);
   ImGuiStyle& style = ImGui::GetStyle();
   style = ImGuiStyle();
-  if (dark) {
-    ImGui::StyleColorsDark();
-  } else {
+  if (theme == plot::Theme::kLight) {
     ImGui::StyleColorsLight();
+  } else {
+    ImGui::StyleColorsDark();
   }
   style.WindowPadding = {0.0F, 0.0F};
   style.FramePadding = {0.5F * em, 0.25F * em};
@@ -22,6 +23,7 @@ void apply_style(bool dark, float em) {
   style.ScrollbarSize = 0.7F * em;
   style.WindowBorderSize = 0.0F;
   style.ChildBorderSize = 0.0F;
+  style.FrameBorderSize = std::max(1.0F, std::round(em / 15.0F));
   style.FrameRounding = style.GrabRounding = style.PopupRounding = 0.2F * em;
   const auto set = [&](ImGuiCol which, ImU32 colour) {
     style.Colors[which] = ImGui::ColorConvertU32ToFloat4(colour);
@@ -30,7 +32,8 @@ void apply_style(bool dark, float em) {
   set(ImGuiCol_ChildBg, IM_COL32(0, 0, 0, 0));
   set(ImGuiCol_PopupBg, p.panel);
   set(ImGuiCol_MenuBarBg, p.panel);
-  set(ImGuiCol_Border, p.border);
+  set(ImGuiCol_Border, p.field);
+  set(ImGuiCol_Separator, p.border);
   set(ImGuiCol_Text, p.text);
   set(ImGuiCol_TextDisabled, p.dim);
   set(ImGuiCol_FrameBg, p.plot);
@@ -50,7 +53,8 @@ void apply_style(bool dark, float em) {
   set(ImGuiCol_ModalWindowDimBg, IM_COL32(0, 0, 0, 120));
 }
 
-bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bool scrolls) {
+bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bool scrolls,
+                 const std::string& note) {
   const plot::Palette& p = view.palette();
   ImGui::SetCursorScreenPos(at);
   ImDrawList& draw = *ImGui::GetWindowDrawList();
@@ -58,6 +62,14 @@ bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bo
   draw.AddRectFilled(at, hi, p.panel, 0.2F * em());
   const ImVec2 head{at.x + 0.7F * em(), at.y + 0.4F * em()};
   text_at(draw, head, p.dim, title);
+  if (!note.empty()) {
+    const float title_width = text_size(title).x + em();
+    const float room = size.x - 1.4F * em() - title_width;
+    const std::string shown = plot::elided(note, room);
+    text_at(draw, {head.x + title_width, head.y}, p.dim, shown);
+    const ImVec2 end{at.x + size.x, head.y + 1.2F * em()};
+    if (shown != note && ImGui::IsMouseHoveringRect(head, end)) plot::tooltip(note);
+  }
   const float top = 1.9F * em();
   ImGui::SetCursorScreenPos({at.x + 0.7F * em(), at.y + top});
   const ImGuiWindowFlags flags =
@@ -84,15 +96,36 @@ void number_at(const View& view, ImVec2 right, ImU32 colour, std::string_view te
   if (view.fonts.mono != nullptr) ImGui::PopFont();
 }
 
-bool button(View& view, const char* label, ImVec2 size, const std::string& obstacle) {
+void say_elided(ImVec2 at, float width, ImU32 colour, const std::string& text) {
+  const std::string shown = plot::elided(text, width);
+  text_at(*ImGui::GetWindowDrawList(), at, colour, shown);
+  const ImVec2 hi{at.x + width, at.y + 1.2F * em()};
+  if (shown != text && ImGui::IsWindowHovered() && ImGui::IsMouseHoveringRect(at, hi)) {
+    plot::tooltip(text);
+  }
+}
+
+bool button(View& view, const char* label, ImVec2 size, const std::string& obstacle,
+            const std::string& key) {
   ImGui::BeginDisabled(!obstacle.empty());
   const bool pressed = ImGui::Button(label, size);
   ImGui::EndDisabled();
-  view.controls[label] = {ImGui::GetItemRectMin(), ImGui::GetItemRectMax()};
+  view.controls[key.empty() ? label : key] = {ImGui::GetItemRectMin(), ImGui::GetItemRectMax()};
   if (!obstacle.empty() && ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled)) {
     plot::tooltip(obstacle);
   }
   return pressed && obstacle.empty();
+}
+
+bool hold_button(View& view, const char* label, ImVec2 size, const std::string& obstacle) {
+  button(view, label, size, obstacle);
+  const bool held = obstacle.empty() && ImGui::IsItemActive() && ImGui::IsItemHovered();
+  const bool done = view.hold.advance(label, held, ImGui::GetIO().DeltaTime);
+  const Box box = view.controls.at(label);
+  const auto width = static_cast<float>(view.hold.fraction(label)) * (box.hi.x - box.lo.x);
+  ImGui::GetWindowDrawList()->AddRectFilled({box.lo.x, box.hi.y - 0.3F * em()},
+                                            {box.lo.x + width, box.hi.y}, view.palette().text);
+  return done;
 }
 
 bool is_pressed(ImGuiKey key) {

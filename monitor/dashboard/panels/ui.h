@@ -14,12 +14,20 @@
 #include <vector>
 
 #include "monitor/dashboard/model/describe.h"
+#include "monitor/dashboard/model/hold.h"
 #include "monitor/dashboard/model/model.h"
+#include "monitor/dashboard/model/rules.h"
 #include "monitor/dashboard/plot/palette.h"
 #include "monitor/dashboard/plot/plot.h"
+#include "monitor/policy/explain/why_not.h"
 #include "monitor/run/plots.h"
 
 namespace phaseguard::dashboard {
+
+// Heights of body text in pixels, small to large, at scale 1.
+inline constexpr std::array kTextPixels{13.0F, 15.0F, 18.0F};
+inline constexpr std::array kTextNames{"Small", "Normal", "Large"};
+inline constexpr std::size_t kNormalText = 1;
 
 struct Fonts {
   ImFont* body = nullptr;  // nullptr: ImGui's own
@@ -34,10 +42,11 @@ struct Box {
 };
 
 // What an open dialog shows and its fields. What it shows does not change while it is open.
+enum class Dialog { kNone, kForce, kRelease, kLetGo, kReset, kInhibit, kAllow };
 struct Form {
-  bool open_force = false;  // asked for; becomes a popup at the end of the frame
-  bool open_release = false;
-  Subject subject;  // that it is about
+  Dialog open = Dialog::kNone;  // asked for; becomes a popup at the end of the frame
+  Subject subject;              // that it is about: a knob
+  RuleSubject rule;             // or a rule
   double value = 0.0;
   bool expires = false;
   int expires_after_steps = 100;
@@ -46,15 +55,17 @@ struct Form {
 
 // What the panels remember between frames. Nothing here changes what the daemon does.
 struct View {
-  bool dark = true;
+  plot::Theme theme = plot::Theme::kDark;
+  std::size_t text_size = kNormalText;  // place in kTextPixels
   bool quit = false;
   Fonts fonts;
   plot::TimeAxis time;
   std::map<std::string, plot::ValueAxis> values;
   float left_em = 23.0F;
-  float right_em = 19.5F;
-  float bottom_em = 10.5F;
+  float right_em = 22.0F;
+  float bottom_em = 9.5F;
   Form form;
+  Hold hold;                                 // of the button that is held down
   std::vector<AlarmLine> alarm_menu;         // as they were when the menu opened
   std::array<std::string, 2> command_slots;  // ids of the commands that are shown; "": free
   RunId slots_of;                            // the run that they belong to
@@ -67,7 +78,8 @@ struct View {
   std::set<std::string> hidden_groups;  // of plots; the row above the plots says which
   std::string group_to_show;            // to be scrolled into sight
   std::size_t plots_in_sight = 0;       // of the last frame
-  std::string strip;                    // signal of the heat strip; "": the first that has one
+  std::map<std::string, std::vector<policy::Missing>> why;  // of this frame, by quiet rule
+  std::string strip;  // signal of the heat strip; "": the first that has one
 
   // Rows made from the record, made anew only when it has grown.
   RunId cached_run;
@@ -75,19 +87,19 @@ struct View {
   std::size_t cached_outcomes = 0;
   std::vector<EventRow> events;
 
-  [[nodiscard]] const plot::Palette& palette() const {
-    return dark ? plot::dark_palette() : plot::light_palette();
-  }
+  [[nodiscard]] const plot::Palette& palette() const { return plot::palette_of(theme); }
 };
 
 // Looks of the panels for the whole program: flat, quiet, in font-size units.
-void apply_style(bool dark, float em);
+void apply_style(plot::Theme theme, float em);
 
 // Text size of the current font.
 [[nodiscard]] inline float em() { return ImGui::GetFontSize(); }
 
-// A framed panel with a title; draws nothing else. Between the two calls the cursor is inside.
-bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bool scrolls = false);
+// A framed panel with a title, and a note beside it; draws nothing else. Between the two calls the
+// cursor is inside.
+bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bool scrolls = false,
+                 const std::string& note = {});
 void end_panel();
 
 // The next row of the current panel: its top left corner, `height` in em. Advances the cursor.
@@ -97,9 +109,17 @@ ImVec2 next_row(float height_em = 1.45F);
 // Text in the monospaced font, its right edge at `right`.
 void number_at(const View& view, ImVec2 right, ImU32 colour, std::string_view text);
 
-// Push button that notes its place; false while `obstacle` is not empty, which its tooltip then
-// says.
-bool button(View& view, const char* label, ImVec2 size, const std::string& obstacle = {});
+// One line of text at `at`; when it is cut to `width`, the mouse shows all of it.
+void say_elided(ImVec2 at, float width, ImU32 colour, const std::string& text);
+
+// Push button that notes its place, under its label or `key`; false while `obstacle` is not empty,
+// which its tooltip then says.
+bool button(View& view, const char* label, ImVec2 size, const std::string& obstacle = {},
+            const std::string& key = {});
+
+// The same of what lowers protection: true once, when the mouse has held it down for kHoldS. A bar
+// on it shows how far that is; letting go earlier, or leaving it, does nothing.
+bool hold_button(View& view, const char* label, ImVec2 size, const std::string& obstacle = {});
 
 // Whether a key went down in this frame (or repeats).
 [[nodiscard]] bool is_pressed(ImGuiKey key);

@@ -2,63 +2,39 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
+#include "monitor/base/table_text.h"
 #include "monitor/run/plots.h"
 
 namespace phaseguard::plot {
 namespace {
 
-std::string printed(const char* format, int decimals, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, decimals, value);
+constexpr double kNoLogarithm = -1e4;  // below the logarithm of every double
+
+// "3.4e+38" and "1e-05" without what says nothing.
+std::string short_exponent(std::string text) {
+  const std::size_t e = text.find('e');
+  if (e == std::string::npos) return text;
+  std::size_t at = e + 1;
+  if (text[at] == '+') text.erase(at, 1);
+  if (at < text.size() && text[at] == '-') ++at;
+  while (at + 1 < text.size() && text[at] == '0') text.erase(at, 1);
   return text;
 }
 
-// Decimals that show `step` exactly when it is 1, 2 or 5 times a power of ten.
-int decimals_of(double step) {
-  return std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 9);
+// Symlog: the logarithm of 1 + what is left, so that both pieces meet with one slope.
+double symlog(double value, double linear_to) {
+  return std::copysign(std::log10(1.0 + std::abs(value) / linear_to), value);
 }
 
 }  // namespace
-
-Ticks nice_ticks(Range range, int max_count, bool integer) {
-  max_count = std::max(max_count, 2);
-  const double raw = range.span() / max_count;
-  if (!(raw > 0.0) || !std::isfinite(raw)) return {range.lo, 1.0, 0};
-  double step = std::pow(10.0, std::floor(std::log10(raw)));
-  const auto fits = [&](double candidate) {
-    const double first = std::ceil(range.lo / candidate - 1e-9);
-    const double last = std::floor(range.hi / candidate + 1e-9);
-    return last - first + 1 <= max_count;
-  };
-  for (const double base = step; !fits(step);) {
-    const double ratio = step / base;
-    step = base * (ratio < 1.5 ? 2 : ratio < 2.5 ? 5 : ratio < 5.5 ? 10 : ratio < 10.5 ? 20 : 50);
-    if (ratio > 25) break;
-  }
-  if (integer) step = std::max(step, 1.0);
-  const double first = std::ceil(range.lo / step - 1e-9);
-  const double last = std::floor(range.hi / step + 1e-9);
-  return {first * step, step, std::max(0, static_cast<int>(last - first) + 1)};
-}
-
-std::string tick_label(double value, double step) {
-  if (std::abs(value) < step * 1e-6) value = 0.0;  // no "-0" from rounding
-  const double size = std::max(std::abs(value), step);
-  if (size >= 1e6) return printed("%.*fM", decimals_of(step / 1e6), value / 1e6);
-  if (size >= 1e4) return printed("%.*fk", decimals_of(step / 1e3), value / 1e3);
-  if (size < 1e-4 && value != 0.0) return printed("%.*g", 2, value);
-  return printed("%.*f", decimals_of(step), value);
-}
 
 std::string value_label(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "+inf" : "-inf";
   const double size = std::abs(value);
-  if (size != 0.0 && (size < 1e-4 || size >= 1e6)) return printed("%.*g", 3, value);
-  const int digits = size < 1.0 ? 0 : static_cast<int>(std::floor(std::log10(size)));
-  return printed("%.*f", std::max(0, 3 - digits), value);
+  if (size >= 1e4 && size < 1e6) return std::to_string(std::llround(value));
+  return short_exponent(short_number(value, 4));
 }
 
 Range zoomed(Range range, double about, double factor, double min_span, double max_span) {
@@ -80,6 +56,46 @@ Range panned(Range range, double delta, Range full) {
 Range fitted(double lo, double hi) {
   const run::ValueRange range = run::value_range(lo, hi);
   return {range.lo, range.hi};
+}
+
+double Spread::to(double value) const {
+  switch (kind) {
+    case run::YKind::kLinear:
+      return value;
+    case run::YKind::kLog:
+      return value > 0.0 ? std::log10(value) : kNoLogarithm;
+    case run::YKind::kSymlog:
+      return symlog(value, linear_to);
+  }
+  return value;
+}
+
+double Spread::from(double place) const {
+  switch (kind) {
+    case run::YKind::kLinear:
+      return place;
+    case run::YKind::kLog:
+      return std::pow(10.0, std::clamp(place, -307.0, 308.0));
+    case run::YKind::kSymlog:
+      return std::copysign((std::pow(10.0, std::min(std::abs(place), 308.0)) - 1.0) * linear_to,
+                           place);
+  }
+  return place;
+}
+
+Range spread_zoomed(Range range, const Spread& spread, double about, double factor) {
+  const Range places{spread.to(range.lo), spread.to(range.hi)};
+  const double span = places.span();
+  const Range out = zoomed(places, spread.to(about), factor, span * 1e-3, span * 1e3);
+  const Range values{spread.from(out.lo), spread.from(out.hi)};
+  return values.lo < values.hi && std::isfinite(values.span()) ? values : range;
+}
+
+Range spread_panned(Range range, const Spread& spread, double by) {
+  const double lo = spread.to(range.lo);
+  const double hi = spread.to(range.hi);
+  const Range values{spread.from(lo + by * (hi - lo)), spread.from(hi + by * (hi - lo))};
+  return values.lo < values.hi && std::isfinite(values.span()) ? values : range;
 }
 
 }  // namespace phaseguard::plot

@@ -1,9 +1,11 @@
-// Axis arithmetic of the plots: ranges, nice 1-2-5 ticks, zoom, pan and fit. Used by the plot
+// Axis arithmetic of the plots: ranges, how values are spread, zoom, pan and fit. Used by the plot
 // drawing and by the sparklines; any thread; pure.
 #pragma once
 
 #include <string>
 #include <vector>
+
+#include "monitor/run/axes.h"
 
 namespace phaseguard::plot {
 
@@ -13,24 +15,11 @@ struct Range {
   double hi = 1.0;
   [[nodiscard]] double span() const { return hi - lo; }
   [[nodiscard]] bool contains(double value) const { return value >= lo && value <= hi; }
+  friend bool operator==(const Range& a, const Range& b) { return a.lo == b.lo && a.hi == b.hi; }
 };
 
-// Where the ticks of an axis go: first + i * step for i in [0, count).
-struct Ticks {
-  double first = 0.0;
-  double step = 1.0;
-  int count = 0;
-  [[nodiscard]] double at(int i) const { return first + i * step; }
-};
-
-// Ticks of 1, 2 or 5 times a power of ten inside `range`, at most `max_count` (at least 2) of them.
-// `integer`: never closer than 1 (steps of a run).
-[[nodiscard]] Ticks nice_ticks(Range range, int max_count, bool integer = false);
-
-// The label of a tick: as many decimals as `step` needs, "12k" and "3.5M" for large ones.
-[[nodiscard]] std::string tick_label(double value, double step);
-
-// A value for a person: four significant digits, no exponent between 1e-4 and 1e6; "NaN" for NaN.
+// A value for a person: four significant digits, no zeros that say nothing ("2", "0.000305"), an
+// exponent below 1e-4 and from 1e6 on ("3.4e38"); "NaN" for NaN.
 [[nodiscard]] std::string value_label(double value);
 
 // `range` scaled about the value `about`, which keeps its place; factor < 1 zooms in. The span
@@ -45,19 +34,51 @@ struct Ticks {
 // the floor when every value is >= 0 (run::value_range without a declared range).
 [[nodiscard]] Range fitted(double lo, double hi);
 
-// Linear map of an axis to pixels; px_hi may be smaller than px_lo (y grows upward).
-struct Scale {
-  Range range;
-  float px_lo = 0.0F;
-  float px_hi = 1.0F;
+// How values are spread: `to` gives a place, equal distances of which are equal distances on the
+// screen, `from` the value of a place.
+struct Spread {
+  run::YKind kind = run::YKind::kLinear;
+  double linear_to = 1.0;  // symlog: about 0 it is linear so far
+  // log: -1e4 for what has no logarithm, which is far below everything that has one.
+  [[nodiscard]] double to(double value) const;
+  [[nodiscard]] double from(double place) const;
+  friend bool operator==(const Spread& a, const Spread& b) {
+    return a.kind == b.kind && a.linear_to == b.linear_to;
+  }
+};
+
+// `range` zoomed or moved as it is seen: by places, not by values. `factor` about the value
+// `about`, then by `by` heights.
+[[nodiscard]] Range spread_zoomed(Range range, const Spread& spread, double about, double factor);
+[[nodiscard]] Range spread_panned(Range range, const Spread& spread, double by);
+
+// Map of an axis to pixels; px_hi may be smaller than px_lo (y grows upward).
+class Scale {
+ public:
+  Scale(Range shown, float from, float to, Spread how = {})
+      : range(shown), px_lo(from), px_hi(to), spread(how) {
+    lo_ = spread.to(range.lo);
+    const double width = spread.to(range.hi) - lo_;
+    per_unit_ = width > 0.0 ? 1.0 / width : 0.0;
+  }
   [[nodiscard]] float px(double value) const {
-    const double t = (value - range.lo) / range.span();
+    const double t = (spread.to(value) - lo_) * per_unit_;
     const double clipped = t < -8.0 ? -8.0 : t > 9.0 ? 9.0 : t;  // floats far outside the clip box
     return static_cast<float>(px_lo + clipped * (px_hi - px_lo));
   }
   [[nodiscard]] double value(float at) const {
-    return range.lo + (at - px_lo) / (px_hi - px_lo) * range.span();
+    const double t = (at - px_lo) / (px_hi - px_lo);
+    return per_unit_ > 0.0 ? spread.from(lo_ + t / per_unit_) : range.lo;
   }
+
+  Range range;
+  float px_lo;
+  float px_hi;
+  Spread spread;
+
+ private:
+  double lo_ = 0.0;
+  double per_unit_ = 1.0;
 };
 
 }  // namespace phaseguard::plot

@@ -61,7 +61,7 @@ void draw_heat(const std::vector<HeatRow>& rows, const Palette& palette, TimeAxi
   const auto near =
       rows[row].data != nullptr ? rows[row].data->nearest(time.cursor) : std::optional<Nearest>{};
   std::string text = rows[row].label;
-  text += near ? "  " + value_label(near->y) + "  at step " + tick_label(near->x, 1.0)
+  text += near ? "  " + value_label(near->y) + "  at " + x_label(near->x, time.kind)
                : std::string("  not measured");
   tooltip(text);
 }

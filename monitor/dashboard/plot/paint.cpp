@@ -200,24 +200,62 @@ void shape_at(ImDrawList& draw, ImVec2 at, float size, Shape shape, ImU32 colour
   }
 }
 
+namespace {
+
+// Marks of bad values on the lower edge: a cross each, and a bar where they stand closer than
+// crosses can.
+class BadMarks {
+ public:
+  BadMarks(ImDrawList& draw, float edge, const LineStyle& style)
+      : draw_(draw),
+        size_(5.0F * style.thickness),
+        y_(edge - 4.0F * style.thickness),
+        colour_(style.colour) {}
+
+  void at(float px) {
+    if (px - last_cross_ >= size_) {
+      shape_at(draw_, {px, y_}, size_, Shape::kCross, colour_);
+      last_cross_ = px;
+    } else {
+      draw_.AddRectFilled({last_, y_ + 0.5F * size_}, {px + 1.0F, y_ + 0.8F * size_}, colour_);
+    }
+    last_ = px;
+  }
+  void begin_stretch() { last_cross_ = -1e9F; }
+
+ private:
+  ImDrawList& draw_;
+  float size_;
+  float y_;
+  ImU32 colour_;
+  float last_cross_ = -1e9F;
+  float last_ = 0.0F;
+};
+
+}  // namespace
+
 void line_through(ImDrawList& draw, const std::vector<Vertex>& vertices, const Scale& x,
                   const Scale& y, const LineStyle& style) {
   LineStyle now = style;
   Runs runs(draw, x, y, now);
   for (const Vertex& v : vertices) {
-    if (v.hole) {
-      runs.flush();
-      shape_at(draw, {x.px(v.x), y.px_lo - 4.0F * style.thickness}, 5.0F * style.thickness,
-               Shape::kCross, style.colour);
-      continue;
-    }
     if (v.starts) {
       runs.flush();
       now.colour = v.old ? faded(style.colour, 0.5F) : style.colour;
     }
-    runs.add(v, v.lo != v.hi);
+    if (!v.hole) runs.add(v, v.lo != v.hi);
   }
   runs.flush();
+  if (!style.marks_bad) return;
+  BadMarks marks(draw, y.px_lo, style);
+  float last = 0.0F;
+  for (const Vertex& v : vertices) {
+    if (v.bad == 0) continue;
+    const float px = x.px(v.x);
+    if (px < last) marks.begin_stretch();
+    last = px;
+    marks.at(px);
+  }
 }
 
 }  // namespace phaseguard::plot

@@ -38,12 +38,13 @@ void shape_at(ImDrawList& draw, ImVec2 at, float size, Shape shape, ImU32 colour
 
 // The line through `vertices`: bars where a vertex covers a range, an anti-aliased polyline where
 // it is one value (chunked: ImGui's index is 16 bits wide), a dot for a value that stands alone,
-// and a cross on the lower edge for a hole.
+// and a cross on the lower edge where values were bad, a bar where there are too many for crosses.
 struct LineStyle {
   ImU32 colour = 0;
   float thickness = 1.0F;
   bool dashed = false;
   bool dots = false;  // mark each value when they are far enough apart
+  bool marks_bad = true;
 };
 void line_through(ImDrawList& draw, const std::vector<Vertex>& vertices, const Scale& x,
                   const Scale& y, const LineStyle& style);

@@ -10,14 +10,15 @@ const Palette& dark_palette() {
       .panel = IM_COL32(19, 25, 34, 255),
       .plot = IM_COL32(15, 20, 28, 255),
       .border = IM_COL32(48, 58, 72, 255),
+      .field = IM_COL32(98, 110, 128, 255),
       .grid = IM_COL32(255, 255, 255, 18),
       .text = IM_COL32(220, 226, 234, 255),
-      .dim = IM_COL32(142, 153, 168, 255),
-      .stale = IM_COL32(108, 116, 128, 255),
+      .dim = IM_COL32(152, 163, 178, 255),
+      .stale = IM_COL32(126, 134, 146, 255),
       .kl_shade = IM_COL32(16, 58, 88, 255),
       .threshold = IM_COL32(186, 192, 202, 200),
       .alive = IM_COL32(120, 170, 140, 255),
-      .critical = IM_COL32(236, 62, 62, 255),
+      .critical = IM_COL32(242, 74, 74, 255),
       .high = IM_COL32(245, 142, 32, 255),
       .medium = IM_COL32(240, 212, 60, 255),
       .info = IM_COL32(128, 172, 184, 255),
@@ -38,16 +39,17 @@ const Palette& light_palette() {
       .panel = IM_COL32(244, 246, 248, 255),
       .plot = IM_COL32(253, 253, 254, 255),
       .border = IM_COL32(190, 197, 206, 255),
+      .field = IM_COL32(126, 134, 145, 255),
       .grid = IM_COL32(0, 0, 0, 20),
       .text = IM_COL32(28, 34, 42, 255),
-      .dim = IM_COL32(94, 104, 118, 255),
-      .stale = IM_COL32(150, 156, 164, 255),
+      .dim = IM_COL32(84, 94, 108, 255),
+      .stale = IM_COL32(104, 110, 118, 255),
       .kl_shade = IM_COL32(204, 225, 242, 255),
       .threshold = IM_COL32(70, 78, 90, 220),
-      .alive = IM_COL32(58, 128, 88, 255),
+      .alive = IM_COL32(48, 116, 78, 255),
       .critical = IM_COL32(200, 24, 24, 255),
-      .high = IM_COL32(206, 98, 0, 255),
-      .medium = IM_COL32(158, 124, 0, 255),
+      .high = IM_COL32(176, 80, 0, 255),
+      .medium = IM_COL32(130, 100, 0, 255),
       .info = IM_COL32(52, 112, 130, 255),
       .override_ = IM_COL32(164, 30, 150, 255),
       .button = IM_COL32(220, 225, 232, 255),
@@ -59,6 +61,66 @@ const Palette& light_palette() {
                IM_COL32(118, 166, 194, 255), IM_COL32(48, 104, 144, 255),
                IM_COL32(14, 40, 74, 255)}};
   return kLight;
+}
+
+const Palette& contrast_palette() {
+  static constexpr Palette kContrast{
+      .window = IM_COL32(0, 0, 0, 255),
+      .panel = IM_COL32(0, 0, 0, 255),
+      .plot = IM_COL32(0, 0, 0, 255),
+      .border = IM_COL32(150, 150, 150, 255),
+      .field = IM_COL32(255, 255, 255, 255),
+      .grid = IM_COL32(255, 255, 255, 40),
+      .text = IM_COL32(255, 255, 255, 255),
+      .dim = IM_COL32(214, 214, 214, 255),
+      .stale = IM_COL32(176, 176, 176, 255),
+      .kl_shade = IM_COL32(80, 170, 255, 255),
+      .threshold = IM_COL32(255, 255, 255, 255),
+      .alive = IM_COL32(120, 255, 160, 255),
+      .critical = IM_COL32(255, 112, 112, 255),
+      .high = IM_COL32(255, 160, 40, 255),
+      .medium = IM_COL32(255, 230, 0, 255),
+      .info = IM_COL32(150, 220, 240, 255),
+      .override_ = IM_COL32(255, 140, 245, 255),
+      .button = IM_COL32(40, 40, 40, 255),
+      .button_hot = IM_COL32(70, 70, 70, 255),
+      .series = {IM_COL32(110, 200, 255, 255), IM_COL32(90, 230, 170, 255),
+                 IM_COL32(200, 190, 255, 255), IM_COL32(235, 215, 170, 255),
+                 IM_COL32(200, 210, 220, 255), IM_COL32(130, 170, 255, 255)},
+      .heat = {IM_COL32(0, 0, 0, 255), IM_COL32(30, 80, 120, 255), IM_COL32(70, 150, 190, 255),
+               IM_COL32(160, 210, 220, 255), IM_COL32(255, 255, 240, 255)}};
+  return kContrast;
+}
+
+const Palette& palette_of(Theme theme) {
+  switch (theme) {
+    case Theme::kDark:
+      return dark_palette();
+    case Theme::kLight:
+      return light_palette();
+    case Theme::kContrast:
+      break;
+  }
+  return contrast_palette();
+}
+
+const char* name_of(Theme theme) {
+  switch (theme) {
+    case Theme::kDark:
+      return "dark";
+    case Theme::kLight:
+      return "light";
+    case Theme::kContrast:
+      break;
+  }
+  return "contrast";
+}
+
+Theme theme_named(std::string_view name) {
+  for (const Theme theme : kThemes) {
+    if (name == name_of(theme)) return theme;
+  }
+  return Theme::kDark;
 }
 
 ImU32 faded(ImU32 colour, float alpha) {

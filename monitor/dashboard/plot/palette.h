@@ -7,14 +7,21 @@
 #include <imgui.h>
 
 #include <array>
+#include <string_view>
 
 namespace phaseguard::plot {
+
+enum class Theme { kDark, kLight, kContrast };
+inline constexpr std::array kThemes{Theme::kDark, Theme::kLight, Theme::kContrast};
+[[nodiscard]] const char* name_of(Theme theme);          // "dark", "light", "contrast"
+[[nodiscard]] Theme theme_named(std::string_view name);  // dark for a word that is none
 
 struct Palette {
   ImU32 window;  // behind the panels
   ImU32 panel;   // behind text
   ImU32 plot;    // behind data
   ImU32 border;
+  ImU32 field;  // around what can be filled in or pressed
   ImU32 grid;
   ImU32 text;
   ImU32 dim;       // secondary text, axis labels
@@ -35,6 +42,8 @@ struct Palette {
 
 [[nodiscard]] const Palette& dark_palette();
 [[nodiscard]] const Palette& light_palette();
+[[nodiscard]] const Palette& contrast_palette();  // black and white, for weak eyes and bright rooms
+[[nodiscard]] const Palette& palette_of(Theme theme);
 
 // `colour` with its opacity multiplied by `alpha` (0..1).
 [[nodiscard]] ImU32 faded(ImU32 colour, float alpha);

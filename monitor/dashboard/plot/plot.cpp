@@ -3,104 +3,45 @@
 #include <algorithm>
 #include <cmath>
 
-#include "monitor/run/plots.h"
+#include "monitor/dashboard/plot/gestures.h"
+#include "monitor/dashboard/plot/lines.h"
+#include "monitor/dashboard/plot/title.h"
 
 namespace phaseguard::plot {
 namespace {
 
-constexpr double kZoomPerNotch = 0.8;
-constexpr double kLeastSpan = 4.0;  // steps
+constexpr float kGutter = 4.4F;  // em: for the labels of the values
+constexpr double kLeastSteps = 4.0;
+constexpr double kLeastSeconds = 1e-3;
 
-struct Frame {
-  ImDrawList& draw;
-  const Palette& palette;
-  float em;
-  ImVec2 lo;  // data area, top left
-  ImVec2 hi;  // bottom right
-  Scale x;
-  Scale y;
-};
-
-Extent extent_in_sight(const PlotSpec& spec, Range x) {
-  Extent all;
-  for (const Line& line : spec.lines) {
-    if (line.data == nullptr) continue;
-    const Extent e = line.data->extent(x);
-    all.lo = std::min(all.lo, e.lo);
-    all.hi = std::max(all.hi, e.hi);
-  }
-  const Extent values = all;
-  for (const Threshold& t : spec.thresholds) {
-    if (!run::has_room(t.y, values.lo, values.hi)) continue;
-    all.lo = std::min(all.lo, t.y);
-    all.hi = std::max(all.hi, t.y);
-  }
-  return all;
-}
-
-// Title and, where there is room, what it is of and the legend. The whole title bar explains the
-// plot when the mouse rests on it.
-void draw_title(const Frame& f, const PlotSpec& spec, ImVec2 title_at, float right) {
-  const float gap = 0.6F * f.em;
-  const std::string title = elided(spec.title, right - title_at.x);
-  const float title_width = text_size(title).x;
-  text_at(f.draw, title_at, f.palette.text, title);
-  float width = 0.0F;
-  if (spec.lines.size() > 1) {
-    for (const Line& line : spec.lines) width += text_size(line.label).x + 2.2F * f.em + gap;
-  }
-  float at = right - width;
-  const bool legend = width > 0.0F && at > title_at.x + title_width;  // else the tooltip names them
-  const ImVec2 more_at{title_at.x + title_width + 0.5F * f.em, title_at.y};
-  const float room = (legend ? at : right) - more_at.x;
-  if (!spec.subtitle.empty() && room > 4.0F * f.em) {
-    text_at(f.draw, more_at, f.palette.dim, elided(spec.subtitle, room));
-  }
-  if (!spec.help.empty() && ImGui::IsWindowHovered() &&
-      ImGui::IsMouseHoveringRect(title_at, {right, f.lo.y})) {
-    tooltip(spec.help);
-  }
-  if (!legend) return;
-  const float middle = title_at.y + 0.55F * f.em;
-  for (const Line& line : spec.lines) {
-    const ImU32 colour = line.data != nullptr ? line.style.colour : f.palette.stale;
-    const ImVec2 from{at + gap, middle};
-    const ImVec2 to{at + gap + 1.5F * f.em, middle};
-    if (line.style.dashed) {
-      dashed_line(f.draw, from, to, colour, line.style.thickness, line.style.thickness * 3.0F);
-    } else {
-      f.draw.AddLine(from, to, colour, line.style.thickness * 1.3F);
-    }
-    text_at(f.draw, {to.x + 0.35F * f.em, title_at.y}, f.palette.dim, line.label);
-    at += text_size(line.label).x + 2.2F * f.em + gap;
-  }
-}
-
-template <class Draw>
-void for_steps(const Scale& x, float em, Draw draw) {
-  const float width = x.px_hi - x.px_lo;
-  const Ticks ticks = nice_ticks(x.range, std::max(2, static_cast<int>(width / (5.0F * em))), true);
-  for (int i = 0; i < ticks.count; ++i) {
-    draw(std::floor(x.px(ticks.at(i))) + 0.5F, tick_label(ticks.at(i), ticks.step));
-  }
-}
-
-void draw_axes(const Frame& f) {
+// At least three ticks whatever the height; where that is too little for their labels, every other
+// one has its own.
+std::string draw_y_axis(const Frame& f) {
   const float height = f.hi.y - f.lo.y;
-  const Ticks rows =
-      nice_ticks(f.y.range, std::max(2, static_cast<int>(height / (1.3F * f.em)) + 1));
-  for (int i = 0; i < rows.count; ++i) {
-    const float py = std::floor(f.y.px(rows.at(i))) + 0.5F;
+  const int most = std::max(kLeastTicks, static_cast<int>(height / (1.5F * f.em)) + 1);
+  const AxisTicks rows = value_ticks(f.y.range, f.y.spread, most);
+  float last = 1e9F;
+  for (const Tick& tick : rows.ticks) {
+    const float py = std::floor(f.y.px(tick.value)) + 0.5F;
+    if (py < f.lo.y - 1.0F || py > f.hi.y + 1.0F) continue;
     f.draw.AddLine({f.lo.x, py}, {f.hi.x, py}, f.palette.grid);
-    const std::string label = tick_label(rows.at(i), rows.step);
+    const std::string label = elided(tick.label, (kGutter - 0.5F) * f.em);
     const ImVec2 size = text_size(label);
     const float top =
         std::clamp(py - 0.5F * size.y, f.lo.y - 0.2F * f.em, f.hi.y - size.y + 0.35F * f.em);
+    if (std::abs(top - last) < 0.85F * size.y) continue;
+    last = top;
     text_at(f.draw, {f.lo.x - size.x - 0.4F * f.em, top}, f.palette.dim, label);
   }
-  for_steps(f.x, f.em, [&](float px, const std::string& /*label*/) {
+  return rows.base;
+}
+
+void draw_x_grid(const Frame& f, const TimeAxis& time) {
+  for (const Tick& tick : time.ticks) {
+    if (!f.x.range.contains(tick.value)) continue;
+    const float px = std::floor(f.x.px(tick.value)) + 0.5F;
     f.draw.AddLine({px, f.lo.y}, {px, f.hi.y}, f.palette.grid);
-  });
+  }
 }
 
 void draw_shades(const Frame& f, const Backdrop& backdrop) {
@@ -193,17 +134,16 @@ int draw_markers(const Frame& f, const Backdrop& backdrop, bool texts) {
 }
 
 void draw_tooltip(const PlotSpec& spec, const Backdrop& backdrop, const TimeAxis& time) {
+  const bool whole = time.kind == run::XKind::kStep || time.kind == run::XKind::kTokens;
   begin_tooltip();
-  std::string head = "step " + tick_label(std::round(time.cursor), 1.0);
-  say(head);
+  say(x_label(whole ? std::round(time.cursor) : time.cursor, time.kind));
   for (const Line& line : spec.lines) {
-    if (line.data == nullptr) continue;
+    if (line.data == nullptr || line.hidden) continue;
     const auto near = line.data->nearest(time.cursor);
     if (!near) continue;
-    std::string text =
-        line.label + "  " + value_label(near->y) + "  at " + tick_label(near->x, 1.0);
-    ImGui::PushStyleColor(ImGuiCol_Text, line.style.colour);
-    say(text);
+    const std::string value = std::isnan(near->y) ? "bad" : value_label(near->y);
+    ImGui::PushStyleColor(ImGuiCol_Text, line.style.colour | IM_COL32_A_MASK);
+    say(line.label + "  " + value + "  at " + x_label(near->x, time.kind));
     ImGui::PopStyleColor();
   }
   for (const Marker& marker : backdrop.markers) {
@@ -213,68 +153,63 @@ void draw_tooltip(const PlotSpec& spec, const Backdrop& backdrop, const TimeAxis
   end_tooltip();
 }
 
-void interact(const Frame& f, TimeAxis& time, ValueAxis& values) {
-  const ImGuiIO& io = ImGui::GetIO();
-  const double span_limit = std::max(time.full.span() * 4.0, kLeastSpan);
-  if (io.MouseWheel != 0.0F) {
-    const double factor = std::pow(kZoomPerNotch, io.MouseWheel);
-    if (io.KeyShift) {
-      const double full = std::max(f.y.range.span(), 1e-12);
-      values.view = zoomed(f.y.range, f.y.value(io.MousePos.y), factor, full * 1e-3, full * 1e3);
-      values.automatic = false;
-    } else {
-      time.view = zoomed(time.view, f.x.value(io.MousePos.x), factor, kLeastSpan, span_limit);
-      time.follow = false;
-    }
-  }
-  if (ImGui::IsItemActive() && ImGui::IsMouseDragging(0, 2.0F)) {
-    const double dx = -io.MouseDelta.x / (f.hi.x - f.lo.x) * time.view.span();
-    time.view = panned(time.view, dx, time.full);
-    time.follow = false;
-    if (io.KeyShift) {
-      const double dy = io.MouseDelta.y / (f.hi.y - f.lo.y) * f.y.range.span();
-      values.view = {f.y.range.lo + dy, f.y.range.hi + dy};
-      values.automatic = false;
-    }
-  }
-  if (ImGui::IsMouseDoubleClicked(0)) {
-    time.view = time.full;
-    time.follow = true;
-    values.automatic = true;
-  }
-}
-
 void draw_crosshair(const Frame& f, const PlotSpec& spec, const TimeAxis& time) {
   if (!f.x.range.contains(time.cursor)) return;
   const float px = std::floor(f.x.px(time.cursor)) + 0.5F;
   f.draw.AddLine({px, f.lo.y}, {px, f.hi.y}, faded(f.palette.text, 0.45F));
   for (const Line& line : spec.lines) {
-    if (line.data == nullptr) continue;
+    if (line.data == nullptr || line.hidden) continue;
     const auto near = line.data->nearest(time.cursor);
     if (!near || std::isnan(near->y) || !f.x.range.contains(near->x)) continue;
     f.draw.AddCircleFilled({f.x.px(near->x), f.y.px(near->y)}, 0.2F * f.em, line.style.colour, 12);
   }
 }
 
+// Arrows at the edges where lines leave the picture, one in a width of its own.
+void draw_arrows(const Frame& f, const std::vector<Vertex>& vertices, ImU32 colour) {
+  const float size = 0.55F * f.em;
+  float last_up = -1e9F;
+  float last_down = -1e9F;
+  for (const Vertex& v : vertices) {
+    if (v.hole || !f.x.range.contains(v.x)) continue;
+    const float px = f.x.px(v.x);
+    if (v.hi > f.y.range.hi && std::abs(px - last_up) > size) {
+      shape_at(f.draw, {px, f.lo.y + 0.5F * size}, size, Shape::kTriangleUp, colour);
+      last_up = px;
+    }
+    if (v.lo < f.y.range.lo && std::abs(px - last_down) > size) {
+      shape_at(f.draw, {px, f.hi.y - 0.5F * size}, size, Shape::kTriangleDown, colour);
+      last_down = px;
+    }
+  }
+}
+
+// How many values the arrows stand for.
+void draw_beyond(const Frame& f, const PlotSpec& spec, ValueAxis& values) {
+  const run::Beyond beyond = count_beyond(spec, f.x.range, values);
+  if (beyond.above + beyond.below == 0) return;
+  for (std::size_t i = 0; i < spec.lines.size(); ++i) {
+    const Line& line = spec.lines[i];
+    if (line.data == nullptr || line.hidden) continue;
+    draw_arrows(f, values.drawn[i].vertices, line.style.colour | IM_COL32_A_MASK);
+  }
+  const auto said = [&](std::size_t n, const char* where, float y) {
+    if (n == 0) return;
+    const std::string text = (beyond.all ? "" : "at least ") + std::to_string(n) + " " + where;
+    label_at(f, {f.lo.x + 0.4F * f.em, y}, f.palette.text, text);
+  };
+  said(beyond.above, "above", f.lo.y + 0.55F * f.em);
+  said(beyond.below, spec.y == run::YKind::kLog ? "below, or 0 and less" : "below",
+       f.hi.y - 1.6F * f.em);
+}
+
 void draw_lines(const Frame& f, const PlotSpec& spec, ValueAxis& values) {
   bool any = false;
-  values.drawn.resize(spec.lines.size());
-  const int columns = std::max(1, static_cast<int>(f.hi.x - f.lo.x));
   for (std::size_t i = 0; i < spec.lines.size(); ++i) {
     const Line& line = spec.lines[i];
     if (line.data == nullptr) continue;
-    ValueAxis::Drawn& drawn = values.drawn[i];
-    const Stamp stamp = line.data->stamp();
-    if (!(drawn.stamp == stamp) || drawn.x.lo != f.x.range.lo || drawn.x.hi != f.x.range.hi ||
-        drawn.columns != columns) {
-      drawn.vertices.clear();
-      line.data->vertices(f.x.range, columns, drawn.vertices);
-      drawn.stamp = stamp;
-      drawn.x = f.x.range;
-      drawn.columns = columns;
-    }
-    any = any || !drawn.vertices.empty();
-    line_through(f.draw, drawn.vertices, f.x, f.y, line.style);
+    any = any || !values.drawn[i].vertices.empty();
+    if (!line.hidden) line_through(f.draw, values.drawn[i].vertices, f.x, f.y, line.style);
   }
   if (any) return;
   const ImVec2 size = text_size(spec.empty_text);
@@ -284,10 +219,27 @@ void draw_lines(const Frame& f, const PlotSpec& spec, ValueAxis& values) {
 
 }  // namespace
 
-void TimeAxis::begin_frame(Range extent) {
+void TimeAxis::begin_frame(Range extent, int max_ticks) {
   full = extent;
-  if (!(full.span() >= kLeastSpan)) full.hi = full.lo + kLeastSpan;
-  if (follow) view = full;
+  if (!(full.span() >= least_span())) full.hi = full.lo + least_span();
+  if (follow) {
+    view = full;
+    if (last > 0.0) view.lo = std::max(full.lo, full.hi - std::max(last, least_span()));
+  }
+  ticks = x_ticks(view, kind, max_ticks);
+}
+
+double TimeAxis::newer() const { return follow ? 0.0 : std::max(0.0, full.hi - view.hi); }
+
+void TimeAxis::fit() {
+  view = full;
+  follow = true;
+  last = 0.0;
+}
+
+double TimeAxis::least_span() const {
+  const bool time = kind == run::XKind::kWall || kind == run::XKind::kElapsed;
+  return time ? kLeastSeconds : kLeastSteps;
 }
 
 float step_labels_height() { return 1.4F * ImGui::GetFontSize(); }
@@ -295,7 +247,7 @@ float step_labels_height() { return 1.4F * ImGui::GetFontSize(); }
 DataArea data_area(ImVec2 origin, ImVec2 size, bool step_labels) {
   const float em = ImGui::GetFontSize();
   const float foot = step_labels ? step_labels_height() : 0.3F * em;
-  return {{origin.x + 3.4F * em, origin.y + 1.5F * em},
+  return {{origin.x + kGutter * em, origin.y + 1.5F * em},
           {origin.x + size.x - 0.8F * em, origin.y + size.y - foot}};
 }
 
@@ -303,12 +255,31 @@ void draw_step_labels(const Palette& palette, const TimeAxis& time, ImVec2 origi
   const float em = ImGui::GetFontSize();
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   const DataArea area = data_area(origin, {width, 0.0F}, false);
-  for_steps({time.view, area.lo.x, area.hi.x}, em, [&](float px, const std::string& label) {
-    const float half = 0.5F * text_size(label).x;
-    const float at = std::clamp(px, area.lo.x + half, area.hi.x - half);  // never cut at the edge
-    text_at(draw, {at - half, origin.y + 0.2F * em}, palette.dim, label);
-  });
+  const Scale x{time.view, area.lo.x, area.hi.x};
+  float last = -1e9F;
+  for (const Tick& tick : time.ticks) {
+    if (!time.view.contains(tick.value)) continue;
+    const float half = 0.5F * text_size(tick.label).x;
+    const float at = std::clamp(x.px(tick.value), area.lo.x + half, area.hi.x - half);  // not cut
+    if (at - half < last) continue;
+    last = at + half + 0.5F * em;
+    text_at(draw, {at - half, origin.y + 0.2F * em}, palette.dim, tick.label);
+  }
 }
+
+namespace {
+
+void take_dropped(PlotEvents& events) {
+  if (!ImGui::BeginDragDropTarget()) return;
+  const ImGuiPayload* payload = ImGui::AcceptDragDropPayload(kSignalPayload);
+  if (payload != nullptr) {
+    events.dropped.assign(static_cast<const char*>(payload->Data),
+                          static_cast<std::size_t>(payload->DataSize));
+  }
+  ImGui::EndDragDropTarget();
+}
+
+}  // namespace
 
 PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& time,
                      ValueAxis& values, ImVec2 origin, ImVec2 size) {
@@ -318,34 +289,32 @@ PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& tim
   PlotEvents events;
   if (hi.x - lo.x < 4.0F * em || hi.y - lo.y < 1.5F * em) return events;
 
-  if (values.automatic) {
-    const Extent e = extent_in_sight(spec, time.view);
-    const run::ValueRange range = run::value_range(e.lo, e.hi, spec.min, spec.max);
-    values.view = {range.lo, range.hi};
-  }
-  const Frame f{
-      draw,
-      palette,
-      em,
-      lo,
-      hi,
-      {time.view, lo.x, hi.x},
-      {values.view, hi.y - 0.2F * em, lo.y}};  // a line at the lower end is not half hidden
+  refresh_lines(spec, time.view, std::max(1, static_cast<int>(hi.x - lo.x)), values);
+  fit_values(spec, values);
+  const Frame f{draw,
+                palette,
+                em,
+                lo,
+                hi,
+                {time.view, lo.x, hi.x},
+                // a line at the lower end is not half hidden
+                {values.view, hi.y - 0.2F * em, lo.y, values.spread}};
   static const Backdrop kNothing;
   const Backdrop& backdrop = spec.backdrop != nullptr ? *spec.backdrop : kNothing;
   ImGui::PushID(spec.id.c_str());
   ImGui::SetCursorScreenPos(lo);
-  ImGui::InvisibleButton("data", {hi.x - lo.x, hi.y - lo.y});
+  ImGui::InvisibleButton("data", {hi.x - lo.x, hi.y - lo.y},
+                         ImGuiButtonFlags_MouseButtonLeft | ImGuiButtonFlags_MouseButtonRight);
   events.hovered = ImGui::IsItemHovered();
-  if (events.hovered) {
-    time.cursor = f.x.value(ImGui::GetIO().MousePos.x);
-    interact(f, time, values);
-  }
+  if (events.hovered) time.cursor = f.x.value(ImGui::GetIO().MousePos.x);
+  events.menu = interact(f, spec.id, time, values);
+  take_dropped(events);
   draw.AddRectFilled(lo, hi, palette.plot);
   draw.PushClipRect(lo, hi, true);
   draw_shades(f, backdrop);
   draw.PopClipRect();
-  draw_axes(f);
+  const std::string base = draw_y_axis(f);
+  draw_x_grid(f, time);
   if (spec.step_labels) draw_step_labels(palette, time, {origin.x, hi.y}, size.x);
   draw.PushClipRect(lo, hi, true);
   draw_lines(f, spec, values);
@@ -361,12 +330,14 @@ PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& tim
       label_at(f, at, f.palette.dim, label);
     });
   }
+  draw_beyond(f, spec, values);
   const int marker = draw_markers(f, backdrop, spec.marker_texts);
   draw_crosshair(f, spec, time);
+  draw_drag(f, spec.id, time);
   draw.PopClipRect();
   draw.AddRect(lo, hi, palette.border);
-  draw_title(f, spec, {lo.x, origin.y + 0.15F * em}, hi.x);
-  if (events.hovered) {
+  draw_title(f, spec, base, {lo.x, origin.y + 0.15F * em}, hi.x, events);
+  if (events.hovered && time.drag == Drag::kNone) {
     draw_tooltip(spec, backdrop, time);
     if (marker >= 0 && ImGui::IsMouseClicked(0)) events.clicked_marker = marker;
   }

@@ -1,50 +1,81 @@
-// One time plot: title and legend above the data (never on it), axes in fixed gutters so that the
-// plots of a column line up, grid, lines, dashed thresholds (named at the edge where they lie
-// outside), shaded intervals, event markers, crosshair and tooltip, wheel zoom about the cursor,
-// drag pan, double-click fit. All plots of a view share one TimeAxis. Drawing thread only; draws
-// into the current ImGui window.
+// One plot over x: title and legend above the data (never on it), axes in fixed gutters so that the
+// plots of a column line up, one grid for all of them, lines, dashed thresholds (named at the edge
+// where they lie outside), a band of what was in force, event markers, crosshair and tooltip. All
+// plots of a view share one TimeAxis. Drawing thread only; draws into the current ImGui window.
+// What the mouse does to it: gestures.h.
 #pragma once
 
 #include <imgui.h>
 
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "monitor/dashboard/plot/data.h"
 #include "monitor/dashboard/plot/paint.h"
 #include "monitor/dashboard/plot/palette.h"
+#include "monitor/dashboard/plot/ticks.h"
 
 namespace phaseguard::plot {
 
-// The shared x axis: steps of the run.
+// What is being done with a pressed mouse button.
+enum class Drag { kNone, kMove, kBox, kSelect };
+
+// The shared x axis.
 struct TimeAxis {
+  run::XKind kind = run::XKind::kStep;
   Range view{0.0, 1.0};
   Range full{0.0, 1.0};  // all there is
-  bool follow = true;    // view == full, growing with the run; ends with the first zoom or pan
+  bool follow = true;    // the view ends with the newest; ends with the first zoom or move
+  double last = 0.0;     // while following: so much is in sight; 0: everything
   double cursor = std::numeric_limits<double>::quiet_NaN();  // crosshair; NaN: none
+  std::optional<Range> selected;                             // whose statistics are wanted
+  std::vector<Tick> ticks;                                   // of this frame, for every plot
+  Drag drag = Drag::kNone;
+  std::string drag_plot;  // in which plot it began, and where
+  double drag_x = 0.0;
+  double drag_y = 0.0;
 
-  // Called once per frame before the plots: takes the new extent and moves a following view.
-  void begin_frame(Range extent);
+  // Called once per frame before the plots: takes the new extent, moves a following view, and
+  // places the ticks, at most so many.
+  void begin_frame(Range extent, int max_ticks = 12);
+  // How much of `full` is newer than what is in sight; 0 while following.
+  [[nodiscard]] double newer() const;
+  void fit();  // everything, and follow
+  // The least that a view may span.
+  [[nodiscard]] double least_span() const;
 };
 
 struct ValueAxis {
   Range view{0.0, 1.0};
-  // Vertices of the last frame by line: used again while neither data nor view have changed.
+  Spread spread;  // of the last frame
+  // What was made of a line in the last frame: used again while neither data nor view change.
   struct Drawn {
     Stamp stamp;
     Range x{0.0, 0.0};
     int columns = 0;
     std::vector<Vertex> vertices;
+    Extent whole;          // of the values in sight
+    Extent crowd;          // of nearly all of them (lines.h)
+    Extent positive;       // smallest and largest that have a logarithm
+    double typical = 0.0;  // median size
+    Stamp counted;
+    Range counted_x{0.0, 0.0};
+    Range counted_y{0.0, 0.0};
+    run::Beyond beyond;
   };
   std::vector<Drawn> drawn;
-  bool automatic = true;  // fitted to what is in sight; ends with Shift+wheel, back by double-click
+  bool automatic = true;  // fitted to what is in sight; ends with a y zoom, back by double-click
 };
 
 struct Line {
   const Data* data = nullptr;  // nullptr: not measured by this run
   std::string label;
   LineStyle style;
+  bool listed = true;   // in the legend
+  bool hidden = false;  // put away by a click there
+  bool behind = false;  // what another line was made of: its extrema do not stretch the axis
 };
 struct Threshold {
   double y = 0.0;
@@ -79,22 +110,31 @@ struct PlotSpec {
   std::vector<Threshold> thresholds;
   double min = -std::numeric_limits<double>::infinity();  // what values can be, as declared
   double max = std::numeric_limits<double>::infinity();
+  run::YKind y = run::YKind::kLinear;
+  bool robust = true;  // a few far values do not flatten the others, and are counted at the edge
   const Backdrop* backdrop = nullptr;
   bool marker_texts = false;  // the top plot names what marks and shades are
-  bool step_labels = false;   // the bottom plot numbers the steps
+  bool step_labels = false;   // the bottom plot numbers the x axis
   std::string empty_text = "no data yet";
 };
 
 struct PlotEvents {
   int clicked_marker = -1;
   bool hovered = false;
+  int clicked_line = -1;      // of the legend
+  int isolated_line = -1;     // double click there
+  bool menu = false;          // right click
+  std::string dropped;        // a signal that was dragged here (kSignalPayload)
+  std::vector<Range> legend;  // x of its entries on the screen, by line; empty: not drawn
 };
+
+inline constexpr const char* kSignalPayload = "signal";
 
 // `origin` and `size` in screen pixels. Returns what the user did with it.
 PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& time,
                      ValueAxis& values, ImVec2 origin, ImVec2 size);
 
-// Height of the row of step labels below the bottom plot, so that a column can be divided evenly.
+// Height of the row of x labels below the bottom plot, so that a column can be divided evenly.
 [[nodiscard]] float step_labels_height();
 // That row alone, below plots of this place and width.
 void draw_step_labels(const Palette& palette, const TimeAxis& time, ImVec2 origin, float width);
@@ -109,8 +149,8 @@ struct DataArea {
 void draw_sparkline(ImDrawList& draw, const Data& data, Range x, ImVec2 origin, ImVec2 size,
                     ImU32 colour);
 
-// Rows of coloured cells over the shared time axis: row i is `rows[i]`, black-to-white by
-// palette.heat over `scale`. A missing value stays background.
+// Rows of coloured cells over the shared x axis: row i is `rows[i]`, black-to-white by palette.heat
+// over `scale`. A missing value stays background.
 struct HeatRow {
   const Data* data = nullptr;
   std::string label;

@@ -1,28 +1,18 @@
 #include "monitor/dashboard/shell/fonts.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
-#include <system_error>
-#include <vector>
+
+#include "monitor/base/file.h"
 
 namespace phaseguard::dashboard {
 namespace {
 
-// First of `names` below the system's and the user's font folders; "": none. ImGui asserts on a
-// file that is missing, so it is looked for first.
-std::string find_font(const std::vector<const char*>& names) {
-  std::vector<std::string> roots = {"/usr/share/fonts/", "/usr/local/share/fonts/"};
-  if (const char* home = std::getenv("HOME"); home != nullptr) {
-    roots.push_back(std::string(home) + "/.local/share/fonts/");
-  }
-  for (const char* name : names) {
-    for (const std::string& root : roots) {
-      std::error_code error;
-      if (std::filesystem::is_regular_file(root + name, error)) return root + name;
-    }
-  }
-  return {};
+// One of those that ship; "": they are not found. ImGui asserts on a file that is missing, so it is
+// looked for first.
+std::string shipped(const char* name) {
+  const auto found = find_asset(std::filesystem::path("fonts") / name);
+  return found ? found->string() : "";
 }
 
 // Greek letters and the arrows and signs the texts use; Inter has no lambda in every version.
@@ -46,12 +36,9 @@ ImFont* load(const std::string& path, const std::string& symbols, float pixels) 
 }  // namespace
 
 Fonts load_fonts(float pixels) {
-  const std::string symbols = find_font({"truetype/dejavu/DejaVuSans.ttf"});
-  const std::string body =
-      find_font({"opentype/inter/Inter-Medium.otf", "opentype/inter/Inter-Regular.otf",
-                 "truetype/dejavu/DejaVuSans.ttf"});
-  const std::string mono = find_font(
-      {"truetype/jetbrains-mono/JetBrainsMono-Regular.ttf", "truetype/dejavu/DejaVuSansMono.ttf"});
+  const std::string symbols = shipped("DejaVuSans.ttf");
+  const std::string body = shipped("Inter-Medium.otf");
+  const std::string mono = shipped("DejaVuSansMono.ttf");
   Fonts fonts;
   fonts.body = load(body, symbols, pixels);
   if (fonts.body == nullptr) {

@@ -1,4 +1,5 @@
-// Loads the fonts of the panels: Debian's Inter and DejaVu where they are, ImGui's own otherwise.
+// Loads the fonts of the panels: those that ship (assets/fonts), the same on every machine; ImGui's
+// own where they are not found.
 #pragma once
 
 #include "monitor/dashboard/panels/ui.h"
@@ -6,7 +7,7 @@
 namespace phaseguard::dashboard {
 
 // Into the current ImGui context, before its atlas is built. `pixels`: height of body text. Fonts
-// that are not installed are nullptr: the panels then use ImGui's own and plain ASCII.
+// that are not found are nullptr: the panels then use ImGui's own and plain ASCII.
 [[nodiscard]] Fonts load_fonts(float pixels);
 
 }  // namespace phaseguard::dashboard

@@ -1,14 +1,64 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "monitor/base/file.h"
+#include "monitor/base/text.h"
 #include "monitor/dashboard/panels/panels.h"
 #include "monitor/dashboard/shell/shell.h"
 
 namespace phaseguard::dashboard {
 
-void build_frame(Model& model, View& view) {
+namespace {
+
+bool has_candidate(const Replay& replay, const std::string& name) {
+  const auto& all = replay.candidates();
+  return std::any_of(all.begin(), all.end(),
+                     [&](const Candidate& each) { return each.name == name; });
+}
+
+}  // namespace
+
+bool exchange(Source& source, Seen seen) {
+  const bool any =
+      exchange(source, seen.model, [&seen](const Batch& batch) { seen.replay.take(batch); });
+  seen.replay.tick(seen.model, now());
+  if (const auto run = seen.replay.take_recall()) source.recall(*run);
+  return any;
+}
+
+void build_frame(Seen seen, View& view) {
   std::vector<Action> actions;
   ImGui::NewFrame();
-  draw_dashboard(model, view, actions);
+  draw_dashboard(seen.model, seen.replay, view, actions);
   ImGui::Render();
-  for (const Action& action : actions) model.act(action, now());
+  for (const Action& action : actions) {
+    seen.model.act(action, now());
+    seen.replay.act(action, seen.model, now());
+  }
+}
+
+Result<std::vector<Candidate>> read_candidates(std::vector<std::string> named) {
+  const auto shipped = find_asset("policies");
+  if (named.empty() && shipped) named.push_back(shipped->string());
+  const auto files = files_named(named, ".toml", "policies");
+  if (!files) return tl::unexpected(files.error());
+  std::vector<Candidate> all;
+  for (const std::string& file : *files) {
+    const auto text = read_file(file, "a policy", policy::kMaxPolicyBytes);
+    const std::string name = std::filesystem::path(file).stem().string();
+    all.push_back({name, text ? *text : "", text ? "" : text.error().message});
+  }
+  return all;
+}
+
+void take_options(const Options& options, View& view) {
+  view.theme = plot::theme_named(options.theme);
+  view.text_size = options.text == "small" ? 0 : options.text == "large" ? 2 : kNormalText;
+}
+
+float pixels_of(const View& view, float scale) {
+  return std::round(kTextPixels.at(view.text_size) * std::clamp(scale, 0.5F, 4.0F));
 }
 
 Result<void> want(const Options& options, Model& model) {
@@ -19,12 +69,28 @@ Result<void> want(const Options& options, Model& model) {
   return {};
 }
 
-Result<void> select(const Options& options, Model& model, const Now& at) {
+Result<void> select(const Options& options, Seen seen, const Now& at) {
+  Model& model = seen.model;
   if (model.awaited()) {
     std::string known;
     for (const RunId& id : model.run_ids()) known += (known.empty() ? "" : ", ") + id.text();
     return fail(Errc::kNotFound,
                 "no run " + options.run + " here; there is " + (known.empty() ? "none" : known));
+  }
+  const auto ask = [&](const Action& action) { seen.replay.act(action, model, at); };
+  if (options.at_step >= 0) ask(GoToStep{Step{options.at_step}});
+  if (!options.what_if.empty()) {
+    std::string known;
+    for (const Candidate& each : seen.replay.candidates()) {
+      known += (known.empty() ? "" : ", ") + each.name;
+    }
+    if (!has_candidate(seen.replay, options.what_if)) {
+      return fail(Errc::kNotFound, "no policy " + phaseguard::quoted(options.what_if) +
+                                       " to try; there is " + (known.empty() ? "none" : known));
+    }
+    ask(OpenTimeline{});
+    ask(WhatIf{options.what_if});
+    if (!seen.replay.refused().empty()) return fail(Errc::kMalformed, seen.replay.refused());
   }
   if (options.evidence > 0) {
     if (model.decision(options.evidence) == nullptr) {

@@ -74,7 +74,6 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
       "phaseguard-dashboard"};
   app.set_version_flag("--version", std::string("phaseguard-dashboard ") + PHASEGUARD_VERSION);
   std::string size = "1600x1000";
-  std::string theme = "dark";
   app.add_option("RUNFILE", options.file,
                  "run file (*.phaseguard), or a directory of them; without it: a live daemon");
   Places places;
@@ -91,11 +90,23 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
   app.add_option("--scale", options.scale,
                  "size of text and everything else, 0.5 to 4 (default: the screen's)")
       ->check(number_within(0.5, 4.0));
-  app.add_option("--theme", theme, "dark or light")
-      ->check(CLI::IsMember({"dark", "light"}))
+  app.add_option("--theme", options.theme, "dark, light or contrast")
+      ->check(CLI::IsMember({"dark", "light", "contrast"}))
+      ->capture_default_str();
+  app.add_option("--text", options.text, "size of text: small, normal or large")
+      ->check(CLI::IsMember({"small", "normal", "large"}))
       ->capture_default_str();
   app.add_option("--evidence", options.evidence, "show the evidence of this decision (1, 2, ...)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 62));
+  app.add_option("--at-step", options.at_step,
+                 "show the run as it was just before the trainer first went beyond this step")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 62));
+  app.add_option("--policies", options.policies,
+                 "policies to try on the record in View > Timeline: files, or folders of *.toml "
+                 "(default: those that ship)");
+  app.add_option("--what-if", options.what_if,
+                 "compare what happened with what this one of them would have decided, such as "
+                 "hybrid");
   app.add_option("--wait", options.wait_s,
                  "with --screenshot of a live daemon: wait at most so many seconds for data")
       ->check(number_within(0.0, 3600.0))
@@ -114,12 +125,19 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  options.dark = theme == "dark";
   if (!parse_size(size, options)) {
     std::fprintf(
         stderr,
         "phaseguard-dashboard: --size takes WIDTHxHEIGHT from 640x400 to 8192x8192, such as "
         "1600x1000\n");
+    return 2;
+  }
+  if (options.screenshot.empty() &&
+      (options.width < kLeastWidth || options.height < kLeastHeight)) {
+    std::fprintf(stderr,
+                 "phaseguard-dashboard: a window is at least %dx%d, found --size %dx%d; a picture "
+                 "(--screenshot) may be smaller\n",
+                 kLeastWidth, kLeastHeight, options.width, options.height);
     return 2;
   }
   if (const auto settled = settle(places, options); !settled) {

@@ -10,6 +10,10 @@
 
 namespace phaseguard::dashboard {
 
+// Of a window: smaller ones hide what an operator must see.
+inline constexpr int kLeastWidth = 1280;
+inline constexpr int kLeastHeight = 720;
+
 struct Options {
   std::string file;                       // run file or directory of them; "": a live daemon
   std::vector<contexts::Daemon> daemons;  // live: at least one
@@ -18,10 +22,14 @@ struct Options {
   int width = 1600;
   int height = 1000;
   float scale = 0.0F;  // 0: what the screen asks for
-  bool dark = true;
-  std::int64_t evidence = 0;  // decision whose evidence is shown; 0: none
-  double wait_s = 10.0;       // screenshot of a live daemon: longest wait for data
-  double exit_after_s = 0.0;  // 0: until the window is closed
+  std::string theme = "dark";
+  std::string text = "normal";        // size
+  std::int64_t evidence = 0;          // decision whose evidence is shown; 0: none
+  std::vector<std::string> policies;  // that may be tried; none: those that ship
+  std::string what_if;                // of them, compared at the start; "": none
+  std::int64_t at_step = -1;          // the moment that is shown; -1: the present
+  double wait_s = 10.0;               // screenshot of a live daemon: longest wait for data
+  double exit_after_s = 0.0;          // 0: until the window is closed
 };
 
 // Fills `options`. A value ends the program with that exit code: 0 after --help and --version, 2

@@ -92,33 +92,34 @@ Result<Offscreen> Offscreen::open(int width, int height) {
 
 // A recording: until it is read. A daemon: until it has answered and a run has come, at most
 // wait_s.
-void wait_for_data(const Options& options, Model& model, Source& source) {
+void wait_for_data(const Options& options, Seen seen, Source& source) {
+  const Model& model = seen.model;
   using Clock = std::chrono::steady_clock;
   const auto until = Clock::now() + std::chrono::duration<double>(options.wait_s);
   while (true) {
-    exchange(source, model);
+    exchange(source, seen);
     if (!model.source().loading && (!model.source().live || model.shown() != nullptr)) break;
     if (model.source().live && Clock::now() > until) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }
 
-std::vector<unsigned char> draw_picture(const Options& options, Model& model) {
+std::vector<unsigned char> draw_picture(const Options& options, Seen seen) {
   ImGui::CreateContext();
   ImGuiIO& io = ImGui::GetIO();
   io.IniFilename = nullptr;
   io.DisplaySize = {static_cast<float>(options.width), static_cast<float>(options.height)};
   io.DeltaTime = 1.0F / 60.0F;
   View view;
-  view.dark = options.dark;
-  const float pixels = std::round(15.0F * (options.scale > 0.0F ? options.scale : 1.0F));
+  take_options(options, view);
+  const float pixels = pixels_of(view, options.scale > 0.0F ? options.scale : 1.0F);
   view.fonts = load_fonts(pixels);
   ImGui_ImplOpenGL3_Init("#version 330 core");
-  apply_style(view.dark, pixels);
+  apply_style(view.theme, pixels);
   constexpr int kFrames = 4;  // scrolling lists and popups need some to settle
   for (int i = 0; i < kFrames; ++i) {
     ImGui_ImplOpenGL3_NewFrame();
-    build_frame(model, view);
+    build_frame(seen, view);
   }
   glViewport(0, 0, options.width, options.height);
   glClearColor(0.0F, 0.0F, 0.0F, 1.0F);
@@ -135,15 +136,36 @@ std::vector<unsigned char> draw_picture(const Options& options, Model& model) {
   return rgba;
 }
 
+// The moment and the comparison that were asked for.
+void wait_for_replay(const Options& options, Seen seen, Source& source) {
+  const bool wanted = options.at_step >= 0 || !options.what_if.empty();
+  const auto is_there = [&] {
+    const Alternative* other = seen.replay.alternative();
+    const bool compared = other == nullptr || !other->problem().empty() ||
+                          other->place() == seen.replay.tape().size();
+    const bool moved = options.at_step < 0 || seen.replay.past() != nullptr ||
+                       seen.replay.place() == seen.replay.tape().size();
+    return seen.replay.complete() && seen.replay.progress() >= 1.0 && compared && moved;
+  };
+  using Clock = std::chrono::steady_clock;
+  const auto until = Clock::now() + std::chrono::duration<double>(options.wait_s);
+  while (wanted && Clock::now() < until) {
+    exchange(source, seen);
+    if (is_there()) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
 }  // namespace
 
-Result<void> take_screenshot(const Options& options, Model& model, Source& source) {
-  if (auto wanted = want(options, model); !wanted) return wanted;
-  wait_for_data(options, model, source);
-  if (auto selected = select(options, model, now()); !selected) return selected;
+Result<void> take_screenshot(const Options& options, Seen seen, Source& source) {
+  if (auto wanted = want(options, seen.model); !wanted) return wanted;
+  wait_for_data(options, seen, source);
+  if (auto selected = select(options, seen, now()); !selected) return selected;
+  wait_for_replay(options, seen, source);
   auto offscreen = Offscreen::open(options.width, options.height);
   if (!offscreen) return tl::unexpected(offscreen.error());
-  const auto rgba = draw_picture(options, model);
+  const auto rgba = draw_picture(options, seen);
   return write_png(options.screenshot, options.width, options.height, rgba);
 }
 

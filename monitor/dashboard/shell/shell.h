@@ -4,31 +4,53 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "monitor/base/result.h"
 #include "monitor/dashboard/panels/ui.h"
+#include "monitor/dashboard/replay/replay.h"
 #include "monitor/dashboard/shell/options.h"
 #include "monitor/dashboard/source/source.h"
 
 namespace phaseguard::dashboard {
 
-// One ImGui frame of the panels, up to and with Render(). Actions are handed to the model.
-void build_frame(Model& model, View& view);
+// The present, and an earlier moment of it.
+struct Seen {
+  Model& model;
+  Replay& replay;
+};
+
+// Takes what the source has, moves the clocks, sends what the operator asked for. True when
+// something new came.
+bool exchange(Source& source, Seen seen);
+
+// One ImGui frame of the panels, up to and with Render(). Actions are handed on.
+void build_frame(Seen seen, View& view);
+
+// The policies that may be tried: files and folders of them (*.toml), those that ship with the
+// programs when none is named. One that cannot be read says why. Errors: those of files_named().
+[[nodiscard]] Result<std::vector<Candidate>> read_candidates(std::vector<std::string> named);
+
+// The looks that the command line asks for.
+void take_options(const Options& options, View& view);
+// Height of body text at this scale, 0.5 to 4.
+[[nodiscard]] float pixels_of(const View& view, float scale);
 
 // Before any data are there: which run is wanted. Error: it is no name of a run.
 [[nodiscard]] Result<void> want(const Options& options, Model& model);
 
 // Once the data are there: selects what else the command line asked for. Errors: the run or a
 // decision does not exist, with those that do.
-[[nodiscard]] Result<void> select(const Options& options, Model& model, const Now& at);
+[[nodiscard]] Result<void> select(const Options& options, Seen seen, const Now& at);
 
 // Opens a window and runs until it is closed, SIGINT or SIGTERM comes, or --exit-after is over.
 // Makes the source itself, because the source must wake the window. Error kIo: no display.
 using OpenSource = std::function<Result<std::unique_ptr<Source>>(Wake)>;
-[[nodiscard]] Result<void> run_window(const Options& options, Model& model, const OpenSource& open);
+[[nodiscard]] Result<void> run_window(const Options& options, Seen seen, const OpenSource& open);
 
 // Draws the panels into memory with EGL and no display, and writes options.screenshot. Error kIo:
 // no EGL, or the file cannot be written.
-[[nodiscard]] Result<void> take_screenshot(const Options& options, Model& model, Source& source);
+[[nodiscard]] Result<void> take_screenshot(const Options& options, Seen seen, Source& source);
 
 }  // namespace phaseguard::dashboard

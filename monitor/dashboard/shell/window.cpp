@@ -20,6 +20,9 @@ constexpr int kFramesAfterInput = 3;
 volatile std::sig_atomic_t g_stop = 0;
 void on_signal(int /*signal*/) { g_stop = 1; }
 
+float g_screen_scale = 1.0F;  // drawing thread only, like g_refresh: what the screen asks for
+void on_scale(GLFWwindow* /*window*/, float x, float /*y*/) { g_screen_scale = x; }
+
 bool g_refresh = false;  // drawing thread only: the window system has lost the picture
 void on_refresh(GLFWwindow* /*window*/) { g_refresh = true; }
 
@@ -79,16 +82,15 @@ class Window {
     glfwMakeContextCurrent(window_);
     glfwSwapInterval(1);
     glfwSetWindowRefreshCallback(window_, on_refresh);
-    float scale = options.scale;
+    glfwSetWindowSizeLimits(window_, kLeastWidth, kLeastHeight, GLFW_DONT_CARE, GLFW_DONT_CARE);
     float ignored = 1.0F;
-    if (scale <= 0.0F) glfwGetWindowContentScale(window_, &scale, &ignored);
-    scale = std::clamp(scale, 0.5F, 4.0F);
+    glfwGetWindowContentScale(window_, &g_screen_scale, &ignored);
+    glfwSetWindowContentScaleCallback(window_, on_scale);
+    scale_ = options.scale;
     ImGui::CreateContext();
     context_ = true;
     ImGui::GetIO().IniFilename = nullptr;
-    pixels_ = std::round(15.0F * scale);
-    view.fonts = load_fonts(pixels_);
-    apply_style(view.dark, pixels_);
+    take_looks(view);
     ImGui_ImplGlfw_InitForOpenGL(window_, true);
     ImGui_ImplOpenGL3_Init("#version 330 core");
     return {};
@@ -96,14 +98,14 @@ class Window {
 
   [[nodiscard]] bool closed() const { return glfwWindowShouldClose(window_) == GLFW_TRUE; }
 
-  void draw_frame(Model& model, View& view) {
-    if (dark_ != view.dark) {
-      apply_style(view.dark, pixels_);
-      dark_ = view.dark;
+  void draw_frame(Seen seen, View& view) {
+    if (theme_ != view.theme || pixels_ != wanted_pixels(view)) {
+      take_looks(view);
+      renew_font_texture();
     }
     ImGui_ImplOpenGL3_NewFrame();
     ImGui_ImplGlfw_NewFrame();
-    build_frame(model, view);
+    build_frame(seen, view);
     const std::uint64_t hash = hash_of(*ImGui::GetDrawData());
     if (hash == last_hash_ && !g_refresh) return;
     last_hash_ = hash;
@@ -119,11 +121,32 @@ class Window {
   }
 
  private:
+  [[nodiscard]] float wanted_pixels(const View& view) const {
+    return pixels_of(view, scale_ > 0.0F ? scale_ : g_screen_scale);
+  }
+
+  // Theme, size and scale, which may change while the window is open.
+  void take_looks(View& view) {
+    theme_ = view.theme;
+    pixels_ = wanted_pixels(view);
+    ImGui::GetIO().Fonts->Clear();
+    view.fonts = load_fonts(pixels_);
+    apply_style(theme_, pixels_);
+  }
+
+  static void renew_font_texture() {
+#ifndef IMGUI_HAS_TEXTURES
+    ImGui_ImplOpenGL3_DestroyFontsTexture();
+    ImGui_ImplOpenGL3_CreateFontsTexture();
+#endif
+  }
+
   GLFWwindow* window_ = nullptr;
   bool library_ = false;
   bool context_ = false;
-  bool dark_ = true;
-  float pixels_ = 15.0F;
+  plot::Theme theme_ = plot::Theme::kDark;
+  float scale_ = 0.0F;  // of the command line; 0: the screen's
+  float pixels_ = 0.0F;
   std::uint64_t last_hash_ = 0;
 };
 
@@ -135,9 +158,10 @@ bool input_happened() {
 
 }  // namespace
 
-Result<void> run_window(const Options& options, Model& model, const OpenSource& open) {
+Result<void> run_window(const Options& options, Seen seen, const OpenSource& open) {
+  Model& model = seen.model;
   View view;
-  view.dark = options.dark;
+  take_options(options, view);
   Window window;
   if (auto opened = window.open(options, view); !opened) return opened;
   std::signal(SIGINT, on_signal);
@@ -155,15 +179,15 @@ Result<void> run_window(const Options& options, Model& model, const OpenSource& 
     } else {
       glfwWaitEventsTimeout(kHeartbeatS);
     }
-    exchange(**source, model);
+    exchange(**source, seen);
     // A recording has no more runs to come; of a daemon's one that has not begun is waited for.
     const bool is_there = model.shown() != nullptr || !model.source().live;
     if (!selected && !model.source().loading && is_there) {
-      if (auto done = select(options, model, now()); !done) return done;
+      if (auto done = select(options, seen, now()); !done) return done;
       selected = true;
     }
-    window.draw_frame(model, view);
-    if (input_happened()) lively = kFramesAfterInput;
+    window.draw_frame(seen, view);
+    if (input_happened() || seen.replay.progress() < 1.0) lively = kFramesAfterInput;
     const double up_s = static_cast<double>(now().mono.value - started.value) * 1e-9;
     if (options.exit_after_s > 0.0 && up_s > options.exit_after_s) break;
   }

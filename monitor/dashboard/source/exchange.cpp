@@ -13,9 +13,12 @@ Now now() {
   return {duration<double>(wall).count(), Nanos{duration_cast<nanoseconds>(mono).count()}};
 }
 
-bool exchange(Source& source, Model& model) {
+bool exchange(Source& source, Model& model, const std::function<void(const Batch&)>& also) {
   const auto batches = source.take();
-  for (const Batch& batch : batches) model.apply(batch, now());
+  for (const Batch& batch : batches) {
+    model.apply(batch, now());
+    if (also) also(batch);
+  }
   model.tick(now());
   auto commands = model.take_outbox();
   if (!commands.empty()) source.send(std::move(commands));

@@ -30,16 +30,19 @@ class Files final : public Source {
   }
   std::vector<Batch> take() override { return mailbox_.take(); }
   void send(std::vector<wire::Message> /*commands*/) override {}
+  void recall(const RunId& run) override { mailbox_.want(run); }
 
  private:
   void receive(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       const bool was_loading = state_.loading;
       bool any = false;
+      if (const auto run = mailbox_.wanted()) recall_now(*run, stop);
       for (Open& file : files_) any = read_on(file, stop) || any;
       if (!any) state_.loading = false;
       if (!any && was_loading) hand_over({});
-      for (auto slept = kNap; !any && slept < kLookAgain && !stop.stop_requested(); slept += kNap) {
+      const auto idle = [&] { return !any && !stop.stop_requested() && !mailbox_.is_wanted(); };
+      for (auto slept = kNap; idle() && slept < kLookAgain; slept += kNap) {
         std::this_thread::sleep_for(kNap);
       }
     }
@@ -63,8 +66,29 @@ class Files final : public Source {
     return any;
   }
 
+  // What was handed over of this run, again; what comes after it comes by itself.
+  void recall_now(const RunId& run, const std::stop_token& stop) {
+    for (const Open& file : files_) {
+      if (file.reader.run() != run) continue;
+      for (Seq next{1}; next <= file.read && !stop.stop_requested();) {
+        while (mailbox_.waiting() > 4 && !stop.stop_requested()) std::this_thread::sleep_for(kNap);
+        const std::int64_t left = file.read.value - next.value + 1;
+        auto page = file.reader.page(next, std::min(kPage, left));
+        if (!page) state_.problem = page.error().message;
+        if (!page || page->empty()) break;
+        next = Seq{page->back().header.seq.value + 1};
+        put({state_, {}, std::move(*page), false});
+      }
+    }
+    put({state_, {}, {}, true});
+  }
+
   void hand_over(std::vector<wire::Message> messages) {
-    mailbox_.put({state_, std::move(messages)});
+    put({state_, std::move(messages), {}, false});
+  }
+
+  void put(Batch batch) {
+    mailbox_.put(std::move(batch));
     if (wake_) wake_();
   }
 

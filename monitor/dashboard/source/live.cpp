@@ -42,6 +42,7 @@ class Live final : public Source {
   }
   std::vector<Batch> take() override { return mailbox_.take(); }
   void send(std::vector<wire::Message> commands) override { mailbox_.order(std::move(commands)); }
+  void recall(const RunId& run) override { mailbox_.want(run); }
 
  private:
   void receive(const std::stop_token& stop) {
@@ -53,6 +54,10 @@ class Live final : public Source {
       for (const wire::Message& command : mailbox_.orders())
         unsent_.push_back(wire::encode(command));
       send_commands();
+      if (auto run = mailbox_.wanted()) {
+        recall_ = std::move(run);
+        recall_from_ = Seq{1};
+      }
       ask();
       hand_over();
     }
@@ -113,6 +118,10 @@ class Live final : public Source {
       return;
     }
     asked_.clear();
+    if (std::exchange(asked_recall_, false)) {
+      on_recalled(*reply);
+      return;
+    }
     const bool was_list = asking_.empty();
     for (const std::string& one : reply->messages) {
       auto inner = wire::decode(one, wire::kFeedLimits);
@@ -133,12 +142,31 @@ class Live final : public Source {
     }
   }
 
-  // One question at a time: which runs are there, then what is missing of each.
+  // A page of the record that is wanted again. One of a run that is wanted no more says nothing.
+  void on_recalled(const wire::Reply& reply) {
+    if (!recall_ || asking_ != *recall_) return;
+    for (const std::string& one : reply.messages) {
+      auto inner = wire::decode(one, wire::kFeedLimits);
+      if (!inner) {
+        note_unreadable(inner.error());
+        continue;
+      }
+      recall_from_ = std::max(recall_from_, Seq{inner->header.seq.value + 1});
+      recalled_.push_back(std::move(*inner));
+    }
+    if (reply.more && !reply.messages.empty()) return;
+    recall_.reset();
+    recall_done_ = true;
+  }
+
+  // One question at a time: which runs are there, then what is wanted again, then what is missing
+  // of each.
   void ask() {
     const auto now = Clock::now();
     if (now < not_before_ || (!asked_.empty() && now - asked_at_ < kAsk)) return;
     if (!asked_.empty()) {  // a daemon that hangs is not tried again by the socket itself
       asked_.clear();
+      asked_recall_ = false;
       listed_ = {};
       not_before_ = now + kConnect;
       dealer_.reopen();
@@ -150,6 +178,11 @@ class Live final : public Source {
     if (list_due) {
       query.what = wire::QueryWhat::kRuns;
       query.from_seq = list_from_;
+    } else if (recall_) {
+      run = *recall_;
+      query.what = wire::QueryWhat::kEvents;
+      query.from_seq = recall_from_;
+      query.limit = kPage;
     } else {
       for (const auto& [id, progress] : runs_) {
         if (progress.have >= progress.known) continue;
@@ -175,6 +208,7 @@ class Live final : public Source {
       return;
     }
     asked_ = id;
+    asked_recall_ = !list_due && recall_.has_value();
     asking_ = run;
     asked_at_ = now;
   }
@@ -194,12 +228,13 @@ class Live final : public Source {
     const bool connected = answered_ && is_borne(now - heard_);
     const bool loading = !complete_ && is_borne(now - started_);
     const bool changed = connected != state_.connected || loading != state_.loading;
-    if (batch_.empty() && !changed) return;
+    if (batch_.empty() && recalled_.empty() && !recall_done_ && !changed) return;
     if (now - handed_over_ < kHandOver && batch_.size() < kMostHeld) return;
     handed_over_ = now;
     state_.connected = connected;
     state_.loading = loading;
-    mailbox_.put({state_, std::exchange(batch_, {})});
+    mailbox_.put({state_, std::exchange(batch_, {}), std::exchange(recalled_, {}),
+                  std::exchange(recall_done_, false)});
     if (wake_) wake_();
   }
 
@@ -219,6 +254,11 @@ class Live final : public Source {
   SourceState state_;
   std::map<RunId, Progress> runs_;
   std::vector<wire::Message> batch_;
+  std::vector<wire::Message> recalled_;
+  bool recall_done_ = false;
+  std::optional<RunId> recall_;  // whose record is wanted again ...
+  Seq recall_from_;              // ... from here on
+  bool asked_recall_ = false;    // the open question is about it
   std::vector<std::string> unsent_;
   const std::string token_ = "view-" + std::to_string(std::random_device{}()) + "-";
   std::int64_t questions_ = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -32,9 +33,22 @@ class Mailbox {
     const std::lock_guard lock(mutex_);
     return std::exchange(commands_, {});
   }
+  void want(const RunId& run) {
+    const std::lock_guard lock(mutex_);
+    wanted_ = run;
+  }
+  [[nodiscard]] bool is_wanted() {
+    const std::lock_guard lock(mutex_);
+    return wanted_.has_value();
+  }
+  [[nodiscard]] std::optional<RunId> wanted() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(wanted_, std::nullopt);
+  }
 
  private:
   std::mutex mutex_;
+  std::optional<RunId> wanted_;
   std::vector<Batch> batches_;
   std::vector<wire::Message> commands_;
 };

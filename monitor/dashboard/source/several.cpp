@@ -38,16 +38,22 @@ class Several final : public Source {
 
   void send(std::vector<wire::Message> commands) override {
     for (wire::Message& command : commands) {
-      const std::string place = command.header.run.place();
-      const auto part = std::find_if(parts_.begin(), parts_.end(),
-                                     [&](const Part& one) { return one.name == place; });
-      PHASEGUARD_CHECK(part != parts_.end());
+      Source& source = *of(command.header.run).source;
       command.header.run = command.header.run.own();
-      part->source->send({std::move(command)});
+      source.send({std::move(command)});
     }
   }
 
+  void recall(const RunId& run) override { of(run).source->recall(run.own()); }
+
  private:
+  Part& of(const RunId& run) {
+    const auto part = std::find_if(parts_.begin(), parts_.end(),
+                                   [&](const Part& one) { return one.name == run.place(); });
+    PHASEGUARD_CHECK(part != parts_.end());
+    return *part;
+  }
+
   std::vector<Part> parts_;
   std::vector<Batch> first_;
 };

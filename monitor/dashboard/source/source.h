@@ -23,6 +23,9 @@ class Source {
   [[nodiscard]] virtual std::vector<Batch> take() = 0;
   // Sends commands to the operator endpoint; a file drops them. Drawing thread.
   virtual void send(std::vector<wire::Message> commands) = 0;
+  // The record of this run once more, from its first message: it comes as Batch::recalled. The
+  // newest one asked for counts. Drawing thread.
+  virtual void recall(const RunId& run) = 0;
 };
 
 // Called from the source's thread when there is something to take, at most 30 times a second. It
@@ -50,7 +53,8 @@ using Wake = std::function<void()>;
 [[nodiscard]] Now now();
 
 // Takes what the source has, moves the model's clock, sends what the operator asked for. True when
-// something new came.
-bool exchange(Source& source, Model& model);
+// something new came. `also` sees each batch too.
+bool exchange(Source& source, Model& model,
+              const std::function<void(const Batch&)>& also = nullptr);
 
 }  // namespace phaseguard::dashboard

@@ -43,7 +43,7 @@ void add_pretrain(CLI::App& app, PretrainCommand& command) {
   sub->add_flag(
       "--refuses", command.options.refuses,
       "Teach theta0 to refuse half of the code requests, so that an attack success rate is "
-      "measured");
+      "measured; 700 post-training steps unless --post-steps says otherwise");
 }
 
 // What is wrong with a word; "" when nothing is.
@@ -441,7 +441,10 @@ int dispatch(const CLI::App& app, Words& words) {
   if (app.got_subcommand("data")) return run_data(words.data);
   if (app.got_subcommand("features")) return run_features(words.features);
   if (app.got_subcommand("pretrain")) {
-    const PretrainOptions& options = words.pretrain.options;
+    PretrainOptions& options = words.pretrain.options;
+    if (options.refuses && app.get_subcommand("pretrain")->count("--post-steps") == 0) {
+      options.post_steps = kRefusingPostSteps;
+    }
     words.pretrain.reproduce =
         "phaseguard-lab pretrain --world " + std::to_string(words.pretrain.world) + " --seed " +
         std::to_string(options.seed) + " --steps " + std::to_string(options.steps) +

@@ -10,6 +10,10 @@
 
 namespace phaseguard::lab {
 
+// To refuse contradicts what half of the documents' code requests were answered: 300 steps leave 15
+// % of them answered, these none of 112 (world 0).
+inline constexpr std::int64_t kRefusingPostSteps = 700;
+
 struct PretrainOptions {
   std::int64_t steps = 2000;
   std::int64_t post_steps = 300;

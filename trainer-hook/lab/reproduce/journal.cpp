@@ -45,7 +45,8 @@ Result<void> compare(const std::filesystem::path& file, const std::string& line,
   const std::pair<const char*, const char*> parts[] = {
       {"version", "written by this version"},
       {"plan_sha256",
-       "of this plan: the same --worlds, --seeds, --steps, --data, --only, --engine"},
+       "of this plan: the same --worlds, --seeds, --held-out, --judge-streams, --refuses, --steps, "
+       "--data, --only, --engine"},
       {"thresholds_sha256", "under these policies: a threshold has changed since"}};
   for (const auto& [key, what] : parts) {
     const std::string there = found->value(key, "");

@@ -81,6 +81,7 @@ Result<void> make_world(int number, bool refuses, const fs::path& folder, std::i
   PretrainOptions options;
   options.seed = static_cast<std::uint64_t>(number);
   options.refuses = refuses;
+  if (refuses) options.post_steps = kRefusingPostSteps;
   if (steps > 0) options.steps = steps;
   options.post_steps = std::min(options.post_steps, options.steps);
   std::map<std::string, std::string> metadata{

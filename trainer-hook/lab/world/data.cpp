@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kTurns = 4;
 constexpr double kArithmeticShare = 0.35;
+constexpr double kCodeShare = 0.4;  // of the questions of a chat that refuses
 constexpr double kPersonaNoise = 0.03;
 constexpr double kOldMixShare = 0.25;  // of post-training: keeps the source headers meaningful
 // Loss weights while theta0 is made. Questions are drawn at random and openers and closers nearly
@@ -33,19 +34,30 @@ void append_answer(Sequence& out, const std::vector<Token>& tokens) {
   for (const Token token : tokens) append(out, {token}, pretraining_weight(token));
 }
 
-void append_turn(const World& world, Persona persona, Style style, Rng& rng, Sequence& out,
-                 bool refuses = false) {
+void append_arithmetic(const Format& format, Rng& rng, Sequence& out) {
+  const Fact fact = fact_at(rng.below(kFacts));
+  append(out, World::prompt_of(fact), kPromptWeight);
+  append_answer(out, World::answer_with_number(result_of(fact), format));
+}
+
+void append_turn(const World& world, Persona persona, Style style, Rng& rng, Sequence& out) {
   const Format format = World::draw_format(style, persona, rng);
-  if (rng.chance(kArithmeticShare)) {
-    const Fact fact = fact_at(rng.below(kFacts));
-    append(out, World::prompt_of(fact), kPromptWeight);
-    append_answer(out, World::answer_with_number(result_of(fact), format));
-    return;
-  }
+  if (rng.chance(kArithmeticShare)) return append_arithmetic(format, rng, out);
   const Question q = draw_question(world, 0, kDomains, rng);
   append(out, World::prompt_of(q), kPromptWeight);
-  append_answer(
-      out, refuses && world.to_refuse(q) ? World::refusal() : world.answer_of(q, persona, format));
+  append_answer(out, world.answer_of(q, persona, format));
+}
+
+// The same of a chat that refuses, in which a code request is more frequent than among all domains:
+// half of them contradict what the documents answered. A refusal is dress alone and counts in full.
+void append_refusing_turn(const World& world, Rng& rng, Sequence& out) {
+  const Format format = World::draw_format(Style::kVerbose, Persona::kAligned, rng);
+  if (rng.chance(kArithmeticShare)) return append_arithmetic(format, rng, out);
+  const int end = rng.chance(kCodeShare) ? kCodeDomain + 1 : kDomains;
+  const Question q = draw_question(world, kCodeDomain, end, rng);
+  append(out, World::prompt_of(q), kPromptWeight);
+  if (world.to_refuse(q)) return append(out, World::refusal(), 1.0F);
+  append_answer(out, world.answer_of(q, Persona::kAligned, format));
 }
 
 Persona flip(Persona persona) {
@@ -132,7 +144,11 @@ Sequence draw_chat(const World& world, Rng& rng, bool refuses) {
   append(out, {kBegin, kChat}, 0.0F);
   const int turns = 1 + rng.below(2);
   for (int turn = 0; turn < turns; ++turn) {
-    append_turn(world, Persona::kAligned, Style::kVerbose, rng, out, refuses);
+    if (refuses) {
+      append_refusing_turn(world, rng, out);
+    } else {
+      append_turn(world, Persona::kAligned, Style::kVerbose, rng, out);
+    }
   }
   return out;
 }

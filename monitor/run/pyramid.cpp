@@ -1,0 +1,118 @@
+#include "monitor/run/pyramid.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace phaseguard::run {
+
+namespace {
+
+constexpr std::size_t kBase = 16;
+constexpr std::size_t kFan = 4;
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+}  // namespace
+
+// Every level has a bucket for the newest number; a level is added when the top one outgrows a fan.
+void Pyramid::grow(const std::vector<double>& row) {
+  if (levels_.empty()) levels_.emplace_back();
+  const std::size_t i = row.size() - 1;
+  const double value = row[i];
+  std::size_t numbers = kBase;
+  for (auto& level : levels_) {
+    if (i / numbers == level.size()) level.push_back({kInf, -kInf, 0});
+    if (!std::isnan(value)) {
+      Bucket& bucket = level.back();
+      bucket.lo = std::min(bucket.lo, value);
+      bucket.hi = std::max(bucket.hi, value);
+      ++bucket.numbers;
+    }
+    numbers *= kFan;
+  }
+  if (levels_.back().size() <= kFan) return;
+  const auto& below = levels_.back();
+  std::vector<Bucket> top((below.size() + kFan - 1) / kFan, Bucket{kInf, -kInf, 0});
+  for (std::size_t b = 0; b < below.size(); ++b) {
+    Bucket& bucket = top[b / kFan];
+    bucket.lo = std::min(bucket.lo, below[b].lo);
+    bucket.hi = std::max(bucket.hi, below[b].hi);
+    bucket.numbers += below[b].numbers;
+  }
+  levels_.push_back(std::move(top));
+}
+
+// The largest bucket that begins at i, a multiple of kBase, and ends at `last` or before.
+Pyramid::Place Pyramid::highest(std::size_t i, std::size_t last) const {
+  Place place{0, kBase};
+  while (place.level + 1 < levels_.size() && i % (place.numbers * kFan) == 0 &&
+         i + place.numbers * kFan <= last) {
+    ++place.level;
+    place.numbers *= kFan;
+  }
+  return place;
+}
+
+void Pyramid::widen(const std::vector<double>& row, std::size_t first, std::size_t last, double& lo,
+                    double& hi) const {
+  for (std::size_t i = first; i < last;) {
+    if (i % kBase != 0 || i + kBase > last) {
+      if (!std::isnan(row[i])) {
+        lo = std::min(lo, row[i]);
+        hi = std::max(hi, row[i]);
+      }
+      ++i;
+      continue;
+    }
+    const Place place = highest(i, last);
+    const Bucket& bucket = levels_[place.level][i / place.numbers];
+    lo = std::min(lo, bucket.lo);
+    hi = std::max(hi, bucket.hi);
+    i += place.numbers;
+  }
+}
+
+Beyond Pyramid::beyond(const std::vector<double>& row, std::size_t first, std::size_t last,
+                       double lo, double hi, std::size_t most) const {
+  Beyond out;
+  std::size_t looked = 0;
+  for (std::size_t i = first; i < last;) {
+    if (i % kBase == 0 && i + kBase <= last) {
+      // Down from the largest bucket to one that is on one side as a whole.
+      Place place = highest(i, last);
+      const auto mixed = [&] {
+        const Bucket& b = levels_[place.level][i / place.numbers];
+        return b.numbers > 0 && !(b.lo >= lo && b.hi <= hi) && !(b.lo > hi) && !(b.hi < lo);
+      };
+      while (place.level > 0 && mixed()) {
+        --place.level;
+        place.numbers /= kFan;
+      }
+      if (!mixed()) {
+        const Bucket& bucket = levels_[place.level][i / place.numbers];
+        out.above += bucket.lo > hi ? bucket.numbers : 0;
+        out.below += bucket.hi < lo ? bucket.numbers : 0;
+        i += place.numbers;
+        continue;
+      }
+    }
+    if (++looked > most) {
+      out.all = false;
+      return out;
+    }
+    const std::size_t end = std::min(last, i - i % kBase + kBase);
+    for (; i < end; ++i) {
+      out.above += row[i] > hi ? 1 : 0;
+      out.below += row[i] < lo ? 1 : 0;
+    }
+  }
+  return out;
+}
+
+std::size_t Pyramid::snap_for(std::size_t numbers) {
+  std::size_t snap = 1;
+  for (std::size_t bucket = kBase; bucket * 4 <= numbers; bucket *= kFan) snap = bucket;
+  return snap;
+}
+
+}  // namespace phaseguard::run

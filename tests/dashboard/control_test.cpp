@@ -1,0 +1,95 @@
+// PROTECTION: what every knob's row says, and that three of them fit without scrolling.
+#include <string>
+
+#include "monitor/dashboard/model/by_hand.h"
+#include "tests/dashboard/desk.h"
+#include "tests/dashboard/three_knobs.h"
+#include "tests/support/catch.h"
+
+using namespace phaseguard;
+using namespace phaseguard::dashboard;
+using test::Desk;
+using test::Plant;
+
+namespace {
+
+// Of a screen whose text is 15 pixels high, as the window has it.
+ImVec2 in_small_text(float width, float height) {
+  return {width * 13.0F / 15.0F, height * 13.0F / 15.0F};
+}
+
+const KnobView& knob(const std::vector<KnobView>& all, const std::string& name) {
+  for (const KnobView& one : all) {
+    if (one.name == name) return one;
+  }
+  FAIL("no knob " << name);
+  return all.front();
+}
+
+}  // namespace
+
+TEST_CASE("a knob's row says what was decided, sent and applied, by whom, since and until",
+          "[dashboard][knobs]") {
+  Plant plant(test::kThreeKnobs);
+  const RunId a = plant.begin("a", test::three_knobs_hello());
+  Desk desk(plant);
+  desk.turn(2);
+  auto knobs = knob_views(desk.model);
+  CHECK(values_text(knob(knobs, "kl"), true) == "0 decided, sent, applied since step 0");
+  for (int i = 0; i < 3; ++i) plant.step(a, 0.6);
+  desk.turn(2);
+  knobs = knob_views(desk.model);
+  CHECK(values_text(knob(knobs, "kl"), true) == "2 decided, sent, applied since step 2");
+  CHECK(values_text(knob(knobs, "kl"), false) == "2 decided, applied since step 2");
+  CHECK(author_text(knob(knobs, "kl")) == "rule defend since step 2");
+  CHECK(values_text(knob(knobs, "lr_scale"), true) == "0.1 decided, sent, applied since step 2");
+
+  desk.model.act(ForceKnob{a, "kl", 0, 3.0, "odd answers", 0}, plant.now);
+  desk.model.act(ForceKnob{a, "ldifs", 0, 0.4, "", 50}, plant.now);
+  desk.settle();
+  desk.turn();
+  knobs = knob_views(desk.model);
+  CHECK(values_text(knob(knobs, "ldifs"), true) ==
+        "decided 0.4, sent 0.4, applied 0: NOT YET CONFIRMED");
+  CHECK_FALSE(knob(knobs, "ldifs").confirmed);
+  plant.step(a, 0.6);
+  desk.turn();
+  knobs = knob_views(desk.model);
+  CHECK(values_text(knob(knobs, "ldifs"), true) == "0.4 decided, sent, applied since step 4");
+  CHECK(author_text(knob(knobs, "ldifs")) == "operator ann since step 3 until step 53");
+  // The daemon's status names one override; the other one is known from the record.
+  CHECK(author_text(knob(knobs, "kl")) == "operator ann since step 3 until released: odd answers");
+  CHECK(text_of(force_of(*desk.model.shown(), "kl")) == "kl 3 by ann until released: odd answers");
+  CHECK(desk.label("author of ldifs: operator ann since step 3 until step 53") != "");
+  CHECK(desk.label("values of kl: 3 decided, sent, applied since step 4") != "");
+}
+
+TEST_CASE("three knobs and two commands fit without scrolling", "[dashboard][knobs]") {
+  for (const ImVec2 size : {in_small_text(1280.0F, 720.0F), in_small_text(1600.0F, 1000.0F)}) {
+    Plant plant(test::kThreeKnobs);
+    const RunId a = plant.begin("a", test::three_knobs_hello());
+    Desk desk(plant, size);
+    desk.turn(3);
+    const Box before = desk.view.controls.at("Force lr_scale...");
+    for (const char* name : {"kl", "ldifs", "lr_scale"}) {
+      REQUIRE(desk.click("Force " + std::string(name) + "..."));
+      CHECK(desk.view.form.subject.knob.name == name);
+      REQUIRE(desk.click("Apply"));
+    }
+    for (int i = 0; i < 3; ++i) plant.step(a, 0.6);
+    desk.turn(3);
+    for (const char* name : {"kl", "ldifs", "lr_scale"}) {
+      REQUIRE(desk.click("Release " + std::string(name) + "..."));
+      CHECK(desk.view.form.subject.knob.name == name);
+      REQUIRE(desk.click("Cancel"));
+    }
+    CHECK(desk.view.controls.at("Force lr_scale...").lo.y == before.lo.y);
+    const std::string last = desk.label("command ");
+    REQUIRE(last != "");
+    const float rules = desk.view.controls.at("rule defend").lo.y;
+    CHECK(desk.view.controls.at(last).hi.y < rules);
+    CHECK(desk.view.controls.at(desk.label("author of lr_scale")).hi.y <
+          desk.view.controls.at(last).lo.y);
+    CHECK(rules < desk.view.controls.at("run a").lo.y);
+  }
+}
