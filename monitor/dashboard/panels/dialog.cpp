@@ -46,9 +46,7 @@ void expiry_field(View& view) {
   note_item(view, "expiry");
 }
 
-bool is_blank(const std::array<char, 200>& text) {
-  return is_blank(std::string(text.data()));
-}
+bool is_blank(const std::array<char, 200>& text) { return is_blank(std::string(text.data())); }
 
 void say_quietly(const View& view, const std::string& text) {
   ImGui::PushStyleColor(ImGuiCol_Text, view.palette().dim);

@@ -332,7 +332,9 @@ void draw_pinned(View& view, const Plans& knobs, Sheet& sheet, ImVec2 at, ImVec2
 void draw_nothing(const Shown& shown, const plot::Palette& palette, ImVec2 at) {
   const char* text = shown.groups.empty() ? "the trainer has declared no signal yet"
                                           : "every group of plots is put away: click one above";
-  plot::text_at(*ImGui::GetWindowDrawList(), {at.x + plot::data_area({0.0F, 0.0F}, {0.0F, 0.0F}, false).lo.x, at.y + em()}, palette.dim, text);
+  plot::text_at(*ImGui::GetWindowDrawList(),
+                {at.x + plot::data_area({0.0F, 0.0F}, {0.0F, 0.0F}, false).lo.x, at.y + em()},
+                palette.dim, text);
 }
 
 void draw_run(const Model& model, View& view, ImVec2 at, ImVec2 size,
