@@ -32,6 +32,12 @@ bool is_strict(const std::string& policy) {
   return false;
 }
 
+std::string link_obstacle(const SourceState& source) {
+  if (!source.live) return "a recording: there is no trainer to command";
+  if (!source.connected) return "the daemon does not answer: a command would not arrive";
+  return "";
+}
+
 // What the daemon would refuse while the policy is in shadow mode.
 std::string shadow_obstacle(const run::RunState& state, const run::KnobState& knob) {
   if (state.mode != wire::Mode::kShadow || !state.policy) return "";
@@ -43,12 +49,6 @@ std::string shadow_obstacle(const run::RunState& state, const run::KnobState& kn
   if (run::protects_of(knob.declaration.protects) == wire::Protects::kNone) {
     return lead + ", where knobs are only raised, and this one protects in no direction";
   }
-  return "";
-}
-
-std::string link_obstacle(const SourceState& source) {
-  if (!source.live) return "a recording: there is no trainer to command";
-  if (!source.connected) return "the daemon does not answer: a command would not arrive";
   return "";
 }
 
@@ -255,15 +255,15 @@ void Model::clear_ended(Now now) {
 
 std::string Model::command_obstacle() const {
   const run::RunState* state = shown();
-  if (state != nullptr) return run_obstacle(*state);
-  const std::string link = link_obstacle(source_);
-  return link.empty() ? "no run is shown yet" : link;
+  std::string link = link_obstacle(state == nullptr ? source_ : source(state->run));
+  if (!link.empty()) return link;
+  return state == nullptr ? "no run is shown yet" : run_obstacle(*state);
 }
 
 // Of daemon and trainer, of this run.
 std::string Model::path_obstacle(const run::RunState& state) const {
-  const std::string link = link_obstacle(source(state.run));
-  return link.empty() ? unreached(health(state.run).link) : link;
+  std::string link = link_obstacle(source(state.run));
+  return !link.empty() ? link : unreached(health(state.run).link);
 }
 
 std::string Model::run_obstacle(const run::RunState& state) const {

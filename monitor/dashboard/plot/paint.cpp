@@ -5,6 +5,7 @@
 #include <string>
 
 #include "monitor/base/printable.h"
+#include "monitor/dashboard/plot/glyphs.h"
 #include "monitor/dashboard/plot/palette.h"
 
 namespace phaseguard::plot {
@@ -96,6 +97,7 @@ class Runs {
 void text_at(ImDrawList& draw, ImVec2 at, ImU32 colour, std::string_view text) {
   if (text.empty()) return;
   const std::string shown = printable(text);
+  want_glyphs(shown);
   draw.AddText({std::floor(at.x), std::floor(at.y)}, colour, shown.data(),
                shown.data() + shown.size());
 }

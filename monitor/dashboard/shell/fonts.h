@@ -7,7 +7,8 @@
 namespace phaseguard::dashboard {
 
 // Into the current ImGui context, before its atlas is built. `pixels`: height of body text. Fonts
-// that are not found are nullptr: the panels then use ImGui's own and plain ASCII.
+// that are not found are nullptr: the panels then use ImGui's own and plain ASCII. Characters that
+// were written and are in none of ours (plot/glyphs.h) come from DejaVu or a font of the system.
 [[nodiscard]] Fonts load_fonts(float pixels);
 
 }  // namespace phaseguard::dashboard

@@ -21,7 +21,7 @@ bool has_candidate(const Replay& replay, const std::string& name) {
 
 bool exchange(Source& source, Seen seen) {
   const bool any =
-      exchange(source, seen.model, [&seen](const Batch& batch) { seen.replay.take(batch); });
+      exchange(source, seen.model, [&](const Batch& batch) { seen.replay.take(batch); });
   seen.replay.tick(seen.model, now());
   if (const auto run = seen.replay.take_recall()) source.recall(*run);
   return any;

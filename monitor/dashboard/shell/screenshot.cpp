@@ -9,6 +9,7 @@
 #include <cmath>
 #include <thread>
 
+#include "monitor/dashboard/plot/glyphs.h"
 #include "monitor/dashboard/shell/fonts.h"
 #include "monitor/dashboard/shell/png.h"
 #include "monitor/dashboard/shell/shell.h"
@@ -117,9 +118,16 @@ std::vector<unsigned char> draw_picture(const Options& options, Seen seen) {
   ImGui_ImplOpenGL3_Init("#version 330 core");
   apply_style(view.theme, pixels);
   constexpr int kFrames = 4;  // scrolling lists and popups need some to settle
-  for (int i = 0; i < kFrames; ++i) {
-    ImGui_ImplOpenGL3_NewFrame();
-    build_frame(seen, view);
+  const auto build_frames = [&] {
+    for (int i = 0; i < kFrames; ++i) {
+      ImGui_ImplOpenGL3_NewFrame();
+      build_frame(seen, view);
+    }
+  };
+  build_frames();
+  if (!plot::wanted_glyphs().empty()) {
+    renew_fonts(view, pixels);
+    build_frames();
   }
   glViewport(0, 0, options.width, options.height);
   glClearColor(0.0F, 0.0F, 0.0F, 1.0F);

@@ -37,6 +37,10 @@ void take_options(const Options& options, View& view);
 // Height of body text at this scale, 0.5 to 4.
 [[nodiscard]] float pixels_of(const View& view, float scale);
 
+// Loads the fonts anew, with what was written since and was lacking, between two frames of a
+// context whose OpenGL backend has begun.
+void renew_fonts(View& view, float pixels);
+
 // Before any data are there: which run is wanted. Error: it is no name of a run.
 [[nodiscard]] Result<void> want(const Options& options, Model& model);
 

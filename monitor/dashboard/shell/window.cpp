@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdint>
 
+#include "monitor/dashboard/plot/glyphs.h"
 #include "monitor/dashboard/shell/fonts.h"
 #include "monitor/dashboard/shell/shell.h"
 
@@ -90,18 +91,18 @@ class Window {
     ImGui::CreateContext();
     context_ = true;
     ImGui::GetIO().IniFilename = nullptr;
-    take_looks(view);
     ImGui_ImplGlfw_InitForOpenGL(window_, true);
     ImGui_ImplOpenGL3_Init("#version 330 core");
+    take_looks(view);
     return {};
   }
 
   [[nodiscard]] bool closed() const { return glfwWindowShouldClose(window_) == GLFW_TRUE; }
 
   void draw_frame(Seen seen, View& view) {
-    if (theme_ != view.theme || pixels_ != wanted_pixels(view)) {
+    if (theme_ != view.theme || pixels_ != wanted_pixels(view) ||
+        glyphs_ != plot::wanted_glyphs().size()) {
       take_looks(view);
-      renew_font_texture();
     }
     ImGui_ImplOpenGL3_NewFrame();
     ImGui_ImplGlfw_NewFrame();
@@ -129,16 +130,9 @@ class Window {
   void take_looks(View& view) {
     theme_ = view.theme;
     pixels_ = wanted_pixels(view);
-    ImGui::GetIO().Fonts->Clear();
-    view.fonts = load_fonts(pixels_);
+    glyphs_ = plot::wanted_glyphs().size();
+    renew_fonts(view, pixels_);
     apply_style(theme_, pixels_);
-  }
-
-  static void renew_font_texture() {
-#ifndef IMGUI_HAS_TEXTURES
-    ImGui_ImplOpenGL3_DestroyFontsTexture();
-    ImGui_ImplOpenGL3_CreateFontsTexture();
-#endif
   }
 
   GLFWwindow* window_ = nullptr;
@@ -147,6 +141,7 @@ class Window {
   plot::Theme theme_ = plot::Theme::kDark;
   float scale_ = 0.0F;  // of the command line; 0: the screen's
   float pixels_ = 0.0F;
+  std::size_t glyphs_ = 0;  // that were wanted when the fonts were loaded
   std::uint64_t last_hash_ = 0;
 };
 

@@ -25,11 +25,8 @@ class Several final : public Source {
     for (const Part& part : parts_) {
       for (Batch& batch : part.source->take()) {
         batch.source.context = part.name;
-        for (wire::Message& message : batch.messages) {
-          if (!message.header.run.empty()) {
-            message.header.run = message.header.run.within(part.name);
-          }
-        }
+        put_name(part.name, batch.messages);
+        put_name(part.name, batch.recalled);
         all.push_back(std::move(batch));
       }
     }
@@ -38,20 +35,27 @@ class Several final : public Source {
 
   void send(std::vector<wire::Message> commands) override {
     for (wire::Message& command : commands) {
-      Source& source = *of(command.header.run).source;
+      Source& source = source_of(command.header.run);
       command.header.run = command.header.run.own();
       source.send({std::move(command)});
     }
   }
 
-  void recall(const RunId& run) override { of(run).source->recall(run.own()); }
+  void recall(const RunId& run) override { source_of(run).recall(run.own()); }
 
  private:
-  Part& of(const RunId& run) {
+  static void put_name(const std::string& name, std::vector<wire::Message>& messages) {
+    for (wire::Message& message : messages) {
+      if (!message.header.run.empty()) message.header.run = message.header.run.within(name);
+    }
+  }
+
+  Source& source_of(const RunId& run) {
+    const std::string place = run.place();
     const auto part = std::find_if(parts_.begin(), parts_.end(),
-                                   [&](const Part& one) { return one.name == run.place(); });
+                                   [&](const Part& one) { return one.name == place; });
     PHASEGUARD_CHECK(part != parts_.end());
-    return *part;
+    return *part->source;
   }
 
   std::vector<Part> parts_;

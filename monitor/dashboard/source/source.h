@@ -53,8 +53,7 @@ using Wake = std::function<void()>;
 [[nodiscard]] Now now();
 
 // Takes what the source has, moves the model's clock, sends what the operator asked for. True when
-// something new came. `also` sees each batch too.
-bool exchange(Source& source, Model& model,
-              const std::function<void(const Batch&)>& also = nullptr);
+// something new came. `also` gets each batch too.
+bool exchange(Source& source, Model& model, const std::function<void(const Batch&)>& also = {});
 
 }  // namespace phaseguard::dashboard
