@@ -23,7 +23,8 @@ constexpr int kClicksOfARound = 250;
 struct Counts {
   int clicks = 0;
   int commands = 0;
-  int held = 0;  // of them by a button that was held
+  int held = 0;    // of them by a button that was held
+  int panics = 0;  // of them of the panic dialog
   int choices = 0;
 };
 
@@ -80,6 +81,17 @@ class Fumbler {
     command.value = chance(50) ? 0.5 : 0.25;
     message.body = command;
     plant_.command(message);
+  }
+
+  // The panic chord, or a part of it.
+  void chord() {
+    for (const bool with_both : {true, false}) {
+      if (chance(20)) continue;
+      desk_.gui.letter('F', true, with_both);
+      live(1);
+      desk_.gui.letter('F', false, with_both);
+      live(1);
+    }
   }
 
   // Frames without a press: nothing is sent, and the shown run stays.
@@ -139,14 +151,20 @@ class Fumbler {
     const std::string what = command.action.text();
     bool clicked = false;
     bool held = false;
+    bool panic = false;
     for (const std::string& label : press.labels) {
       clicked = clicked || (label == "Apply" && what == "force");
+      panic = panic || (label == "Force all" && what == "force");
       held = held || label == "Hold to " + (what == "force" ? "lower" : what);
     }
     held = held && press.frames_s >= kHoldS;
-    if (!clicked && !held) FAIL("the command " << what << " left without a press on its button");
+    if (!clicked && !held && !panic)
+      FAIL("the command " << what << " left without a press on its button");
     if (held) ++counts_.held;
-    const std::string name = command.knob.empty() ? "rule " + command.rule : command.knob;
+    if (panic) ++counts_.panics;
+    const std::string name = panic                  ? "all knobs"
+                             : command.knob.empty() ? "rule " + command.rule
+                                                    : command.knob;
     const std::string about =
         "about " + name + " of run " + message.header.run.text() + ", read at step ";
     if (press.about.rfind(about, 0) != 0) {
@@ -173,12 +191,22 @@ class Fumbler {
   std::string target() {
     const std::string holds = one_of("Hold to ");
     const bool forces = desk_.shows("Apply");
-    const bool open = forces || !holds.empty();
+    const bool panics = desk_.shows("Force all");
+    const bool shelves = desk_.shows("Shelve");
+    const bool open = forces || panics || shelves || !holds.empty();
     const bool reasoned = desk_.view.form.reason[0] != 0;
-    if (open && !reasoned && chance(forces ? 10 : 60)) return "reason";
+    if (open && !reasoned && !panics && chance(forces ? 10 : 60)) return "reason";
     if (forces && chance(50)) return "Apply";
     if (!holds.empty() && chance(50)) return holds;
+    if (panics && chance(50)) return "Force all";
+    if (shelves && chance(50)) return "Shelve";
     if (open && chance(30)) return "Cancel";
+    if (desk_.shows("menu panic") && chance(50)) return "menu panic";
+    if (chance(5)) return "Protect";
+    if (chance(5)) return "open alarms";
+    if (desk_.view.alarm_list.open && chance(20)) {
+      return one_of(chance(50) ? "Acknowledge alarm" : chance(60) ? "Shelve alarm" : "list ");
+    }
     if (forces && chance(20)) return "new value";
     if (open && chance(20)) return "expires after";
     if (chance(35)) return one_of("Force ");
@@ -230,6 +258,7 @@ class Fumbler {
   }
 
   void key() {
+    if (chance(30)) return chord();
     constexpr std::array<ImGuiKey, 8> kKeys{ImGuiKey_Escape, ImGuiKey_Enter,     ImGuiKey_Tab,
                                             ImGuiKey_Space,  ImGuiKey_DownArrow, ImGuiKey_PageDown,
                                             ImGuiKey_Delete, ImGuiKey_Backspace};
@@ -257,7 +286,8 @@ Counts fumble(int runs) {
     Fumbler(static_cast<std::uint64_t>(1000 * runs + round), runs, counts).round();
   }
   WARN(runs << " runs: " << counts.clicks << " clicks and keys, " << counts.commands
-            << " commands, " << counts.choices << " choices of a run, " << counts.held << " held");
+            << " commands, " << counts.choices << " choices of a run, " << counts.held << " held, "
+            << counts.panics << " of the panic dialog");
   return counts;
 }
 
@@ -269,7 +299,8 @@ TEST_CASE("10 000 random clicks: no command to a run that was not named at the p
     const Counts counts = fumble(runs);
     CHECK(counts.clicks == 10000);
     CHECK(counts.commands >= 500);
-    CHECK(counts.choices >= 100);
+    CHECK(counts.choices >= 80);
     CHECK(counts.held >= 100);
+    CHECK(counts.panics >= 30);
   }
 }

@@ -93,3 +93,38 @@ TEST_CASE("three knobs and two commands fit without scrolling", "[dashboard][kno
     CHECK(rules < desk.view.controls.at("run a").lo.y);
   }
 }
+
+TEST_CASE("a slew is one row that grows", "[dashboard][events]") {
+  std::string policy = test::kThreeKnobs;
+  const std::string kl = "[knob.kl]\nbase = 0.0\nmax = 4.0\n";
+  policy.replace(policy.find(kl), kl.size(), kl + "slew_per_step = 0.1\n");
+  Plant plant(policy);
+  const RunId a = plant.begin("a", test::three_knobs_hello());
+  Desk desk(plant);
+  desk.turn(2);
+  for (int i = 0; i < 3; ++i) plant.step(a, 0.6);
+  desk.turn(2);
+  const std::int64_t version = desk.model.shown()->state_version;
+  desk.model.act(OrderRule{RuleOrder::kReset, a, "defend", version, "calm", 0}, plant.now);
+  desk.settle();
+  const auto rows_of_kl = [&] {
+    std::vector<std::string> rows;
+    for (const EventRow& row : event_rows(*desk.model.shown(), 100)) {
+      if (row.text.rfind("kl ", 0) == 0) rows.push_back(row.text);
+    }
+    return rows;
+  };
+  for (int i = 0; i < 10; ++i) plant.step(a, 0.1);
+  desk.turn();
+  auto rows = rows_of_kl();
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0] == "kl 2 applied by the trainer");
+  CHECK(rows[1].rfind("kl 2 -> 1", 0) == 0);
+  for (int i = 0; i < 20; ++i) plant.step(a, 0.1);
+  desk.turn();
+  rows = rows_of_kl();
+  REQUIRE(rows.size() == 2);
+  INFO(rows[1]);
+  CHECK(rows[1].rfind("kl 2 -> 0 over steps 4 to 23", 0) == 0);
+  CHECK(rows[1].find(", applied by the trainer") != std::string::npos);
+}

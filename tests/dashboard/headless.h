@@ -66,6 +66,17 @@ class Headless {
     ImGui::GetIO().AddKeyEvent(which, down);
 #endif
   }
+  // A letter, with Ctrl and Shift or alone.
+  void letter(char upper, bool down, bool with_both = false) {
+#if IMGUI_VERSION_NUM < 18700
+    ImGui::GetIO().KeyCtrl = ImGui::GetIO().KeyShift = with_both && down;
+    ImGui::GetIO().KeysDown[static_cast<unsigned char>(upper)] = down;
+#else
+    ImGui::GetIO().AddKeyEvent(ImGuiMod_Ctrl, with_both && down);
+    ImGui::GetIO().AddKeyEvent(ImGuiMod_Shift, with_both && down);
+    ImGui::GetIO().AddKeyEvent(static_cast<ImGuiKey>(ImGuiKey_A + (upper - 'A')), down);
+#endif
+  }
   void wheel(float notches) {
 #if IMGUI_VERSION_NUM < 18700
     ImGui::GetIO().MouseWheel = notches;

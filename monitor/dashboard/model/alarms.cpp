@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "monitor/base/text.h"
+#include "monitor/dashboard/model/alarm_book.h"
 #include "monitor/dashboard/model/describe.h"
 
 namespace phaseguard::dashboard {
@@ -47,6 +48,14 @@ std::string with_consequence(const run::RunState& state, const wire::Alert& aler
   return alert.text;
 }
 
+// Of the decision that raised it last; NaN: no decision did.
+double came_at(const run::RunState& state, const wire::AlertSource& source) {
+  const auto& entries = state.alerts.entries;
+  const auto found = std::find_if(entries.rbegin(), entries.rend(),
+                                  [&](const auto& entry) { return entry.body.source == source; });
+  return found == entries.rend() ? wire::kNaN : found->t;
+}
+
 // Of this dashboard, whatever run is shown.
 std::vector<Alarm> of_the_view(const Model& model) {
   std::vector<Alarm> out;
@@ -57,10 +66,10 @@ std::vector<Alarm> of_the_view(const Model& model) {
                           "daemon" + name +
                               " does not answer: what you see of it is old. What is "
                               "in force is not known here",
-                          {}, ""));
+                          {}, "daemon" + name));
     }
     if (!source.live && !source.problem.empty()) {
-      out.push_back(alarm(Level::kHigh, one_line(source.problem), {}, ""));
+      out.push_back(alarm(Level::kHigh, one_line(source.problem), {}, "file" + name));
     }
   }
   return out;
@@ -74,17 +83,14 @@ void add_commands(const Model& model, const RunId& run, std::vector<Alarm>& out)
     out.push_back(alarm(level,
                         "command " + text_of(pending.command) + " " + name_of(pending.stage) +
                             ": " + one_line(pending.text),
-                        run, ""));
+                        run, "command " + pending.command.id));
   }
 }
 
 // What only a live view knows.
 void add_silence(const run::Health& health, const RunId& run, std::vector<Alarm>& out) {
-  const auto link = health.link;
-  if (link == wire::LinkState::kSilent || link == wire::LinkState::kLost) {
-    const Level level = link == wire::LinkState::kSilent ? Level::kMedium
-                        : health.protected_              ? Level::kCritical
-                                                         : Level::kHigh;
+  const Level level = level_of_silence(health);
+  if (level != Level::kNone) {
     out.push_back(alarm(level,
                         "trainer " + health.link_text + " for " + age_text(health.age_s) +
                             ": rules cannot act; what it does is not known here",
@@ -98,11 +104,26 @@ void add_silence(const run::Health& health, const RunId& run, std::vector<Alarm>
   }
 }
 
-void add_run(const Model& model, const RunId& run, std::vector<Alarm>& out) {
+void add_all_of_run(const Model& model, const RunId& run, std::vector<Alarm>& out) {
   add_commands(model, run, out);
   const std::vector<Alarm>& recorded = model.recorded_alarms(run);
   out.insert(out.end(), recorded.begin(), recorded.end());
   if (model.source().live) add_silence(model.health(run), run, out);
+}
+
+void leave_out_shelved(const Model& model, std::vector<Alarm>& alarms) {
+  const AlarmBook& book = model.alarm_book();
+  if (book.count(AlarmState::kShelved) == 0) return;
+  alarms.erase(std::remove_if(alarms.begin(), alarms.end(),
+                              [&](const Alarm& one) { return book.is_shelved(id_of(one)); }),
+               alarms.end());
+}
+
+void add_run(const Model& model, const RunId& run, std::vector<Alarm>& out) {
+  std::vector<Alarm> all;
+  add_all_of_run(model, run, all);
+  leave_out_shelved(model, all);
+  out.insert(out.end(), all.begin(), all.end());
 }
 
 void worst_first(std::vector<Alarm>& alarms) {
@@ -137,6 +158,20 @@ std::vector<AlarmLine> grouped(std::vector<Alarm> alarms) {
 
 }  // namespace
 
+Level level_of_silence(const run::Health& health) {
+  if (health.link == wire::LinkState::kSilent) return Level::kMedium;
+  if (health.link != wire::LinkState::kLost) return Level::kNone;
+  return health.protected_ ? Level::kCritical : Level::kHigh;
+}
+
+std::vector<Alarm> all_alarms(const Model& model) {
+  std::vector<Alarm> all = of_the_view(model);
+  for (const RunId& run : model.run_ids()) {
+    if (!is_over(model, run)) add_all_of_run(model, run, all);
+  }
+  return all;
+}
+
 std::vector<Alarm> recorded_alarms(const run::RunState& state, bool live) {
   std::vector<wire::Alert> raised;
   if (state.status && live) {
@@ -154,12 +189,14 @@ std::vector<Alarm> recorded_alarms(const run::RunState& state, bool live) {
     seen.push_back(a.source);
     out.push_back(
         alarm(level, one_line(with_consequence(state, a)), state.run, "alert " + a.source.text()));
+    out.back().t = came_at(state, a.source);
   }
   return out;
 }
 
 std::vector<Alarm> alarms(const Model& model) {
   std::vector<Alarm> out = of_the_view(model);
+  leave_out_shelved(model, out);
   if (const run::RunState* state = model.shown()) add_run(model, state->run, out);
   worst_first(out);
   return out;
@@ -223,20 +260,30 @@ Level level_of(Stage stage) {
 }
 
 Level level_of_rule(const run::RunState& state, const std::string& rule) {
-  if (!state.policy) return Level::kHigh;
+  if (!state.policy) return Level::kInfo;
   for (const wire::RuleInfo& info : state.policy->rules) {
-    if (info.name != rule) continue;
-    const Level declared = level_of(info.alert);
-    return declared == Level::kNone && !info.sets.empty() ? Level::kHigh : declared;
+    if (info.name == rule) return std::max(level_of(info.alert), Level::kInfo);
   }
-  return Level::kHigh;
+  return Level::kInfo;
 }
+
+namespace {
+
+bool is_in_force(const run::RunState& state, const std::string& rule) {
+  return std::any_of(state.rules.begin(), state.rules.end(), [&](const auto& evidence) {
+    return evidence.rule == rule && (evidence.state == wire::RuleState::kActive ||
+                                     evidence.state == wire::RuleState::kLatched);
+  });
+}
+
+}  // namespace
 
 Level level_of_detector(const run::RunState& state, const std::string& detector) {
   Level level = Level::kInfo;
   if (!state.policy) return level;
   for (const wire::RuleInfo& info : state.policy->rules) {
     if (std::find(info.of.begin(), info.of.end(), detector) == info.of.end()) continue;
+    if (!is_in_force(state, info.name)) continue;
     level = std::max(level, level_of_rule(state, info.name));
   }
   return level;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "monitor/base/types.h"
+#include "monitor/run/health.h"
 #include "monitor/run/state.h"
 #include "monitor/wire/messages.h"
 
@@ -23,11 +24,15 @@ struct Alarm {
   int number = 3;
   std::string word;  // "CRITICAL" | "HIGH" | "MEDIUM"
   std::string text;
-  RunId run;          // empty: of this view itself
-  std::string about;  // the same for the same alarm of another run; "": it stands alone
+  RunId run;              // empty: of this view itself
+  std::string about;      // what it is about; the same for the same alarm of another run
+  double t = wire::kNaN;  // when it came, by the record; NaN: it does not say
 };
-// Of the view itself and of the run that is shown. Worst first, otherwise in an order that stays;
-// information is not an alarm.
+// All that are in force, of the view itself and of every run; a daemon's run that has ended has
+// none. Shelved ones too.
+[[nodiscard]] std::vector<Alarm> all_alarms(const Model& model);
+// Here and below without what is shelved (alarm_book.h). Of the view itself and of the run that is
+// shown. Worst first, otherwise in an order that stays; information is not an alarm.
 [[nodiscard]] std::vector<Alarm> alarms(const Model& model);
 
 // The same alarm of one run or of several: one line.
@@ -46,13 +51,16 @@ struct AlarmLine {
 // The gravest alarm of this run; kNone: it has none.
 [[nodiscard]] Level worst_of(const Model& model, const RunId& run);
 
+// Of the alarm that a silent trainer is; kNone: it speaks.
+[[nodiscard]] Level level_of_silence(const run::Health& health);
+
 // What the record, or a live daemon's Status, says of one run.
 [[nodiscard]] std::vector<Alarm> recorded_alarms(const run::RunState& state, bool live);
 
-// The severity a rule declares; a rule that moves a knob counts as high when it declares none.
+// The severity a rule declares; information when it declares none: it raises no alarm.
 [[nodiscard]] Level level_of_rule(const run::RunState& state, const std::string& rule);
 
-// The gravest of the rules that count this detector; at least information.
+// The gravest of the rules in force that count this detector; else information.
 [[nodiscard]] Level level_of_detector(const run::RunState& state, const std::string& detector);
 
 }  // namespace phaseguard::dashboard

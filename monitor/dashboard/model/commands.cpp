@@ -119,6 +119,13 @@ void Model::give(const LetGo& adopted, Now now) {
   order(adopted.run, adopted.version, std::move(command), now);
 }
 
+// A value that would lower by now has neither reason nor expiry, and so goes nowhere.
+void Model::give(const Panic& panic, Now now) {
+  for (const auto& [knob, value] : panic.values) {
+    give(ForceKnob{panic.run, knob, panic.version, value, "", 0}, now);
+  }
+}
+
 void Model::give(const OrderRule& rule, Now now) {
   if (!rule_obstacle(rule.run, rule.rule, rule.order).empty()) return;
   wire::Command command;

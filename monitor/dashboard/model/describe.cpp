@@ -68,6 +68,7 @@ std::vector<LinkRow> link_rows(const Model& model) {
     trainer.age_s = live ? model.health().age_s : wire::kNaN;
     const bool ended = model.health().link == wire::LinkState::kEnded;
     if (!live && !ended) trainer.word = "recorded";
+    trainer.level = live ? level_of_silence(model.health()) : Level::kNone;
     trainer.active = live && model.health().link == wire::LinkState::kActive;
     trainer.good = !live || ended || model.health().link == wire::LinkState::kActive ||
                    model.health().link == wire::LinkState::kAbsent;
@@ -90,6 +91,7 @@ std::vector<LinkRow> link_rows(const Model& model) {
   daemon.age_s = live ? model.health().feed_age_s : wire::kNaN;
   daemon.good = !live || source.connected;
   daemon.active = live && source.connected;
+  if (!daemon.good && !source.loading) daemon.level = Level::kHigh;
   if (!daemon.good) {
     daemon.protection = "what is in force is not known here";
   }

@@ -52,8 +52,9 @@ struct LinkRow {
   std::string word;  // "active", "silent", ...
   double age_s = wire::kNaN;
   bool good = false;
-  bool active = false;     // frames come
-  std::string protection;  // broken: what still holds
+  bool active = false;         // frames come
+  Level level = Level::kNone;  // of the alarm that it is
+  std::string protection;      // broken: what still holds
 };
 [[nodiscard]] std::vector<LinkRow> link_rows(const Model& model);
 

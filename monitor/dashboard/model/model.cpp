@@ -133,6 +133,7 @@ void Model::refresh(Now now) {
     const bool is_due = source_.live && now.mono >= known.health_due;
     if (is_due || shown_ == run) judge(known, now);
   }
+  if (!source_.loading) update_alarms(now);
   const run::RunState* state = shown();
   if (state == nullptr) {
     arrival_age_s_ = steps_per_s_ = wire::kNaN;
@@ -150,6 +151,20 @@ void Model::wait_for(const RunId& run) {
   }
 }
 
+void Model::update_alarms(Now now) {
+  std::map<RunId, Step> steps;
+  for (const auto& [run, known] : runs_) steps.emplace(run, known.state.step);
+  alarm_book_.update(all_alarms(*this), steps, now);
+}
+
+void Model::acknowledge_command(const std::string& id) {
+  pending_.erase(std::remove_if(pending_.begin(), pending_.end(),
+                                [&](const Pending& pending) {
+                                  return pending.command.id == id && is_bad(pending.stage);
+                                }),
+                 pending_.end());
+}
+
 void Model::act(const Action& action, Now now) {
   if (const auto* select = std::get_if<SelectRun>(&action)) {
     if (runs_.count(select->run) > 0) {
@@ -165,14 +180,22 @@ void Model::act(const Action& action, Now now) {
     give(*release, now);
   } else if (const auto* adopted = std::get_if<LetGo>(&action)) {
     give(*adopted, now);
+  } else if (const auto* panic = std::get_if<Panic>(&action)) {
+    give(*panic, now);
   } else if (const auto* rule = std::get_if<OrderRule>(&action)) {
     give(*rule, now);
   } else if (const auto* seen = std::get_if<AcknowledgeCommand>(&action)) {
-    pending_.erase(std::remove_if(pending_.begin(), pending_.end(),
-                                  [&](const Pending& pending) {
-                                    return pending.command.id == seen->id && is_bad(pending.stage);
-                                  }),
-                   pending_.end());
+    acknowledge_command(seen->id);
+  } else if (const auto* alarms = std::get_if<AcknowledgeAlarms>(&action)) {
+    alarm_book_.acknowledge(alarms->which, operator_name_, now);
+    for (const AlarmId& id : alarms->which) {
+      constexpr std::string_view kCommand = "command ";
+      if (id.about.rfind(kCommand, 0) == 0) acknowledge_command(id.about.substr(kCommand.size()));
+    }
+  } else if (const auto* shelve = std::get_if<ShelveAlarms>(&action)) {
+    alarm_book_.shelve(shelve->which, shelve->shelf, operator_name_, now);
+  } else if (const auto* back = std::get_if<UnshelveAlarms>(&action)) {
+    alarm_book_.unshelve(back->which);
   }
   refresh(now);
 }

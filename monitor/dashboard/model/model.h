@@ -9,10 +9,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "monitor/base/types.h"
+#include "monitor/dashboard/model/alarm_book.h"
 #include "monitor/dashboard/model/alarms.h"
 #include "monitor/run/health.h"
 #include "monitor/run/state.h"
@@ -95,6 +97,12 @@ struct LetGo {
   std::int64_t version = 0;
   std::string reason;
 };
+// Several knobs at once, only ever raised, until released.
+struct Panic {
+  RunId run;
+  std::int64_t version = 0;
+  std::vector<std::pair<std::string, double>> values;  // by knob
+};
 // Of a rule. `expires_after_steps` of an inhibition alone.
 enum class RuleOrder { kReset, kInhibit, kAllow };
 struct OrderRule {
@@ -104,6 +112,17 @@ struct OrderRule {
   std::int64_t version = 0;
   std::string reason;
   std::int64_t expires_after_steps = 0;
+};
+// Of this viewer alone: no run is told.
+struct AcknowledgeAlarms {
+  std::vector<AlarmId> which;
+};
+struct ShelveAlarms {
+  std::vector<AlarmId> which;
+  Shelf shelf;
+};
+struct UnshelveAlarms {
+  std::vector<AlarmId> which;
 };
 // That this command was refused or not confirmed has been seen.
 struct AcknowledgeCommand {
@@ -126,8 +145,9 @@ struct GoToStep {
 struct WhatIf {
   std::string policy;
 };
-using Action = std::variant<SelectRun, SelectDecision, ForceKnob, ReleaseKnob, LetGo, OrderRule,
-                            AcknowledgeCommand, OpenTimeline, GoTo, GoToStep, WhatIf>;
+using Action = std::variant<SelectRun, SelectDecision, ForceKnob, ReleaseKnob, LetGo, Panic,
+                            OrderRule, AcknowledgeCommand, AcknowledgeAlarms, ShelveAlarms,
+                            UnshelveAlarms, OpenTimeline, GoTo, GoToStep, WhatIf>;
 
 inline constexpr double kConfirmWithinS = 10.0;  // then a command counts as NOT CONFIRMED
 inline constexpr double kShownForS = 30.0;       // so long a command that was obeyed is shown
@@ -166,6 +186,7 @@ class Model {
   [[nodiscard]] const run::Health& health() const;  // of the shown run
   [[nodiscard]] const run::Health& health(const RunId& run) const;
   [[nodiscard]] const std::vector<Alarm>& recorded_alarms(const RunId& run) const;
+  [[nodiscard]] const AlarmBook& alarm_book() const { return alarm_book_; }
   // Whether what is shown is older than it should be: live, running, and nothing came for 2 s.
   [[nodiscard]] bool stale() const;
   [[nodiscard]] double steps_per_s() const { return steps_per_s_; }     // NaN: not known yet
@@ -202,6 +223,8 @@ class Model {
   void on_reply(const wire::Reply& reply);
   void follow(Pending& pending, Now now);
   void clear_ended(Now now);
+  void acknowledge_command(const std::string& id);
+  void update_alarms(Now now);
   void refresh(Now now);
   void judge(Known& known, Now now);
   void pin();
@@ -214,6 +237,7 @@ class Model {
   void give(const ForceKnob& force, Now now);
   void give(const ReleaseKnob& release, Now now);
   void give(const LetGo& adopted, Now now);
+  void give(const Panic& panic, Now now);
   void give(const OrderRule& rule, Now now);
 
   std::string operator_name_;
@@ -226,6 +250,7 @@ class Model {
   std::optional<RunId> awaited_;
   std::int64_t selected_decision_ = 0;
   std::vector<Pending> pending_;
+  AlarmBook alarm_book_;
   std::vector<wire::Message> outbox_;
   std::int64_t commands_ = 0;
   // Of the shown run's newest message, by this host's monotonic clock; NaN: a file.

@@ -55,6 +55,16 @@ void draw_own(const Model& model, View& view, ImVec2 at, float width) {
   }
 }
 
+// How many there are of all runs, in sight from any of them; opens and closes the list.
+void draw_list_button(const Model& model, View& view, ImVec2 at, float width) {
+  const std::string counts = plot::elided(counts_text(model), width - 6.0F * em());
+  ImGui::SetCursorScreenPos(at);
+  const std::string label = "Alarms: " + counts + "###alarms";
+  if (button(view, label.c_str(), {width, kBarEm * em()}, "", "open alarms")) {
+    view.alarm_list.open = !view.alarm_list.open;
+  }
+}
+
 // A recording is history: its alarms are in the menu.
 void draw_elsewhere(const Model& model, View& view, ImVec2 at, float width) {
   const std::size_t runs = model.run_ids().size();
@@ -124,7 +134,9 @@ void draw_override(const Model& model, View& view, ImVec2 at, float width) {
 float height_of_banners() { return 2.0F * kRowEm * em(); }
 
 void draw_banners(const Model& model, View& view, ImVec2 at, float width) {
-  draw_own(model, view, at, width);
+  const float list = 15.0F * em();
+  draw_own(model, view, at, width - list - 0.4F * em());
+  draw_list_button(model, view, {at.x + width - list, at.y}, list);
   at.y += kRowEm * em();
   const float half = 0.5F * (width - 0.4F * em());
   draw_elsewhere(model, view, at, half);

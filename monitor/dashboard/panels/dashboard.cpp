@@ -11,6 +11,21 @@ void note_item(View& view, const std::string& label) {
   view.controls[label] = {ImGui::GetItemRectMin(), ImGui::GetItemRectMax()};
 }
 
+// What protects the run that is shown, all at once.
+void draw_protect_menu(const Model& model, View& view) {
+  const bool open = ImGui::BeginMenu("Protect");
+  note_item(view, "Protect");
+  if (!open) return;
+  const std::string obstacle = model.command_obstacle();
+  if (ImGui::MenuItem("Force everything that protects...", "Ctrl+Shift+F, F", false,
+                      obstacle.empty())) {
+    open_panic(model, view);
+  }
+  note_item(view, "menu panic");
+  if (!obstacle.empty()) plot::say(obstacle);
+  ImGui::EndMenu();
+}
+
 // Runs that came after one was shown are new until the operator has seen the list.
 void draw_run_menu(const Model& model, View& view, std::vector<Action>& actions) {
   const bool open = ImGui::BeginMenu("Run");
@@ -68,6 +83,10 @@ void draw_alarm_menu(const Model& model, View& view, std::vector<Action>& action
   const bool open = ImGui::BeginMenu("Alarms");
   note_item(view, "Alarms");
   if (!open) return;
+  if (ImGui::MenuItem("List of all alarms", nullptr, view.alarm_list.open)) {
+    view.alarm_list.open = !view.alarm_list.open;
+  }
+  note_item(view, "menu list of alarms");
   if (ImGui::IsWindowAppearing()) view.alarm_menu = plant_alarms(model);
   for (std::size_t i = 0; i < view.alarm_menu.size(); ++i) {
     draw_alarm_line(view, view.alarm_menu[i], static_cast<int>(i), actions);
@@ -117,12 +136,14 @@ void draw_menu(const Model& model, const Replay& replay, View& view, std::vector
   note_item(view, "View");
   draw_run_menu(model, view, actions);
   draw_alarm_menu(model, view, actions);
+  draw_protect_menu(model, view);
   if (ImGui::BeginMenu("Help")) {
     for (const char* line :
          {"wheel over a plot: zoom the steps about the cursor", "Shift + wheel: zoom the values",
           "wheel over a plot's title, Page Up, Page Down: more plots",
           "mouse on a plot's title: what it is, and what watches it", "drag: move",
           "double-click: fit, and follow the run again",
+          "Ctrl + Shift + F, then F: force everything that protects the run, after a confirmation",
           "click an event or a marker: evidence of the decision",
           "this window is only a view: closing it changes nothing in the run"}) {
       plot::say(line);
@@ -132,6 +153,7 @@ void draw_menu(const Model& model, const Replay& replay, View& view, std::vector
   const run::RunState* state = model.shown();
   std::string title = state == nullptr ? waiting_text(model) : "run: " + state->run.text();
   if (replay.past() != nullptr) title += "    " + replay.moment_text();
+  if (view.chord_s > 0.0) title += "    F: force everything that protects it";
   const std::size_t fresh = model.run_ids().size() - view.runs_known;
   if (fresh > 0) {
     title += "    " + counted(static_cast<std::int64_t>(fresh), "new run") + ", see Run";
@@ -183,7 +205,11 @@ void draw_columns(const Model& model, const Model& live, View& view, ImVec2 at, 
   splitter(view, "left splitter", {at.x + left, at.y}, {gap, size.y}, view.left_em, 1.0F, true,
            14.0F, 40.0F);
   const ImVec2 centre{at.x + left + gap, at.y};
-  draw_plots(model, view, centre, {middle, size.y}, actions);
+  if (view.alarm_list.open) {
+    draw_alarm_list(live, view, centre, {middle, size.y}, actions);
+  } else {
+    draw_plots(model, view, centre, {middle, size.y}, actions);
+  }
   splitter(view, "right splitter", {centre.x + middle, at.y}, {gap, size.y}, view.right_em, -1.0F,
            true, 16.0F, 40.0F);
   draw_right_column(model, live, view, {centre.x + middle + gap, at.y}, {right, size.y}, actions);
@@ -243,7 +269,8 @@ void draw_dashboard(const Model& live, Replay& replay, View& view, std::vector<A
     draw_evidence(model, view, {foot.x + events_width + gap, foot.y},
                   {width - events_width - gap, bottom}, actions);
   }
-  draw_dialogs(model, view, actions);
+  watch_panic_keys(live, view);
+  draw_dialogs(live, view, actions);
   ImGui::End();
 }
 

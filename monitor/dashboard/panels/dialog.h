@@ -32,6 +32,8 @@ enum class Ask { kClick, kHold };
 // Cancel and what the dialog is for: whether that was said.
 [[nodiscard]] bool ask(View& view, Ask how, const char* what, const std::string& obstacle);
 
+void draw_shelve(const Model& model, View& view, std::vector<Action>& actions);
+void draw_panic(const Model& model, View& view, std::vector<Action>& actions);
 void draw_rule_dialogs(const Model& model, View& view, std::vector<Action>& actions);
 
 }  // namespace phaseguard::dashboard

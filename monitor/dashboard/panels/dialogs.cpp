@@ -112,6 +112,8 @@ void draw_dialogs(const Model& model, View& view, std::vector<Action>& actions) 
   release_dialog(model, view, actions);
   let_go_dialog(model, view, actions);
   draw_rule_dialogs(model, view, actions);
+  draw_panic(model, view, actions);
+  draw_shelve(model, view, actions);
 }
 
 }  // namespace phaseguard::dashboard

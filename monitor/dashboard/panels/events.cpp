@@ -27,7 +27,7 @@ Sign sign_of_event(const EventRow& event, const plot::Palette& p) {
     case EventKind::kRequest:
       return {Shape::kSquare, p.info};
     case EventKind::kLink:
-      return event.level == Level::kMedium ? Sign{Shape::kCross, p.medium}
+      return event.level == Level::kMedium ? Sign{Shape::kCross, p.text}
                                            : Sign{Shape::kRing, p.dim};
     case EventKind::kApplied:
       return {Shape::kCircle, p.dim};
@@ -109,7 +109,7 @@ void draw_detectors(const run::RunState& state, View& view, const wire::Decision
             plot::elided(one_line(d.signal, 60), 8.5F * em()));
     const ImU32 ink = d.voting ? p.text : p.dim;
     const bool good = d.quality == Quality::kGood;
-    number_at(view, {row.x + 21.5F * em(), row.y}, good ? ink : p.medium,
+    number_at(view, {row.x + 21.5F * em(), row.y}, good ? ink : p.text,
               d.step.value < 0 ? "-"
               : good           ? plot::value_label(d.value)
                                : name_of(d.quality));

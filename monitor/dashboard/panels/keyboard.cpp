@@ -89,10 +89,9 @@ void draw_list(const std::vector<NamedCommand>& all, View& view) {
   if (!ImGui::BeginPopup(kList, ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoMove)) return;
   if (appears) ImGui::SetKeyboardFocusHere();
   ImGui::SetNextItemWidth(-1.0F);
-  const bool entered =
-      ImGui::InputTextWithHint("##words", "what to do, such as theme or a run's name",
-                               view.command_words.data(), view.command_words.size(),
-                               ImGuiInputTextFlags_EnterReturnsTrue);
+  const bool entered = ImGui::InputTextWithHint(
+      "##words", "what to do, such as theme or a run's name", view.command_words.data(),
+      view.command_words.size(), ImGuiInputTextFlags_EnterReturnsTrue);
   if (ImGui::IsItemEdited()) view.command_chosen = 0;
   const auto found = matching(all, view.command_words.data());
   move_choice(view, found.size());
@@ -204,11 +203,11 @@ std::vector<NamedCommand> named_commands(const Model& live, const Replay& replay
         [&view, theme] { view.theme = theme; });
   }
   for (std::size_t size = 0; size < kTextNames.size(); ++size) {
-    add(std::string("Text: ") + kTextNames[size], "", "",
-        [&view, size] { view.text_size = size; });
+    add(std::string("Text: ") + kTextNames[size], "", "", [&view, size] { view.text_size = size; });
   }
   for (const RunId& run : live.run_ids()) {
-    add("Show run " + run.text(), "", "", [&actions, run] { actions.emplace_back(SelectRun{run}); });
+    add("Show run " + run.text(), "", "",
+        [&actions, run] { actions.emplace_back(SelectRun{run}); });
   }
   add("Force everything that protects...", "Ctrl + Shift + F, F", live.command_obstacle(),
       [&] { open_panic(live, view); });
@@ -230,12 +229,10 @@ std::vector<const NamedCommand*> matching(const std::vector<NamedCommand>& all,
   return found;
 }
 
-void watch_keys(const Model& live, const Replay& replay, View& view,
-                std::vector<Action>& actions) {
+void watch_keys(const Model& live, const Replay& replay, View& view, std::vector<Action>& actions) {
   const ImGuiIO& io = ImGui::GetIO();
-  const bool busy =
-      io.WantTextInput ||
-      ImGui::IsPopupOpen("", ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel);
+  const bool busy = io.WantTextInput || ImGui::IsPopupOpen("", ImGuiPopupFlags_AnyPopupId |
+                                                                   ImGuiPopupFlags_AnyPopupLevel);
   const bool plain = !io.KeyCtrl && !io.KeyAlt && !io.KeyShift && view.chord_s <= 0.0;
   if (!busy && plain) hear_plain_keys(live, replay, view, actions);
   if (!busy && io.KeyCtrl && !io.KeyShift && is_letter_pressed('P')) view.commands_asked = true;

@@ -64,12 +64,12 @@ void draw_run(const Model& model, View& view, ImVec2 at, ImVec2 size) {
                            : link == wire::LinkState::kEnded ? "ended"
                                                              : "not ended";
   const float word_x = right - plot::text_size(word).x;
-  text_at(draw, {word_x, row.y}, stale ? p.medium : running ? p.text : p.dim, word);
+  text_at(draw, {word_x, row.y}, stale || running ? p.text : p.dim, word);
   plot::shape_at(draw, {word_x - 0.7F * em(), row.y + 0.55F * em()}, 0.65F * em(),
-                 stale     ? plot::Shape::kTriangleDown
+                 stale     ? plot::Shape::kCross
                  : running ? plot::Shape::kCircle
                            : plot::Shape::kRing,
-                 stale     ? p.medium
+                 stale     ? p.text
                  : running ? p.alive
                            : p.dim);
   end_panel();
@@ -90,10 +90,10 @@ void draw_signal(const Model& model, View& view, const SignalRow& signal, plot::
                             : good                            ? plot::value_label(signal.value)
                             : signal.quality == Quality::kBad ? "BAD"
                                                               : "missing";
-  number_at(view, {at.x + 13.2F * em(), at.y}, good ? ink : p.medium, value);
+  number_at(view, {at.x + 13.2F * em(), at.y}, good ? ink : p.text, value);
   const ImVec2 sign{at.x + 14.1F * em(), at.y + 0.55F * em()};
   if (!good && signal.step.value >= 0) {
-    plot::shape_at(draw, sign, 0.75F * em(), plot::Shape::kTriangleDown, p.medium);
+    plot::shape_at(draw, sign, 0.75F * em(), plot::Shape::kCross, p.text);
   } else if (signal.voting) {
     const Sign level = sign_of(signal.level, p);
     plot::shape_at(draw, sign, 0.75F * em(), level.shape, level.colour);
@@ -121,7 +121,7 @@ void draw_fates(const View& view, const SignalRow& signal) {
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   const float indent = 0.8F * em();
   const ImVec2 at = next_row(1.3F);
-  text_at(draw, {at.x + indent, at.y}, signal.declared ? p.dim : p.medium,
+  text_at(draw, {at.x + indent, at.y}, signal.declared ? p.dim : p.text,
           plot::elided(signal.fates, row_width() - indent));
 }
 
@@ -149,14 +149,15 @@ void draw_links(View& view, const std::vector<LinkRow>& rows, bool live, ImVec2 
     const float right = ImGui::GetCursorScreenPos().x + row_width();
     const ImVec2 row = next_row(1.4F);
     plot::shape_at(draw, {row.x + 0.4F * em(), row.y + 0.55F * em()}, 0.7F * em(),
-                   !link.good    ? plot::Shape::kTriangleUp
-                   : link.active ? plot::Shape::kCircle
-                                 : plot::Shape::kRing,
-                   !link.good    ? p.high
-                   : link.active ? p.alive
-                                 : p.dim);
+                   link.level != Level::kNone ? sign_of(link.level, p).shape
+                   : link.active              ? plot::Shape::kCircle
+                                              : plot::Shape::kRing,
+                   link.level != Level::kNone ? sign_of(link.level, p).colour
+                   : link.active              ? p.alive
+                                              : p.dim);
     text_at(draw, {row.x + 1.2F * em(), row.y}, p.text, link.name);
-    text_at(draw, {row.x + 6.0F * em(), row.y}, link.good ? p.dim : p.high, link.word);
+    text_at(draw, {row.x + 6.0F * em(), row.y},
+            link.level == Level::kNone ? p.dim : sign_of(link.level, p).colour, link.word);
     number_at(view, {right, row.y}, p.dim, std::isfinite(link.age_s) ? age_text(link.age_s) : "");
     if (!live) continue;
     const ImVec2 note = next_row(1.3F);

@@ -20,6 +20,8 @@ void draw_banners(const Model& model, View& view, ImVec2 at, float width);
 void draw_left_column(const Model& model, View& view, ImVec2 at, ImVec2 size);
 void draw_plots(const Model& model, View& view, ImVec2 at, ImVec2 size,
                 std::vector<Action>& actions);
+void draw_alarm_list(const Model& model, View& view, ImVec2 at, ImVec2 size,
+                     std::vector<Action>& actions);
 // `live`: whose runs are listed; `model` may be one of them as it was.
 void draw_right_column(const Model& model, const Model& live, View& view, ImVec2 at, ImVec2 size,
                        std::vector<Action>& actions);
@@ -33,6 +35,8 @@ void draw_events(const Model& model, View& view, ImVec2 at, ImVec2 size,
                  std::vector<Action>& actions);
 void draw_evidence(const Model& model, View& view, ImVec2 at, ImVec2 size,
                    std::vector<Action>& actions);
+void open_panic(const Model& model, View& view);
+void watch_panic_keys(const Model& model, View& view);
 void draw_dialogs(const Model& model, View& view, std::vector<Action>& actions);
 
 }  // namespace phaseguard::dashboard

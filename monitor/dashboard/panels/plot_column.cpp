@@ -134,8 +134,8 @@ void draw_chip(View& view, const Group& group, ImVec2 at, float width) {
   if (group.hidden) draw.AddRect(at, hi, p.dim, 0.2F * em());
   float x = at.x + 0.5F * em();
   if (warns) {
-    plot::shape_at(draw, {x + 0.4F * em(), at.y + 0.7F * em()}, 0.8F * em(),
-                   plot::Shape::kTriangleDown, p.medium);
+    plot::shape_at(draw, {x + 0.4F * em(), at.y + 0.7F * em()}, 0.8F * em(), plot::Shape::kCross,
+                   p.text);
     x += 1.2F * em();
   }
   plot::text_at(draw, {x, at.y + 0.15F * em()}, group.hidden ? p.text : p.dim,

@@ -94,7 +94,7 @@ plot::Backdrop backdrop_of(const Model& model, const View& view) {
         marker.shape = Shape::kSquare, marker.colour = p.info;
         break;
       case EventKind::kLink:
-        marker.shape = Shape::kCross, marker.colour = p.medium;
+        marker.shape = Shape::kCross, marker.colour = p.dim;
         break;
       case EventKind::kDecision:
       case EventKind::kApplied:

@@ -136,6 +136,14 @@ bool is_pressed(ImGuiKey key) {
 #endif
 }
 
+bool is_letter_pressed(char upper) {
+#if IMGUI_VERSION_NUM < 18700
+  return ImGui::IsKeyPressed(upper, false);  // GLFW numbers letters as ASCII does
+#else
+  return ImGui::IsKeyPressed(static_cast<ImGuiKey>(ImGuiKey_A + (upper - 'A')), false);
+#endif
+}
+
 Sign sign_of(Level level, const plot::Palette& palette) {
   switch (level) {
     case Level::kCritical:

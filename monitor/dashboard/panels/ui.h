@@ -13,9 +13,11 @@
 #include <string_view>
 #include <vector>
 
+#include "monitor/dashboard/model/alarm_book.h"
 #include "monitor/dashboard/model/describe.h"
 #include "monitor/dashboard/model/hold.h"
 #include "monitor/dashboard/model/model.h"
+#include "monitor/dashboard/model/panic.h"
 #include "monitor/dashboard/model/rules.h"
 #include "monitor/dashboard/plot/palette.h"
 #include "monitor/dashboard/plot/plot.h"
@@ -42,15 +44,27 @@ struct Box {
 };
 
 // What an open dialog shows and its fields. What it shows does not change while it is open.
-enum class Dialog { kNone, kForce, kRelease, kLetGo, kReset, kInhibit, kAllow };
+enum class Dialog { kNone, kForce, kRelease, kLetGo, kReset, kInhibit, kAllow, kPanic, kShelve };
 struct Form {
   Dialog open = Dialog::kNone;  // asked for; becomes a popup at the end of the frame
   Subject subject;              // that it is about: a knob
   RuleSubject rule;             // or a rule
+  PanicPlan panic;              // or all that protects
+  AlarmRow shelved;             // or an alarm
+  int shelf = 0;                // 1 h, 8 h, until a step
+  int shelf_step = 0;
   double value = 0.0;
   bool expires = false;
   int expires_after_steps = 100;
   std::array<char, 200> reason{};
+};
+
+// The list of alarms of all runs.
+struct AlarmList {
+  bool open = false;
+  int tab = 0;  // in force, shelved, ended
+  std::array<char, 100> filter{};
+  std::vector<std::string> order;  // of the rows while the mouse is over them
 };
 
 // What the panels remember between frames. Nothing here changes what the daemon does.
@@ -65,8 +79,10 @@ struct View {
   float right_em = 22.0F;
   float bottom_em = 9.5F;
   Form form;
-  Hold hold;                                 // of the button that is held down
-  std::vector<AlarmLine> alarm_menu;         // as they were when the menu opened
+  AlarmList alarm_list;
+  double chord_s = 0.0;               // so long the second key of the panic chord is waited for
+  Hold hold;                          // of the button that is held down
+  std::vector<AlarmLine> alarm_menu;  // as they were when the menu opened
   std::array<std::string, 2> command_slots;  // ids of the commands that are shown; "": free
   RunId slots_of;                            // the run that they belong to
   std::size_t runs_known = 0;                // of the list: those that are not new
@@ -123,6 +139,7 @@ bool hold_button(View& view, const char* label, ImVec2 size, const std::string& 
 
 // Whether a key went down in this frame (or repeats).
 [[nodiscard]] bool is_pressed(ImGuiKey key);
+[[nodiscard]] bool is_letter_pressed(char upper);  // not when it repeats
 
 // Shape, number and colour of an alarm level.
 struct Sign {
