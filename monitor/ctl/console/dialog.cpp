@@ -90,8 +90,8 @@ std::string Dialog::obstacle(const Model& model) const {
     return dashboard::obstacle_to_force(model, subject_, proposal());
   }
   std::string obstacle = dashboard::obstacle_to_release(model, subject_);
-  const bool is_blank = fields_[0].text.find_first_not_of(' ') == std::string::npos;
-  return obstacle.empty() && is_blank ? "give a reason" : obstacle;
+  if (obstacle.empty()) obstacle = model.lowering_obstacle(subject_.run);
+  return obstacle.empty() && dashboard::is_blank(fields_[0].text) ? "give a reason" : obstacle;
 }
 
 dashboard::Action Dialog::command() const {

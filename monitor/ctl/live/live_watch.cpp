@@ -58,7 +58,8 @@ void add_watch(CLI::App& app, Context& context) {
       ->check(number_within(0.0, 1e9));
   command->add_flag("--lines", options->lines, "Lines, also on a terminal");
   command->add_flag("--once", options->once, "Print one frame of the console and end")
-      ->excludes("--lines");
+      ->excludes(command->get_option("--lines"))
+      ->excludes(command->get_option("--json"));
   command->footer("Keys of the console:\n" + console::keys_help() +
                   "Colours follow NO_COLOR, COLORTERM and TERM; a locale that is not UTF-8 gets "
                   "ASCII.");

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "monitor/dashboard/model/describe.h"
+#include "monitor/dashboard/model/force.h"
 #include "monitor/dashboard/model/model.h"
 #include "monitor/run/fate.h"
 #include "monitor/run/protection.h"
@@ -49,10 +50,6 @@ std::string shadow_obstacle(const run::RunState& state, const run::KnobState& kn
     return lead + ", where knobs are only raised, and this one protects in no direction";
   }
   return "";
-}
-
-bool is_blank(const std::string& text) {
-  return text.find_first_not_of(" \t") == std::string::npos;
 }
 
 const wire::RuleEvidence* rule_of(const run::RunState& state, const std::string& name) {

@@ -19,6 +19,8 @@ struct Proposal {
 [[nodiscard]] std::string obstacle_to_force(const Model& model, const Subject& subject,
                                             const Proposal& proposal);
 
+[[nodiscard]] bool is_blank(const std::string& text);
+
 // What the change does, in words.
 [[nodiscard]] std::string effect_text(const KnobView& knob, double value);
 

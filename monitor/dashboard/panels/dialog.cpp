@@ -1,7 +1,6 @@
 #include "monitor/dashboard/panels/dialog.h"
 
-#include <algorithm>
-#include <cstring>
+#include "monitor/dashboard/model/force.h"
 
 namespace phaseguard::dashboard {
 
@@ -47,11 +46,7 @@ void expiry_field(View& view) {
   note_item(view, "expiry");
 }
 
-bool is_blank(const std::array<char, 200>& text) {
-  return std::all_of(text.begin(),
-                     text.begin() + static_cast<std::ptrdiff_t>(std::strlen(text.data())),
-                     [](char c) { return c == ' '; });
-}
+bool is_blank(const std::array<char, 200>& text) { return is_blank(std::string(text.data())); }
 
 void say_quietly(const View& view, const std::string& text) {
   ImGui::PushStyleColor(ImGuiCol_Text, view.palette().dim);

@@ -5,6 +5,7 @@ usage: contexts_test.py SOURCE_DIR BUILD_DIR
 """
 import json
 import pathlib
+import subprocess
 import sys
 import tempfile
 
@@ -35,6 +36,8 @@ def check_errors(root, file):
     assert twice.returncode == 1 and "given twice" in twice.stderr, twice
     both = plant.run(BIN, "status", "--connect", "a", "--endpoint-dir", "/tmp/x", "--contexts", file)
     assert both.returncode == 1 and "not both" in both.stderr, both
+    by_name = plant.run(BIN, "status", "--connect", "a", "--contexts", file, PHASEGUARD_ENDPOINT_DIR="/tmp/nobody")
+    assert by_name.returncode == 0 and f"{RUN}  step" in by_name.stdout, by_name  # a name wins over the variable
     unplaced = plant.run(BIN, "status", "--connect", "a", "--connect", "b", "--run", RUN, "--contexts", file)
     assert unplaced.returncode == 1 and "expected CONTEXT/RUN" in unplaced.stderr, unplaced
     several = plant.run(BIN, "force", "kl", "--value", "1", "--connect", "a", "--connect", "b", "--contexts", file)
@@ -45,9 +48,23 @@ def check_errors(root, file):
     assert malformed.returncode == 1 and f"{wrong}:3:" in malformed.stderr and "each name once" in malformed.stderr, malformed
     none = plant.run(BIN, "contexts", XDG_CONFIG_HOME=str(root / "empty"))
     assert none.returncode == 0 and "[context.lab]" in none.stdout, none
-    dash = plant.subprocess.run([BIN / "phaseguard-dashboard", "--connect", "c", "--contexts", file], capture_output=True, text=True,
-                                timeout=60) if (BIN / "phaseguard-dashboard").exists() else None
-    assert dash is None or (dash.returncode == 2 and "a, b, nobody" in dash.stderr), dash
+
+
+def check_dashboard(root, file):
+    """A window of two daemons, as a picture."""
+    program, picture = BIN / "phaseguard-dashboard", root / "two.png"
+    if not program.exists():
+        return
+    def show(*words):
+        return subprocess.run([program, *words, "--contexts", file, "--screenshot", picture], capture_output=True, text=True, timeout=120)
+    unknown = show("--connect", "c")
+    assert unknown.returncode == 2 and "a, b, nobody" in unknown.stderr, unknown
+    both = show("--connect", "a", "--endpoint-dir", "/tmp/x")
+    assert both.returncode == 2 and "not several" in both.stderr, both
+    two = show("--connect", "a", "--connect", "b", "--run", f"b/{RUN}")
+    assert two.returncode == 0 and picture.stat().st_size > 10000, two
+    absent = show("--connect", "a", "--connect", "b", "--run", "b/other", "--wait", "3")
+    assert absent.returncode == 1 and f"there is a/{RUN}, b/{RUN}" in absent.stderr, absent
 
 
 def check_status(file):
@@ -115,6 +132,7 @@ def main():
             plant.eventually(lambda: all(t.trainer.step > 3 for t in trainings.values()), "both train")
             check_list(str(file), "nobody")
             check_errors(root, str(file))
+            check_dashboard(root, str(file))
             check_status(str(file))
             check_force(str(file), daemons, trainings)
             check_list(str(file), "b", "nobody")

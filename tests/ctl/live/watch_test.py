@@ -93,7 +93,7 @@ def check_suspend(daemon):
     terminal = console(daemon)
     terminal.wait_for(f"run {RUN}:")
     terminal.process.send_signal(signal.SIGTSTP)
-    os.waitpid(terminal.process.pid, os.WUNTRACED)
+    plant.eventually(lambda: os.waitpid(terminal.process.pid, os.WUNTRACED | os.WNOHANG)[0] != 0, "it stands still")
     terminal.pump(0.1)
     terminal.check_restored()
     terminal.process.send_signal(signal.SIGCONT)
