@@ -21,10 +21,13 @@ Result<std::unique_ptr<Source>> open_source(const Options& options, Wake wake) {
       std::move(wake));
 }
 
-Model make_model() { return {own_user(), "dash-" + std::to_string(std::random_device{}())}; }
+Model make_model(const Options& options) {
+  return {options.operator_name.empty() ? own_user() : options.operator_name,
+          "dash-" + std::to_string(std::random_device{}())};
+}
 
 Result<void> show(const Options& options) {
-  Model model = make_model();
+  Model model = make_model(options);
   if (options.screenshot.empty()) {
     return run_window(options, model,
                       [&](Wake wake) { return open_source(options, std::move(wake)); });

@@ -8,10 +8,11 @@
 namespace phaseguard::dashboard {
 
 struct Options {
-  std::string file;          // run file or directory of them; "": a live daemon
-  std::string endpoint_dir;  // "": the default directory
-  std::string run;           // which run to show; "": the newest at the start
-  std::string screenshot;    // PNG to write, without a display; "": a window
+  std::string file;           // run file or directory of them; "": a live daemon
+  std::string endpoint_dir;   // "": the default directory
+  std::string run;            // which run to show; "": the newest at the start
+  std::string operator_name;  // for the record; "": the user
+  std::string screenshot;     // PNG to write, without a display; "": a window
   int width = 1600;
   int height = 1000;
   float scale = 0.0F;  // 0: what the screen asks for
