@@ -19,10 +19,13 @@ Result<std::unique_ptr<Source>> open_source(const Options& options, Wake wake) {
   return connect_all(options.daemons, wake);
 }
 
-Model make_model() { return {own_user(), "dash-" + std::to_string(std::random_device{}())}; }
+Model make_model(const Options& options) {
+  return {options.operator_name.empty() ? own_user() : options.operator_name,
+          "dash-" + std::to_string(std::random_device{}())};
+}
 
 Result<void> show(const Options& options) {
-  Model model = make_model();
+  Model model = make_model(options);
   Replay replay;
   auto candidates = read_candidates(options.policies);
   if (!candidates) return tl::unexpected(candidates.error());

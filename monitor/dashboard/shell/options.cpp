@@ -82,6 +82,8 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
       "--run", options.run,
       "the run to show; of a daemon it may begin later (default: the one with the newest "
       "data at the start, which stays until another is chosen)");
+  app.add_option("--operator", options.operator_name,
+                 "who is acting, for the record (default: the user)");
   app.add_option("--screenshot", options.screenshot,
                  "write a picture to this PNG file and exit; needs no display");
   app.add_option("--size", size,

@@ -18,6 +18,7 @@ struct Options {
   std::string file;                       // run file or directory of them; "": a live daemon
   std::vector<contexts::Daemon> daemons;  // live: at least one
   std::string run;                        // which run to show; "": the newest at the start
+  std::string operator_name;              // for the record; "": the user
   std::string screenshot;                 // PNG to write, without a display; "": a window
   int width = 1600;
   int height = 1000;
