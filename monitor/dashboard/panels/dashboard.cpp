@@ -97,7 +97,30 @@ void draw_alarm_menu(const Model& model, View& view, std::vector<Action>& action
   ImGui::EndMenu();
 }
 
+// Named arrangements: the shell reads and writes them.
+void draw_layouts(View& view) {
+  const bool open = ImGui::BeginMenu("Layouts");
+  note_item(view, "Layouts");
+  if (!open) return;
+  for (const std::string& name : view.layouts) {
+    if (ImGui::MenuItem(name.c_str())) view.layout_to_read = name;
+    note_item(view, "layout " + name);
+  }
+  if (!view.layouts.empty()) ImGui::Separator();
+  ImGui::SetNextItemWidth(14.0F * em());
+  ImGui::InputTextWithHint("##layout", "name", view.layout_name.data(), view.layout_name.size());
+  note_item(view, "layout name");
+  ImGui::SameLine();
+  const std::string name = view.layout_name.data();
+  if (button(view, "Save layout", {7.0F * em(), 0.0F}, name.empty() ? "give it a name" : "")) {
+    view.layout_to_save = name;
+  }
+  if (!view.layout_said.empty()) plot::say(one_line(view.layout_said, 300));
+  ImGui::EndMenu();
+}
+
 void draw_looks(View& view) {
+  draw_layouts(view);
   ImGui::Separator();
   for (const plot::Theme theme : plot::kThemes) {
     const std::string label = std::string("Theme: ") + plot::name_of(theme);

@@ -112,7 +112,12 @@ struct View {
   RunId slots_of;                            // the run that they belong to
   std::size_t runs_known = 0;                // of the list: those that are not new
   bool run_menu_open = false;
-  bool had_run = false;                  // one was shown already
+  bool had_run = false;              // one was shown already
+  std::vector<std::string> layouts;  // names that were saved; the shell reads and writes them
+  std::string layout_to_read;        // asked for; "": none
+  std::string layout_to_save;
+  std::string layout_said;               // what came of it
+  std::array<char, 61> layout_name{};    // field
   bool sheet_asked = false;              // of keys; becomes a popup in this frame
   bool commands_asked = false;           // the list of commands, likewise
   std::array<char, 80> command_words{};  // that are looked for in it

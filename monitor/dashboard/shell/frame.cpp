@@ -6,6 +6,7 @@
 #include "monitor/base/file.h"
 #include "monitor/base/text.h"
 #include "monitor/dashboard/panels/panels.h"
+#include "monitor/dashboard/shell/layout.h"
 #include "monitor/dashboard/shell/shell.h"
 
 namespace phaseguard::dashboard {
@@ -44,6 +45,21 @@ void save_files(View& view) {
   }
 }
 
+// What the menu of layouts asked for.
+void serve_layouts(View& view) {
+  const std::string wanted = std::exchange(view.layout_to_read, "");
+  const std::string name = std::exchange(view.layout_to_save, "");
+  if (!wanted.empty()) {
+    const auto read = read_layout(wanted, view);
+    view.layout_said = read ? "" : read.error().message;
+  }
+  if (!name.empty()) {
+    const auto saved = save_layout(name, view);
+    view.layout_said = saved ? "saved as " + layout_file(name)->string() : saved.error().message;
+    view.layouts = layout_names();
+  }
+}
+
 void build_frame(Seen seen, View& view) {
   std::vector<Action> actions;
   ImGui::NewFrame();
@@ -54,6 +70,7 @@ void build_frame(Seen seen, View& view) {
     seen.replay.act(action, seen.model, now());
   }
   save_files(view);
+  serve_layouts(view);
 }
 
 Result<std::vector<Candidate>> read_candidates(std::vector<std::string> named) {
@@ -70,9 +87,15 @@ Result<std::vector<Candidate>> read_candidates(std::vector<std::string> named) {
   return all;
 }
 
-void take_options(const Options& options, View& view) {
-  view.theme = plot::theme_named(options.theme);
-  view.text_size = options.text == "small" ? 0 : options.text == "large" ? 2 : kNormalText;
+Result<void> take_options(const Options& options, View& view) {
+  if (!options.layout.empty()) {
+    if (auto read = read_layout(options.layout, view); !read) return read;
+  }
+  if (!options.theme.empty()) view.theme = plot::theme_named(options.theme);
+  if (options.text == "small") view.text_size = 0;
+  if (options.text == "normal") view.text_size = kNormalText;
+  if (options.text == "large") view.text_size = kTextPixels.size() - 1;
+  return {};
 }
 
 float pixels_of(const View& view, float scale) {

@@ -8,6 +8,7 @@
 
 #include "monitor/base/file.h"
 #include "monitor/base/json.h"
+#include "monitor/base/printable.h"
 
 namespace phaseguard::dashboard {
 namespace {

@@ -93,11 +93,12 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
                  "size of text and everything else, 0.5 to 4 (default: the screen's)")
       ->check(number_within(0.5, 4.0));
   app.add_option("--theme", options.theme, "dark, light or contrast")
-      ->check(CLI::IsMember({"dark", "light", "contrast"}))
-      ->capture_default_str();
+      ->check(CLI::IsMember({"dark", "light", "contrast"}));
   app.add_option("--text", options.text, "size of text: small, normal or large")
-      ->check(CLI::IsMember({"small", "normal", "large"}))
-      ->capture_default_str();
+      ->check(CLI::IsMember({"small", "normal", "large"}));
+  app.add_option("--layout", options.layout,
+                 "arrangement of theme, widths and plots: a name that was saved in View > Layouts, "
+                 "or a file (default: that of the last window)");
   app.add_option("--evidence", options.evidence, "show the evidence of this decision (1, 2, ...)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 62));
   app.add_option("--at-step", options.at_step,

@@ -22,9 +22,10 @@ struct Options {
   std::string screenshot;                 // PNG to write, without a display; "": a window
   int width = 1600;
   int height = 1000;
-  float scale = 0.0F;  // 0: what the screen asks for
-  std::string theme = "dark";
-  std::string text = "normal";        // size
+  float scale = 0.0F;                 // 0: what the screen asks for
+  std::string theme;                  // "": as the layout has it
+  std::string text;                   // size; "": as the layout has it
+  std::string layout;                 // name or file; "": of the last window, a picture's: none
   std::int64_t evidence = 0;          // decision whose evidence is shown; 0: none
   std::vector<std::string> policies;  // that may be tried; none: those that ship
   std::string what_if;                // of them, compared at the start; "": none

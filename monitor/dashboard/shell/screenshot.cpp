@@ -105,14 +105,12 @@ void wait_for_data(const Options& options, Seen seen, Source& source) {
   }
 }
 
-std::vector<unsigned char> draw_picture(const Options& options, Seen seen) {
+std::vector<unsigned char> draw_picture(const Options& options, Seen seen, View& view) {
   ImGui::CreateContext();
   ImGuiIO& io = ImGui::GetIO();
   io.IniFilename = nullptr;
   io.DisplaySize = {static_cast<float>(options.width), static_cast<float>(options.height)};
   io.DeltaTime = 1.0F / 60.0F;
-  View view;
-  take_options(options, view);
   const float pixels = pixels_of(view, options.scale > 0.0F ? options.scale : 1.0F);
   view.fonts = load_fonts(pixels);
   ImGui_ImplOpenGL3_Init("#version 330 core");
@@ -167,13 +165,15 @@ void wait_for_replay(const Options& options, Seen seen, Source& source) {
 }  // namespace
 
 Result<void> take_screenshot(const Options& options, Seen seen, Source& source) {
+  View view;
+  if (auto taken = take_options(options, view); !taken) return taken;
   if (auto wanted = want(options, seen.model); !wanted) return wanted;
   wait_for_data(options, seen, source);
   if (auto selected = select(options, seen, now()); !selected) return selected;
   wait_for_replay(options, seen, source);
   auto offscreen = Offscreen::open(options.width, options.height);
   if (!offscreen) return tl::unexpected(offscreen.error());
-  const auto rgba = draw_picture(options, seen);
+  const auto rgba = draw_picture(options, seen, view);
   return write_png(options.screenshot, options.width, options.height, rgba);
 }
 

@@ -32,8 +32,8 @@ void build_frame(Seen seen, View& view);
 // programs when none is named. One that cannot be read says why. Errors: those of files_named().
 [[nodiscard]] Result<std::vector<Candidate>> read_candidates(std::vector<std::string> named);
 
-// The looks that the command line asks for.
-void take_options(const Options& options, View& view);
+// The looks that the command line asks for, its layout first. Errors: those of read_layout.
+[[nodiscard]] Result<void> take_options(const Options& options, View& view);
 // Height of body text at this scale, 0.5 to 4.
 [[nodiscard]] float pixels_of(const View& view, float scale);
 

@@ -8,8 +8,10 @@
 #include <csignal>
 #include <cstdint>
 
+#include "monitor/base/printable.h"
 #include "monitor/dashboard/plot/glyphs.h"
 #include "monitor/dashboard/shell/fonts.h"
+#include "monitor/dashboard/shell/layout.h"
 #include "monitor/dashboard/shell/shell.h"
 
 namespace phaseguard::dashboard {
@@ -157,7 +159,11 @@ bool input_happened() {
 Result<void> run_window(const Options& options, Seen seen, const OpenSource& open) {
   Model& model = seen.model;
   View view;
-  take_options(options, view);
+  if (options.layout.empty()) {
+    if (auto last = read_last_layout(view); !last) view.layout_said = last.error().message;
+  }
+  view.layouts = layout_names();
+  if (auto taken = take_options(options, view); !taken) return taken;
   Window window;
   if (auto opened = window.open(options, view); !opened) return opened;
   std::signal(SIGINT, on_signal);
@@ -189,6 +195,10 @@ Result<void> run_window(const Options& options, Seen seen, const OpenSource& ope
     if (options.exit_after_s > 0.0 && up_s > options.exit_after_s) break;
   }
   source->reset();  // its thread wakes the window: it must end first
+  if (auto saved = save_last_layout(view); !saved) {
+    print_line(stderr, "phaseguard-dashboard: the layout is not kept: %s",
+               saved.error().message.c_str());
+  }
   return {};
 }
 
