@@ -60,6 +60,10 @@ TEST_CASE("a knob's row says what was decided, sent and applied, by whom, since 
   // The daemon's status names one override; the other one is known from the record.
   CHECK(author_text(knob(knobs, "kl")) == "operator ann since step 3 until released: odd answers");
   CHECK(text_of(force_of(*desk.model.shown(), "kl")) == "kl 3 by ann until released: odd answers");
+  desk.model.act(ForceKnob{a, "kl", 0, 8.0, "too much", 0}, plant.now);  // refused
+  desk.settle();
+  desk.turn(2);
+  CHECK(text_of(force_of(*desk.model.shown(), "kl")) == "kl 3 by ann until released: odd answers");
   CHECK(desk.label("author of ldifs: operator ann since step 3 until step 53") != "");
   CHECK(desk.label("values of kl: 3 decided, sent, applied since step 4") != "");
 }

@@ -30,13 +30,15 @@ void draw_summary(const Model& model, const View& view, bool any, bool stale) {
 }
 
 // Confirmed by the trainer, not yet, or nothing is there to confirm.
-void draw_confirmation(const View& view, const KnobView& knob, ImVec2 middle) {
+void draw_confirmation(const View& view, const KnobView& knob, bool stale, ImVec2 middle) {
   const plot::Palette& p = view.palette();
   if (!knob.asked || std::isnan(knob.decided)) return;
   const Sign sign = knob.alarm >= Level::kMedium ? sign_of(knob.alarm, p)
                     : knob.confirmed             ? Sign{plot::Shape::kCircle, p.alive}
                                                  : Sign{plot::Shape::kRing, p.text};
-  plot::shape_at(*ImGui::GetWindowDrawList(), middle, 0.7F * em(), sign.shape, sign.colour);
+  plot::shape_at(*ImGui::GetWindowDrawList(), middle, 0.7F * em(),
+                 stale ? plot::Shape::kRing : sign.shape,
+                 stale ? view.palette().stale : sign.colour);
 }
 
 void draw_knob_lines(const Model& model, View& view, const KnobView& knob) {
@@ -45,7 +47,7 @@ void draw_knob_lines(const Model& model, View& view, const KnobView& knob) {
   const float width = row_width();
   const float indent = 1.1F * em();
   const ImVec2 values = next_row(1.25F);
-  draw_confirmation(view, knob, {values.x + 0.45F * em(), values.y + 0.55F * em()});
+  draw_confirmation(view, knob, stale, {values.x + 0.45F * em(), values.y + 0.55F * em()});
   const std::string lives = values_text(knob, model.source().live);
   say_elided({values.x + indent, values.y}, width - indent, stale ? p.stale : p.text, lives);
   view.controls["values of " + knob.name + ": " + lives] = {values, {values.x + width, values.y}};
