@@ -107,11 +107,20 @@ def pictures(place):
     check(read_png(place / "d.png")[:2] == (1600, 1000), "the default size")
 
 
+def past(place):
+    """The run before its rule fired, and another policy beside it."""
+    env = without_display()
+    run(place / "lab-malicious-7.phaseguard", "--at-step", 8, "--what-if", "observe-only", "--screenshot", place / "past.png", environment=env)
+    picture = read_png(place / "past.png")
+    check(count(picture, KL_BAND, (0.3, 0.1, 0.7, 0.5)) == 0, "no knob was in force yet")
+    check(count(picture, SERIES, (0.3, 0.1, 0.7, 0.5)) > 100, "what had come by then is drawn")
+
+
 def own_trainer(place):
     """Signals and a knob that are nobody's but the trainer's: full plots of what is watched, at the top, and of the rest."""
     env = without_display()
     places = {"1600x1000": (("train/loss", 0.13, 0.22), ("mine/score", 0.24, 0.33)),
-              "1280x720": (("train/loss", 0.18, 0.29), ("mine/score", 0.32, 0.42))}
+              "1280x720": (("train/loss", 0.23, 0.315), ("mine/score", 0.37, 0.45))}
     for size, lines in places.items():
         run(place / "own-trainer.phaseguard", "--size", size, "--screenshot", place / "own.png", environment=env)
         picture = read_png(place / "own.png")
@@ -139,6 +148,11 @@ def bad_input(place):
     check("--screenshot" in run(malicious, code=1, environment=env), "without a display the way out is named")
     run("--size", "10x10", "--screenshot", out, code=2)
     run("--theme", "pink", code=2)
+    check("1280x720" in run(place, "--size", "1000x700", code=2, environment=env), "a window too small is refused")
+    check("hybrid" in run(malicious, "--what-if", "nobody", "--screenshot", out, code=1, environment=env), "policies are named")
+    check("letters" in run(malicious, "--layout", "a b", "--screenshot", out, code=1, environment=env), "no name of a layout")
+    (place / "l.json").write_text('{"theme": "mauve"}')
+    check("l.json: layout.theme" in run(malicious, "--layout", place / "l.json", "--screenshot", out, code=1, environment=env), "a layout's fault")
     run(malicious, "--endpoint-dir", "/tmp/x", code=2)
     check("RUNFILE" in run("--help"), "help")
     check("phaseguard-dashboard" in run("--version"), "version")
@@ -169,9 +183,16 @@ def window(place):
         if not piece:
             sys.exit("FAILED: Xvfb did not start")
         number += piece
-    env = dict(without_display(), DISPLAY=":" + number.decode().strip())
+    env = dict(without_display(), DISPLAY=":" + number.decode().strip(), XDG_CONFIG_HOME=str(place / "config"))
+    kept = place / "config/phaseguard/dashboard.json"
     try:
-        run(place, "--size", "1200x750", "--exit-after", "1", environment=env)
+        run(place, "--size", "1280x720", "--theme", "light", "--exit-after", "1", environment=env)
+        check('"theme": "light"' in kept.read_text(), "the layout of the window is kept")
+        run(place, "--exit-after", "1", environment=env)
+        check('"theme": "light"' in kept.read_text(), "and is that of the next one")
+        kept.write_text("{ not JSON")
+        run(place, "--exit-after", "1", environment=env)  # a damaged one keeps nobody out
+        check((place / "config/phaseguard/dashboard.json.damaged").read_text() == "{ not JSON", "it is put aside")
         process = subprocess.Popen([DASHBOARD, str(place)], env=env, stderr=subprocess.PIPE, text=True)
         while process.poll() is None and not catches(process.pid, signal.SIGTERM):
             time.sleep(0.1)
@@ -190,6 +211,7 @@ def main():
         subprocess.run([WRITER, name], check=True, stdout=subprocess.DEVNULL)
         pictures(place)
         own_trainer(place)
+        past(place)
         bad_input(place)
         window(place)
     print(f"{checks} checks passed")

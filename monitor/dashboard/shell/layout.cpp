@@ -325,7 +325,12 @@ Result<void> save_layout(const std::string& name, const View& view) {
 Result<void> read_last_layout(View& view) {
   const fs::path file = config_folder() / "dashboard.json";
   std::error_code error;
-  return fs::exists(file, error) ? read_file_into(file, view) : Result<void>{};
+  if (!fs::exists(file, error)) return {};
+  auto read = read_file_into(file, view);
+  if (read || read.error().code != Errc::kMalformed) return read;
+  fs::rename(file, file.string() + ".damaged", error);  // the next one is not written over it
+  return fail(read.error().code,
+              read.error().message + (error ? "" : "; it is kept as dashboard.json.damaged"));
 }
 
 Result<void> save_last_layout(const View& view) {

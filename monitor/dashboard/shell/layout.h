@@ -30,7 +30,8 @@ namespace phaseguard::dashboard {
 [[nodiscard]] Result<void> read_layout(const std::string& name, View& view);
 [[nodiscard]] Result<void> save_layout(const std::string& name, const View& view);
 
-// The one of the last window: config_folder()/dashboard.json. None is no error.
+// The one of the last window: config_folder()/dashboard.json. None is no error; one that does not
+// fit is put aside as dashboard.json.damaged.
 [[nodiscard]] Result<void> read_last_layout(View& view);
 [[nodiscard]] Result<void> save_last_layout(const View& view);
 
