@@ -170,11 +170,13 @@ Daemon daemon_in(const std::string& endpoint_dir) {
   return {"", endpoints.operators, endpoints.feed};
 }
 
-std::string default_file() {
+std::string config_folder() {
   const std::string config = environment("XDG_CONFIG_HOME");
   const bool is_usable = !config.empty() && config.front() == '/';
-  return (is_usable ? config : environment("HOME") + "/.config") + "/phaseguard/contexts.toml";
+  return (is_usable ? config : environment("HOME") + "/.config") + "/phaseguard";
 }
+
+std::string default_file() { return config_folder() + "/contexts.toml"; }
 
 Result<std::vector<Daemon>> read(const std::string& file) {
   const Result<std::string> text = read_file(file, "a file of contexts (TOML)", kMaxBytes);

@@ -32,7 +32,10 @@ struct Daemon {
 // The one whose sockets are in this folder.
 [[nodiscard]] Daemon daemon_in(const std::string& endpoint_dir);
 
-// $XDG_CONFIG_HOME/phaseguard/contexts.toml, or ~/.config/phaseguard/contexts.toml.
+// Of what a user has written for our programs: $XDG_CONFIG_HOME/phaseguard, where that is set to an
+// absolute path, or ~/.config/phaseguard.
+[[nodiscard]] std::string config_folder();
+// contexts.toml in it.
 [[nodiscard]] std::string default_file();
 
 // In the order of the file. Errors name file, line and column: kNotFound; kMalformed for TOML that

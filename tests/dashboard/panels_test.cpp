@@ -5,7 +5,7 @@
 #include <string>
 #include <variant>
 
-#include "monitor/dashboard/panels/plots.h"
+#include "monitor/dashboard/panels/plots/plots.h"
 #include "tests/dashboard/headless.h"
 #include "tests/dashboard/synthetic_run.h"
 #include "tests/support/catch.h"

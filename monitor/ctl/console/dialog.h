@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "monitor/ctl/console/keys.h"
-#include "monitor/dashboard/model/force.h"
+#include "monitor/dashboard/model/control/force.h"
 
 namespace phaseguard::console {
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "monitor/base/result.h"
+#include "monitor/policy/compare/comparison.h"
 #include "monitor/policy/document.h"
-#include "monitor/policy/engine/comparison.h"
 #include "monitor/store/reader.h"
 #include "monitor/wire/messages.h"
 

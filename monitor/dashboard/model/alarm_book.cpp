@@ -4,15 +4,13 @@
 #include <cmath>
 #include <set>
 
+#include "monitor/dashboard/model/control/force.h"
+
 namespace phaseguard::dashboard {
 namespace {
 
 constexpr double kTogetherS = 10.0;
 constexpr std::size_t kMostEnded = 1000;
-
-bool is_blank(const std::string& text) {
-  return text.find_first_not_of(" \t") == std::string::npos;
-}
 
 }  // namespace
 

@@ -103,8 +103,8 @@ struct AlarmRow {
   std::string note;  // "new, first of 3 that came together", "shelved by ann until step 400: ..."
   double came_s = 0.0;
 };
-// Worst first, of a level those that nobody has seen, otherwise as they came. `filter`: a piece of
-// what is shown, in any case. `shelved`: these alone, or all others.
+// Worst first, of a level those that nobody has seen, otherwise as they came. `filter`: words of
+// what is shown (has_words). `shelved`: these alone, or all others.
 [[nodiscard]] std::vector<AlarmRow> alarm_rows(const Model& model, bool shelved,
                                                const std::string& filter);
 // Newest first.

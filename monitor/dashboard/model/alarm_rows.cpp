@@ -1,6 +1,5 @@
 // The lines of the alarm list, from the book.
 #include <algorithm>
-#include <cctype>
 
 #include "monitor/dashboard/model/alarm_book.h"
 #include "monitor/dashboard/model/describe.h"
@@ -8,15 +7,10 @@
 namespace phaseguard::dashboard {
 namespace {
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 bool passes(const AlarmRow& row, const std::string& filter) {
   std::string all = row.first.word + " " + row.text + " " + row.note;
   for (const AlarmId& id : row.ids) all += " " + id.run.text();
-  return lower(all).find(lower(filter)) != std::string::npos;
+  return has_words(all, filter);
 }
 
 void keep_passing(std::vector<AlarmRow>& rows, const std::string& filter) {

@@ -1,8 +1,10 @@
 #include "monitor/dashboard/model/describe.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdio>
+#include <sstream>
 
 #include "monitor/base/printable.h"
 #include "monitor/base/text.h"
@@ -155,6 +157,18 @@ std::string age_text(double seconds) {
     std::snprintf(text, sizeof text, "%.0f h", seconds / 3600.0);
   }
   return text;
+}
+
+bool has_words(const std::string& text, const std::string& wanted) {
+  const auto is_same = [](unsigned char a, unsigned char b) {
+    return std::tolower(a) == std::tolower(b);
+  };
+  std::istringstream words(wanted);
+  for (std::string word; words >> word;) {
+    const auto found = std::search(text.begin(), text.end(), word.begin(), word.end(), is_same);
+    if (found == text.end()) return false;
+  }
+  return true;
 }
 
 std::string one_line(const std::string& text, std::size_t max_bytes) {

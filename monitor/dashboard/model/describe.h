@@ -99,6 +99,8 @@ struct Interval {
 [[nodiscard]] std::string short_number(double value);
 // "0.2 s", "12 s", "3 min", "2 h"; "-" for NaN.
 [[nodiscard]] std::string age_text(double seconds);
+// Whether every word of `wanted` stands in `text`, whatever the case of A to Z. No word: it does.
+[[nodiscard]] bool has_words(const std::string& text, const std::string& wanted);
 // Outside text on one line, cut: plain() (monitor/base/printable.h).
 [[nodiscard]] std::string one_line(const std::string& text, std::size_t max_bytes = 240);
 

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "monitor/base/text.h"
-#include "monitor/dashboard/model/by_hand.h"
+#include "monitor/dashboard/model/control/by_hand.h"
 #include "monitor/dashboard/model/describe.h"
 #include "monitor/run/protection.h"
 

@@ -4,7 +4,7 @@
 
 #include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
-#include "monitor/dashboard/model/by_hand.h"
+#include "monitor/dashboard/model/control/by_hand.h"
 #include "monitor/dashboard/panels/panels.h"
 
 namespace phaseguard::dashboard {

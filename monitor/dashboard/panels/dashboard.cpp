@@ -3,8 +3,8 @@
 #include "monitor/base/table_text.h"
 #include "monitor/dashboard/panels/keyboard.h"
 #include "monitor/dashboard/panels/panels.h"
+#include "monitor/dashboard/panels/plots/x_axis.h"
 #include "monitor/dashboard/panels/timeline.h"
-#include "monitor/dashboard/panels/x_axis.h"
 
 namespace phaseguard::dashboard {
 namespace {

@@ -1,6 +1,6 @@
 #include "monitor/dashboard/panels/dialog.h"
 
-#include "monitor/dashboard/model/force.h"
+#include "monitor/dashboard/model/control/force.h"
 
 namespace phaseguard::dashboard {
 

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "monitor/base/text.h"
-#include "monitor/dashboard/model/force.h"
+#include "monitor/dashboard/model/control/force.h"
 #include "monitor/dashboard/panels/dialog.h"
 #include "monitor/dashboard/panels/panels.h"
 #include "monitor/run/protection.h"

@@ -1,8 +1,6 @@
 #include "monitor/dashboard/panels/keyboard.h"
 
 #include <algorithm>
-#include <cctype>
-#include <sstream>
 
 #include "monitor/dashboard/panels/panels.h"
 
@@ -11,11 +9,6 @@ namespace {
 
 constexpr const char* kSheet = "Keys and gestures###help sheet";
 constexpr const char* kList = "###commands";
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
 
 bool is_f1_pressed() {
 #if IMGUI_VERSION_NUM < 18700
@@ -217,11 +210,7 @@ std::vector<const NamedCommand*> matching(const std::vector<NamedCommand>& all,
                                           const std::string& wanted) {
   std::vector<const NamedCommand*> found;
   for (const NamedCommand& each : all) {
-    const std::string name = lower(each.name);
-    std::istringstream words(lower(wanted));
-    bool fits = true;
-    for (std::string word; words >> word;) fits = fits && name.find(word) != std::string::npos;
-    if (fits) found.push_back(&each);
+    if (has_words(each.name, wanted)) found.push_back(&each);
   }
   return found;
 }

@@ -28,7 +28,7 @@ struct NamedCommand {
 // In the order of the list. They refer to what is given: for this frame.
 [[nodiscard]] std::vector<NamedCommand> named_commands(const Model& live, const Replay& replay,
                                                        View& view, std::vector<Action>& actions);
-// Those whose names have every word of `wanted`, whatever the case.
+// Those whose names have the words (has_words).
 [[nodiscard]] std::vector<const NamedCommand*> matching(const std::vector<NamedCommand>& all,
                                                         const std::string& wanted);
 

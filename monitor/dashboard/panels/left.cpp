@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "monitor/dashboard/panels/panels.h"
-#include "monitor/dashboard/panels/plots.h"
+#include "monitor/dashboard/panels/plots/plots.h"
 
 namespace phaseguard::dashboard {
 namespace {

@@ -2,7 +2,7 @@
 // and nothing else.
 #include <algorithm>
 
-#include "monitor/dashboard/model/panic.h"
+#include "monitor/dashboard/model/control/panic.h"
 #include "monitor/dashboard/panels/dialog.h"
 #include "monitor/dashboard/panels/panels.h"
 

@@ -1,5 +1,5 @@
 // Reset, inhibit and allow: of the rule that the dialog showed when it opened.
-#include "monitor/dashboard/model/rules.h"
+#include "monitor/dashboard/model/control/rules.h"
 #include "monitor/dashboard/panels/dialog.h"
 
 namespace phaseguard::dashboard {

@@ -14,12 +14,12 @@
 #include <vector>
 
 #include "monitor/dashboard/model/alarm_book.h"
+#include "monitor/dashboard/model/control/hold.h"
+#include "monitor/dashboard/model/control/panic.h"
+#include "monitor/dashboard/model/control/rules.h"
 #include "monitor/dashboard/model/describe.h"
-#include "monitor/dashboard/model/hold.h"
 #include "monitor/dashboard/model/model.h"
-#include "monitor/dashboard/model/panic.h"
 #include "monitor/dashboard/model/plots_view.h"
-#include "monitor/dashboard/model/rules.h"
 #include "monitor/dashboard/plot/curves/smooth.h"
 #include "monitor/dashboard/plot/curves/statistics.h"
 #include "monitor/dashboard/plot/palette.h"

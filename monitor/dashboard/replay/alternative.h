@@ -10,7 +10,7 @@
 
 #include "monitor/base/result.h"
 #include "monitor/dashboard/replay/tape.h"
-#include "monitor/policy/engine/comparison.h"
+#include "monitor/policy/compare/comparison.h"
 #include "monitor/run/series.h"
 
 namespace phaseguard::dashboard {

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstdlib>
 #include <system_error>
 
 #include "monitor/base/file.h"
 #include "monitor/base/json.h"
 #include "monitor/base/printable.h"
+#include "monitor/contexts/contexts.h"
 
 namespace phaseguard::dashboard {
 namespace {
@@ -201,6 +201,10 @@ void take_width(Taker& taker, const char* key, float& to) {
   to = static_cast<float>(value);
 }
 
+fs::path layouts_folder() { return fs::path(contexts::config_folder()) / "layouts"; }
+
+fs::path last_file() { return fs::path(contexts::config_folder()) / "dashboard.json"; }
+
 bool is_name(const std::string& name) {
   return !name.empty() && name.size() <= 60 && std::all_of(name.begin(), name.end(), [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_';
@@ -274,18 +278,10 @@ Result<void> take_layout(std::string_view text, View& view) {
   return {};
 }
 
-fs::path config_folder() {
-  if (const char* config = std::getenv("XDG_CONFIG_HOME"); config != nullptr && *config != '\0') {
-    return fs::path(config) / "phaseguard";
-  }
-  const char* home = std::getenv("HOME");
-  return fs::path(home == nullptr ? "." : home) / ".config" / "phaseguard";
-}
-
 std::vector<std::string> layout_names() {
   std::vector<std::string> names;
   std::error_code error;
-  for (fs::directory_iterator it(config_folder() / "layouts", error), end; !error && it != end;
+  for (fs::directory_iterator it(layouts_folder(), error), end; !error && it != end;
        it.increment(error)) {
     if (it->path().extension() == ".json") names.push_back(it->path().stem().string());
   }
@@ -295,7 +291,7 @@ std::vector<std::string> layout_names() {
 
 Result<fs::path> layout_file(const std::string& name) {
   if (name.find_first_of("/.") != std::string::npos) return fs::path(name);
-  if (is_name(name)) return config_folder() / "layouts" / (name + ".json");
+  if (is_name(name)) return layouts_folder() / (name + ".json");
   return fail(
       Errc::kInvalidArgument,
       "a layout's name is letters, digits, \"-\" and \"_\", at most 60, or a path of a file; "
@@ -323,7 +319,7 @@ Result<void> save_layout(const std::string& name, const View& view) {
 }
 
 Result<void> read_last_layout(View& view) {
-  const fs::path file = config_folder() / "dashboard.json";
+  const fs::path file = last_file();
   std::error_code error;
   if (!fs::exists(file, error)) return {};
   auto read = read_file_into(file, view);
@@ -333,8 +329,6 @@ Result<void> read_last_layout(View& view) {
               read.error().message + (error ? "" : "; it is kept as dashboard.json.damaged"));
 }
 
-Result<void> save_last_layout(const View& view) {
-  return write_into(config_folder() / "dashboard.json", view);
-}
+Result<void> save_last_layout(const View& view) { return write_into(last_file(), view); }
 
 }  // namespace phaseguard::dashboard

@@ -17,10 +17,7 @@ namespace phaseguard::dashboard {
 [[nodiscard]] std::string layout_text(const View& view);
 [[nodiscard]] Result<void> take_layout(std::string_view text, View& view);
 
-// $XDG_CONFIG_HOME/phaseguard, or ~/.config/phaseguard.
-[[nodiscard]] std::filesystem::path config_folder();
-
-// Layouts by name, NAME.json in config_folder()/layouts; by name, in order.
+// Layouts by name, NAME.json in contexts::config_folder()/layouts; by name, in order.
 [[nodiscard]] std::vector<std::string> layout_names();
 // A name, or a file with a slash or a dot in it. Error: a name with other characters than letters,
 // digits, "-" and "_".
@@ -30,8 +27,8 @@ namespace phaseguard::dashboard {
 [[nodiscard]] Result<void> read_layout(const std::string& name, View& view);
 [[nodiscard]] Result<void> save_layout(const std::string& name, const View& view);
 
-// The one of the last window: config_folder()/dashboard.json. None is no error; one that does not
-// fit is put aside as dashboard.json.damaged.
+// The one of the last window: dashboard.json in contexts::config_folder(). None is no error; one
+// that does not fit is put aside as dashboard.json.damaged.
 [[nodiscard]] Result<void> read_last_layout(View& view);
 [[nodiscard]] Result<void> save_last_layout(const View& view);
 

@@ -1,4 +1,4 @@
-#include "monitor/dashboard/model/hold.h"
+#include "monitor/dashboard/model/control/hold.h"
 
 #include <algorithm>
 

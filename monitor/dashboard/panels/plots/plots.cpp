@@ -1,4 +1,4 @@
-#include "monitor/dashboard/panels/plots.h"
+#include "monitor/dashboard/panels/plots/plots.h"
 
 #include <algorithm>
 #include <cmath>

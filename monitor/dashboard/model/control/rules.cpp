@@ -1,4 +1,4 @@
-#include "monitor/dashboard/model/rules.h"
+#include "monitor/dashboard/model/control/rules.h"
 
 #include <algorithm>
 

@@ -3,10 +3,10 @@
 #include <string>
 #include <vector>
 
-#include "monitor/dashboard/model/by_hand.h"
-#include "monitor/dashboard/model/rules.h"
+#include "monitor/dashboard/model/control/by_hand.h"
+#include "monitor/dashboard/model/control/rules.h"
+#include "tests/dashboard/control/three_knobs.h"
 #include "tests/dashboard/desk.h"
-#include "tests/dashboard/three_knobs.h"
 #include "tests/support/catch.h"
 
 using namespace phaseguard;

@@ -5,7 +5,7 @@
 
 #include "monitor/base/text.h"
 #include "monitor/dashboard/panels/panels.h"
-#include "monitor/dashboard/panels/plots.h"
+#include "monitor/dashboard/panels/plots/plots.h"
 
 namespace phaseguard::dashboard {
 namespace {

@@ -1,9 +1,9 @@
 // PROTECTION: what every knob's row says, and that three of them fit without scrolling.
 #include <string>
 
-#include "monitor/dashboard/model/by_hand.h"
+#include "monitor/dashboard/model/control/by_hand.h"
+#include "tests/dashboard/control/three_knobs.h"
 #include "tests/dashboard/desk.h"
-#include "tests/dashboard/three_knobs.h"
 #include "tests/support/catch.h"
 
 using namespace phaseguard;

@@ -2,7 +2,6 @@
 #include "monitor/wire/signals.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <cstdio>
 
@@ -20,24 +19,6 @@ std::string printed(const char* format, double value) {
   char text[48];
   std::snprintf(text, sizeof text, format, value);
   return text;
-}
-
-std::string lower(const std::string& text) {
-  std::string out = text;
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
-// Every word of the search is in the name.
-bool is_wanted(const std::string& name, const std::string& search) {
-  const std::string in = lower(name);
-  std::size_t at = 0;
-  while (at < search.size()) {
-    const std::size_t end = std::min(search.find(' ', at), search.size());
-    if (in.find(search.substr(at, end - at)) == std::string::npos) return false;
-    at = end + 1;
-  }
-  return true;
 }
 
 // The row of a signal under the mouse: it can be dragged onto a plot, and a double click makes one
@@ -143,7 +124,7 @@ void draw_search(View& view, float width) {
 void draw_found_items(const Model& model, View& view, const std::string& search) {
   std::size_t found = 0;
   for (const auto& [name, signal] : model.shown()->signals) {
-    if (!signal.is_item || !is_wanted(name, search)) continue;
+    if (!signal.is_item || !has_words(name, search)) continue;
     if (++found > kMostFound) break;
     const ImVec2 at = ImGui::GetCursorScreenPos();
     as_source(view, name, {row_width(), 1.35F * em()});
@@ -185,10 +166,10 @@ void draw_signals(const Model& model, View& view, const std::vector<SignalRow>& 
   number_at(view, {head.x + 13.2F * em(), head.y}, p.dim, "value");
   number_at(view, {head.x + 17.5F * em(), head.y}, p.dim, "of line");
   draw_search(view, 8.6F * em());
-  const std::string search = lower(view.search.data());
+  const std::string search = view.search.data();
   std::vector<SignalRow> wanted;
   for (const SignalRow& row : rows) {
-    if (is_wanted(row.name, search)) wanted.push_back(row);
+    if (has_words(row.name, search)) wanted.push_back(row);
   }
   draw_rows(model, view, wanted);
   if (!search.empty() && model.shown() != nullptr) draw_found_items(model, view, search);

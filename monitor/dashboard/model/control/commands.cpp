@@ -3,8 +3,8 @@
 #include <cmath>
 #include <sstream>
 
+#include "monitor/dashboard/model/control/force.h"
 #include "monitor/dashboard/model/describe.h"
-#include "monitor/dashboard/model/force.h"
 #include "monitor/dashboard/model/model.h"
 #include "monitor/run/fate.h"
 #include "monitor/run/protection.h"

@@ -1,11 +1,11 @@
 // The panic entry: what it would force, that it lowers nothing, and that all of it goes to the run
 // that was read at the press.
-#include "monitor/dashboard/model/panic.h"
+#include "monitor/dashboard/model/control/panic.h"
 
 #include <string>
 
+#include "tests/dashboard/control/three_knobs.h"
 #include "tests/dashboard/desk.h"
-#include "tests/dashboard/three_knobs.h"
 #include "tests/support/catch.h"
 
 using namespace phaseguard;

@@ -8,7 +8,7 @@
 #include "monitor/base/printable.h"
 #include "monitor/dashboard/model/places.h"
 #include "monitor/dashboard/panels/panels.h"
-#include "monitor/dashboard/panels/plots.h"
+#include "monitor/dashboard/panels/plots/plots.h"
 
 namespace phaseguard::dashboard {
 namespace {

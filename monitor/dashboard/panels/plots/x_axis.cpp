@@ -1,4 +1,4 @@
-#include "monitor/dashboard/panels/x_axis.h"
+#include "monitor/dashboard/panels/plots/x_axis.h"
 
 #include <algorithm>
 #include <cmath>

@@ -4,7 +4,7 @@
 
 #include "monitor/base/printable.h"
 #include "monitor/dashboard/model/table_export.h"
-#include "monitor/dashboard/panels/plots.h"
+#include "monitor/dashboard/panels/plots/plots.h"
 #include "monitor/dashboard/plot/svg.h"
 
 namespace phaseguard::dashboard {

@@ -1,4 +1,4 @@
-#include "monitor/dashboard/model/force.h"
+#include "monitor/dashboard/model/control/force.h"
 
 #include <cmath>
 

@@ -4,7 +4,7 @@
 
 #include <deque>
 
-#include "monitor/dashboard/panels/x_axis.h"
+#include "monitor/dashboard/panels/plots/x_axis.h"
 #include "monitor/run/plots.h"
 
 namespace phaseguard::dashboard {

@@ -1,4 +1,4 @@
-#include "monitor/dashboard/model/panic.h"
+#include "monitor/dashboard/model/control/panic.h"
 
 #include <algorithm>
 #include <cmath>

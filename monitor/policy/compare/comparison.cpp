@@ -1,4 +1,4 @@
-#include "monitor/policy/engine/comparison.h"
+#include "monitor/policy/compare/comparison.h"
 
 #include <algorithm>
 #include <utility>

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <set>
 
-#include "monitor/dashboard/panels/plots.h"
+#include "monitor/dashboard/panels/plots/plots.h"
 
 namespace phaseguard::dashboard {
 namespace {

@@ -1,4 +1,4 @@
-#include "monitor/dashboard/model/by_hand.h"
+#include "monitor/dashboard/model/control/by_hand.h"
 
 #include <algorithm>
 
