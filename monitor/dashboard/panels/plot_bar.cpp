@@ -48,19 +48,35 @@ bool has_strip(const View& view) {
                      [](const run::PlotSpec& plan) { return !plan.items.empty(); });
 }
 
-// A small button with its text; moves `at` on. `lit`: something is chosen there.
-bool chip(View& view, const char* id, ImVec2& at, const std::string& text, bool lit) {
+// Where the next button goes. They go on in a second row where the first is full.
+struct Bar {
+  float left = 0.0F;
+  float right = 0.0F;
+  ImVec2 at;
+};
+
+constexpr float kBarRow = 1.6F;   // em
+constexpr float kFollow = 12.4F;  // em: kept free for the chip, so that nothing moves when it comes
+
+// A small button with its text. `lit`: something is chosen there. `place`: where it was put.
+bool chip(View& view, const char* id, Bar& bar, const std::string& text, bool lit,
+          ImVec2* place = nullptr) {
   const plot::Palette& p = view.palette();
   ImDrawList& draw = *ImGui::GetWindowDrawList();
-  const float width = plot::text_size(text).x + em();
+  const float width = plot::text_size(text).x + 0.8F * em();
+  if (bar.at.x + width > bar.right && bar.at.x > bar.left) {
+    bar.at = {bar.left, bar.at.y + kBarRow * em()};
+  }
+  const ImVec2 at = bar.at;
+  if (place != nullptr) *place = {at.x, at.y + kBarRow * em()};
   const ImVec2 hi{at.x + width, at.y + 1.4F * em()};
   ImGui::SetCursorScreenPos(at);
   const bool pressed = ImGui::InvisibleButton(id, {width, hi.y - at.y});
   note(view, id);
   const bool hot = ImGui::IsItemHovered();
   draw.AddRectFilled(at, hi, hot ? p.button_hot : p.button, 0.2F * em());
-  plot::text_at(draw, {at.x + 0.5F * em(), at.y + 0.15F * em()}, lit ? p.text : p.dim, text);
-  at.x = hi.x + 0.4F * em();
+  plot::text_at(draw, {at.x + 0.4F * em(), at.y + 0.15F * em()}, lit ? p.text : p.dim, text);
+  bar.at.x = hi.x + 0.4F * em();
   return pressed;
 }
 
@@ -81,10 +97,10 @@ const char* name_of(XKind kind) {
   return "";
 }
 
-void draw_x_menu(const run::RunState& state, View& view, ImVec2& at) {
-  const ImVec2 below{at.x, at.y + 1.6F * em()};
-  const bool open = chip(view, "x axis", at, std::string("x: ") + name_of(view.look.x),
-                         view.look.x != XKind::kStep);
+void draw_x_menu(const run::RunState& state, View& view, Bar& bar) {
+  ImVec2 below;
+  const bool open = chip(view, "x axis", bar, std::string("x: ") + name_of(view.look.x),
+                         view.look.x != XKind::kStep, &below);
   if (!begin_menu("x axis menu", open, below)) return;
   for (const auto& [kind, name] : kKinds) {
     if (!item(view, name, view.look.x == kind, obstacle_of(state, kind))) continue;
@@ -95,13 +111,13 @@ void draw_x_menu(const run::RunState& state, View& view, ImVec2& at) {
   ImGui::EndPopup();
 }
 
-void draw_range_menu(View& view, ImVec2& at) {
-  const ImVec2 below{at.x, at.y + 1.6F * em()};
+void draw_range_menu(View& view, Bar& bar) {
+  ImVec2 below;
   plot::TimeAxis& time = view.time;
   const auto last_text = [&](double n) { return "last " + plot::distance_label(n, view.look.x); };
   std::string text = time.last > 0.0 ? last_text(time.last) : "all";
   if (!time.follow) text = plot::distance_label(time.view.span(), view.look.x);
-  const bool open = chip(view, "range", at, text, !time.follow || time.last > 0.0);
+  const bool open = chip(view, "range", bar, text, !time.follow || time.last > 0.0, &below);
   if (!begin_menu("range menu", open, below)) return;
   if (item(view, "all, and follow", time.follow && time.last == 0.0)) time.fit();
   for (const double n : counts_time(view.look.x) ? kLastSeconds : kLastCounts) {
@@ -119,7 +135,7 @@ void draw_range_menu(View& view, ImVec2& at) {
 }
 
 std::string smooth_text(const plot::Smooth& smooth) {
-  if (smooth.kind == SmoothKind::kNone) return "smooth: off";
+  if (smooth.kind == SmoothKind::kNone) return "smooth";
   const char* kind = smooth.kind == SmoothKind::kEma    ? "half-life"
                      : smooth.kind == SmoothKind::kMean ? "mean of"
                                                         : "median of";
@@ -127,10 +143,11 @@ std::string smooth_text(const plot::Smooth& smooth) {
          (smooth.seconds ? " s" : " steps");
 }
 
-void draw_smooth_menu(View& view, ImVec2& at) {
-  const ImVec2 below{at.x, at.y + 1.6F * em()};
+void draw_smooth_menu(View& view, Bar& bar) {
+  ImVec2 below;
   plot::Smooth& smooth = view.look.smooth;
-  const bool open = chip(view, "smooth", at, smooth_text(smooth), smooth.kind != SmoothKind::kNone);
+  const bool open =
+      chip(view, "smooth", bar, smooth_text(smooth), smooth.kind != SmoothKind::kNone, &below);
   if (!begin_menu("smooth menu", open, below)) return;
   for (const auto& [kind, name] : kSmooths) {
     if (item(view, std::string("smooth ") + name, smooth.kind == kind)) smooth.kind = kind;
@@ -151,13 +168,13 @@ void draw_smooth_menu(View& view, ImVec2& at) {
   ImGui::EndPopup();
 }
 
-void draw_compare_menu(const Model& model, View& view, ImVec2& at) {
+void draw_compare_menu(const Model& model, View& view, Bar& bar) {
   const std::string shown = model.shown()->run.text();
   Comparison& compared = view.look.compared;
   const bool there = compared_run(model, view) != nullptr;
-  const ImVec2 below{at.x, at.y + 1.6F * em()};
-  const std::string text = there ? "against " + one_line(compared.run, 24) : "compare";
-  const bool open = chip(view, "compare", at, text, there);
+  ImVec2 below;
+  const std::string text = there ? "against " + one_line(compared.run, 20) : "compare";
+  const bool open = chip(view, "compare", bar, text, there, &below);
   if (!begin_menu("compare menu", open, below)) return;
   if (item(view, "no other run", !there)) compared.run.clear();
   for (const RunId& id : model.run_ids()) {
@@ -189,43 +206,55 @@ void draw_compare_menu(const Model& model, View& view, ImVec2& at) {
   ImGui::EndPopup();
 }
 
+std::string newer_text(const View& view) {
+  const double newer = view.time.newer();
+  if (newer <= 0.0) return "not following";
+  const bool counts = !counts_time(view.look.x);
+  return "not following, " +
+         (counts ? std::to_string(std::llround(newer)) : plot::distance_label(newer, view.look.x)) +
+         " newer";
+}
+
 // Ends with the first click: nothing else hides that newer data are out of sight.
 void draw_follow_chip(View& view, float right, float y) {
-  if (view.time.follow) return;
-  const double newer = view.time.newer();
-  std::string text = "not following";
-  if (newer > 0.0) text += ", " + plot::distance_label(newer, view.look.x) + " newer";
-  ImVec2 at{right - plot::text_size(text).x - em(), y};
-  if (chip(view, "follow", at, text, true)) view.time.follow = true;
-  if (ImGui::IsItemHovered()) plot::tooltip("click: follow the newest again");
+  const std::string whole = newer_text(view);
+  const std::string text = plot::elided(whole, (kFollow - 0.8F) * em());
+  const float left = right - plot::text_size(text).x - 0.8F * em();
+  Bar bar{left, right + em(), {left, y}};
+  if (chip(view, "follow", bar, text, true)) view.time.follow = true;
+  if (ImGui::IsItemHovered()) plot::tooltip(whole + "\nclick: follow the newest again");
+}
+
+// What came of the last file that was saved, where there is room for it.
+void draw_saved(const View& view, const Bar& bar) {
+  const float room = bar.right - bar.at.x;
+  if (view.saved.empty() || room < 6.0F * em()) return;
+  plot::text_at(*ImGui::GetWindowDrawList(), {bar.at.x, bar.at.y + 0.15F * em()},
+                view.palette().dim, plot::elided(view.saved, room));
 }
 
 }  // namespace
 
 float draw_plot_bar(const Model& model, View& view, ImVec2 at, float width) {
-  const run::RunState& state = *model.shown();
-  ImVec2 next{at.x + 0.8F * em(), at.y};
-  draw_x_menu(state, view, next);
-  draw_range_menu(view, next);
-  draw_smooth_menu(view, next);
-  draw_compare_menu(model, view, next);
-  if (chip(view, "table", next, "table", view.look.table)) view.look.table = !view.look.table;
+  const float left = at.x + 0.8F * em();
+  const float right = at.x + width - 0.8F * em();
+  if (!view.time.follow) draw_follow_chip(view, right, at.y);
+  Bar bar{left, right - (kFollow + 0.4F) * em(), {left, at.y}};
+  draw_x_menu(*model.shown(), view, bar);
+  draw_range_menu(view, bar);
+  draw_smooth_menu(view, bar);
+  draw_compare_menu(model, view, bar);
+  if (chip(view, "table", bar, "table", view.look.table)) view.look.table = !view.look.table;
   if (ImGui::IsItemHovered()) {
     plot::tooltip("every line at the cursor; Ctrl + drag over a plot: its statistics there");
   }
-  if (has_strip(view) && chip(view, "prompts", next, "prompts", view.look.strip)) {
+  if (has_strip(view) && chip(view, "prompts", bar, "prompts", view.look.strip)) {
     view.look.strip = !view.look.strip;
   }
-  if (chip(view, "add plot", next, "+ plot", false)) add_own_plot(view.look, "", {});
+  if (chip(view, "add plot", bar, "+ plot", false)) add_own_plot(view.look, "", {});
   if (ImGui::IsItemHovered()) plot::tooltip("a plot of your own; drag signals onto it");
-  const float right = at.x + width - 0.8F * em();
-  const float room = right - next.x - (view.time.follow ? 0.0F : 16.0F * em());
-  if (!view.saved.empty() && room > 6.0F * em()) {
-    plot::text_at(*ImGui::GetWindowDrawList(), {next.x, at.y + 0.15F * em()}, view.palette().dim,
-                  plot::elided(view.saved, room));
-  }
-  draw_follow_chip(view, right, at.y);
-  return 1.7F * em();
+  draw_saved(view, bar);
+  return bar.at.y - at.y + 1.7F * em();
 }
 
 }  // namespace phaseguard::dashboard
