@@ -8,7 +8,7 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COMMON = ["-std=c++20", f"-I{ROOT}", "-ffp-contract=off", "-DMSGPACK_NO_BOOST",
           f'-DPHASEGUARD_SOURCE_DIR="{ROOT}"']
-ROOMS = ["monitor/base/types.cpp", "monitor/base/elapsed.cpp", "monitor/base/text.cpp", "monitor/base/printable.cpp", "monitor/base/table_text.cpp", "monitor/base/toml/bounds.cpp", "monitor/base/sha256.cpp", "monitor/run/protection.cpp",
+ROOMS = ["monitor/base/types.cpp", "monitor/base/elapsed.cpp", "monitor/base/text.cpp", "monitor/base/printable.cpp", "monitor/base/table_text.cpp", "monitor/base/toml/bounds.cpp", "monitor/base/sha256.cpp", "monitor/run/**/*.cpp",
          "monitor/wire/*.cpp", "monitor/policy/**/*.cpp"]
 DRIVER = ["tests/policy/trace_main.cpp"]
 

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -53,7 +54,7 @@ run::Series series_of(std::size_t n, std::size_t salt) {
 
 nlohmann::json frames(int n, const std::function<void()>& draw) {
   std::vector<double> ms;
-  std::clock_t cpu = 0;
+  std::vector<double> cpu_ms;
   for (int i = 0; i < n + 2; ++i) {
     const std::clock_t cpu_start = std::clock();
     const auto start = Clock::now();
@@ -66,16 +67,19 @@ nlohmann::json frames(int n, const std::function<void()>& draw) {
     ImGui::Render();
     if (i < 2) continue;
     ms.push_back(ms_since(start));
-    cpu += std::clock() - cpu_start;
+    cpu_ms.push_back(1e3 * static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC);
   }
   std::sort(ms.begin(), ms.end());
-  const auto at = [&](double q) {
-    return ms[static_cast<std::size_t>(q * static_cast<double>(ms.size() - 1))];
+  std::sort(cpu_ms.begin(), cpu_ms.end());
+  const double cpu = std::accumulate(cpu_ms.begin(), cpu_ms.end(), 0.0);
+  const auto at = [](const std::vector<double>& sorted, double q) {
+    return sorted[static_cast<std::size_t>(q * static_cast<double>(sorted.size() - 1))];
   };
   return {{"frames", n},
-          {"median_ms", at(0.5)},
-          {"p95_ms", at(0.95)},
-          {"cpu_mean_ms", 1e3 * static_cast<double>(cpu) / CLOCKS_PER_SEC / n},
+          {"median_ms", at(ms, 0.5)},
+          {"p95_ms", at(ms, 0.95)},
+          {"cpu_mean_ms", cpu / n},
+          {"cpu_p95_ms", at(cpu_ms, 0.95)},
           {"vertices", ImGui::GetDrawData()->TotalVtxCount}};
 }
 

@@ -17,13 +17,14 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 // walk through all of memory.
 template <class Reaches>
 std::size_t first_near(std::size_t lo, std::size_t hi, std::size_t guess, Reaches reaches) {
-  std::size_t width = 1;
   if (guess < hi && !reaches(guess)) {
     lo = guess + 1;
-    for (; lo + width < hi && !reaches(lo + width); width *= 4) lo += width + 1;
+    std::size_t width = 0;
+    for (; lo + width < hi && !reaches(lo + width); width = 4 * width + 1) lo += width + 1;
     hi = std::min(hi, lo + width);
   } else {
     hi = std::min(hi, guess);
+    std::size_t width = 1;
     for (; hi > lo + width && reaches(hi - width); width *= 4) hi -= width;
     lo = hi > lo + width ? hi - width : lo;
   }
@@ -48,6 +49,9 @@ void Series::append(Step step, double t, double value, Quality quality) {
   break_next_ = false;
   lowest_ = i == 0 ? step.value : std::min(lowest_, step.value);
   highest_ = i == 0 ? step.value : std::max(highest_, step.value);
+  const Place place{static_cast<double>(step.value), t};
+  if (i % kDense == 0) near_.push_back(place);
+  if (i % kSparse == 0) far_.push_back(place);
   steps_.push_back(step.value);
   times_.push_back(t);
   values_.push_back(good ? value : std::numeric_limits<double>::quiet_NaN());
@@ -131,11 +135,12 @@ std::vector<Stretch> Series::slices(const Stretch& stretch, double x0, double x1
       next = end;
     } else {
       const double edge = x0 + (x1 - x0) * static_cast<double>(c + 1) / n_parts;
-      const std::size_t guess = (i + (end - i) / static_cast<std::size_t>(n_parts - c)) / snap;
+      const std::size_t each = (end - i) / static_cast<std::size_t>(n_parts - c);
+      const std::size_t guess = (i + each) / snap;
       // Whole buckets only: no walk over points, and no look at what lies between their ends.
       const std::size_t bucket =
           first_near(i / snap + 1, (end - 1) / snap + 1, std::max(guess, i / snap + 1),
-                     [&](std::size_t b) { return x_at(b * snap, by) >= edge; });
+                     [&](std::size_t b) { return x_near(b * snap, by) >= edge; });
       next = snap == 1 ? bucket : (bucket - 1) * snap;
       if (snap == 1 && x_at(i, by) >= edge) next = i;
       if (next <= i) continue;  // no point in this part

@@ -64,6 +64,13 @@ class Series {
   [[nodiscard]] double x_at(std::size_t i, By by) const {
     return by == By::kStep ? static_cast<double>(steps_[i]) : times_[i];
   }
+  // The same, quick where the ends of slices() of a long series are: those places are kept together
+  // too, so that a plot does not walk through all of memory.
+  [[nodiscard]] double x_near(std::size_t i, By by) const {
+    if (i % kSparse == 0) return by == By::kStep ? far_[i / kSparse].step : far_[i / kSparse].t;
+    if (i % kDense == 0) return by == By::kStep ? near_[i / kDense].step : near_[i / kDense].t;
+    return x_at(i, by);
+  }
 
   // Places of BAD and MISSING points, ascending; step_at gives where to mark them.
   [[nodiscard]] const std::vector<std::size_t>& gaps() const { return gaps_; }
@@ -104,6 +111,15 @@ class Series {
  private:
   [[nodiscard]] Column column(const Stretch& slice) const;
 
+  // Step and time of every kDense-th and of every kSparse-th point.
+  struct Place {
+    double step;
+    double t;
+  };
+  static constexpr std::size_t kDense = 64;
+  static constexpr std::size_t kSparse = 1024;
+  std::vector<Place> near_;
+  std::vector<Place> far_;
   std::vector<std::int64_t> steps_;
   std::vector<double> times_;
   std::vector<double> values_;

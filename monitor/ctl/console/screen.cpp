@@ -144,15 +144,10 @@ Row links(const Scene& scene) {
 // Of the shown run; of a daemon that is not there, how to start one.
 Row protection(const Scene& scene) {
   const run::RunState* state = scene.model.shown();
-  const dashboard::SourceState& source = scene.model.source();
   if (state != nullptr) {
     return scene.row()
         .add("run " + state->run.text() + ": ")
         .add(protection_text(scene.model), Ink::kStrong);
-  }
-  if (source.live && !source.connected && !source.loading) {
-    return scene.row().add("no daemon answers: start one with phaseguardd --policy FILE; waiting",
-                           Ink::kStrong);
   }
   return scene.row().add(waiting_text(scene.model), Ink::kStrong);
 }

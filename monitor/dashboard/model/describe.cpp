@@ -129,6 +129,10 @@ std::string text_of(const wire::Command& command) {
 
 std::string waiting_text(const Model& model) {
   const SourceState& source = model.source();
+  if (source.live && !source.connected && !source.loading) {
+    return "no daemon answers: start one with phaseguardd --policy FILE; waiting at " +
+           source.place;
+  }
   if (model.awaited()) {
     const std::string run = "waiting for run " + model.awaited()->text();
     return source.loading ? run : run + ", which has not begun";

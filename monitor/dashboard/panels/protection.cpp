@@ -212,7 +212,7 @@ void draw_protection(const Model& model, View& view, ImVec2 at, ImVec2 size,
       std::any_of(knobs.begin(), knobs.end(), [](const KnobView& knob) { return knob.protecting; });
   draw_summary(model, view, any, model.stale());
   for (const KnobView& knob : knobs) draw_knob(model, view, knob);
-  draw_commands(model, view, actions);
+  if (model.source().live) draw_commands(model, view, actions);
   end_panel();
 }
 

@@ -8,33 +8,39 @@
 namespace phaseguard::plot {
 namespace {
 
-constexpr std::size_t kFewest = 16;   // vertices; of fewer, none is an outlier
-constexpr std::size_t kOneIn = 50;    // so many may lie outside, on either side
-constexpr double kFlattens = 12.0;    // by more than that the others would be squeezed
-constexpr double kLargest = 4e307;    // of an axis: differences stay finite
-constexpr double kSmallest = 1e-300;  // of an axis that can be told from a point
-constexpr double kRoom = 0.06;        // of a logarithmic axis, on either side
+constexpr std::size_t kFewest = 16;     // vertices; of fewer, none is an outlier
+constexpr std::size_t kLookedAt = 400;  // vertices, evenly spaced, for what most of them are
+constexpr std::size_t kOneIn = 50;      // so many may lie outside, on either side
+constexpr double kFlattens = 12.0;      // by more than that the others would be squeezed
+constexpr double kLargest = 4e307;      // of an axis: differences stay finite
+constexpr double kSmallest = 1e-300;    // of an axis that can be told from a point
+constexpr double kRoom = 0.06;          // of a logarithmic axis, on either side
 
 void join(Extent& all, const Extent& more) {
   all.lo = std::min(all.lo, more.lo);
   all.hi = std::max(all.hi, more.hi);
 }
 
-void look_at(ValueAxis::Drawn& drawn) {
-  drawn.positive = {};
+// Median size of what is not 0, of some vertices.
+double typical_of(const std::vector<Vertex>& vertices) {
   std::vector<double> sizes;
-  sizes.reserve(drawn.vertices.size());
+  const std::size_t stride = std::max<std::size_t>(1, vertices.size() / kLookedAt);
+  for (std::size_t i = 0; i < vertices.size(); i += stride) {
+    if (!vertices[i].hole && vertices[i].hi != 0.0) sizes.push_back(std::abs(vertices[i].hi));
+  }
+  if (sizes.empty()) return 0.0;
+  const auto middle = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() / 2);
+  std::nth_element(sizes.begin(), middle, sizes.end());
+  return *middle;
+}
+
+void look_at(YKind spread, ValueAxis::Drawn& drawn) {
+  drawn.spread = spread;
+  drawn.positive = {};
   for (const Vertex& v : drawn.vertices) {
-    if (v.hole) continue;
-    if (v.hi > 0.0) join(drawn.positive, {v.lo > 0.0 ? v.lo : v.hi, v.hi});
-    if (v.hi != 0.0) sizes.push_back(std::abs(v.hi));
+    if (!v.hole && v.hi > 0.0) join(drawn.positive, {v.lo > 0.0 ? v.lo : v.hi, v.hi});
   }
-  drawn.typical = 0.0;
-  if (!sizes.empty()) {
-    const auto middle = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() / 2);
-    std::nth_element(sizes.begin(), middle, sizes.end());
-    drawn.typical = *middle;
-  }
+  if (spread == YKind::kSymlog) drawn.typical = typical_of(drawn.vertices);
   drawn.crowd = crowd_of(drawn.vertices);  // with those just outside, which do not count
   drawn.crowd.lo = std::max(drawn.crowd.lo, drawn.whole.lo);
   drawn.crowd.hi = std::min(drawn.crowd.hi, drawn.whole.hi);
@@ -104,12 +110,13 @@ Extent robust(const InSight& seen) {
 Extent crowd_of(const std::vector<Vertex>& vertices) {
   std::vector<double> lows;
   std::vector<double> highs;
-  lows.reserve(vertices.size());
-  highs.reserve(vertices.size());
-  for (const Vertex& v : vertices) {
-    if (v.hole) continue;
-    lows.push_back(v.lo);
-    highs.push_back(v.hi);
+  lows.reserve(2 * kLookedAt);
+  highs.reserve(2 * kLookedAt);
+  const std::size_t stride = std::max<std::size_t>(1, vertices.size() / kLookedAt);
+  for (std::size_t i = 0; i < vertices.size(); i += stride) {
+    if (vertices[i].hole) continue;
+    lows.push_back(vertices[i].lo);
+    highs.push_back(vertices[i].hi);
   }
   if (lows.empty()) return {};
   std::size_t out = lows.size() / kOneIn;
@@ -127,14 +134,15 @@ void refresh_lines(const PlotSpec& spec, Range x, int columns, ValueAxis& values
     if (line.data == nullptr) continue;
     ValueAxis::Drawn& drawn = values.drawn[i];
     const Stamp stamp = line.data->stamp();
-    if (drawn.stamp == stamp && drawn.x == x && drawn.columns == columns) continue;
+    const bool same = drawn.stamp == stamp && drawn.x == x && drawn.columns == columns;
+    if (same && drawn.spread == spec.y) continue;
     drawn.vertices.clear();
     line.data->vertices(x, columns, drawn.vertices);
     drawn.stamp = stamp;
     drawn.x = x;
     drawn.columns = columns;
     drawn.whole = line.data->extent(x);
-    look_at(drawn);
+    look_at(spec.y, drawn);
   }
 }
 

@@ -17,7 +17,8 @@ void fit_values(const PlotSpec& spec, ValueAxis& values);
 // How many values in sight lie outside of the view.
 [[nodiscard]] run::Beyond count_beyond(const PlotSpec& spec, Range x, ValueAxis& values);
 
-// Nearly all of these vertices: without the outermost fiftieth of their lows and highs.
+// Nearly all of these vertices: without the outermost fiftieth of their lows and highs, as far as
+// some hundreds of them tell.
 [[nodiscard]] Extent crowd_of(const std::vector<Vertex>& vertices);
 
 }  // namespace phaseguard::plot

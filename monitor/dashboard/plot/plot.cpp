@@ -139,7 +139,8 @@ void draw_tooltip(const PlotSpec& spec, const Backdrop& backdrop, const TimeAxis
     if (!near) continue;
     const std::string value = std::isnan(near->y) ? "bad" : value_label(near->y);
     ImGui::PushStyleColor(ImGuiCol_Text, line.style.colour | IM_COL32_A_MASK);
-    say(line.label + "  " + value + "  at " + x_label(near->x, time.kind));
+    say(line.label + (line.listed ? "  " : " (raw)  ") + value + "  at " +
+        x_label(near->x, time.kind));
     ImGui::PopStyleColor();
   }
   for (const Shade& shade : backdrop.shades) {
@@ -197,7 +198,7 @@ void draw_beyond(const Frame& f, const PlotSpec& spec, ValueAxis& values) {
     const std::string text = (beyond.all ? "" : "at least ") + std::to_string(n) + " " + where;
     label_at(f, {f.lo.x + 0.4F * f.em, y}, f.palette.text, text);
   };
-  said(beyond.above, "above", f.lo.y + (kBand + 0.55F) * f.em);
+  said(beyond.above, "above", f.lo.y + (kBand + (spec.marker_texts ? 1.3F : 0.3F)) * f.em);
   said(beyond.below, spec.y == YKind::kLog ? "below, or 0 and less" : "below",
        f.hi.y - 1.6F * f.em);
 }

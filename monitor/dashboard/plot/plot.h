@@ -55,11 +55,12 @@ struct ValueAxis {
     Stamp stamp;
     Range x{0.0, 0.0};
     int columns = 0;
+    YKind spread = YKind::kLinear;
     std::vector<Vertex> vertices;
     Extent whole;          // of the values in sight
     Extent crowd;          // of nearly all of them (lines.h)
     Extent positive;       // smallest and largest that have a logarithm
-    double typical = 0.0;  // median size
+    double typical = 0.0;  // symlog: median size
     Stamp counted;
     Range counted_x{0.0, 0.0};
     Range counted_y{0.0, 0.0};

@@ -17,7 +17,7 @@
 
 namespace phaseguard::dashboard {
 
-inline constexpr std::size_t kPlayedPerFrame = 4000;  // messages: some milliseconds
+inline constexpr std::size_t kPlayedPerFrame = 4000;  // messages, so that a frame stays short
 
 class Replay {
  public:

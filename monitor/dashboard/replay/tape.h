@@ -11,7 +11,7 @@
 
 namespace phaseguard::dashboard {
 
-inline constexpr std::size_t kMostTaped = 1'000'000;  // messages; about 150 bytes each
+inline constexpr std::size_t kMostTaped = 1'000'000;  // messages
 
 // Where a message stands, in words of the trainer.
 struct Moment {

@@ -26,6 +26,7 @@ class Files final : public Source {
  public:
   Files(std::vector<Open> files, SourceState state, Wake wake)
       : files_(std::move(files)), state_(std::move(state)), wake_(std::move(wake)) {
+    mailbox_.put({state_, {}, {}, false});  // what it is, before anything has been read
     thread_ = std::jthread([this](const std::stop_token& stop) { receive(stop); });
   }
   std::vector<Batch> take() override { return mailbox_.take(); }

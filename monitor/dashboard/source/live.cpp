@@ -38,6 +38,7 @@ class Live final : public Source {
       : dealer_(std::move(dealer)), feed_(std::move(feed)), wake_(std::move(wake)) {
     state_.live = true;
     state_.place = std::move(place);
+    mailbox_.put({state_, {}, {}, false});  // what it is, before anything has come
     thread_ = std::jthread([this](const std::stop_token& stop) { receive(stop); });
   }
   std::vector<Batch> take() override { return mailbox_.take(); }

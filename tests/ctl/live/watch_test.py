@@ -122,6 +122,8 @@ def check_no_daemon(root):
     daemon = plant.Daemon(BUILD, root / "late")
     terminal = console(daemon)
     terminal.wait_for("no daemon answers: start one with phaseguardd")
+    soon = daemon.run("watch", "--once", "--timeout", "0.2")
+    assert soon.returncode == 1 and "daemon connecting" in soon.stdout and "file" not in soon.stdout, soon
     once = daemon.run("watch", "--once", "--timeout", "4")
     assert once.returncode == 1 and "no daemon answers" in once.stdout, once
     daemon.start()

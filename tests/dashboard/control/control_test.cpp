@@ -98,6 +98,20 @@ TEST_CASE("three knobs and two commands fit without scrolling", "[dashboard][kno
   }
 }
 
+// A scroll bar takes its width from the rows.
+TEST_CASE("three knobs of a recording fit without scrolling", "[dashboard][knobs]") {
+  std::vector<float> ends;
+  for (const bool live : {true, false}) {
+    Plant plant(test::kThreeKnobs);
+    (void)plant.begin("a", test::three_knobs_hello());
+    plant.source.live = plant.source.connected = live;
+    Desk desk(plant, in_small_text(1600.0F, 1000.0F));
+    desk.turn(3);
+    ends.push_back(desk.view.controls.at("Release lr_scale...").hi.x);
+  }
+  CHECK(ends[0] == ends[1]);
+}
+
 TEST_CASE("a slew is one row that grows", "[dashboard][events]") {
   std::string policy = test::kThreeKnobs;
   const std::string kl = "[knob.kl]\nbase = 0.0\nmax = 4.0\n";

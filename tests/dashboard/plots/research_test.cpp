@@ -151,6 +151,7 @@ TEST_CASE("a view that does not follow says how much is newer, and one click end
   screen.drag({x(0.1F), y}, {x(0.5F), y + 2.0F}, 1);
   CHECK(screen.view.time.view.hi == Approx(0.5 * 213.0).margin(3.0));
   REQUIRE(screen.view.controls.count("follow") == 1);
+  CHECK(screen.view.controls.at("plot judge/score").lo.y == plot.lo.y);  // nothing moves
   CHECK(screen.view.time.newer() == Approx(0.5 * 213.0).margin(3.0));
   REQUIRE(screen.click("follow"));
   CHECK(screen.view.controls.count("follow") == 0);

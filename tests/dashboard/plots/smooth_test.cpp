@@ -130,6 +130,9 @@ TEST_CASE("a smoothed line is drawn where the series has its points", "[plot]") 
   const SeriesData data(series, 1e300, {}, &mean);
   data.vertices({1000.0, 3000.0}, 200, vertices);
   REQUIRE(vertices.size() >= 200);
+  REQUIRE(data.nearest(2000.0).has_value());
+  CHECK(data.nearest(2000.0)->y == Approx(1.0));  // and read there
+  CHECK(SeriesData(series).nearest(2000.0)->y == 0.0);
   for (const Vertex& v : vertices) {
     CHECK(v.lo == Approx(1.0).margin(0.02));
     CHECK(v.hi == Approx(1.0).margin(0.02));

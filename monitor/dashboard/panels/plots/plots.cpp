@@ -125,9 +125,9 @@ void add_line(const run::PlotLine& line, const std::string& run, plot::Line draw
   raw.behind = true;
   raw.style.colour = plot::faded(drawn.style.colour, 0.3F);
   raw.style.dots = false;
+  raw.style.marks_bad = false;  // the smoothed one has them, in full colour
   spec.lines.push_back(std::move(raw));
   drawn.data = smoothed_data(line, run + "\n" + line.label, along, sheet);
-  drawn.style.marks_bad = false;  // the raw line has them
   drawn.style.dots = false;
   drawn.style.thickness *= 1.3F;
   spec.lines.push_back(std::move(drawn));

@@ -11,7 +11,9 @@ namespace {
 using plot::text_at;
 
 constexpr float kRow = 1.3F;        // em
-constexpr float kNumber = 6.4F;     // em: a column of numbers
+constexpr float kNumber = 5.6F;     // em: a column of numbers
+constexpr float kCount = 3.6F;      // em: one of counts
+constexpr std::size_t kCounts = 4;  // from this column on
 constexpr std::size_t kMost = 400;  // lines
 
 struct Row {
@@ -69,9 +71,9 @@ std::vector<std::string> cells_of(const Row& row, double x, Sheet& sheet) {
 void draw_cells(const View& view, ImVec2 at, float name_width, ImU32 colour,
                 const std::vector<std::string>& cells) {
   float right = at.x + name_width;
-  for (const std::string& cell : cells) {
-    right += kNumber * em();
-    number_at(view, {right, at.y}, colour, cell);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    right += (i < kCounts ? kNumber : kCount) * em();
+    number_at(view, {right, at.y}, colour, cells[i]);
   }
 }
 
@@ -111,7 +113,7 @@ void draw_readout(Sheet& sheet, ImVec2 at, ImVec2 size) {
     const bool time = sheet.along.by() == run::By::kTime;
     titles = {"value", "mean", time ? "per second" : "slope", "change", "n", "n bad"};
   }
-  const float numbers = kNumber * em() * static_cast<float>(titles.size());
+  const float numbers = (view.time.selected ? 4.0F * kNumber + 2.0F * kCount : kNumber) * em();
   const float name_width = std::max(4.0F * em(), size.x - numbers - 2.4F * em());
   draw_cells(view, {left, at.y + 1.5F * em()}, name_width, p.dim, titles);
   ImGui::SetCursorScreenPos({left, at.y + 2.8F * em()});

@@ -43,7 +43,7 @@ struct Along {
   }
   // Of a point, and the other way round: of an x, the step or the time of which it is.
   [[nodiscard]] double x(const run::Series& series, std::size_t i) const {
-    return x_of(series.x_at(i, by()));
+    return x_of(series.x_near(i, by()));
   }
   [[nodiscard]] double x_of(double raw) const {
     return (counter != nullptr ? counter->at(raw) : raw) - shift;

@@ -16,7 +16,7 @@ std::size_t first_at(const run::Series& series, const run::Stretch& stretch, con
 }
 
 double step_of(const run::Series& series, std::size_t i) {
-  return static_cast<double>(series.step_at(i).value);
+  return series.x_near(i, run::By::kStep);
 }
 
 void widen_by(Extent& extent, double lo, double hi) {
@@ -30,9 +30,10 @@ void add(run::Beyond& all, const run::Beyond& more) {
   all.all = all.all && more.all;
 }
 
-std::optional<Nearest> nearest_in(const run::Series& series, const Along& along, double x,
-                                  bool held) {
-  std::optional<Nearest> best;
+std::optional<std::size_t> nearest_point(const run::Series& series, const Along& along, double x,
+                                         bool held) {
+  std::optional<std::size_t> best;
+  const auto distance = [&](std::size_t i) { return std::abs(along.x(series, i) - x); };
   for (const run::Stretch& stretch : series.stretches()) {
     std::size_t i = first_at(series, stretch, along, x);
     if (held) {  // the value in force at x is that of the last change before it
@@ -44,10 +45,15 @@ std::optional<Nearest> nearest_in(const run::Series& series, const Along& along,
                (i > stretch.first && x - along.x(series, i - 1) < along.x(series, i) - x)) {
       --i;
     }
-    const Nearest found{along.x(series, i), series.value_at(i)};
-    if (!best || held || std::abs(found.x - x) <= std::abs(best->x - x)) best = found;
+    if (!best || held || distance(i) <= distance(*best)) best = i;
   }
   return best;
+}
+
+std::optional<Nearest> nearest_in(const run::Series& series, const Along& along, double x,
+                                  bool held) {
+  const auto i = nearest_point(series, along, x, held);
+  return i ? std::optional<Nearest>({along.x(series, *i), series.value_at(*i)}) : std::nullopt;
 }
 
 }  // namespace
@@ -87,6 +93,7 @@ void SeriesData::vertices(Range x, int columns, std::vector<Vertex>& out) const 
 void SeriesData::add_stretch(const run::Stretch& stretch, bool old, Range x, int columns,
                              std::vector<Vertex>& out) const {
   const auto is_bad = [&](std::size_t i) { return series_->quality_at(i) != Quality::kGood; };
+  const bool has_gaps = std::isfinite(max_gap_);
   bool broken = true;
   double last_step = 0.0;
   for (const run::Stretch& slice :
@@ -106,11 +113,11 @@ void SeriesData::add_stretch(const run::Stretch& stretch, bool old, Range x, int
     if (extent.empty()) continue;  // smoothed, and nothing to say here
     v.lo = extent.lo;
     v.hi = extent.hi;
-    const bool far = step_of(*series_, slice.first) - last_step > max_gap_;
+    const bool far = has_gaps && step_of(*series_, slice.first) - last_step > max_gap_;
     v.starts = broken || far || (gaps > 0 && is_bad(slice.first));
     out.push_back(v);
     broken = gaps > 0 && is_bad(slice.last - 1);
-    last_step = step_of(*series_, slice.last - 1);
+    if (has_gaps) last_step = step_of(*series_, slice.last - 1);
   }
 }
 
@@ -150,7 +157,11 @@ run::Beyond SeriesData::beyond(Range x, Range y) const {
 }
 
 std::optional<Nearest> SeriesData::nearest(double x) const {
-  return nearest_in(*series_, along_, x, false);
+  const auto i = nearest_point(*series_, along_, x, false);
+  if (!i) return std::nullopt;
+  if (smoothed_ == nullptr) return Nearest{along_.x(*series_, *i), series_->value_at(*i)};
+  if (*i >= smoothed_->values().size()) return std::nullopt;  // not made yet
+  return Nearest{along_.x(*series_, *i), smoothed_->values()[*i]};
 }
 
 Stamp MaxData::stamp() const {
