@@ -240,6 +240,28 @@ TEST_CASE("signals are listed as their plots are, and items are left out", "[das
   }
 }
 
+TEST_CASE("steps a second are counted of whatever signal a trainer has", "[dashboard]") {
+  const int per_step = GENERATE(1, 16, 64);  // samples
+  INFO(per_step);
+  Model model("ann", "s");
+  for (std::int64_t step = 0; step < 50; ++step) {
+    wire::Message m;
+    m.header.run = *RunId::parse("own");
+    m.header.seq = Seq{step + 1};
+    m.header.step = Step{step};
+    m.header.t = 1.76e9 + 0.5 * static_cast<double>(step);
+    m.header.attempt = 1;
+    wire::Sample sample;
+    sample.signal = "mine/score";
+    sample.value = 1.0;
+    wire::Report report;
+    report.samples.assign(static_cast<std::size_t>(per_step), sample);
+    m.body = report;
+    model.apply({live(), {m}}, at(0.5 * static_cast<double>(step)));
+  }
+  CHECK(model.steps_per_s() == Approx(2.0));
+}
+
 TEST_CASE("forcing goes from sent over logged to applied, and no further than reported",
           "[dashboard]") {
   Model model = quiet_live_model();
@@ -453,7 +475,8 @@ TEST_CASE("text from outside becomes one harmless line", "[dashboard][hostile]")
   CHECK(one_line("50% \"quoted\" C:\\x %n") == "50% \"quoted\" C:\\x %n");
   CHECK(one_line(std::string(70000, 'x')).size() < 300);
   CHECK(one_line("").empty());
-  CHECK(age_text(0.2) == "0.2 s");
+  CHECK(age_text(0.2) == "< 1 s");
+  CHECK(age_text(1.96) == "1 s");
   CHECK(age_text(wire::kNaN) == "-");
   CHECK(who(wire::Cause::from("operator:ann")) == "operator ann");
   CHECK(who(wire::Cause::from("weather:rain")) == "weather:rain");

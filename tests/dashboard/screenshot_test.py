@@ -14,6 +14,8 @@ import tempfile
 import time
 import zlib
 
+from x_server import Screen
+
 DASHBOARD, WRITER = sys.argv[1], sys.argv[2]
 KL_BAND = (44, 112, 160)
 HIGH = (245, 142, 32)
@@ -173,17 +175,9 @@ def window(place):
     if shutil.which("Xvfb") is None:
         print("SKIPPED the real window: Xvfb is not installed")
         return
-    reader, writer = os.pipe()
-    server = subprocess.Popen(["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
-                              pass_fds=(writer,), stderr=subprocess.DEVNULL)
-    os.close(writer)
-    number = b""
-    while not number.endswith(b"\n"):
-        piece = os.read(reader, 16)
-        if not piece:
-            sys.exit("FAILED: Xvfb did not start")
-        number += piece
-    env = dict(without_display(), DISPLAY=":" + number.decode().strip(), XDG_CONFIG_HOME=str(place / "config"))
+    (place / "screen").mkdir()
+    screen = Screen(place / "screen", 1280, 800)
+    env = dict(without_display(), DISPLAY=screen.environment["DISPLAY"], XDG_CONFIG_HOME=str(place / "config"))
     kept = place / "config/phaseguard/dashboard.json"
     try:
         run(place, "--size", "1280x720", "--theme", "light", "--exit-after", "1", environment=env)
@@ -201,8 +195,7 @@ def window(place):
         process.wait(timeout=30)
         check(process.returncode == 0, f"SIGTERM ends it cleanly: {process.returncode} {process.stderr.read()}")
     finally:
-        server.terminate()
-        server.wait()
+        screen.end()
 
 
 def main():

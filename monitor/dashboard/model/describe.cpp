@@ -150,11 +150,10 @@ std::string short_number(double value) {
 
 std::string age_text(double seconds) {
   if (!std::isfinite(seconds)) return "-";
+  if (seconds < 1.0) return "< 1 s";
   char text[32];
-  if (seconds < 10.0) {
-    std::snprintf(text, sizeof text, "%.1f s", seconds);
-  } else if (seconds < 120.0) {
-    std::snprintf(text, sizeof text, "%.0f s", seconds);
+  if (seconds < 120.0) {  // whole seconds that are over: a text that changes once a second
+    std::snprintf(text, sizeof text, "%.0f s", std::floor(seconds));
   } else if (seconds < 7200.0) {
     std::snprintf(text, sizeof text, "%.0f min", seconds / 60.0);
   } else {

@@ -17,21 +17,21 @@ double seconds_between(Nanos from, Nanos to) {
   return static_cast<double>(to.value - from.value) * 1e-9;
 }
 
-// Steps per second over the last measurements of the densest signal of training.
+// Steps per second over the last steps of the signal that says most, however often it comes.
 double rate_of(const run::RunState& state) {
-  constexpr std::size_t kWindow = 30;
+  constexpr double kWindow = 30.0;  // steps
   const run::Series* best = nullptr;
   for (const auto& [name, signal] : state.signals) {
-    if (name.rfind("train/", 0) != 0 && name.rfind("canary/", 0) != 0) continue;
     if (best == nullptr || signal.series.size() > best->size()) best = &signal.series;
   }
   if (best == nullptr || best->size() < 2) return wire::kNaN;
-  const std::size_t last = best->size() - 1;
-  std::size_t first = last > kWindow ? last - kWindow : 0;
-  const auto stretches = best->stretches();
-  first = std::max(first, stretches.back().first);
+  const run::Stretch now = best->stretches().back();
+  const std::size_t last = now.last - 1;
+  const double newest = best->x_at(last, run::By::kStep);
+  const std::size_t before = last > now.first ? last - 1 : last;
+  const std::size_t first = std::min(best->first_from(now, newest - kWindow), before);
   const double dt = best->t_at(last) - best->t_at(first);
-  const auto steps = static_cast<double>(best->step_at(last).value - best->step_at(first).value);
+  const double steps = newest - best->x_at(first, run::By::kStep);
   return dt > 0.0 && steps > 0.0 ? steps / dt : wire::kNaN;
 }
 

@@ -237,6 +237,7 @@ void draw_columns(const Model& model, const Model& live, View& view, ImVec2 at, 
 
 void draw_dashboard(const Model& live, Replay& replay, View& view, std::vector<Action>& actions) {
   const Model& model = replay.past() != nullptr ? *replay.past() : live;
+  ImGui::GetIO().ConfigFlags &= ~ImGuiConfigFlags_NavEnableKeyboard;  // but in a dialog
   view.controls.clear();
   view.why.clear();
   if (model.shown() != nullptr) view.why = replay.why(*model.shown());

@@ -21,6 +21,7 @@ bool begin_dialog(View& view, Dialog which, const char* title) {
   ImGui::PushStyleVar(ImGuiStyleVar_PopupBorderSize, 1.0F);
   const bool open = ImGui::BeginPopupModal(title, nullptr, ImGuiWindowFlags_AlwaysAutoResize);
   ImGui::PopStyleVar(2);
+  if (open) ImGui::GetIO().ConfigFlags |= ImGuiConfigFlags_NavEnableKeyboard;
   return open;
 }
 
@@ -75,7 +76,7 @@ std::string moved_on(const Model& model, const RunId& run, std::int64_t version)
 
 bool ask(View& view, Ask how, const char* what, const std::string& obstacle) {
   const ImVec2 size{9.0F * em(), 1.9F * em()};
-  const bool cancelled = button(view, "Cancel", size);
+  const bool cancelled = button(view, "Cancel", size) || is_pressed(ImGuiKey_Escape);
   ImGui::SetItemDefaultFocus();
   ImGui::SameLine();
   const bool done = how == Ask::kHold ? hold_button(view, what, size, obstacle)

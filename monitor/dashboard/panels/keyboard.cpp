@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "monitor/dashboard/panels/orders.h"
 #include "monitor/dashboard/panels/panels.h"
 
 namespace phaseguard::dashboard {
@@ -72,7 +73,9 @@ void draw_commands(const std::vector<const NamedCommand*>& found, View& view,
   if (found.empty()) plot::say("no command has these words");
 }
 
-void draw_list(const std::vector<NamedCommand>& all, View& view) {
+void draw_list(const Model& live, const Replay& replay, View& view, std::vector<Action>& actions) {
+  if (!view.commands_asked && !ImGui::IsPopupOpen(kList)) return;
+  const std::vector<NamedCommand> all = named_commands(live, replay, view, actions);
   if (view.commands_asked) {
     view.command_words = {};
     view.command_chosen = 0;
@@ -145,13 +148,37 @@ void hear_plain_keys(const Model& live, const Replay& replay, View& view,
   step_timeline(replay, actions);
 }
 
+// What the buttons of PROTECTION and RULES do, for the run that is shown.
+void add_orders(const Model& live, View& view, std::vector<NamedCommand>& all) {
+  if (live.shown() == nullptr) return;
+  const auto add = [&](const Order& order, const std::string& what, std::function<void()> open) {
+    all.push_back(
+        {order.verb + " " + one_line(what, 60) + "...", "", order.obstacle, std::move(open)});
+  };
+  for (const KnobView& knob : knob_views(live)) {
+    for (const Order& order : {force_order(live, knob), release_order(live, knob)}) {
+      add(order, knob.name,
+          [&live, &view, knob, which = order.dialog] { open_order(live, view, knob, which); });
+    }
+  }
+  for (const RuleRow& rule : rule_rows(*live.shown())) {
+    for (const Order& order : {reset_order(live, rule.name), inhibit_order(live, rule)}) {
+      add(order, "rule " + rule.name, [&live, &view, name = rule.name, which = order.dialog] {
+        open_order(live, view, name, which);
+      });
+    }
+  }
+}
+
 }  // namespace
 
 const std::vector<Shortcut>& shortcuts() {
   static const std::vector<Shortcut> kAll = {
       {"F1", "this sheet"},
       {"Ctrl + P", "commands by name: type, arrows, Enter"},
-      {"Esc", "leave the evidence, the past, the timeline, a list"},
+      {"Esc", "leave a dialog, a list, the evidence, the past, the timeline"},
+      {"Tab, arrows, Space",
+       "in a dialog: its fields, its buttons, press one; a reason ends with Enter"},
       {"Space", "let the plots stand still, and follow again; the run goes on"},
       {"F", "fit: all steps, all values"},
       {"L", "follow the newest step"},
@@ -199,6 +226,7 @@ std::vector<NamedCommand> named_commands(const Model& live, const Replay& replay
     add("Show run " + run.text(), "", "",
         [&actions, run] { actions.emplace_back(SelectRun{run}); });
   }
+  add_orders(live, view, all);
   add("Force everything that protects...", "Ctrl + Shift + F, F", live.command_obstacle(),
       [&] { open_panic(live, view); });
   add("Keys and gestures", "F1", "", [&] { view.sheet_asked = true; });
@@ -223,7 +251,7 @@ void watch_keys(const Model& live, const Replay& replay, View& view, std::vector
   if (!busy && plain) hear_plain_keys(live, replay, view, actions);
   if (!busy && io.KeyCtrl && !io.KeyShift && is_letter_pressed('P')) view.commands_asked = true;
   if (!busy && is_f1_pressed()) view.sheet_asked = true;
-  draw_list(named_commands(live, replay, view, actions), view);
+  draw_list(live, replay, view, actions);
   draw_sheet(view);
 }
 

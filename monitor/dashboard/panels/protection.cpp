@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/dashboard/panels/orders.h"
 #include "monitor/dashboard/panels/panels.h"
 
 namespace phaseguard::dashboard {
@@ -63,7 +64,6 @@ void draw_knob_lines(const Model& model, View& view, const KnobView& knob) {
 
 void draw_knob(const Model& model, View& view, const KnobView& knob) {
   const plot::Palette& p = view.palette();
-  const run::RunState& state = *model.shown();
   const float width = row_width();
   const float gap = 0.35F * em();
   const ImVec2 force{4.5F * em(), 1.4F * em()};
@@ -85,25 +85,14 @@ void draw_knob(const Model& model, View& view, const KnobView& knob) {
   ImGui::PushID(knob.name.c_str());
   const std::string name = one_line(knob.name, 24);
   ImGui::SetCursorScreenPos({buttons, at.y});
-  if (button(view, "Force...", force, model.force_obstacle(state.run, knob.name),
-             "Force " + name + "...")) {
-    view.form = {};
-    view.form.open = Dialog::kForce;
-    view.form.subject = subject_of(model, knob);
-    view.form.value = proposed_value(knob);
-  }
-  // What was adopted is let go where an override would be released; that goes first.
-  const bool lets_go = knob.adopted && !knob.forced;
-  std::string obstacle = model.knob_obstacle(state.run, knob.name);
-  if (obstacle.empty()) obstacle = model.lowering_obstacle(state.run);
-  if (obstacle.empty() && !knob.forced && !knob.adopted) obstacle = "no override is in force";
+  const auto offer = [&](const Order& order, ImVec2 box) {
+    if (button(view, (order.verb + "...").c_str(), box, order.obstacle,
+               order.verb + " " + name + "..."))
+      open_order(model, view, knob, order.dialog);
+  };
+  offer(force_order(model, knob), force);
   ImGui::SetCursorScreenPos({buttons + force.x + gap, at.y});
-  if (button(view, lets_go ? "Let go..." : "Release...", release, obstacle,
-             "Release " + name + "...")) {
-    view.form = {};
-    view.form.open = lets_go ? Dialog::kLetGo : Dialog::kRelease;
-    view.form.subject = subject_of(model, knob);
-  }
+  offer(release_order(model, knob), release);
   ImGui::PopID();
   ImGui::SetCursorScreenPos(below);
   draw_knob_lines(model, view, knob);

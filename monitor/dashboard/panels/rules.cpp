@@ -1,6 +1,7 @@
 // RULES: the state of each rule and what an operator can do to it.
 #include <algorithm>
 
+#include "monitor/dashboard/panels/orders.h"
 #include "monitor/dashboard/panels/panels.h"
 
 namespace phaseguard::dashboard {
@@ -10,31 +11,20 @@ using plot::text_at;
 
 // Two buttons on one line, at places of their own; the second undoes itself.
 void draw_orders(const Model& model, View& view, const RuleRow& rule, ImVec2 right) {
-  const RunId& run = model.shown()->run;
   const ImVec2 size{5.3F * em(), 1.3F * em()};
   const float gap = 0.35F * em();
-  const std::string key = one_line(rule.name, 60) + "...";
-  const RuleOrder second = rule.inhibited ? RuleOrder::kAllow : RuleOrder::kInhibit;
-  Dialog asked = Dialog::kNone;
+  const std::string key = " " + one_line(rule.name, 60) + "...";
   const ImVec2 below = ImGui::GetCursorScreenPos();
+  const auto offer = [&](const Order& order, float x) {
+    ImGui::SetCursorScreenPos({x, right.y});
+    if (button(view, (order.verb + "...").c_str(), size, order.obstacle, order.verb + key))
+      open_order(model, view, rule.name, order.dialog);
+  };
   ImGui::PushID(rule.name.c_str());
-  ImGui::SetCursorScreenPos({right.x - 2.0F * size.x - gap, right.y});
-  if (button(view, "Reset...", size, model.rule_obstacle(run, rule.name, RuleOrder::kReset),
-             "Reset " + key)) {
-    asked = Dialog::kReset;
-  }
-  ImGui::SetCursorScreenPos({right.x - size.x, right.y});
-  if (button(view, rule.inhibited ? "Allow..." : "Inhibit...", size,
-             model.rule_obstacle(run, rule.name, second),
-             (rule.inhibited ? "Allow " : "Inhibit ") + key)) {
-    asked = rule.inhibited ? Dialog::kAllow : Dialog::kInhibit;
-  }
+  offer(reset_order(model, rule.name), right.x - 2.0F * size.x - gap);
+  offer(inhibit_order(model, rule), right.x - size.x);
   ImGui::PopID();
   ImGui::SetCursorScreenPos(below);
-  if (asked == Dialog::kNone) return;
-  view.form = {};
-  view.form.open = asked;
-  view.form.rule = rule_subject_of(model, rule.name);
 }
 
 // On one line, whatever they count: no button below it moves.

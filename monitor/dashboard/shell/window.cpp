@@ -7,6 +7,8 @@
 #include <cmath>
 #include <csignal>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "monitor/base/printable.h"
 #include "monitor/dashboard/plot/glyphs.h"
@@ -17,7 +19,9 @@
 namespace phaseguard::dashboard {
 namespace {
 
-constexpr double kHeartbeatS = 0.5;  // ages go on ticking when nothing else happens
+constexpr double kCalmS = 0.5;         // between two frames while nobody touches the window
+constexpr double kAttendedS = 0.04;    // at least between two that new data ask for, when one does
+constexpr double kAttendedForS = 3.0;  // after the last input
 constexpr int kFramesAfterInput = 3;
 
 volatile std::sig_atomic_t g_stop = 0;
@@ -28,6 +32,83 @@ void on_scale(GLFWwindow* /*window*/, float x, float /*y*/) { g_screen_scale = x
 
 bool g_refresh = false;  // drawing thread only: the window system has lost the picture
 void on_refresh(GLFWwindow* /*window*/) { g_refresh = true; }
+
+bool g_input = false;  // drawing thread only: somebody did something since the last frame
+
+// Before those of Dear ImGui, which calls what it finds.
+void notice_input(GLFWwindow* window) {
+  glfwSetCursorPosCallback(window, [](GLFWwindow*, double, double) { g_input = true; });
+  glfwSetMouseButtonCallback(window, [](GLFWwindow*, int, int, int) { g_input = true; });
+  glfwSetScrollCallback(window, [](GLFWwindow*, double, double) { g_input = true; });
+  glfwSetWindowFocusCallback(window, [](GLFWwindow*, int) { g_input = true; });
+  glfwSetFramebufferSizeCallback(window, [](GLFWwindow*, int, int) { g_input = true; });
+}
+
+// Dear ImGui before 1.87 looks at the keys once a frame. One that went up in the frame in which it
+// went down would not have been pressed, and Ctrl + P without its Ctrl is a P. What goes up in a
+// frame in which a key went down waits for the next one, and all that comes behind it. Drawing
+// thread only.
+struct KeyEvent {
+  int key;
+  int scancode;
+  int action;
+  int mods;
+};
+bool g_pressed = false;  // a key, in this frame
+std::vector<KeyEvent> g_waiting;
+
+void on_key(GLFWwindow* window, int key, int scancode, int action, int mods) {
+  g_input = true;
+  if (!g_waiting.empty() || (g_pressed && action == GLFW_RELEASE)) {
+    g_waiting.push_back({key, scancode, action, mods});
+    return;
+  }
+  g_pressed = g_pressed || action == GLFW_PRESS;
+  ImGui_ImplGlfw_KeyCallback(window, key, scancode, action, mods);
+}
+
+void next_keys(GLFWwindow* window) {
+  g_pressed = false;
+  for (const KeyEvent& each : std::exchange(g_waiting, {})) {
+    on_key(window, each.key, each.scancode, each.action, each.mods);
+  }
+}
+
+// When to draw: at once after input, for a few frames; for new data when some time has passed since
+// the last frame; and now and then, for ages.
+class Pace {
+ public:
+  void wait() {
+    if (lively_ > 0) {
+      --lively_;
+      glfwWaitEventsTimeout(0.016);
+      drawn_ = glfwGetTime();
+      return;
+    }
+    glfwWaitEventsTimeout(kCalmS);
+    const double due = drawn_ + (drawn_ - input_ < kAttendedForS ? kAttendedS : kCalmS);
+    for (double left = due - glfwGetTime(); left > 0.0 && is_calm(); left = due - glfwGetTime()) {
+      glfwWaitEventsTimeout(left);
+    }
+    drawn_ = glfwGetTime();
+  }
+  // What came of the frame: `busy` asks for the next one at once.
+  void drawn(bool busy) {
+    if (std::exchange(g_input, false)) {
+      input_ = drawn_;
+      busy = true;
+    }
+    if (busy || ImGui::IsAnyMouseDown() || ImGui::GetIO().WantTextInput)
+      lively_ = kFramesAfterInput;
+  }
+
+ private:
+  static bool is_calm() { return !g_input && !g_refresh && g_stop == 0; }
+
+  int lively_ = kFramesAfterInput;
+  double drawn_ = 0.0;  // s of GLFW's clock: the last frame
+  double input_ = 0.0;  // and the last one with input
+};
 
 // What is to be drawn, in one number: an unchanged frame need not be drawn again.
 std::uint64_t hash_of(const ImDrawData& data) {
@@ -85,6 +166,7 @@ class Window {
     glfwMakeContextCurrent(window_);
     glfwSwapInterval(1);
     glfwSetWindowRefreshCallback(window_, on_refresh);
+    notice_input(window_);
     glfwSetWindowSizeLimits(window_, kLeastWidth, kLeastHeight, GLFW_DONT_CARE, GLFW_DONT_CARE);
     float ignored = 1.0F;
     glfwGetWindowContentScale(window_, &g_screen_scale, &ignored);
@@ -94,6 +176,7 @@ class Window {
     context_ = true;
     ImGui::GetIO().IniFilename = nullptr;
     ImGui_ImplGlfw_InitForOpenGL(window_, true);
+    glfwSetKeyCallback(window_, on_key);
     ImGui_ImplOpenGL3_Init("#version 330 core");
     take_looks(view);
     return {};
@@ -109,6 +192,7 @@ class Window {
     ImGui_ImplOpenGL3_NewFrame();
     ImGui_ImplGlfw_NewFrame();
     build_frame(seen, view);
+    next_keys(window_);
     const std::uint64_t hash = hash_of(*ImGui::GetDrawData());
     if (hash == last_hash_ && !g_refresh) return;
     last_hash_ = hash;
@@ -147,13 +231,6 @@ class Window {
   std::uint64_t last_hash_ = 0;
 };
 
-bool input_happened() {
-  const ImGuiIO& io = ImGui::GetIO();
-  return io.MouseDelta.x != 0.0F || io.MouseDelta.y != 0.0F || io.MouseWheel != 0.0F ||
-         io.MouseDown[0] || io.MouseDown[1] || io.MouseReleased[0] || io.MouseReleased[1] ||
-         io.WantTextInput;
-}
-
 }  // namespace
 
 Result<void> run_window(const Options& options, Seen seen, const OpenSource& open) {
@@ -172,15 +249,10 @@ Result<void> run_window(const Options& options, Seen seen, const OpenSource& ope
   auto source = open([] { glfwPostEmptyEvent(); });
   if (!source) return tl::unexpected(source.error());
   bool selected = options.run.empty() && options.evidence == 0;
-  int lively = kFramesAfterInput;
+  Pace pace;
   const Nanos started = now().mono;
   while (!window.closed() && !view.quit && g_stop == 0) {
-    if (lively > 0) {
-      glfwWaitEventsTimeout(0.016);
-      --lively;
-    } else {
-      glfwWaitEventsTimeout(kHeartbeatS);
-    }
+    pace.wait();
     exchange(**source, seen);
     // A recording has no more runs to come; of a daemon's one that has not begun is waited for.
     const bool is_there = model.shown() != nullptr || !model.source().live;
@@ -189,8 +261,7 @@ Result<void> run_window(const Options& options, Seen seen, const OpenSource& ope
       selected = true;
     }
     window.draw_frame(seen, view);
-    const bool busy = view.busy || seen.replay.progress() < 1.0;
-    if (input_happened() || busy) lively = kFramesAfterInput;
+    pace.drawn(view.busy || model.source().loading || seen.replay.progress() < 1.0);
     const double up_s = static_cast<double>(now().mono.value - started.value) * 1e-9;
     if (options.exit_after_s > 0.0 && up_s > options.exit_after_s) break;
   }
