@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "monitor/base/file.h"
+#include "monitor/dashboard/model/alarm_book.h"
 #include "monitor/policy/explain/explain.h"
 #include "tests/dashboard/desk.h"
 #include "tests/support/catch.h"
@@ -82,6 +83,27 @@ TEST_CASE("the worst alarm of the plant is in sight from any run", "[dashboard][
   desk.turn(2);
   REQUIRE(alarms_elsewhere(desk.model).size() == 1);
   CHECK(alarms_elsewhere(desk.model)[0].runs == std::vector<RunId>{c});  // b has ended
+}
+
+TEST_CASE("an alarm that is over stays in sight until somebody has seen it", "[dashboard][alarms]") {
+  Plant plant;
+  const RunId a = plant.begin("a");
+  const RunId b = plant.begin("b");
+  Desk desk(plant);
+  desk.turn(2);
+  desk.model.act(SelectRun{a}, plant.now);
+  trip(plant, b);
+  desk.turn(2);
+  CHECK(desk.label("unseen") == "");
+  plant.end(b);
+  desk.turn(2);
+  CHECK(alarms_elsewhere(desk.model).empty());
+  REQUIRE(desk.label("unseen: over, and nobody has seen it: run b: defend fired at step 2") != "");
+  CHECK(unseen_rows(desk.model, true).empty());
+
+  desk.model.act(AcknowledgeAlarms{unseen_rows(desk.model, false)[0].ids}, plant.now);
+  desk.turn(2);
+  CHECK(desk.label("unseen") == "");
 }
 
 TEST_CASE("64 runs that cross together are one line", "[dashboard][alarms]") {

@@ -4,6 +4,7 @@
 
 #include "monitor/base/table_text.h"
 #include "monitor/base/text.h"
+#include "monitor/dashboard/model/alarm_book.h"
 #include "monitor/dashboard/model/control/by_hand.h"
 #include "monitor/dashboard/panels/panels.h"
 
@@ -42,6 +43,20 @@ void draw_calm(const View& view, const std::string& text, ImVec2 at, float width
                 plot::elided(text, width - 3.3F * em()));
 }
 
+// No alarm is in force: what is over stays in sight until somebody has seen it.
+void draw_calm_or_unseen(const Model& model, View& view, const std::string& calm, bool of_shown,
+                         ImVec2 at, float width) {
+  const std::vector<AlarmRow> rows = unseen_rows(model, of_shown);
+  if (rows.empty()) return draw_calm(view, calm, at, width);
+  std::string text = "over, and nobody has seen it: " + rows.front().text;
+  if (rows.size() > 1) text.insert(0, "+" + std::to_string(rows.size() - 1) + " more in Alarms;  ");
+  const Sign sign = sign_of(rows.front().first.level, view.palette());
+  plot::shape_at(*ImGui::GetWindowDrawList(), {at.x + 1.5F * em(), at.y + 0.5F * kBarEm * em()},
+                 0.8F * em(), sign.shape, sign.colour);
+  view.controls["unseen: " + text] = {at, {at.x + width, at.y + kBarEm * em()}};
+  say_elided({at.x + 2.8F * em(), text_y(at)}, width - 3.3F * em(), view.palette().text, text);
+}
+
 void draw_own(const Model& model, View& view, ImVec2 at, float width) {
   const std::vector<Alarm> list = alarms(model);
   if (!list.empty()) {
@@ -51,7 +66,8 @@ void draw_own(const Model& model, View& view, ImVec2 at, float width) {
     }
     draw_alarm(view, list.front(), text, at, width);
   } else if (model.shown() != nullptr) {
-    draw_calm(view, "no alarm of run " + model.shown()->run.text(), at, width);
+    draw_calm_or_unseen(model, view, "no alarm of run " + model.shown()->run.text(), true, at,
+                        width);
   }
 }
 
@@ -76,7 +92,7 @@ void draw_elsewhere(const Model& model, View& view, ImVec2 at, float width) {
   }
   const std::vector<AlarmLine> lines = alarms_elsewhere(model);
   if (lines.empty()) {
-    draw_calm(view, "no alarm of " + others, at, width);
+    draw_calm_or_unseen(model, view, "no alarm of " + others, false, at, width);
     return;
   }
   std::string text = text_of(lines.front());
