@@ -238,6 +238,11 @@ void draw_columns(const Model& model, const Model& live, View& view, ImVec2 at, 
 void draw_dashboard(const Model& live, Replay& replay, View& view, std::vector<Action>& actions) {
   const Model& model = replay.past() != nullptr ? *replay.past() : live;
   view.controls.clear();
+  if (view.picture) {
+    view.picture->place = {};
+    view.picture->clear = !ImGui::IsPopupOpen("", ImGuiPopupFlags_AnyPopup);
+    view.time.cursor = wire::kNaN;
+  }
   view.why.clear();
   if (model.shown() != nullptr) view.why = replay.why(*model.shown());
   refresh_events(model, view);

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -77,6 +78,15 @@ struct FileToSave {
   std::string text;
 };
 
+// A picture that was asked for, of one plot as it is on the screen. The shell takes it from a frame
+// that has no menu on it and no mouse, and says what came of it.
+struct PictureToSave {
+  std::string path;
+  std::string plot;    // run::PlotSpec::id
+  Box place;           // in that frame; empty: the plot is out of sight
+  bool clear = false;  // nothing lies on it in that frame
+};
+
 // The menu of a plot: of which one, and its fields.
 struct PlotMenu {
   bool open = false;  // asked for; becomes a popup in the same frame
@@ -137,6 +147,7 @@ struct View {
   std::array<char, 80> search{};          // in the list of signals
   std::set<std::string> closed_groups;    // of that list
   std::vector<FileToSave> files_to_save;  // taken by the shell
+  std::optional<PictureToSave> picture;   // likewise
   std::string saved;                      // what came of the last one; "": nothing was saved yet
   plot::Counter tokens;                   // of the run that is shown, and of the one beside it
   plot::Counter other_tokens;

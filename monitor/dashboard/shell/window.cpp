@@ -4,6 +4,7 @@
 #include <backends/imgui_impl_opengl3.h>
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <csignal>
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "monitor/dashboard/plot/glyphs.h"
 #include "monitor/dashboard/shell/fonts.h"
 #include "monitor/dashboard/shell/layout.h"
+#include "monitor/dashboard/shell/pixels.h"
 #include "monitor/dashboard/shell/shell.h"
 
 namespace phaseguard::dashboard {
@@ -46,6 +48,15 @@ std::uint64_t hash_of(const ImDrawData& data) {
     mix(list.VtxBuffer.Data, static_cast<std::size_t>(list.VtxBuffer.Size) * sizeof(ImDrawVert));
   }
   return h;
+}
+
+// For one frame: what it points at is not part of a picture.
+void hide_mouse() {
+#if IMGUI_VERSION_NUM < 18700
+  ImGui::GetIO().MousePos = {-FLT_MAX, -FLT_MAX};
+#else
+  ImGui::GetIO().AddMousePosEvent(-FLT_MAX, -FLT_MAX);
+#endif
 }
 
 class Window {
@@ -108,9 +119,11 @@ class Window {
     }
     ImGui_ImplOpenGL3_NewFrame();
     ImGui_ImplGlfw_NewFrame();
+    const bool pictured = view.picture.has_value();
+    if (pictured) hide_mouse();
     build_frame(seen, view);
     const std::uint64_t hash = hash_of(*ImGui::GetDrawData());
-    if (hash == last_hash_ && !g_refresh) return;
+    if (hash == last_hash_ && !g_refresh && !pictured) return;
     last_hash_ = hash;
     g_refresh = false;
     int width = 0;
@@ -120,6 +133,7 @@ class Window {
     glClearColor(0.0F, 0.0F, 0.0F, 1.0F);
     glClear(GL_COLOR_BUFFER_BIT);
     ImGui_ImplOpenGL3_RenderDrawData(ImGui::GetDrawData());
+    if (pictured) take_picture(view);
     glfwSwapBuffers(window_);
   }
 
@@ -189,7 +203,7 @@ Result<void> run_window(const Options& options, Seen seen, const OpenSource& ope
       selected = true;
     }
     window.draw_frame(seen, view);
-    const bool busy = view.busy || seen.replay.progress() < 1.0;
+    const bool busy = view.busy || view.picture || seen.replay.progress() < 1.0;
     if (input_happened() || busy) lively = kFramesAfterInput;
     const double up_s = static_cast<double>(now().mono.value - started.value) * 1e-9;
     if (options.exit_after_s > 0.0 && up_s > options.exit_after_s) break;

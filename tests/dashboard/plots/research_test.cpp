@@ -1,6 +1,7 @@
 // The plots as a researcher uses them: synthetic mouse and keys, what is drawn and what is kept.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <memory>
 #include <string>
 #include <utility>
@@ -346,6 +347,31 @@ TEST_CASE("the menu of a plot: logarithmic values, CSV, SVG", "[gui]") {
   CHECK(svg.text.rfind("<svg xmlns", 0) == 0);
   CHECK(svg.text.find("Judge score") != std::string::npos);
   CHECK(svg.text.find("nan") == std::string::npos);
+}
+
+TEST_CASE("a picture of a plot is asked for, and is of a frame without menu", "[gui]") {
+  Screen screen;
+  screen.right_click("plot judge/score");
+  const Box data = screen.view.controls.at("plot judge/score");
+  REQUIRE(screen.click("choose save the picture as PNG"));
+  REQUIRE(screen.view.picture);
+  screen.turn(1);
+  const PictureToSave asked = *screen.view.picture;
+  CHECK(asked.path == "lab-malicious-7_judge_score.png");
+  CHECK(asked.clear);
+  CHECK(std::isnan(screen.view.time.cursor));
+  const Box title = screen.view.controls.at("title of judge/score");
+  CHECK(asked.place.lo.y == Approx(title.lo.y));  // with its title and its axes, and nothing else
+  CHECK(asked.place.lo.x < data.lo.x);
+  CHECK(asked.place.hi.x >= data.hi.x);
+  CHECK(asked.place.hi.y >= data.hi.y);
+  CHECK(asked.place.hi.y < screen.view.controls.at("title of data/llr_share").hi.y);
+  screen.right_click("plot judge/score");
+  CHECK_FALSE(screen.view.picture->clear);  // a menu lies on it
+  screen.view.hidden_groups = {};
+  screen.view.alarm_list.open = true;  // where the plots were
+  screen.turn(1);
+  CHECK(screen.view.picture->place.hi.x == 0.0F);
 }
 
 TEST_CASE("another run lies behind this one, by step and by its first trip", "[gui]") {

@@ -51,10 +51,10 @@ bool has_strip(const View& view) {
                      [](const run::PlotSpec& plan) { return !plan.items.empty(); });
 }
 
-constexpr float kGap = 0.3F;      // em: between two chips
-constexpr float kFollow = 12.2F;  // em: the place of the chip that says what is not followed
+constexpr float kGap = 0.25F;     // em: between two chips
+constexpr float kFollow = 11.0F;  // em: the place of the chip that says what is not followed
 constexpr float kFollowShort = 6.0F;
-constexpr float kLeastForFollow = 30.0F;  // em: in narrower columns it says only how much is newer
+constexpr float kLeastForFollow = 30.0F;  // em: in narrower columns it has less
 
 // One of the row: a menu, or something that a click does.
 struct Entry {
@@ -284,7 +284,8 @@ void draw_follow_chip(View& view, float right, float y, bool is_short) {
   const std::string newer = newer_text(view);
   const std::string whole = newer.empty() ? "not following" : "not following, " + newer;
   const float room = ((is_short ? kFollowShort : kFollow) - 0.8F) * em();
-  const std::string text = plot::elided(is_short && !newer.empty() ? newer : whole, room);
+  const bool fits = newer.empty() || plot::text_size(whole).x <= room;
+  const std::string text = plot::elided(fits ? whole : newer, room);
   if (chip(view, "follow", {right - chip_width(text), y}, text, true)) view.time.follow = true;
   if (ImGui::IsItemHovered()) plot::tooltip(whole + "\nclick: follow the newest again");
 }
