@@ -209,7 +209,7 @@ def window(place):
         if not piece:
             sys.exit("FAILED: Xvfb did not start")
         number += piece
-    env = dict(without_display(), DISPLAY=":" + number.decode().strip(), XDG_CONFIG_HOME=str(place / "config"))
+    env = dict(without_display(), DISPLAY=":" + number.decode().strip(), XDG_CONFIG_HOME=str(place / "config"), XDG_STATE_HOME=str(place / "state"))
     kept = place / "config/phaseguard/dashboard.json"
     try:
         run(place, "--size", "1280x720", "--theme", "light", "--exit-after", "1", environment=env)

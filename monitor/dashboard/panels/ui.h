@@ -115,6 +115,7 @@ struct View {
   float bottom_em = 9.5F;
   Form form;
   AlarmList alarm_list;
+  bool blink_off = false;             // half of the time; pictures have none of it
   double chord_s = 0.0;               // so long the second key of the panic chord is waited for
   Hold hold;                          // of the button that is held down
   std::vector<AlarmLine> alarm_menu;  // as they were when the menu opened
@@ -208,8 +209,13 @@ struct Sign {
   ImU32 colour = 0;
 };
 [[nodiscard]] Sign sign_of(Level level, const plot::Palette& palette);
-// The sign with the alarm's number inside.
-void alarm_sign(const plot::Palette& palette, ImVec2 middle, float size, Level level, int number);
+// The sign with the alarm's number inside. `pale`: one that blinks, while it is off; its shape and
+// its number stay.
+void alarm_sign(const plot::Palette& palette, ImVec2 middle, float size, Level level, int number,
+                bool pale = false);
+// Whether a sign is off now: a critical alarm blinks until somebody has seen it.
+[[nodiscard]] bool is_blinked_off(const View& view, Level level, AlarmState state);
+[[nodiscard]] bool is_blinked_off(const View& view, const Model& model, const AlarmId& id);
 
 // A thin handle between two panels that moves `size_em` when dragged.
 void splitter(View& view, const char* id, ImVec2 at, ImVec2 size, float& size_em, float direction,

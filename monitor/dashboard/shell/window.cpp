@@ -11,6 +11,7 @@
 
 #include "monitor/base/printable.h"
 #include "monitor/dashboard/plot/glyphs.h"
+#include "monitor/dashboard/shell/alarm_file.h"
 #include "monitor/dashboard/shell/fonts.h"
 #include "monitor/dashboard/shell/layout.h"
 #include "monitor/dashboard/shell/pixels.h"
@@ -21,6 +22,7 @@ namespace {
 
 constexpr double kHeartbeatS = 0.5;  // ages go on ticking when nothing else happens
 constexpr int kFramesAfterInput = 3;
+constexpr std::int64_t kBlinkNs = 1'000'000'000;  // a multiple of the heartbeat
 
 volatile std::sig_atomic_t g_stop = 0;
 void on_signal(int /*signal*/) { g_stop = 1; }
@@ -168,6 +170,32 @@ bool input_happened() {
          io.WantTextInput;
 }
 
+// What was seen and shelved of alarms, in the file whenever it has changed.
+class KeptAlarms {
+ public:
+  void read(Model& model, View& view) {
+    auto kept = read_kept_alarms();
+    if (!kept) {
+      view.saved = kept.error().message;
+      return;
+    }
+    written_ = alarms_text(*kept);
+    model.remember(std::move(*kept));
+  }
+  void write(const Model& model, View& view) {
+    if (model.source().loading) return;
+    const std::string text = alarms_text(kept_alarms(model, now()));
+    if (text == written_) return;
+    written_ = text;
+    if (auto saved = save_kept_alarms(text); !saved) {
+      view.saved = "what was seen of alarms is not kept: " + saved.error().message;
+    }
+  }
+
+ private:
+  std::string written_ = alarms_text({});
+};
+
 }  // namespace
 
 Result<void> run_window(const Options& options, Seen seen, const OpenSource& open) {
@@ -178,6 +206,8 @@ Result<void> run_window(const Options& options, Seen seen, const OpenSource& ope
   }
   view.layouts = layout_names();
   if (auto taken = take_options(options, view); !taken) return taken;
+  KeptAlarms alarms;
+  alarms.read(model, view);
   Window window;
   if (auto opened = window.open(options, view); !opened) return opened;
   std::signal(SIGINT, on_signal);
@@ -202,7 +232,9 @@ Result<void> run_window(const Options& options, Seen seen, const OpenSource& ope
       if (auto done = select(options, seen, now()); !done) return done;
       selected = true;
     }
+    view.blink_off = now().mono.value / kBlinkNs % 2 == 1;
     window.draw_frame(seen, view);
+    alarms.write(model, view);
     const bool busy = view.busy || view.picture || seen.replay.progress() < 1.0;
     if (input_happened() || busy) lively = kFramesAfterInput;
     const double up_s = static_cast<double>(now().mono.value - started.value) * 1e-9;
