@@ -63,7 +63,8 @@ class Crowd:
 def window(root, *arguments):
     screen = Screen(root)
     process = subprocess.Popen([BUILD / "bin/phaseguard-dashboard", "--size", "1280x720", *arguments],
-                               env={**screen.environment, "XDG_CONFIG_HOME": str(root / "config")})
+                               env={**screen.environment, "XDG_CONFIG_HOME": str(root / "config"),
+                                    "XDG_STATE_HOME": str(root / "state")})
     try:
         time.sleep(8.0)  # opening is another figure
         yield process

@@ -24,6 +24,13 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+// XDG's: an absolute path of the environment, or one below the home folder.
+std::string folder_of(const char* variable, const char* below_home) {
+  const std::string named = environment(variable);
+  const bool is_usable = !named.empty() && named.front() == '/';
+  return (is_usable ? named : environment("HOME") + below_home) + "/phaseguard";
+}
+
 bool is_name(std::string_view text) {
   const auto fits = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -170,11 +177,9 @@ Daemon daemon_in(const std::string& endpoint_dir) {
   return {"", endpoints.operators, endpoints.feed};
 }
 
-std::string config_folder() {
-  const std::string config = environment("XDG_CONFIG_HOME");
-  const bool is_usable = !config.empty() && config.front() == '/';
-  return (is_usable ? config : environment("HOME") + "/.config") + "/phaseguard";
-}
+std::string config_folder() { return folder_of("XDG_CONFIG_HOME", "/.config"); }
+
+std::string state_folder() { return folder_of("XDG_STATE_HOME", "/.local/state"); }
 
 std::string default_file() { return config_folder() + "/contexts.toml"; }
 

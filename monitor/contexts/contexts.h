@@ -35,7 +35,10 @@ struct Daemon {
 // Of what a user has written for our programs: $XDG_CONFIG_HOME/phaseguard, where that is set to an
 // absolute path, or ~/.config/phaseguard.
 [[nodiscard]] std::string config_folder();
-// contexts.toml in it.
+// Of what our programs keep for a user: $XDG_STATE_HOME/phaseguard, likewise, or
+// ~/.local/state/phaseguard.
+[[nodiscard]] std::string state_folder();
+// contexts.toml in the former.
 [[nodiscard]] std::string default_file();
 
 // In the order of the file. Errors name file, line and column: kNotFound; kMalformed for TOML that

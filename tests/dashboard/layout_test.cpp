@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "monitor/dashboard/shell/alarm_file.h"
 #include "tests/support/catch.h"
 #include "tests/support/folder.h"
 
@@ -89,4 +90,66 @@ TEST_CASE("layouts have names and files, and the last one is kept", "[gui][layou
   const std::string file = (folder.path() / "shared.json").string();
   REQUIRE(save_layout(file, arranged()));  // exported, and read from there
   CHECK(read_layout(file, next));
+}
+
+TEST_CASE("alarms that were seen and shelved are in a file, and come back", "[gui][alarms]") {
+  const test::Folder folder;
+  ::setenv("XDG_STATE_HOME", folder.path().c_str(), 1);
+  REQUIRE(read_kept_alarms());  // none is no error
+  CHECK(read_kept_alarms()->empty());
+  KeptAlarm seen;
+  seen.place = "ipc:///run/x";
+  seen.run = "a";
+  seen.record = "1.5 attempt 2 of s";
+  seen.about = "alert rule:defend";
+  seen.level = Level::kCritical;
+  seen.by = "ann \"the\" \xE6\x97\xA5";
+  KeptAlarm shelved = seen;
+  shelved.run = "b";
+  shelved.shelved = true;
+  shelved.shelf = {"known", 3600.0, Step{400}};
+  shelved.shelf_ends_s = 1.76e9 + 0.25;
+  seen.came_s = 1.75e9 + 0.125;
+  const std::string text = alarms_text({seen, shelved});
+  REQUIRE(save_kept_alarms(text));
+  const auto read = read_kept_alarms();
+  REQUIRE(read);
+  REQUIRE(read->size() == 2);
+  CHECK(alarms_text(*read) == text);
+  CHECK(read->at(0).came_s == seen.came_s);
+  CHECK(read->at(1).shelf.until_step == Step{400});
+  CHECK(read->at(1).shelf_ends_s == shelved.shelf_ends_s);
+}
+
+TEST_CASE("a damaged file of alarms is put aside, and said", "[gui][alarms][hostile]") {
+  const test::Folder folder;
+  ::setenv("XDG_STATE_HOME", folder.path().c_str(), 1);
+  const auto path = folder.path() / "phaseguard" / "alarms.json";
+  KeptAlarm one;
+  one.run = "a";
+  const std::string whole = alarms_text({one});
+  struct Case {
+    std::string text, says;
+  };
+  const Case cases[] = {
+      {"{ not JSON", "parse error"},
+      {"[]", "file.version: expected a number"},
+      {R"({"version": 2, "alarms": []})", "file.version: expected 1"},
+      {R"({"version": 1, "alarms": {}})", "file.alarms: expected a list"},
+      {R"({"version": 1, "alarms": [7]})", "alarms[0].place: expected text"},
+      {R"({"version": 1, "alarms": [{"place": "", "run": "", "record": "", "about": "",
+           "level": "worst"}]})",
+       "alarms[0].level: expected none, info, medium, high or critical"},
+      {whole.substr(0, whole.size() / 2), "parse error"}};
+  for (const Case& c : cases) {
+    INFO(c.text);
+    REQUIRE(save_kept_alarms(c.text));
+    const auto read = read_kept_alarms();
+    REQUIRE_FALSE(read);
+    INFO(read.error().message);
+    CHECK(read.error().message.find(c.says) != std::string::npos);
+    CHECK(read.error().message.find("kept as alarms.json.damaged") != std::string::npos);
+    CHECK(std::filesystem::exists(path.string() + ".damaged"));
+    CHECK(read_kept_alarms());  // and the next window begins anew
+  }
 }

@@ -16,7 +16,7 @@ import zlib
 
 from x_server import Screen
 
-DASHBOARD, WRITER = sys.argv[1], sys.argv[2]
+DASHBOARD, WRITER = map(os.path.abspath, sys.argv[1:3])
 KL_BAND = (44, 112, 160)
 HIGH = (245, 142, 32)
 SERIES = (106, 178, 222)
@@ -171,13 +171,40 @@ def catches(pid, which):
     return False
 
 
+def save_a_plot(place, env):
+    """A right click on a plot, and the last entry of its menu: the plot as it is on the screen."""
+    if shutil.which("xdotool") is None:
+        print("SKIPPED the picture of a plot: xdotool is not installed")
+        return
+    shots = place / "shots"
+    shots.mkdir()
+    process = subprocess.Popen([DASHBOARD, str(place / "lab-malicious-7.phaseguard"), "--size", "1280x720", "--theme", "dark"], env=env, cwd=shots)
+    try:
+        saved = shots / "lab-malicious-7_judge_score.png"
+        for _ in range(20):  # until the window is there and has drawn what it has
+            for step in (("mousemove", "620", "362"), ("click", "3"), ("mousemove", "690", "566"), ("click", "1"), ("mousemove", "2", "2")):
+                subprocess.run(["xdotool", *step], env=env, check=True)
+                time.sleep(0.3)
+            if saved.exists():
+                break
+        picture = read_png(saved)
+        check(picture[0] > 400 and 50 < picture[1] < 120, f"the plot's own place: {picture[:2]}")
+        check(count(picture, SERIES) > 200, "its line is in it")
+        check(count(picture, KL_BAND) > 500, "and its band")
+        check(count(picture, (44, 55, 71)) == 0, "no menu and no button is in it")
+    finally:
+        process.kill()
+        process.wait()
+
+
 def window(place):
     if shutil.which("Xvfb") is None:
         print("SKIPPED the real window: Xvfb is not installed")
         return
     (place / "screen").mkdir()
     screen = Screen(place / "screen", 1280, 800)
-    env = dict(without_display(), DISPLAY=screen.environment["DISPLAY"], XDG_CONFIG_HOME=str(place / "config"))
+    env = dict(without_display(), DISPLAY=screen.environment["DISPLAY"], XDG_CONFIG_HOME=str(place / "config"),
+               XDG_STATE_HOME=str(place / "state"))
     kept = place / "config/phaseguard/dashboard.json"
     try:
         run(place, "--size", "1280x720", "--theme", "light", "--exit-after", "1", environment=env)
@@ -187,6 +214,7 @@ def window(place):
         kept.write_text("{ not JSON")
         run(place, "--exit-after", "1", environment=env)  # a damaged one keeps nobody out
         check((place / "config/phaseguard/dashboard.json.damaged").read_text() == "{ not JSON", "it is put aside")
+        save_a_plot(place, env)
         process = subprocess.Popen([DASHBOARD, str(place)], env=env, stderr=subprocess.PIPE, text=True)
         while process.poll() is None and not catches(process.pid, signal.SIGTERM):
             time.sleep(0.1)

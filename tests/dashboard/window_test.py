@@ -86,7 +86,8 @@ def main():
         screen = Screen(name)
         window = subprocess.Popen([BUILD / "bin/phaseguard-dashboard", "--endpoint-dir", daemon.sockets, "--run", "run-8", "--operator",
                                    "ann", "--size", "1280x720", "--theme", "dark"],
-                                  env={**screen.environment, "XDG_CONFIG_HOME": str(root / "config")})
+                                  env={**screen.environment, "XDG_CONFIG_HOME": str(root / "config"),
+                                    "XDG_STATE_HOME": str(root / "state")})
         try:
             check_force(screen, daemon, shown, other)
             check_other_run(screen)

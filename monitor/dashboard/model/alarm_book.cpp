@@ -144,8 +144,26 @@ bool AlarmBook::shelve(const std::vector<AlarmId>& which, const Shelf& shelf, co
     entry->by = by;
     entry->shelf = shelf;
     entry->shelf_ends = Nanos{now.mono.value + static_cast<std::int64_t>(seconds * 1e9)};
+    entry->shelf_ends_s = now.wall_s + seconds;
   }
   return true;
+}
+
+void AlarmBook::recall_seen(const AlarmId& id, const std::string& by) {
+  AlarmEntry* entry = entry_of(id);
+  if (entry == nullptr || entry->state != AlarmState::kUnacknowledged) return;
+  entry->state = AlarmState::kAcknowledged;
+  entry->by = by;
+}
+
+void AlarmBook::recall_shelved(const AlarmId& id, const Shelf& shelf, const std::string& by,
+                               double ends_s, Now now) {
+  AlarmEntry* entry = entry_of(id);
+  if (entry == nullptr || entry->state != AlarmState::kUnacknowledged) return;
+  Shelf rest = shelf;
+  rest.for_s = ends_s - now.wall_s;
+  if (!(rest.for_s > 0.0) || !shelve({id}, rest, by, now)) return;
+  entry->shelf.for_s = shelf.for_s;
 }
 
 void AlarmBook::unshelve(const std::vector<AlarmId>& which) {

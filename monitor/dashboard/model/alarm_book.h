@@ -1,6 +1,7 @@
 // What this viewer knows of alarms beyond the run's own word: who has seen one, who has put it
 // aside and until when, which came first, and those that have ended. The states are those of
-// ISA-18.2. Nothing here is sent anywhere, and it ends with the window. Pure: time is an argument.
+// ISA-18.2. Nothing here is sent anywhere. Pure: time is an argument. What of it outlives the
+// window: alarm_memory.h.
 #pragma once
 
 #include <cstdint>
@@ -50,6 +51,7 @@ struct AlarmEntry {
   std::string by;          // who has seen it or put it aside
   Shelf shelf;
   Nanos shelf_ends;
+  double shelf_ends_s = 0.0;  // the same by the wall clock, which outlives this process
 };
 
 struct EndedAlarm {
@@ -68,6 +70,11 @@ class AlarmBook {
   bool shelve(const std::vector<AlarmId>& which, const Shelf& shelf, const std::string& by,
               Now now);
   void unshelve(const std::vector<AlarmId>& which);
+  // One that nobody has seen in this window had been seen, or been put aside until then by the wall
+  // clock, in one before it.
+  void recall_seen(const AlarmId& id, const std::string& by);
+  void recall_shelved(const AlarmId& id, const Shelf& shelf, const std::string& by, double ends_s,
+                      Now now);
 
   // In the order in which they came.
   [[nodiscard]] const std::vector<AlarmEntry>& entries() const { return entries_; }

@@ -155,6 +155,24 @@ void Model::update_alarms(Now now) {
   std::map<RunId, Step> steps;
   for (const auto& [run, known] : runs_) steps.emplace(run, known.state.step);
   alarm_book_.update(all_alarms(*this), steps, now);
+  if (!remembered_alarms_.empty()) recall_alarms(now);
+}
+
+void Model::recall_alarms(Now now) {
+  for (const AlarmEntry& entry : alarm_book_.entries()) {
+    const run::RunState* state = find(entry.alarm.run);
+    if (state == nullptr || entry.state != AlarmState::kUnacknowledged) continue;
+    const KeptAlarm* kept =
+        remembered(remembered_alarms_, source(state->run).place, *state, entry.alarm);
+    if (kept == nullptr) continue;
+    if (kept->shelved) {
+      alarm_book_.recall_shelved(id_of(entry.alarm), kept->shelf, kept->by, kept->shelf_ends_s,
+                                 now);
+    } else {
+      alarm_book_.recall_seen(id_of(entry.alarm), kept->by);
+    }
+    remembered_alarms_.erase(remembered_alarms_.begin() + (kept - remembered_alarms_.data()));
+  }
 }
 
 void Model::acknowledge_command(const std::string& id) {

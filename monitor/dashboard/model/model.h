@@ -15,6 +15,7 @@
 
 #include "monitor/base/types.h"
 #include "monitor/dashboard/model/alarm_book.h"
+#include "monitor/dashboard/model/alarm_memory.h"
 #include "monitor/dashboard/model/alarms.h"
 #include "monitor/run/health.h"
 #include "monitor/run/state.h"
@@ -187,6 +188,11 @@ class Model {
   [[nodiscard]] const run::Health& health(const RunId& run) const;
   [[nodiscard]] const std::vector<Alarm>& recorded_alarms(const RunId& run) const;
   [[nodiscard]] const AlarmBook& alarm_book() const { return alarm_book_; }
+  // What was kept by windows before this one; each is recalled once, when its alarm is there.
+  void remember(std::vector<KeptAlarm> kept) { remembered_alarms_ = std::move(kept); }
+  [[nodiscard]] const std::vector<KeptAlarm>& remembered_alarms() const {
+    return remembered_alarms_;
+  }
   // Whether what is shown is older than it should be: live, running, and nothing came for 2 s.
   [[nodiscard]] bool stale() const;
   [[nodiscard]] double steps_per_s() const { return steps_per_s_; }     // NaN: not known yet
@@ -225,6 +231,7 @@ class Model {
   void clear_ended(Now now);
   void acknowledge_command(const std::string& id);
   void update_alarms(Now now);
+  void recall_alarms(Now now);
   void refresh(Now now);
   void judge(Known& known, Now now);
   void pin();
@@ -251,6 +258,7 @@ class Model {
   std::int64_t selected_decision_ = 0;
   std::vector<Pending> pending_;
   AlarmBook alarm_book_;
+  std::vector<KeptAlarm> remembered_alarms_;
   std::vector<wire::Message> outbox_;
   std::int64_t commands_ = 0;
   // Of the shown run's newest message, by this host's monotonic clock; NaN: a file.

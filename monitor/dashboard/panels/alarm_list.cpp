@@ -72,7 +72,8 @@ void draw_row(View& view, const AlarmRow& row, bool ended, std::vector<Action>& 
   const ImVec2 sign{at.x + 0.9F * em(), at.y + 0.8F * em()};
   const ImU32 ink = in_force ? sign_of(row.first.level, p).colour : p.dim;
   if (in_force) {
-    alarm_sign(p, sign, 1.3F * em(), row.first.level, row.first.number);
+    alarm_sign(p, sign, 1.3F * em(), row.first.level, row.first.number,
+               is_blinked_off(view, row.first.level, row.state));
   } else {
     plot::shape_at(draw, sign, 1.0F * em(), plot::Shape::kRing, p.dim);
   }

@@ -24,18 +24,27 @@ void strip(ImVec2 at, float width, ImU32 colour) {
 
 float text_y(ImVec2 at) { return at.y + 0.5F * (kBarEm - 1.0F) * em(); }
 
-void draw_alarm(View& view, const Alarm& alarm, const std::string& text, ImVec2 at, float width) {
+void draw_alarm(View& view, const Alarm& alarm, const std::string& text, bool pale, ImVec2 at,
+                float width) {
   const plot::Palette& p = view.palette();
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   const Sign sign = sign_of(alarm.level, p);
   strip(at, width, sign.colour);
   alarm_sign(p, {at.x + 1.5F * em(), at.y + 0.5F * kBarEm * em()}, 1.4F * em(), alarm.level,
-             alarm.number);
+             alarm.number, pale);
   const float word_x = at.x + 2.8F * em();
   plot::text_at(draw, {word_x, text_y(at)}, sign.colour, alarm.word);
   const float text_x = word_x + 5.2F * em();
   plot::text_at(draw, {text_x, text_y(at)}, p.text,
                 plot::elided(text, at.x + width - text_x - 0.5F * em()));
+}
+
+// Of several runs: until each has been seen.
+bool is_blinked_off(const View& view, const Model& model, const AlarmLine& line) {
+  const auto is_off = [&](const RunId& run) {
+    return is_blinked_off(view, model, AlarmId{run, line.first.about});
+  };
+  return std::any_of(line.runs.begin(), line.runs.end(), is_off);
 }
 
 void draw_calm(const View& view, const std::string& text, ImVec2 at, float width) {
@@ -64,7 +73,8 @@ void draw_own(const Model& model, View& view, ImVec2 at, float width) {
     if (list.size() > 1) {
       text.insert(0, "+" + std::to_string(list.size() - 1) + " more in Alarms;  ");
     }
-    draw_alarm(view, list.front(), text, at, width);
+    draw_alarm(view, list.front(), text, is_blinked_off(view, model, id_of(list.front())), at,
+               width);
   } else if (model.shown() != nullptr) {
     draw_calm_or_unseen(model, view, "no alarm of run " + model.shown()->run.text(), true, at,
                         width);
@@ -97,7 +107,8 @@ void draw_elsewhere(const Model& model, View& view, ImVec2 at, float width) {
   }
   std::string text = text_of(lines.front());
   if (lines.size() > 1) text.insert(0, "+" + std::to_string(lines.size() - 1) + " more;  ");
-  draw_alarm(view, lines.front().first, text, at, width);
+  draw_alarm(view, lines.front().first, text, is_blinked_off(view, model, lines.front()), at,
+             width);
   view.controls["elsewhere: " + text] = {at, {at.x + width, at.y + kBarEm * em()}};
 }
 

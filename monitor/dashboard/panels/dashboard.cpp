@@ -239,6 +239,11 @@ void draw_dashboard(const Model& live, Replay& replay, View& view, std::vector<A
   const Model& model = replay.past() != nullptr ? *replay.past() : live;
   ImGui::GetIO().ConfigFlags &= ~ImGuiConfigFlags_NavEnableKeyboard;  // but in a dialog
   view.controls.clear();
+  if (view.picture) {
+    view.picture->place = {};
+    view.picture->clear = !ImGui::IsPopupOpen("", ImGuiPopupFlags_AnyPopup);
+    view.time.cursor = wire::kNaN;
+  }
   view.why.clear();
   if (model.shown() != nullptr) view.why = replay.why(*model.shown());
   refresh_events(model, view);

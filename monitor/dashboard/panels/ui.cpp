@@ -165,10 +165,21 @@ Sign sign_of(Level level, const plot::Palette& palette) {
   return {plot::Shape::kRing, palette.dim};
 }
 
-void alarm_sign(const plot::Palette& palette, ImVec2 middle, float size, Level level, int number) {
+bool is_blinked_off(const View& view, Level level, AlarmState state) {
+  return view.blink_off && level == Level::kCritical && state == AlarmState::kUnacknowledged;
+}
+
+bool is_blinked_off(const View& view, const Model& model, const AlarmId& id) {
+  const AlarmEntry* entry = model.alarm_book().find(id);
+  return entry != nullptr && is_blinked_off(view, entry->alarm.level, entry->state);
+}
+
+void alarm_sign(const plot::Palette& palette, ImVec2 middle, float size, Level level, int number,
+                bool pale) {
   const Sign sign = sign_of(level, palette);
   ImDrawList& draw = *ImGui::GetWindowDrawList();
-  plot::shape_at(draw, middle, size, sign.shape, sign.colour);
+  plot::shape_at(draw, middle, size, sign.shape,
+                 pale ? plot::faded(sign.colour, 0.45F) : sign.colour);
   const std::string digit = std::to_string(number);
   const ImVec2 extent = text_size(digit);
   const float drop = level == Level::kHigh     ? 0.08F * size

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -77,6 +78,15 @@ struct FileToSave {
   std::string text;
 };
 
+// A picture that was asked for, of one plot as it is on the screen. The shell takes it from a frame
+// that has no menu on it and no mouse, and says what came of it.
+struct PictureToSave {
+  std::string path;
+  std::string plot;    // run::PlotSpec::id
+  Box place;           // in that frame; empty: the plot is out of sight
+  bool clear = false;  // nothing lies on it in that frame
+};
+
 // The menu of a plot: of which one, and its fields.
 struct PlotMenu {
   bool open = false;  // asked for; becomes a popup in the same frame
@@ -105,6 +115,7 @@ struct View {
   float bottom_em = 9.5F;
   Form form;
   AlarmList alarm_list;
+  bool blink_off = false;             // half of the time; pictures have none of it
   double chord_s = 0.0;               // so long the second key of the panic chord is waited for
   Hold hold;                          // of the button that is held down
   std::vector<AlarmLine> alarm_menu;  // as they were when the menu opened
@@ -137,6 +148,7 @@ struct View {
   std::array<char, 80> search{};          // in the list of signals
   std::set<std::string> closed_groups;    // of that list
   std::vector<FileToSave> files_to_save;  // taken by the shell
+  std::optional<PictureToSave> picture;   // likewise
   std::string saved;                      // what came of the last one; "": nothing was saved yet
   plot::Counter tokens;                   // of the run that is shown, and of the one beside it
   plot::Counter other_tokens;
@@ -197,8 +209,13 @@ struct Sign {
   ImU32 colour = 0;
 };
 [[nodiscard]] Sign sign_of(Level level, const plot::Palette& palette);
-// The sign with the alarm's number inside.
-void alarm_sign(const plot::Palette& palette, ImVec2 middle, float size, Level level, int number);
+// The sign with the alarm's number inside. `pale`: one that blinks, while it is off; its shape and
+// its number stay.
+void alarm_sign(const plot::Palette& palette, ImVec2 middle, float size, Level level, int number,
+                bool pale = false);
+// Whether a sign is off now: a critical alarm blinks until somebody has seen it.
+[[nodiscard]] bool is_blinked_off(const View& view, Level level, AlarmState state);
+[[nodiscard]] bool is_blinked_off(const View& view, const Model& model, const AlarmId& id);
 
 // A thin handle between two panels that moves `size_em` when dragged.
 void splitter(View& view, const char* id, ImVec2 at, ImVec2 size, float& size_em, float direction,

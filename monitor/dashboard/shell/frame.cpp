@@ -7,6 +7,7 @@
 #include "monitor/base/text.h"
 #include "monitor/dashboard/panels/panels.h"
 #include "monitor/dashboard/shell/layout.h"
+#include "monitor/dashboard/shell/pixels.h"
 #include "monitor/dashboard/shell/shell.h"
 
 namespace phaseguard::dashboard {
@@ -33,13 +34,7 @@ bool exchange(Source& source, Seen seen) {
 // already.
 void save_files(View& view) {
   for (const FileToSave& file : std::exchange(view.files_to_save, {})) {
-    std::filesystem::path path = std::filesystem::absolute(file.path);
-    const std::filesystem::path wanted = path;
-    for (int n = 2; std::filesystem::exists(path); ++n) {
-      path = wanted;
-      path.replace_filename(wanted.stem().string() + "-" + std::to_string(n) +
-                            wanted.extension().string());
-    }
+    const std::filesystem::path path = free_path(file.path);
     const auto written = write_file(path, file.text);
     view.saved = written ? "saved " + path.string() : written.error().message;
   }

@@ -11,7 +11,7 @@
 
 #include "monitor/dashboard/plot/glyphs.h"
 #include "monitor/dashboard/shell/fonts.h"
-#include "monitor/dashboard/shell/png.h"
+#include "monitor/dashboard/shell/pixels.h"
 #include "monitor/dashboard/shell/shell.h"
 
 namespace phaseguard::dashboard {
@@ -105,7 +105,7 @@ void wait_for_data(const Options& options, Seen seen, Source& source) {
   }
 }
 
-std::vector<unsigned char> draw_picture(const Options& options, Seen seen, View& view) {
+Result<void> draw_picture(const Options& options, Seen seen, View& view) {
   ImGui::CreateContext();
   ImGuiIO& io = ImGui::GetIO();
   io.IniFilename = nullptr;
@@ -132,14 +132,11 @@ std::vector<unsigned char> draw_picture(const Options& options, Seen seen, View&
   glClear(GL_COLOR_BUFFER_BIT);
   ImGui_ImplOpenGL3_RenderDrawData(ImGui::GetDrawData());
   glFinish();
-  std::vector<unsigned char> rgba(static_cast<std::size_t>(options.width) *
-                                  static_cast<std::size_t>(options.height) * 4);
-  glPixelStorei(GL_PACK_ALIGNMENT, 1);
-  glReadPixels(0, 0, options.width, options.height, GL_RGBA, GL_UNSIGNED_BYTE, rgba.data());
-  for (std::size_t i = 3; i < rgba.size(); i += 4) rgba[i] = 255;
+  const Box all{{0.0F, 0.0F}, io.DisplaySize};
+  auto written = write_pixels(options.screenshot, all, options.height);
   ImGui_ImplOpenGL3_Shutdown();
   ImGui::DestroyContext();
-  return rgba;
+  return written;
 }
 
 // The moment and the comparison that were asked for.
@@ -173,8 +170,7 @@ Result<void> take_screenshot(const Options& options, Seen seen, Source& source) 
   wait_for_replay(options, seen, source);
   auto offscreen = Offscreen::open(options.width, options.height);
   if (!offscreen) return tl::unexpected(offscreen.error());
-  const auto rgba = draw_picture(options, seen, view);
-  return write_png(options.screenshot, options.width, options.height, rgba);
+  return draw_picture(options, seen, view);
 }
 
 }  // namespace phaseguard::dashboard

@@ -4,6 +4,7 @@
 #include <backends/imgui_impl_opengl3.h>
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <csignal>
 #include <cstdint>
@@ -12,8 +13,10 @@
 
 #include "monitor/base/printable.h"
 #include "monitor/dashboard/plot/glyphs.h"
+#include "monitor/dashboard/shell/alarm_file.h"
 #include "monitor/dashboard/shell/fonts.h"
 #include "monitor/dashboard/shell/layout.h"
+#include "monitor/dashboard/shell/pixels.h"
 #include "monitor/dashboard/shell/shell.h"
 
 namespace phaseguard::dashboard {
@@ -23,6 +26,7 @@ constexpr double kCalmS = 0.5;         // between two frames while nobody touche
 constexpr double kAttendedS = 0.04;    // at least between two that new data ask for, when one does
 constexpr double kAttendedForS = 3.0;  // after the last input
 constexpr int kFramesAfterInput = 3;
+constexpr std::int64_t kBlinkNs = 1'000'000'000;  // a multiple of the heartbeat
 
 volatile std::sig_atomic_t g_stop = 0;
 void on_signal(int /*signal*/) { g_stop = 1; }
@@ -129,6 +133,15 @@ std::uint64_t hash_of(const ImDrawData& data) {
   return h;
 }
 
+// For one frame: what it points at is not part of a picture.
+void hide_mouse() {
+#if IMGUI_VERSION_NUM < 18700
+  ImGui::GetIO().MousePos = {-FLT_MAX, -FLT_MAX};
+#else
+  ImGui::GetIO().AddMousePosEvent(-FLT_MAX, -FLT_MAX);
+#endif
+}
+
 class Window {
  public:
   Window() = default;
@@ -191,10 +204,12 @@ class Window {
     }
     ImGui_ImplOpenGL3_NewFrame();
     ImGui_ImplGlfw_NewFrame();
+    const bool pictured = view.picture.has_value();
+    if (pictured) hide_mouse();
     build_frame(seen, view);
     next_keys(window_);
     const std::uint64_t hash = hash_of(*ImGui::GetDrawData());
-    if (hash == last_hash_ && !g_refresh) return;
+    if (hash == last_hash_ && !g_refresh && !pictured) return;
     last_hash_ = hash;
     g_refresh = false;
     int width = 0;
@@ -204,6 +219,7 @@ class Window {
     glClearColor(0.0F, 0.0F, 0.0F, 1.0F);
     glClear(GL_COLOR_BUFFER_BIT);
     ImGui_ImplOpenGL3_RenderDrawData(ImGui::GetDrawData());
+    if (pictured) take_picture(view);
     glfwSwapBuffers(window_);
   }
 
@@ -231,6 +247,32 @@ class Window {
   std::uint64_t last_hash_ = 0;
 };
 
+// What was seen and shelved of alarms, in the file whenever it has changed.
+class KeptAlarms {
+ public:
+  void read(Model& model, View& view) {
+    auto kept = read_kept_alarms();
+    if (!kept) {
+      view.saved = kept.error().message;
+      return;
+    }
+    written_ = alarms_text(*kept);
+    model.remember(std::move(*kept));
+  }
+  void write(const Model& model, View& view) {
+    if (model.source().loading) return;
+    const std::string text = alarms_text(kept_alarms(model, now()));
+    if (text == written_) return;
+    written_ = text;
+    if (auto saved = save_kept_alarms(text); !saved) {
+      view.saved = "what was seen of alarms is not kept: " + saved.error().message;
+    }
+  }
+
+ private:
+  std::string written_ = alarms_text({});
+};
+
 }  // namespace
 
 Result<void> run_window(const Options& options, Seen seen, const OpenSource& open) {
@@ -241,6 +283,8 @@ Result<void> run_window(const Options& options, Seen seen, const OpenSource& ope
   }
   view.layouts = layout_names();
   if (auto taken = take_options(options, view); !taken) return taken;
+  KeptAlarms alarms;
+  alarms.read(model, view);
   Window window;
   if (auto opened = window.open(options, view); !opened) return opened;
   std::signal(SIGINT, on_signal);
@@ -260,8 +304,10 @@ Result<void> run_window(const Options& options, Seen seen, const OpenSource& ope
       if (auto done = select(options, seen, now()); !done) return done;
       selected = true;
     }
+    view.blink_off = now().mono.value / kBlinkNs % 2 == 1;
     window.draw_frame(seen, view);
-    pace.drawn(view.busy || model.source().loading || seen.replay.progress() < 1.0);
+    alarms.write(model, view);
+    pace.drawn(view.busy || view.picture || model.source().loading || seen.replay.progress() < 1.0);
     const double up_s = static_cast<double>(now().mono.value - started.value) * 1e-9;
     if (options.exit_after_s > 0.0 && up_s > options.exit_after_s) break;
   }

@@ -1,8 +1,12 @@
 // The plots as a researcher uses them: synthetic mouse and keys, what is drawn and what is kept.
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "monitor/dashboard/panels/panels.h"
 #include "monitor/dashboard/panels/plots/plots.h"
@@ -163,6 +167,88 @@ TEST_CASE("a view that does not follow says how much is newer, and one click end
   CHECK(screen.view.time.follow);
 }
 
+namespace {
+
+constexpr std::array kBarControls{"x axis",  "range",    "smooth", "compare", "table",
+                                  "prompts", "add plot", "more",   "follow",  "saved"};
+
+// Two of the row above the plots that lie on each other, or one outside of it; "": none.
+std::string misplaced(const View& view, float left, float right) {
+  std::vector<std::pair<std::string, Box>> there;
+  for (const char* name : kBarControls) {
+    const auto found = view.controls.find(name);
+    if (found != view.controls.end()) there.emplace_back(name, found->second);
+  }
+  for (const auto& [name, box] : there) {
+    if (box.lo.x < left || box.hi.x > right) return name + " lies outside";
+    for (const auto& [other, its] : there) {
+      const bool apart = box.hi.x <= its.lo.x || its.hi.x <= box.lo.x || box.hi.y <= its.lo.y ||
+                         its.hi.y <= box.lo.y;
+      if (name < other && !apart) return name + " lies on " + other;
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("the row above the plots stays one row, with all of it in reach", "[gui][bar]") {
+  struct Case {
+    ImVec2 size;
+    float scale;
+  };
+  for (const Case& c : {Case{{1280, 720}, 1}, Case{{1280, 720}, 1.2F}, Case{{1600, 1000}, 1},
+                        Case{{960, 640}, 1}, Case{{2560, 1440}, 2}, Case{{1920, 1280}, 2}}) {
+    INFO(c.size.x << "x" << c.size.y << " scale " << c.scale);
+    Headless gui(c.size);
+    ImGui::GetIO().FontGlobalScale = c.scale * 15.0F / 13.0F;
+    apply_style(plot::Theme::kDark, 15.0F * c.scale);
+    const Model model = two_runs();
+    View view;
+    gui.frames(3, model, view);
+    const float left = view.controls.at("left splitter").hi.x;
+    const float right = view.controls.at("right splitter").lo.x;
+    CHECK(misplaced(view, left, right) == "");
+    const Box axis = view.controls.at("x axis");
+    view.time.follow = false;
+    view.time.view = {20.0, 109.0};
+    view.saved = "saved /home/ann/a/rather/long/folder/lab-malicious-7-judge-score.png";
+    gui.frames(3, model, view);
+    CHECK(misplaced(view, left, right) == "");
+    REQUIRE(view.controls.count("follow") == 1);
+    CHECK(view.controls.at("follow").lo.y == axis.lo.y);
+    CHECK(view.controls.at("x axis").lo.x == axis.lo.x);
+    for (const char* name : {"range", "smooth", "compare", "table", "prompts", "add plot"}) {
+      INFO(name);
+      if (view.controls.count(name) == 0) REQUIRE(gui.click("more", model, view));
+      CHECK(view.controls.count(name) == 1);
+      gui.move({0.5F * c.size.x, c.size.y - 2.0F});  // closes the menu
+      gui.press(true);
+      gui.frames(2, model, view);
+      gui.press(false);
+      gui.frames(2, model, view);
+    }
+    REQUIRE(gui.click("follow", model, view));
+    CHECK(view.time.follow);
+    REQUIRE(gui.click("saved", model, view));
+    CHECK(view.saved.empty());
+  }
+}
+
+TEST_CASE("what has no room in the row is done from its menu", "[gui][bar]") {
+  Headless gui({960.0F, 640.0F});
+  const Model model = model_of(test::synthetic_run());
+  View view;
+  gui.frames(3, model, view);
+  REQUIRE(view.controls.count("table") == 0);
+  REQUIRE(gui.click("more", model, view));
+  REQUIRE(gui.click("table", model, view));
+  CHECK(view.look.table);
+  REQUIRE(gui.click("more", model, view));
+  REQUIRE(gui.click("compare", model, view));
+  CHECK(view.controls.count("choose no other run") == 1);
+}
+
 TEST_CASE("smoothing draws the line over what it was made of", "[gui]") {
   Screen screen;
   const plot::PlotSpec before = screen.spec("judge/score");
@@ -261,6 +347,31 @@ TEST_CASE("the menu of a plot: logarithmic values, CSV, SVG", "[gui]") {
   CHECK(svg.text.rfind("<svg xmlns", 0) == 0);
   CHECK(svg.text.find("Judge score") != std::string::npos);
   CHECK(svg.text.find("nan") == std::string::npos);
+}
+
+TEST_CASE("a picture of a plot is asked for, and is of a frame without menu", "[gui]") {
+  Screen screen;
+  screen.right_click("plot judge/score");
+  const Box data = screen.view.controls.at("plot judge/score");
+  REQUIRE(screen.click("choose save the picture as PNG"));
+  REQUIRE(screen.view.picture);
+  screen.turn(1);
+  const PictureToSave asked = *screen.view.picture;
+  CHECK(asked.path == "lab-malicious-7_judge_score.png");
+  CHECK(asked.clear);
+  CHECK(std::isnan(screen.view.time.cursor));
+  const Box title = screen.view.controls.at("title of judge/score");
+  CHECK(asked.place.lo.y == Approx(title.lo.y));  // with its title and its axes, and nothing else
+  CHECK(asked.place.lo.x < data.lo.x);
+  CHECK(asked.place.hi.x >= data.hi.x);
+  CHECK(asked.place.hi.y >= data.hi.y);
+  CHECK(asked.place.hi.y < screen.view.controls.at("title of data/llr_share").hi.y);
+  screen.right_click("plot judge/score");
+  CHECK_FALSE(screen.view.picture->clear);  // a menu lies on it
+  screen.view.hidden_groups = {};
+  screen.view.alarm_list.open = true;  // where the plots were
+  screen.turn(1);
+  CHECK(screen.view.picture->place.hi.x == 0.0F);
 }
 
 TEST_CASE("another run lies behind this one, by step and by its first trip", "[gui]") {

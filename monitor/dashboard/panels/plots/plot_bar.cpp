@@ -1,8 +1,11 @@
 // The row above the plots: what x counts, how much of it is in sight, smoothing, comparison, the
-// read-out and new plots; and, while the view does not follow the run, a chip that says so.
+// read-out and new plots; what has no room is in a menu at its end. While the view does not follow
+// the run, a chip on the right says so: its place is kept free, so that nothing moves when it
+// comes.
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <utility>
 
 #include "monitor/base/printable.h"
@@ -48,19 +51,34 @@ bool has_strip(const View& view) {
                      [](const run::PlotSpec& plan) { return !plan.items.empty(); });
 }
 
-// A small button with its text; moves `at` on. `lit`: something is chosen there.
-bool chip(View& view, const char* id, ImVec2& at, const std::string& text, bool lit) {
+constexpr float kGap = 0.25F;     // em: between two chips
+constexpr float kFollow = 11.0F;  // em: the place of the chip that says what is not followed
+constexpr float kFollowShort = 6.0F;
+constexpr float kLeastForFollow = 30.0F;  // em: in narrower columns it has less
+
+// One of the row: a menu, or something that a click does.
+struct Entry {
+  const char* id;
+  std::string text;
+  bool lit = false;  // something is chosen there
+  std::function<void()> items{};
+  std::function<void()> press{};
+  const char* help = "";
+};
+
+float chip_width(const std::string& text) { return plot::text_size(text).x + 0.8F * em(); }
+
+// A small button with its text.
+bool chip(View& view, const char* id, ImVec2 at, const std::string& text, bool lit) {
   const plot::Palette& p = view.palette();
   ImDrawList& draw = *ImGui::GetWindowDrawList();
-  const float width = plot::text_size(text).x + em();
-  const ImVec2 hi{at.x + width, at.y + 1.4F * em()};
+  const ImVec2 hi{at.x + chip_width(text), at.y + 1.4F * em()};
   ImGui::SetCursorScreenPos(at);
-  const bool pressed = ImGui::InvisibleButton(id, {width, hi.y - at.y});
+  const bool pressed = ImGui::InvisibleButton(id, {hi.x - at.x, hi.y - at.y});
   note(view, id);
   const bool hot = ImGui::IsItemHovered();
   draw.AddRectFilled(at, hi, hot ? p.button_hot : p.button, 0.2F * em());
-  plot::text_at(draw, {at.x + 0.5F * em(), at.y + 0.15F * em()}, lit ? p.text : p.dim, text);
-  at.x = hi.x + 0.4F * em();
+  plot::text_at(draw, {at.x + 0.4F * em(), at.y + 0.15F * em()}, lit ? p.text : p.dim, text);
   return pressed;
 }
 
@@ -81,32 +99,29 @@ const char* name_of(XKind kind) {
   return "";
 }
 
-void draw_x_menu(const run::RunState& state, View& view, ImVec2& at) {
-  const ImVec2 below{at.x, at.y + 1.6F * em()};
-  const bool open = chip(view, "x axis", at, std::string("x: ") + name_of(view.look.x),
-                         view.look.x != XKind::kStep);
-  if (!begin_menu("x axis menu", open, below)) return;
+void draw_x_items(const run::RunState& state, View& view) {
   for (const auto& [kind, name] : kKinds) {
     if (!item(view, name, view.look.x == kind, obstacle_of(state, kind))) continue;
     view.look.x = kind;
     view.time.fit();
     view.time.selected.reset();
   }
-  ImGui::EndPopup();
 }
 
-void draw_range_menu(View& view, ImVec2& at) {
-  const ImVec2 below{at.x, at.y + 1.6F * em()};
+std::string last_text(double n, XKind kind) { return "last " + plot::distance_label(n, kind); }
+
+std::string range_text(const View& view) {
+  const plot::TimeAxis& time = view.time;
+  if (!time.follow) return plot::distance_label(time.view.span(), view.look.x);
+  return time.last > 0.0 ? last_text(time.last, view.look.x) : "all";
+}
+
+void draw_range_items(View& view) {
   plot::TimeAxis& time = view.time;
-  const auto last_text = [&](double n) { return "last " + plot::distance_label(n, view.look.x); };
-  std::string text = time.last > 0.0 ? last_text(time.last) : "all";
-  if (!time.follow) text = plot::distance_label(time.view.span(), view.look.x);
-  const bool open = chip(view, "range", at, text, !time.follow || time.last > 0.0);
-  if (!begin_menu("range menu", open, below)) return;
   if (item(view, "all, and follow", time.follow && time.last == 0.0)) time.fit();
   for (const double n : counts_time(view.look.x) ? kLastSeconds : kLastCounts) {
     const bool chosen = time.follow && time.last == n;
-    if (!item(view, last_text(n) + ", and follow", chosen)) continue;
+    if (!item(view, last_text(n, view.look.x) + ", and follow", chosen)) continue;
     time.follow = true;
     time.last = n;
   }
@@ -115,23 +130,19 @@ void draw_range_menu(View& view, ImVec2& at) {
   if (item(view, "fit the values of every plot", false, fitted ? "they are" : "")) {
     for (auto& [id, axis] : view.values) axis.automatic = true;
   }
-  ImGui::EndPopup();
 }
 
 std::string smooth_text(const plot::Smooth& smooth) {
-  if (smooth.kind == SmoothKind::kNone) return "smooth: off";
+  if (smooth.kind == SmoothKind::kNone) return "smooth";
   const char* kind = smooth.kind == SmoothKind::kEma    ? "half-life"
                      : smooth.kind == SmoothKind::kMean ? "mean of"
                                                         : "median of";
-  return std::string("smooth: ") + kind + " " + plot::value_label(smooth.length) +
+  return std::string(kind) + " " + plot::value_label(smooth.length) +
          (smooth.seconds ? " s" : " steps");
 }
 
-void draw_smooth_menu(View& view, ImVec2& at) {
-  const ImVec2 below{at.x, at.y + 1.6F * em()};
+void draw_smooth_items(View& view) {
   plot::Smooth& smooth = view.look.smooth;
-  const bool open = chip(view, "smooth", at, smooth_text(smooth), smooth.kind != SmoothKind::kNone);
-  if (!begin_menu("smooth menu", open, below)) return;
   for (const auto& [kind, name] : kSmooths) {
     if (item(view, std::string("smooth ") + name, smooth.kind == kind)) smooth.kind = kind;
   }
@@ -148,17 +159,12 @@ void draw_smooth_menu(View& view, ImVec2& at) {
     smooth.length = length;
   }
   note(view, "length");
-  ImGui::EndPopup();
 }
 
-void draw_compare_menu(const Model& model, View& view, ImVec2& at) {
+void draw_compare_items(const Model& model, View& view) {
   const std::string shown = model.shown()->run.text();
   Comparison& compared = view.look.compared;
   const bool there = compared_run(model, view) != nullptr;
-  const ImVec2 below{at.x, at.y + 1.6F * em()};
-  const std::string text = there ? "against " + one_line(compared.run, 24) : "compare";
-  const bool open = chip(view, "compare", at, text, there);
-  if (!begin_menu("compare menu", open, below)) return;
   if (item(view, "no other run", !there)) compared.run.clear();
   for (const RunId& id : model.run_ids()) {
     if (id.text() == shown) continue;
@@ -186,46 +192,134 @@ void draw_compare_menu(const Model& model, View& view, ImVec2& at) {
   ImGui::Separator();
   if (item(view, "as a pale ghost", compared.ghost, none)) compared.ghost = true;
   if (item(view, "in a colour of its own", !compared.ghost, none)) compared.ghost = false;
+}
+
+std::vector<Entry> entries_of(const Model& model, View& view) {
+  const run::RunState& state = *model.shown();
+  PlotsView& look = view.look;
+  const bool compares = compared_run(model, view) != nullptr;
+  std::vector<Entry> all{
+      {"x axis", std::string("x: ") + name_of(look.x), look.x != XKind::kStep,
+       [&] { draw_x_items(state, view); }},
+      {"range", range_text(view), !view.time.follow || view.time.last > 0.0,
+       [&] { draw_range_items(view); }},
+      {"smooth", smooth_text(look.smooth), look.smooth.kind != SmoothKind::kNone,
+       [&] { draw_smooth_items(view); }},
+      {"compare", compares ? "against " + one_line(look.compared.run, 20) : "compare", compares,
+       [&] { draw_compare_items(model, view); }},
+      {"table",
+       "table",
+       look.table,
+       {},
+       [&] { look.table = !look.table; },
+       "every line at the cursor; Ctrl + drag over a plot: its statistics there"}};
+  if (has_strip(view)) {
+    all.push_back({"prompts", "prompts", look.strip, {}, [&] { look.strip = !look.strip; }});
+  }
+  all.push_back({"add plot",
+                 "+ plot",
+                 false,
+                 {},
+                 [&] { add_own_plot(look, "", {}); },
+                 "a plot of your own; drag signals onto it"});
+  return all;
+}
+
+// How many of them have room, the menu of the others included.
+std::size_t fitting(const std::vector<Entry>& all, float room) {
+  float used = 0.0F;
+  const float more = chip_width("more") + kGap * em();
+  std::size_t fit = 0;  // beside that menu
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    used += chip_width(all[i].text) + kGap * em();
+    if (used + more <= room) fit = i + 1;
+  }
+  return used - kGap * em() <= room ? all.size() : fit;
+}
+
+void draw_entry(View& view, const Entry& entry, ImVec2 at) {
+  const bool pressed = chip(view, entry.id, at, entry.text, entry.lit);
+  if (*entry.help != '\0' && ImGui::IsItemHovered()) plot::tooltip(entry.help);
+  if (entry.press) {
+    if (pressed) entry.press();
+    return;
+  }
+  const std::string menu = std::string(entry.id) + " menu";
+  if (!begin_menu(menu.c_str(), pressed, {at.x, at.y + 1.6F * em()})) return;
+  entry.items();
   ImGui::EndPopup();
 }
 
-// Ends with the first click: nothing else hides that newer data are out of sight.
-void draw_follow_chip(View& view, float right, float y) {
-  if (view.time.follow) return;
+// Those that have no room in the row.
+void draw_more(View& view, const std::vector<Entry>& all, std::size_t from, ImVec2 at) {
+  const bool pressed = chip(view, "more", at, "more", false);
+  if (!begin_menu("more menu", pressed, {at.x, at.y + 1.6F * em()})) return;
+  for (std::size_t i = from; i < all.size(); ++i) {
+    const std::string text = printable(all[i].text) + "###" + all[i].id;
+    if (all[i].press) {
+      if (ImGui::MenuItem(text.c_str(), nullptr, all[i].lit)) all[i].press();
+      note(view, all[i].id);
+      continue;
+    }
+    const bool open = ImGui::BeginMenu(text.c_str());
+    note(view, all[i].id);
+    if (!open) continue;
+    all[i].items();
+    ImGui::EndMenu();
+  }
+  ImGui::EndPopup();
+}
+
+// Steps and tokens are counted without their unit: the axis names it.
+std::string newer_text(const View& view) {
   const double newer = view.time.newer();
-  std::string text = "not following";
-  if (newer > 0.0) text += ", " + plot::distance_label(newer, view.look.x) + " newer";
-  ImVec2 at{right - plot::text_size(text).x - em(), y};
-  if (chip(view, "follow", at, text, true)) view.time.follow = true;
-  if (ImGui::IsItemHovered()) plot::tooltip("click: follow the newest again");
+  if (newer <= 0.0) return "";
+  const std::string much = counts_time(view.look.x) ? plot::distance_label(newer, view.look.x)
+                                                    : std::to_string(std::llround(newer));
+  return much + " newer";
+}
+
+// Ends with the first click: nothing else hides that newer data are out of sight.
+void draw_follow_chip(View& view, float right, float y, bool is_short) {
+  const std::string newer = newer_text(view);
+  const std::string whole = newer.empty() ? "not following" : "not following, " + newer;
+  const float room = ((is_short ? kFollowShort : kFollow) - 0.8F) * em();
+  const bool fits = newer.empty() || plot::text_size(whole).x <= room;
+  const std::string text = plot::elided(fits ? whole : newer, room);
+  if (chip(view, "follow", {right - chip_width(text), y}, text, true)) view.time.follow = true;
+  if (ImGui::IsItemHovered()) plot::tooltip(whole + "\nclick: follow the newest again");
+}
+
+// What came of the last file that was saved, until it is clicked away.
+float draw_saved(View& view, ImVec2 at, float right) {
+  if (view.saved.empty()) return 0.0F;
+  const float room = right - at.x - 0.8F * em();
+  if (chip(view, "saved", at, plot::elided(view.saved, room), true)) {
+    view.saved.clear();
+    return 0.0F;
+  }
+  if (ImGui::IsItemHovered()) plot::tooltip(view.saved + "\nclick: put this line away");
+  return 1.6F * em();
 }
 
 }  // namespace
 
 float draw_plot_bar(const Model& model, View& view, ImVec2 at, float width) {
-  const run::RunState& state = *model.shown();
-  ImVec2 next{at.x + 0.8F * em(), at.y};
-  draw_x_menu(state, view, next);
-  draw_range_menu(view, next);
-  draw_smooth_menu(view, next);
-  draw_compare_menu(model, view, next);
-  if (chip(view, "table", next, "table", view.look.table)) view.look.table = !view.look.table;
-  if (ImGui::IsItemHovered()) {
-    plot::tooltip("every line at the cursor; Ctrl + drag over a plot: its statistics there");
-  }
-  if (has_strip(view) && chip(view, "prompts", next, "prompts", view.look.strip)) {
-    view.look.strip = !view.look.strip;
-  }
-  if (chip(view, "add plot", next, "+ plot", false)) add_own_plot(view.look, "", {});
-  if (ImGui::IsItemHovered()) plot::tooltip("a plot of your own; drag signals onto it");
   const float right = at.x + width - 0.8F * em();
-  const float room = right - next.x - (view.time.follow ? 0.0F : 16.0F * em());
-  if (!view.saved.empty() && room > 6.0F * em()) {
-    plot::text_at(*ImGui::GetWindowDrawList(), {next.x, at.y + 0.15F * em()}, view.palette().dim,
-                  plot::elided(view.saved, room));
+  const bool is_short = width < kLeastForFollow * em();
+  const float kept = ((is_short ? kFollowShort : kFollow) + kGap) * em();
+  if (!view.time.follow) draw_follow_chip(view, right, at.y, is_short);
+  ImVec2 next{at.x + 0.8F * em(), at.y};
+  const std::vector<Entry> all = entries_of(model, view);
+  const std::size_t fit = fitting(all, right - kept - next.x);
+  for (std::size_t i = 0; i < fit; ++i) {
+    const float wide = chip_width(all[i].text);
+    draw_entry(view, all[i], next);
+    next.x += wide + kGap * em();
   }
-  draw_follow_chip(view, right, at.y);
-  return 1.7F * em();
+  if (fit < all.size()) draw_more(view, all, fit, next);
+  const ImVec2 below{at.x + 0.8F * em(), at.y + 1.7F * em()};
+  return 1.7F * em() + draw_saved(view, below, right);
 }
 
 }  // namespace phaseguard::dashboard

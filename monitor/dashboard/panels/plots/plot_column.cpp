@@ -253,12 +253,22 @@ Layout laid_out(const Shown& shown, ImVec2 size) {
   return layout;
 }
 
+// Where the plot of a picture is: what of it is in sight.
+void place_picture(View& view, const std::string& plot, ImVec2 at, ImVec2 size) {
+  if (!view.picture || view.picture->plot != plot) return;
+  const ImVec2 lo = ImGui::GetWindowDrawList()->GetClipRectMin();
+  const ImVec2 hi = ImGui::GetWindowDrawList()->GetClipRectMax();
+  view.picture->place = {{std::max(at.x, lo.x), std::max(at.y, lo.y)},
+                         {std::min(at.x + size.x, hi.x), std::min(at.y + size.y, hi.y)}};
+}
+
 void draw_one(const run::PlotSpec& plan, plot::PlotSpec& spec, Sheet& sheet, ImVec2 at, ImVec2 size,
               bool noted, std::vector<Action>& actions, bool& hovered) {
   View& view = sheet.view;
   const auto events =
       plot::draw_plot(spec, view.palette(), view.time, view.values[spec.id], at, size);
   hovered = hovered || events.hovered;
+  place_picture(view, spec.id, at, size);
   if (events.clicked_marker > 0) actions.emplace_back(SelectDecision{events.clicked_marker});
   on_plot_events(events, plan, spec, view);
   draw_plot_menu(plan, spec, sheet);

@@ -52,6 +52,9 @@ void draw_export_items(const run::PlotSpec& plan, const plot::PlotSpec& spec, Sh
     view.files_to_save.push_back({file_name_of(sheet.state, plan, "svg"),
                                   svg_of(spec, view.palette(), view.time, view.values[plan.id])});
   }
+  if (item(view, "save the picture as PNG")) {
+    view.picture = PictureToSave{file_name_of(sheet.state, plan, "png"), plan.id, {}, false};
+  }
 }
 
 // Signals that were dragged here, and the plot itself when it is one's own.
