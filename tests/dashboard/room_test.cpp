@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "monitor/dashboard/plot/glyphs.h"
 #include "tests/dashboard/desk.h"
 #include "tests/dashboard/synthetic_run.h"
 #include "tests/support/catch.h"
@@ -96,4 +97,64 @@ TEST_CASE("no text leaves its panel", "[gui][room]") {
       }
     }
   }
+}
+
+TEST_CASE("no text leaves a dialog", "[gui][room]") {
+  for (const ImVec2 size : {ImVec2{1280.0F, 720.0F}, ImVec2{2560.0F, 1440.0F}}) {
+    for (const float scale : {1.0F, 1.5F, 2.0F}) {
+      if (size.x < 1280.0F * scale) continue;
+      for (const plot::Theme theme : plot::kThemes) {
+        test::Plant plant;
+        const RunId run = plant.begin("a-run-with-a-long-name-as-people-give-them-of-seed-7");
+        test::Desk desk(plant, size);
+        ImGui::GetIO().FontGlobalScale = scale * 15.0F / 13.0F;
+        desk.view.theme = theme;
+        apply_style(theme, 15.0F * scale);
+        plant.step(run, 0.1);
+        desk.turn(3);
+        for (const char* control : {"Force kl...", "Inhibit defend..."}) {
+          INFO(size.x << "x" << size.y << " scale " << scale << " " << plot::name_of(theme) << " "
+                      << control);
+          REQUIRE(desk.click(control));
+          desk.turn(2);
+          REQUIRE(desk.shows("Cancel"));
+          const Cut cut = cut_glyphs();
+          CHECK(cut.glyphs == 0);
+          REQUIRE(desk.click("Cancel"));
+        }
+        open_panic(desk.model, desk.view);
+        desk.turn(3);
+        REQUIRE(desk.shows("Cancel"));
+        CHECK(cut_glyphs().glyphs == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("in the theme of high contrast panels have a border", "[gui][contrast]") {
+  const Model model = model_of({});
+  Headless gui;
+  View view;
+  const auto drawn = [&](plot::Theme theme) {
+    view.theme = theme;
+    apply_style(theme, 13.0F);
+    gui.frames(2, model, view);
+    return Headless::vertices_of(view.palette().border);
+  };
+  CHECK(drawn(plot::Theme::kContrast) > 30 + drawn(plot::Theme::kDark));
+}
+
+TEST_CASE("a character that no font has is replaced, and named where the mouse is",
+          "[gui][hostile]") {
+  Headless gui;
+  ImGui::NewFrame();
+  CHECK(plot::unshown("plain, \xC3\xA9") == "");
+  CHECK(plot::unshown("\xF0\x9F\x9A\x80 a \xF0\x9F\x9A\x80\xF0\x9F\x94\xA5") == "U+1F680, U+1F525");
+  CHECK(plot::unshown("\xE6\x97\xA5") == "U+65E5");  // ImGui's own font has no kanji
+  CHECK(plot::unshown("\xF0\x9F") == "");            // cut off: printable() shows the bytes
+  const float one = plot::text_size("\xF0\x9F\x9A\x80").x;
+  CHECK(one > 0.0F);  // it takes room, and is one character wide
+  CHECK(one < 2.0F * plot::text_size("?").x);
+  CHECK(plot::elided("\xF0\x9F\x9A\x80 launch", 1000.0F) == "\xF0\x9F\x9A\x80 launch");
+  ImGui::EndFrame();
 }

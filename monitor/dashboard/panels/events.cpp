@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "monitor/base/text.h"
+#include "monitor/base/utc.h"
 #include "monitor/dashboard/panels/panels.h"
 
 namespace phaseguard::dashboard {
@@ -9,14 +10,6 @@ namespace {
 
 using plot::Shape;
 using plot::text_at;
-
-// "07:41:03" in UTC.
-std::string clock_text(double wall_s) {
-  if (!(wall_s > 0.0)) return "";
-  const auto day = static_cast<std::int64_t>(std::fmod(std::floor(wall_s), 86400.0));
-  const auto two = [](std::int64_t v) { return (v < 10 ? "0" : "") + std::to_string(v); };
-  return two(day / 3600) + ":" + two(day / 60 % 60) + ":" + two(day % 60);
-}
 
 Sign sign_of_event(const EventRow& event, const plot::Palette& p) {
   switch (event.kind) {
@@ -58,7 +51,8 @@ void draw_event(View& view, const EventRow& event, bool chosen, std::vector<Acti
   const float y = at.y + 0.12F * em();
   plot::shape_at(draw, {at.x + 0.7F * em(), y + 0.55F * em()}, 0.75F * em(), sign.shape,
                  sign.colour);
-  number_at(view, {at.x + 6.2F * em(), y}, p.dim, clock_text(event.t));
+  number_at(view, {at.x + 6.2F * em(), y}, p.dim,
+            event.t > 0.0 ? utc_text(event.t, kUtcClock) : "");
   text_at(draw, {at.x + 7.2F * em(), y}, p.dim, "step");
   number_at(view, {at.x + 13.0F * em(), y}, p.text,
             event.step.value < 0 ? "-" : std::to_string(event.step.value));

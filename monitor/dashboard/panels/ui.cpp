@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/dashboard/plot/glyphs.h"
+
 namespace phaseguard::dashboard {
 
 using plot::text_at;
@@ -53,13 +55,20 @@ void apply_style(plot::Theme theme, float em) {
   set(ImGuiCol_ModalWindowDimBg, IM_COL32(0, 0, 0, 120));
 }
 
+void panel_back(const View& view, ImVec2 at, ImVec2 size) {
+  const plot::Palette& p = view.palette();
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  const ImVec2 hi{at.x + size.x, at.y + size.y};
+  draw.AddRectFilled(at, hi, p.panel, 0.2F * em());
+  if (view.theme == plot::Theme::kContrast) draw.AddRect(at, hi, p.border, 0.2F * em());
+}
+
 bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bool scrolls,
                  const std::string& note) {
   const plot::Palette& p = view.palette();
   ImGui::SetCursorScreenPos(at);
   ImDrawList& draw = *ImGui::GetWindowDrawList();
-  const ImVec2 hi{at.x + size.x, at.y + size.y};
-  draw.AddRectFilled(at, hi, p.panel, 0.2F * em());
+  panel_back(view, at, size);
   const ImVec2 head{at.x + 0.7F * em(), at.y + 0.4F * em()};
   text_at(draw, head, p.dim, title);
   if (!note.empty()) {
@@ -100,7 +109,8 @@ void say_elided(ImVec2 at, float width, ImU32 colour, const std::string& text) {
   const std::string shown = plot::elided(text, width);
   text_at(*ImGui::GetWindowDrawList(), at, colour, shown);
   const ImVec2 hi{at.x + width, at.y + 1.2F * em()};
-  if (shown != text && ImGui::IsWindowHovered() && ImGui::IsMouseHoveringRect(at, hi)) {
+  const bool whole = shown == text && plot::unshown(text).empty();
+  if (!whole && ImGui::IsWindowHovered() && ImGui::IsMouseHoveringRect(at, hi)) {
     plot::tooltip(text);
   }
 }

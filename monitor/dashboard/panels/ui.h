@@ -171,6 +171,9 @@ void apply_style(plot::Theme theme, float em);
 // Text size of the current font.
 [[nodiscard]] inline float em() { return ImGui::GetFontSize(); }
 
+// What a panel stands on; in the theme of high contrast with a border.
+void panel_back(const View& view, ImVec2 at, ImVec2 size);
+
 // A framed panel with a title, and a note beside it; draws nothing else. Between the two calls
 // the cursor is inside.
 bool begin_panel(const View& view, const char* title, ImVec2 at, ImVec2 size, bool scrolls = false,

@@ -144,6 +144,8 @@ void tooltip(std::string_view text) {
   begin_tooltip();
   ImGui::PushTextWrapPos(34.0F * ImGui::GetFontSize());
   say(text);
+  const std::string lacking = unshown(text);
+  if (!lacking.empty()) say("no font here has " + lacking);
   ImGui::PopTextWrapPos();
   end_tooltip();
 }

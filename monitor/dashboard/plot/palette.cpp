@@ -83,7 +83,7 @@ const Palette& contrast_palette() {
       .info = IM_COL32(150, 220, 240, 255),
       .override_ = IM_COL32(255, 140, 245, 255),
       .button = IM_COL32(40, 40, 40, 255),
-      .button_hot = IM_COL32(70, 70, 70, 255),
+      .button_hot = IM_COL32(60, 60, 60, 255),
       .series = {IM_COL32(110, 200, 255, 255), IM_COL32(90, 230, 170, 255),
                  IM_COL32(200, 190, 255, 255), IM_COL32(235, 215, 170, 255),
                  IM_COL32(200, 210, 220, 255), IM_COL32(130, 170, 255, 255)},

@@ -1,25 +1,12 @@
 #include "monitor/dashboard/replay/replay.h"
 
 #include <algorithm>
-#include <ctime>
 
 #include "monitor/base/text.h"
+#include "monitor/base/utc.h"
 #include "monitor/dashboard/model/describe.h"
 
 namespace phaseguard::dashboard {
-namespace {
-
-std::string clock_text(double t) {
-  const auto seconds = static_cast<std::time_t>(t);
-  std::tm utc{};
-  char text[32];
-  if (gmtime_r(&seconds, &utc) == nullptr) return "";
-  if (std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &utc) == 0) return "";
-  return text;
-}
-
-}  // namespace
-
 void Replay::take(const Batch& batch) {
   if (!run_) return;
   if (complete_) {
@@ -111,7 +98,7 @@ std::string Replay::moment_text() const {
   const Moment moment = tape_.moment(past_->place());
   if (past_->place() == 0) return "PAST: before the first message";
   return "PAST: step " + std::to_string(std::max<std::int64_t>(moment.step.value, 0)) +
-         ", attempt " + std::to_string(moment.attempt) + ", " + clock_text(moment.t);
+         ", attempt " + std::to_string(moment.attempt) + ", " + utc_text(moment.t, kUtcMoment);
 }
 
 std::string Replay::problem() const {

@@ -45,7 +45,9 @@ const ImWchar* wanted_ranges() {
 }
 
 // Greek letters and the arrows and signs the texts use; Inter has no lambda in every version.
-constexpr ImWchar kSymbols[] = {0x0370, 0x03FF, 0x2010, 0x2027, 0x2190, 0x2193, 0x2248, 0x2265, 0};
+constexpr ImWchar kSymbols[] = {
+    0x0370, 0x03FF, 0x2010, 0x2027, 0x2190, 0x2193,
+    0x2248, 0x2265, 0xFFFD, 0xFFFD, 0};  // what stands for a character that no font has
 constexpr ImWchar kLatin[] = {0x0020, 0x024F, 0};
 
 void merge(const std::string& path, float pixels, const ImWchar* ranges) {

@@ -52,8 +52,16 @@ TEST_CASE("every text of every theme can be read where it is written", "[gui][co
     }
     INFO(name_of(theme));
     CHECK(contrast(p.text, p.button) >= least);
-    CHECK(contrast(p.dim, p.button) >= 4.5);
-    CHECK(contrast(p.dim, p.window) >= 4.5);
+    CHECK(contrast(p.text, p.window) >= least);
+    CHECK(contrast(p.dim, p.button) >= (theme == Theme::kContrast ? 7.0 : 4.5));
+    CHECK(contrast(p.dim, p.window) >= least);
+    if (theme != Theme::kContrast) continue;
+    CHECK(contrast(p.text, p.button_hot) >= least);
+    CHECK(contrast(p.dim, p.button_hot) >= least);
+    CHECK(contrast(p.border, p.window) >= least);  // of panels
+    CHECK(contrast(p.border, p.panel) >= least);
+    CHECK(contrast(p.alive, p.panel) >= least);
+    for (const ImU32 line : p.series) CHECK(contrast(line, p.plot) >= least);  // legends too
   }
 }
 

@@ -4,6 +4,7 @@
 #include <random>
 #include <set>
 
+#include "monitor/base/utc.h"
 #include "tests/support/catch.h"
 
 using namespace phaseguard;
@@ -158,4 +159,14 @@ TEST_CASE("time and tokens on an x axis are said as people say them", "[plot]") 
       CHECK(ticks.size() <= 9);
     }
   }
+}
+
+TEST_CASE("a time has one text, and one that is none has none", "[plot]") {
+  using phaseguard::utc_text;
+  CHECK(utc_text(1764304571.9, phaseguard::kUtcMoment) == "2025-11-28 04:36:11 UTC");
+  CHECK(utc_text(-0.5, phaseguard::kUtcClock) == "23:59:59");
+  CHECK(utc_text(253402300799.0, "%Y") == "9999");
+  CHECK(utc_text(253402300800.0, "%Y") == "");
+  CHECK(utc_text(std::nan(""), "%Y") == "");
+  CHECK(utc_text(1e300, "%Y") == "");
 }

@@ -412,13 +412,13 @@ void draw_run(const Model& model, View& view, ImVec2 at, ImVec2 size,
 
 void draw_plots(const Model& model, View& view, ImVec2 at, ImVec2 size,
                 std::vector<Action>& actions) {
-  const plot::Palette& p = view.palette();
-  ImDrawList& draw = *ImGui::GetWindowDrawList();
-  draw.AddRectFilled(at, {at.x + size.x, at.y + size.y}, p.panel, 0.2F * em());
+  panel_back(view, at, size);
   if (model.shown() == nullptr) {
     const std::string text = waiting_text(model);
     const ImVec2 extent = plot::text_size(text);
-    plot::text_at(draw, {at.x + 0.5F * (size.x - extent.x), at.y + 0.5F * size.y}, p.dim, text);
+    plot::text_at(*ImGui::GetWindowDrawList(),
+                  {at.x + 0.5F * (size.x - extent.x), at.y + 0.5F * size.y}, view.palette().dim,
+                  text);
     return;
   }
   draw_run(model, view, at, size, actions);

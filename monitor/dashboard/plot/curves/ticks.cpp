@@ -5,10 +5,10 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <ctime>
 #include <initializer_list>
 
 #include "monitor/base/table_text.h"
+#include "monitor/base/utc.h"
 
 namespace phaseguard::plot {
 namespace {
@@ -173,19 +173,14 @@ std::string elapsed_label(double seconds, double step) {
 }
 
 std::string utc(double t, const char* format) {
-  if (!(std::abs(t) < 2.5e11)) return value_label(t);
-  const auto whole = static_cast<std::time_t>(std::floor(t));
-  std::tm parts{};
-  gmtime_r(&whole, &parts);
-  char text[64];
-  text[std::strftime(text, sizeof text, format, &parts)] = '\0';
-  return text;
+  const std::string text = utc_text(t, format);
+  return text.empty() ? value_label(t) : text;
 }
 
 std::string wall_label(double t, double step) {
   if (step >= 86400.0) return utc(t, "%m-%d");
   if (step < 1.0) return utc(t, "%H:%M:") + tick_label(std::fmod(t, 60.0), step);
-  return utc(t, step < 60.0 ? "%H:%M:%S" : "%H:%M");
+  return utc(t, step < 60.0 ? kUtcClock : "%H:%M");
 }
 
 std::string seconds_text(double seconds) {
@@ -245,7 +240,7 @@ std::string x_label(double x, XKind kind) {
     case XKind::kStep:
       return "step " + printed("%.*f", 0, x);
     case XKind::kWall:
-      return utc(x, "%Y-%m-%d %H:%M:%S UTC");
+      return utc(x, kUtcMoment);
     case XKind::kElapsed:
       return seconds_text(x) + " after its start";
     case XKind::kTokens:
