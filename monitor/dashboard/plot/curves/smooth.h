@@ -52,7 +52,7 @@ class Smoothed {
 
   [[nodiscard]] const Smooth& how() const { return how_; }
   // As far as it is: by point of the series, NaN where there is no value.
-  [[nodiscard]] const std::vector<double>& values() const { return values_; }
+  [[nodiscard]] const run::Row<double>& values() const { return values_; }
   [[nodiscard]] const run::Pyramid& pyramid() const { return pyramid_; }
   // Another number when values() has changed.
   [[nodiscard]] std::size_t version() const { return values_.size() + 1; }
@@ -65,7 +65,7 @@ class Smoothed {
 
   Smooth how_;
   const run::Series* of_ = nullptr;
-  std::vector<double> values_;
+  run::Row<double> values_;
   run::Pyramid pyramid_;
   std::size_t stretch_ = 0;  // of the newest point
   std::size_t oldest_ = 0;   // in the window
