@@ -48,7 +48,12 @@ class Series {
  public:
   // What it holds of its points comes from `memory`, which must outlive it and its copies.
   explicit Series(std::pmr::memory_resource* memory = std::pmr::get_default_resource())
-      : steps_(memory), times_(memory), values_(memory), pyramid_(memory), memory_(memory) {}
+      : near_(memory),
+        steps_(memory),
+        times_(memory),
+        values_(memory),
+        pyramid_(memory),
+        memory_(memory) {}
   [[nodiscard]] std::pmr::memory_resource* memory() const { return memory_; }
 
   // A step lower than the one before it (a resume or a rollback) starts a new stretch by itself. A
@@ -135,7 +140,7 @@ class Series {
   };
   static constexpr std::size_t kDense = 64;
   static constexpr std::size_t kSparse = 1024;
-  std::vector<Place> near_;
+  Row<Place> near_;
   std::vector<Place> far_;
   static constexpr std::uint64_t kSign = std::uint64_t{1} << 63;
   Packed steps_;  // with the sign turned over: as unsigned numbers they keep their order

@@ -19,6 +19,7 @@ namespace {
 
 constexpr double kHeartbeatS = 0.5;  // ages go on ticking when nothing else happens
 constexpr int kFramesAfterInput = 3;
+constexpr double kFrameWhileReadingS = 0.033;  // between frames a record is taken in
 
 volatile std::sig_atomic_t g_stop = 0;
 void on_signal(int /*signal*/) { g_stop = 1; }
@@ -147,6 +148,10 @@ class Window {
   std::uint64_t last_hash_ = 0;
 };
 
+double seconds_since(Nanos then) {
+  return static_cast<double>(now().mono.value - then.value) * 1e-9;
+}
+
 bool input_happened() {
   const ImGuiIO& io = ImGui::GetIO();
   return io.MouseDelta.x != 0.0F || io.MouseDelta.y != 0.0F || io.MouseWheel != 0.0F ||
@@ -174,14 +179,21 @@ Result<void> run_window(const Options& options, Seen seen, const OpenSource& ope
   bool selected = options.run.empty() && options.evidence == 0;
   int lively = kFramesAfterInput;
   const Nanos started = now().mono;
+  Nanos drawn;
+  bool more = false;
   while (!window.closed() && !view.quit && g_stop == 0) {
-    if (lively > 0) {
+    if (more) {
+      glfwPollEvents();
+    } else if (lively > 0) {
       glfwWaitEventsTimeout(0.016);
       --lively;
     } else {
       glfwWaitEventsTimeout(kHeartbeatS);
     }
-    exchange(**source, seen);
+    more = exchange(**source, seen);
+    const bool is_reading = model.source().loading && model.shown() != nullptr;
+    if (is_reading && seconds_since(drawn) < kFrameWhileReadingS) continue;
+    drawn = now().mono;
     // A recording has no more runs to come; of a daemon's one that has not begun is waited for.
     const bool is_there = model.shown() != nullptr || !model.source().live;
     if (!selected && !model.source().loading && is_there) {
@@ -191,8 +203,7 @@ Result<void> run_window(const Options& options, Seen seen, const OpenSource& ope
     window.draw_frame(seen, view);
     const bool busy = view.busy || seen.replay.progress() < 1.0;
     if (input_happened() || busy) lively = kFramesAfterInput;
-    const double up_s = static_cast<double>(now().mono.value - started.value) * 1e-9;
-    if (options.exit_after_s > 0.0 && up_s > options.exit_after_s) break;
+    if (options.exit_after_s > 0.0 && seconds_since(started) > options.exit_after_s) break;
   }
   source->reset();  // its thread wakes the window: it must end first
   if (auto saved = save_last_layout(view); !saved) {

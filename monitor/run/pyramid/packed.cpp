@@ -22,6 +22,7 @@ void Packed::push_back(std::uint64_t number) {
     std::memcpy(block.bytes.data() + i * width, &distance, width);
   }
   blocks_.push_back(std::move(block));
+  packed_ += kBlock;
   newest_.clear();
 }
 

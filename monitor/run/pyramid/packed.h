@@ -9,24 +9,25 @@
 #include <memory_resource>
 #include <vector>
 
+#include "monitor/run/pyramid/row.h"
+
 namespace phaseguard::run {
 
 class Packed {
  public:
   explicit Packed(std::pmr::memory_resource* memory = std::pmr::get_default_resource())
-      : memory_(memory) {}
+      : memory_(memory), blocks_(memory) {}
 
   void push_back(std::uint64_t number);
   // i < size()
   [[nodiscard]] std::uint64_t operator[](std::size_t i) const {
-    const std::size_t at = i / kBlock;
-    if (at == blocks_.size()) return newest_[i % kBlock];
-    const Block& block = blocks_[at];
+    if (i >= packed_) return newest_[i - packed_];
+    const Block& block = blocks_[i / kBlock];
     std::uint64_t bits = 0;
     std::memcpy(&bits, block.bytes.data() + i % kBlock * block.width, sizeof bits);
     return block.least + (bits & block.mask);
   }
-  [[nodiscard]] std::size_t size() const { return blocks_.size() * kBlock + newest_.size(); }
+  [[nodiscard]] std::size_t size() const { return packed_ + newest_.size(); }
 
  private:
   static constexpr std::size_t kBlock = 256;
@@ -38,7 +39,8 @@ class Packed {
   };
 
   std::pmr::memory_resource* memory_;
-  std::vector<Block> blocks_;
+  Row<Block> blocks_;
+  std::size_t packed_ = 0;             // numbers in blocks
   std::vector<std::uint64_t> newest_;  // fewer than a block, as they are
 };
 

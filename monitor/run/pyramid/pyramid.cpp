@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kBase = 16;
 constexpr std::size_t kFan = 4;
+static_assert(Row<double>::kBlock % kBase == 0, "what one bucket sums up lies side by side");
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 }  // namespace
@@ -58,11 +59,13 @@ void Pyramid::widen(const Row<double>& row, std::size_t first, std::size_t last,
                     double& hi) const {
   for (std::size_t i = first; i < last;) {
     if (i % kBase != 0 || i + kBase > last) {
-      if (!std::isnan(row[i])) {
-        lo = std::min(lo, row[i]);
-        hi = std::max(hi, row[i]);
+      const std::size_t n = std::min(last - i, kBase - i % kBase);
+      const double* numbers = &row[i];
+      for (std::size_t k = 0; k < n; ++k) {  // a NaN is neither less nor more
+        lo = numbers[k] < lo ? numbers[k] : lo;
+        hi = numbers[k] > hi ? numbers[k] : hi;
       }
-      ++i;
+      i += n;
       continue;
     }
     const Place place = highest(i, last);
@@ -101,11 +104,13 @@ Beyond Pyramid::beyond(const Row<double>& row, std::size_t first, std::size_t la
       out.all = false;
       return out;
     }
-    const std::size_t end = std::min(last, i - i % kBase + kBase);
-    for (; i < end; ++i) {
-      out.above += row[i] > hi ? 1 : 0;
-      out.below += row[i] < lo ? 1 : 0;
+    const std::size_t n = std::min(last - i, kBase - i % kBase);
+    const double* numbers = &row[i];
+    for (std::size_t k = 0; k < n; ++k) {
+      out.above += numbers[k] > hi ? 1 : 0;
+      out.below += numbers[k] < lo ? 1 : 0;
     }
+    i += n;
   }
   return out;
 }

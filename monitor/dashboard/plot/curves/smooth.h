@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstddef>
+#include <memory_resource>
 #include <set>
 #include <vector>
 
 #include "monitor/dashboard/plot/curves/axes.h"
 #include "monitor/run/pyramid/pyramid.h"
+#include "monitor/run/pyramid/row.h"
 #include "monitor/run/series.h"
 
 namespace phaseguard::plot {
@@ -44,10 +46,13 @@ class WindowMedian {
 
 class Smoothed {
  public:
-  explicit Smoothed(Smooth how) : how_(how) {}
+  explicit Smoothed(Smooth how,
+                    std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : how_(how), values_(memory), pyramid_(memory) {}
 
   // Takes at most `most` points more of the series; true when it has all of them. `series` may have
-  // become another one. A long series is smoothed over several frames.
+  // become another one; what is made is kept where its points are. A long series is smoothed over
+  // several frames.
   bool update(const run::Series& series, std::size_t most);
 
   [[nodiscard]] const Smooth& how() const { return how_; }
