@@ -1,10 +1,14 @@
 // What a frame costs: building the plot of 8 series of n points (NewFrame to Render, no
-// rasterising) beside a polyline of every point, and opening a recorded run. Prints JSON.
+// rasterising) beside a polyline of every point, and opening a recorded run: when its first points
+// are there, when all are, the longest time that the drawing thread was kept from drawing, and what
+// the process grew by. Prints JSON.
 //
 // usage: bench_dashboard [--points N] [--open N]
-//   --points N  longest series of the plot        (default 10000000)
-//   --open N    measurements of the run file      (default 1000000)
+//   --points N  longest series of the plot; 0: no plots     (default 10000000)
+//   --open N    samples of the run file, in one signal and in twenty; 0: none (default 10000000)
 #include <imgui.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -13,6 +17,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -138,7 +143,8 @@ std::vector<run::Series> eight(std::size_t n) {
   return all;
 }
 
-void write_run(const std::filesystem::path& path, std::int64_t steps) {
+// Once a second, as a trainer does.
+void write_run(const std::filesystem::path& path, std::int64_t steps, int signals) {
   const RunId run = *RunId::parse("bench");
   auto writer = store::Writer::create_or_open(path, run, Now{1.0, Nanos{1}});
   if (!writer) {
@@ -148,42 +154,119 @@ void write_run(const std::filesystem::path& path, std::int64_t steps) {
   wire::Message m;
   m.header.run = run;
   m.header.attempt = 1;
+  wire::Report report;
+  report.samples.resize(static_cast<std::size_t>(signals));
+  for (int i = 0; i < signals; ++i) {
+    report.samples[static_cast<std::size_t>(i)].signal =
+        i == 0 ? "train/loss" : "train/signal-" + std::to_string(i);
+  }
   for (std::int64_t step = 0; step < steps; ++step) {
     m.header.seq = Seq{step + 1};
     m.header.step = Step{step};
-    m.header.t = static_cast<double>(step);
-    wire::Report report;
-    wire::Sample loss;
-    loss.signal = "train/loss";
-    loss.value = noise(static_cast<std::size_t>(step), 0);
-    report.samples = {loss};
+    const auto place = static_cast<std::size_t>(step);
+    m.header.t = 1.764e9 + static_cast<double>(step) + 0.001 * noise(place, 99);
+    for (std::size_t i = 0; i < report.samples.size(); ++i) {
+      report.samples[i].value = noise(place, i);
+    }
     m.body = report;
     if (!writer->append(m)) std::exit(1);
   }
 }
 
-// From opening the file until the model holds its first page, and until it holds everything.
-nlohmann::json open_run(std::int64_t points) {
-  std::string name = (std::filesystem::temp_directory_path() / "phaseguard-bench-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) return {{"error", "no temporary directory"}};
-  const auto path = std::filesystem::path(name) / "bench.phaseguard";
-  write_run(path, points);
-  nlohmann::json out;
+// Bytes of this process in memory.
+double resident() {
+  std::ifstream statm("/proc/self/statm");
+  double size = 0.0;
+  double pages = 0.0;
+  statm >> size >> pages;
+  return pages * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+double thread_cpu_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec);
+}
+
+// In a process of its own, whose memory nobody has used yet.
+nlohmann::json apart(const std::function<nlohmann::json()>& work) {
+  int ends[2];
+  if (pipe(ends) != 0) return {{"error", "no pipe"}};
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::string text = work().dump();
+    const bool written = write(ends[1], text.data(), text.size()) > 0;
+    _exit(written ? 0 : 1);
+  }
+  close(ends[1]);
+  std::string text;
+  char part[4096];
+  for (ssize_t n = read(ends[0], part, sizeof part); n > 0; n = read(ends[0], part, sizeof part)) {
+    text.append(part, static_cast<std::size_t>(n));
+  }
+  close(ends[0]);
+  waitpid(child, nullptr, 0);
+  return nlohmann::json::parse(text, nullptr, false);
+}
+
+// From opening the file until the model holds its first points, and until it holds everything: what
+// the dashboard does between two frames, without the frames.
+nlohmann::json open_run(const std::filesystem::path& path, std::int64_t samples) {
+  const double before = resident();
+  double first = 0.0;
+  double longest = 0.0;
+  double longest_cpu = 0.0;
   const auto start = Clock::now();
   auto source = dashboard::open_files(path, {});
   dashboard::Model model("bench", "bench");
-  double first = 0.0;
   while (source && (model.source().loading || model.shown() == nullptr)) {
-    for (const auto& batch : (*source)->take()) model.apply(batch, Now{});
+    const auto begun = Clock::now();
+    const double cpu = thread_cpu_ms();
+    const bool more = dashboard::exchange(**source, model);
+    longest = std::max(longest, ms_since(begun));
+    longest_cpu = std::max(longest_cpu, thread_cpu_ms() - cpu);
     if (first == 0.0 && model.shown() != nullptr) first = ms_since(start);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (!more) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  out = {{"points", points},
-         {"first_points_ms", first},
-         {"all_ms", ms_since(start)},
-         {"file_bytes", std::filesystem::file_size(path)}};
-  source->reset();
+  const double all = ms_since(start);
+  return {{"samples", samples},
+          {"first_points_ms", first},
+          {"all_ms", all},
+          {"longest_exchange_ms", longest},
+          {"longest_exchange_cpu_ms", longest_cpu},
+          {"resident_bytes_a_sample", (resident() - before) / static_cast<double>(samples)},
+          {"file_bytes", std::filesystem::file_size(path)}};
+}
+
+nlohmann::json write_and_open(std::int64_t samples, int signals) {
+  std::string name = (std::filesystem::temp_directory_path() / "phaseguard-bench-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) return {{"error", "no temporary directory"}};
+  const auto path = std::filesystem::path(name) / "bench.phaseguard";
+  (void)apart([&] {
+    write_run(path, samples / signals, signals);
+    return nlohmann::json("written");
+  });
+  nlohmann::json out = apart([&] { return open_run(path, samples); });
   std::filesystem::remove_all(name);
+  return out;
+}
+
+nlohmann::json plots_of(std::size_t points) {
+  nlohmann::json out;
+  for (const std::size_t n :
+       {std::size_t{10000}, std::size_t{100000}, std::size_t{1000000}, points}) {
+    const auto all = eight(n);
+    out["pyramid"][std::to_string(n)] = plot_frames(all, kFrames, false);
+    out["pyramid_zooming"][std::to_string(n)] = plot_frames(all, kZoomFrames, true);
+    if (n <= 1000000)
+      out["every_point"][std::to_string(n)] = naive_frames(all, n < 1000000 ? 10 : 3);
+  }
+  for (const char* view : {"pyramid", "pyramid_zooming"}) {
+    const auto cpu = [&](std::size_t n) {
+      return out[view][std::to_string(n)]["cpu_mean_ms"].get<double>();
+    };
+    out[std::string(view) + "_longest_over_10k"] = cpu(points) / cpu(10000);
+  }
   return out;
 }
 
@@ -192,7 +275,7 @@ nlohmann::json open_run(std::int64_t points) {
 // What it throws ends it, and says why. NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   std::size_t points = 10000000;
-  std::int64_t open = 1000000;
+  std::int64_t open = 10000000;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string key = argv[i];
     if (key == "--points") points = std::strtoull(argv[i + 1], nullptr, 10);
@@ -210,22 +293,12 @@ int main(int argc, char** argv) {
   io.Fonts->GetTexDataAsRGBA32(&pixels, &width, &height);
 
   nlohmann::json out;
+  if (points > 0) out = plots_of(points);
   out["what"] = "frame build of one 1920x1080 plot, 8 series (ms); opening a run file (ms)";
-  for (const std::size_t n :
-       {std::size_t{10000}, std::size_t{100000}, std::size_t{1000000}, points}) {
-    const auto all = eight(n);
-    out["pyramid"][std::to_string(n)] = plot_frames(all, kFrames, false);
-    out["pyramid_zooming"][std::to_string(n)] = plot_frames(all, kZoomFrames, true);
-    if (n <= 1000000)
-      out["every_point"][std::to_string(n)] = naive_frames(all, n < 1000000 ? 10 : 3);
+  if (open > 0) {
+    out["open"]["one signal"] = write_and_open(open, 1);
+    out["open"]["twenty signals"] = write_and_open(open, 20);
   }
-  for (const char* view : {"pyramid", "pyramid_zooming"}) {
-    const auto cpu = [&](std::size_t n) {
-      return out[view][std::to_string(n)]["cpu_mean_ms"].get<double>();
-    };
-    out[std::string(view) + "_longest_over_10k"] = cpu(points) / cpu(10000);
-  }
-  out["open"] = open_run(open);
   std::printf("%s\n", out.dump(2).c_str());
   return 0;
 }

@@ -19,18 +19,20 @@ Result<std::unique_ptr<Source>> open_source(const Options& options, Wake wake) {
   return connect_all(options.daemons, wake);
 }
 
-Model make_model(const Options& options) {
+Model make_model(const Options& options, const Bound& bound) {
   return {options.operator_name.empty() ? own_user() : options.operator_name,
-          "dash-" + std::to_string(std::random_device{}())};
+          "dash-" + std::to_string(std::random_device{}()),
+          bound.spill ? bound.spill.get() : std::pmr::get_default_resource()};
 }
 
 Result<void> show(const Options& options) {
-  Model model = make_model(options);
+  const Bound bound = make_bound(options);
+  Model model = make_model(options, bound);
   Replay replay;
   auto candidates = read_candidates(options.policies);
   if (!candidates) return tl::unexpected(candidates.error());
   replay.offer(std::move(*candidates));
-  const Seen seen{model, replay};
+  const Seen seen{model, replay, bound};
   if (options.screenshot.empty()) {
     return run_window(options, seen,
                       [&](Wake wake) { return open_source(options, std::move(wake)); });

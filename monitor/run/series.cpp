@@ -42,25 +42,34 @@ std::size_t first_near(std::size_t lo, std::size_t hi, std::size_t guess, Reache
 }  // namespace
 
 void Series::append(Step step, double t, double value, Quality quality) {
-  const std::size_t i = steps_.size();
+  const std::size_t i = size();
   const bool good = quality == Quality::kGood && std::isfinite(value);
   if (quality == Quality::kGood && !good) quality = Quality::kBad;
-  if (i > 0 && (break_next_ || step.value < steps_.back())) breaks_.push_back(i);
+  if (i > 0 && (break_next_ || step < step_at(i - 1))) breaks_.push_back(i);
   break_next_ = false;
   lowest_ = i == 0 ? step.value : std::min(lowest_, step.value);
   highest_ = i == 0 ? step.value : std::max(highest_, step.value);
   const Place place{static_cast<double>(step.value), t};
   if (i % kDense == 0) near_.push_back(place);
   if (i % kSparse == 0) far_.push_back(place);
-  steps_.push_back(step.value);
-  times_.push_back(t);
-  values_.push_back(good ? value : std::numeric_limits<double>::quiet_NaN());
-  qualities_.push_back(static_cast<std::uint8_t>(quality));
-  if (!good) gaps_.push_back(i);
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, &t, sizeof bits);
+  steps_.push_back(static_cast<std::uint64_t>(step.value) ^ kSign);
+  times_.push_back(bits);
+  values_.push_back(good ? value : kNone);
+  if (!good) {
+    gaps_.push_back(i);
+    gap_qualities_.push_back(quality);
+  }
   pyramid_.grow(values_);
 }
 
-void Series::break_here() { break_next_ = !steps_.empty(); }
+void Series::break_here() { break_next_ = !empty(); }
+
+Quality Series::quality_of_gap(std::size_t i) const {
+  const auto found = std::lower_bound(gaps_.begin(), gaps_.end(), i);
+  return gap_qualities_[static_cast<std::size_t>(found - gaps_.begin())];
+}
 
 std::vector<Stretch> Series::stretches() const {
   std::vector<Stretch> out;
@@ -94,21 +103,27 @@ Extent Series::extent(std::size_t first, std::size_t last) const {
 std::size_t Series::first_from(const Stretch& stretch, double x, By by) const {
   std::size_t lo = stretch.first;
   std::size_t hi = stretch.last;
-  while (lo < hi) {
-    const std::size_t middle = lo + (hi - lo) / 2;
-    if (x_at(middle, by) < x) {
-      lo = middle + 1;
-    } else {
-      hi = middle;
+  for (const std::size_t unit : {kSparse, kDense, std::size_t{1}}) {
+    std::size_t from = (lo + unit - 1) / unit;
+    std::size_t to = (hi + unit - 1) / unit;
+    while (from < to) {
+      const std::size_t middle = from + (to - from) / 2;
+      if (x_near(middle * unit, by) < x) {
+        from = middle + 1;
+        lo = middle * unit + 1;
+      } else {
+        to = middle;
+        hi = middle * unit;
+      }
     }
   }
-  return lo;
+  return hi;
 }
 
 Column Series::column(const Stretch& slice) const {
   Column out;
-  out.x = static_cast<double>(steps_[slice.first]);
-  out.x_end = static_cast<double>(steps_[slice.last - 1]);
+  out.x = x_at(slice.first, By::kStep);
+  out.x_end = x_at(slice.last - 1, By::kStep);
   out.extent = extent(slice.first, slice.last);
   out.first = values_[slice.first];
   out.last = values_[slice.last - 1];

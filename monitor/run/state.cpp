@@ -11,6 +11,12 @@ namespace phaseguard::run {
 
 namespace {
 
+SignalState& signal_of(RunState& state, const std::string& name) {
+  const auto [found, is_new] = state.signals.try_emplace(name);
+  if (is_new) found->second.series = Series(state.memory);
+  return found->second;
+}
+
 // Keeps the last interval open while the knob protects the run in one segment.
 void extend(std::vector<OnInterval>& intervals, const RunState& state, Step step, bool on) {
   const bool open = !intervals.empty() && intervals.back().to < Step{0};
@@ -66,6 +72,7 @@ void follow_sources(RunState& state) {
   for (const wire::DetectorInfo& detector : state.policy->detectors) {
     auto derived = derived_from(detector.signal, *state.hello);
     if (!derived) continue;
+    derived->series = Series(state.memory);
     if (const auto known = before.find(detector.signal); known != before.end()) {
       derived->series = std::move(known->second.series);
       derived->last = known->second.last;
@@ -100,7 +107,7 @@ void fold_items(RunState& state, const wire::Message& m, const wire::Sample& sam
   const auto& ids = state.hello->canary_ids;
   for (std::size_t i = 0; i < sample.items.size() && i < ids.size(); ++i) {
     const std::string name = sample.signal + "/" + ids[i];
-    auto& signal = state.signals[name];
+    auto& signal = signal_of(state, name);
     if (!signal.declared) {
       signal.declaration = declaration;
       signal.declaration.name = name;
@@ -114,7 +121,7 @@ void fold_items(RunState& state, const wire::Message& m, const wire::Sample& sam
 
 void fold_values(RunState& state, const wire::Message& m, const wire::Report& report) {
   for (const auto& sample : report.samples) {
-    auto& signal = state.signals[sample.signal];
+    auto& signal = signal_of(state, sample.signal);
     if (signal.declaration.name.empty()) signal.declaration.name = sample.signal;
     add_point(state, signal, m, sample.value, sample.missing);
     for (auto& [source, derived] : state.derived) {
@@ -186,7 +193,7 @@ void fold_hello(RunState& state, const wire::Message& m, const wire::Hello& hell
   state.cadence_steps = hello.cadence_steps;
   state.step = hello.start_step;
   for (const auto& declaration : hello.signals) {
-    auto& signal = state.signals[declaration.name];
+    auto& signal = signal_of(state, declaration.name);
     signal.declaration = wire::with_edges(hello, declaration);
     signal.declared = true;
     signal.is_item = false;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <vector>
@@ -136,6 +137,8 @@ struct Gaps {
 
 struct RunState {
   RunId run;
+  // Where the points of its signals are kept; it must outlive the state and its copies.
+  std::pmr::memory_resource* memory = std::pmr::get_default_resource();
   // Declaration: the last Hello.
   std::optional<wire::Hello> hello;
   std::int64_t attempt = 0;  // highest seen; 0: no trainer yet

@@ -43,15 +43,15 @@ void follow(Terminal& terminal, Source& source, Model& model, const ConsoleOptio
   console::Console console;
   console::KeyReader keys;
   while (!terminal.is_ended() && !console.is_left()) {
-    dashboard::exchange(source, model);
+    bool more = dashboard::exchange(source, model);
     const std::string typed = terminal.typed();
     press(typed.empty() && keys.is_waiting() ? keys.give_up() : keys.take(typed), console, model);
-    dashboard::exchange(source, model);  // a command leaves at once
+    more = dashboard::exchange(source, model) || more;  // a command leaves at once
     console.tick(model, dashboard::now());
     const console::Size size = terminal_size();
     terminal.draw(screen(model, console, size, theme), size, theme);
     if (options.for_s > 0.0 && seconds_since(started) >= options.for_s) return;
-    terminal.wait(keys.is_waiting() ? kEscapeMs : kTickMs);
+    if (!more) terminal.wait(keys.is_waiting() ? kEscapeMs : kTickMs);
     if (typed.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(kLeastMs));
   }
 }
@@ -79,8 +79,9 @@ int watch_once(const std::vector<contexts::Daemon>& daemons, const ConsoleOption
   if (!source) return failed(source.error());
   const Nanos started = dashboard::now().mono;
   do {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    dashboard::exchange(**source, model);
+    if (!dashboard::exchange(**source, model)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
   } while (!is_all_there(model) && seconds_since(started) < options.wait_s);
   console::Console console;
   console.tick(model, dashboard::now());

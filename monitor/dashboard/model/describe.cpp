@@ -141,6 +141,18 @@ std::string waiting_text(const Model& model) {
   return "waiting for data from " + source.place;
 }
 
+double part_read(const SourceState& source) {
+  const auto of = static_cast<double>(std::max(source.recorded, source.read));
+  return of > 0.0 ? static_cast<double>(source.read) / of : 0.0;
+}
+
+std::string reading_text(const SourceState& source) {
+  if (source.live || !source.loading || source.recorded <= 0) return "";
+  const auto percent = static_cast<int>(100.0 * part_read(source));
+  return "reading " + std::to_string(percent) + " %: " + std::to_string(source.read) + " of " +
+         std::to_string(std::max(source.recorded, source.read)) + " messages";
+}
+
 std::string short_number(double value) {
   if (std::isnan(value)) return "-";
   char text[32];

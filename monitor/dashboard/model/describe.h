@@ -95,6 +95,10 @@ struct Interval {
 [[nodiscard]] std::string text_of(const wire::Command& command);
 // Why no run is shown, and what is waited for.
 [[nodiscard]] std::string waiting_text(const Model& model);
+// Of a recording on its way: "reading 34 %: 3400 of 10000 messages"; "" when it is all there. And
+// what part of it has come, 0..1.
+[[nodiscard]] std::string reading_text(const SourceState& source);
+[[nodiscard]] double part_read(const SourceState& source);
 // Four digits: "2", "0.000305", "1e+300"; "-" for NaN.
 [[nodiscard]] std::string short_number(double value);
 // "0.2 s", "12 s", "3 min", "2 h"; "-" for NaN.

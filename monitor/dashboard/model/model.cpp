@@ -42,13 +42,14 @@ const run::KnobState* knob_of(const run::RunState& state, const std::string& nam
 
 }  // namespace
 
-Model::Model(std::string operator_name, std::string session)
-    : operator_name_(std::move(operator_name)), session_(std::move(session)) {}
+Model::Model(std::string operator_name, std::string session, std::pmr::memory_resource* memory)
+    : operator_name_(std::move(operator_name)), session_(std::move(session)), memory_(memory) {}
 
 Model::Known& Model::known_of(const RunId& run) {
   const auto [found, is_new] = runs_.try_emplace(run);
   if (!is_new) return found->second;
   found->second.state.run = run;
+  found->second.state.memory = memory_;
   order_.push_back(run);
   if (awaited_ == run) {
     shown_ = run;

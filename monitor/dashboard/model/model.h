@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,8 +31,11 @@ struct SourceState {
   bool connected = false;  // live: the daemon has answered within the last seconds
   bool loading = true;     // the history is not complete yet
   bool one_run = false;    // it has no other run to come
-  std::string problem;     // one sentence when something is wrong
-  std::string context;     // one of several daemons: the place of its runs; "": the only source
+  // A recording: messages handed over, and those that its files had when they were looked at.
+  std::int64_t read = 0;
+  std::int64_t recorded = 0;
+  std::string problem;  // one sentence when something is wrong
+  std::string context;  // one of several daemons: the place of its runs; "": the only source
 };
 
 // What a source hands over at once, in the order it was received. Replies to commands are among the
@@ -155,8 +159,10 @@ inline constexpr double kShownForS = 30.0;       // so long a command that was o
 
 class Model {
  public:
-  // `session` makes command ids unique; `operator_name` goes into the record.
-  Model(std::string operator_name, std::string session);
+  // `session` makes command ids unique; `operator_name` goes into the record. `memory` holds the
+  // points of all runs, and must outlive the model.
+  Model(std::string operator_name, std::string session,
+        std::pmr::memory_resource* memory = std::pmr::get_default_resource());
 
   void apply(const Batch& batch, Now now);
   // Moves clocks and the stages of commands. Called once a frame.
@@ -249,6 +255,7 @@ class Model {
 
   std::string operator_name_;
   std::string session_;
+  std::pmr::memory_resource* memory_;
   std::map<std::string, SourceState> sources_;  // by context
   SourceState source_;
   std::map<RunId, Known> runs_;

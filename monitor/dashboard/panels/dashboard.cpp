@@ -51,6 +51,20 @@ void draw_run_menu(const Model& model, View& view, std::vector<Action>& actions)
   ImGui::EndMenu();
 }
 
+// Along the lower edge of the menu, as far as the record has been read.
+void draw_reading(const SourceState& source, View& view) {
+  if (reading_text(source).empty()) return;
+  const ImVec2 at = ImGui::GetWindowPos();
+  const float bottom = at.y + ImGui::GetFrameHeight();
+  const float width = ImGui::GetWindowWidth();
+  const Box read{{at.x, bottom - 0.18F * em()},
+                 {at.x + width * static_cast<float>(part_read(source)), bottom}};
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  draw.AddRectFilled(read.lo, {at.x + width, bottom}, view.palette().border);
+  draw.AddRectFilled(read.lo, read.hi, view.palette().text);
+  view.controls["reading"] = read;
+}
+
 void draw_alarm_line(View& view, const AlarmLine& line, int id, std::vector<Action>& actions) {
   const plot::Palette& p = view.palette();
   const std::string text = text_of(line);
@@ -133,6 +147,9 @@ void draw_looks(View& view) {
     if (ImGui::MenuItem(label.c_str(), nullptr, view.text_size == size)) view.text_size = size;
     note_item(view, label);
   }
+  if (view.memory_said.empty()) return;
+  ImGui::Separator();
+  plot::say(view.memory_said);
 }
 
 void draw_menu(const Model& model, const Replay& replay, View& view, std::vector<Action>& actions) {
@@ -170,11 +187,15 @@ void draw_menu(const Model& model, const Replay& replay, View& view, std::vector
   std::string title = state == nullptr ? waiting_text(model) : "run: " + state->run.text();
   if (replay.past() != nullptr) title += "    " + replay.moment_text();
   if (view.chord_s > 0.0) title += "    F: force everything that protects it";
+  if (!view.memory_problem.empty()) title += "    " + one_line(view.memory_problem, 120);
   const std::size_t fresh = model.run_ids().size() - view.runs_known;
   if (fresh > 0) {
     title += "    " + counted(static_cast<std::int64_t>(fresh), "new run") + ", see Run";
   }
-  const std::string place = (model.source().live ? "live  " : "recorded  ") + model.source().place;
+  const SourceState& source = model.source();
+  const std::string reading = reading_text(source);
+  const std::string kind = source.live ? "live" : reading.empty() ? "recorded" : reading;
+  const std::string place = kind + "  " + source.place;
   const float right = ImGui::GetWindowPos().x + ImGui::GetWindowWidth() - 0.8F * em();
   const float y = ImGui::GetCursorScreenPos().y + 0.25F * em();
   const float title_width = plot::text_size(title).x;
@@ -183,6 +204,7 @@ void draw_menu(const Model& model, const Replay& replay, View& view, std::vector
   plot::text_at(draw, {middle, y}, view.palette().text, title);
   const std::string shown_place = plot::elided(place, right - middle - title_width - 2.0F * em());
   plot::text_at(draw, {right - plot::text_size(shown_place).x, y}, view.palette().dim, shown_place);
+  draw_reading(source, view);
   ImGui::EndMenuBar();
 }
 

@@ -128,6 +128,8 @@ struct View {
   std::string layout_to_read;        // asked for; "": none
   std::string layout_to_save;
   std::string layout_said;               // what came of it
+  std::string memory_said;               // how much the points take; "": no bound was asked for
+  std::string memory_problem;            // why they take more than was asked for; "": they do not
   std::array<char, 61> layout_name{};    // field
   bool sheet_asked = false;              // of keys; becomes a popup in this frame
   bool commands_asked = false;           // the list of commands, likewise

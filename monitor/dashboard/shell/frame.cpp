@@ -23,11 +23,19 @@ bool has_candidate(const Replay& replay, const std::string& name) {
 }  // namespace
 
 bool exchange(Source& source, Seen seen) {
-  const bool any =
+  const bool more =
       exchange(source, seen.model, [&](const Batch& batch) { seen.replay.take(batch); });
   seen.replay.tick(seen.model, now());
   if (const auto run = seen.replay.take_recall()) source.recall(*run);
-  return any;
+  if (seen.bound.spill) seen.bound.spill->keep_to_bound();
+  return more;
+}
+
+Bound make_bound(const Options& options) {
+  if (options.memory == 0) return {};
+  auto spill = Spill::create(spill_folder(), options.memory);
+  if (spill) return {std::move(*spill), ""};
+  return {nullptr, "--memory does not hold: " + spill.error().message};
 }
 
 // Writes what the panels want kept, into the working directory, beside a file that is there
@@ -38,6 +46,17 @@ void save_files(View& view) {
     const auto written = write_file(path, file.text);
     view.saved = written ? "saved " + path.string() : written.error().message;
   }
+}
+
+// How much the points take, where that is bounded.
+void say_memory(const Bound& bound, View& view) {
+  view.memory_problem = bound.problem;
+  if (!bound.spill) return;
+  const Spill& spill = *bound.spill;
+  const auto mb = [](std::size_t bytes) { return std::to_string(bytes >> 20) + " MB"; };
+  view.memory_said = "points: " + mb(spill.in_file() + spill.beside()) + ", " +
+                     mb(spill.resident() + spill.beside()) + " of it in memory";
+  view.memory_problem = spill.problem();
 }
 
 // What the menu of layouts asked for.
@@ -57,6 +76,7 @@ void serve_layouts(View& view) {
 
 void build_frame(Seen seen, View& view) {
   std::vector<Action> actions;
+  say_memory(seen.bound, view);
   ImGui::NewFrame();
   draw_dashboard(seen.model, seen.replay, view, actions);
   ImGui::Render();

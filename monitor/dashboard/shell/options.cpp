@@ -1,10 +1,14 @@
 #include "monitor/dashboard/shell/options.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdio>
+#include <string_view>
 
 #include "monitor/base/number_option.h"
 #include "monitor/base/printable.h"
+#include "monitor/base/text.h"
+#include "monitor/dashboard/source/spill.h"
 #include "monitor/link/directory.h"
 
 namespace phaseguard::dashboard {
@@ -50,6 +54,19 @@ Result<std::vector<contexts::Daemon>> daemons_of(const Places& places) {
       places.endpoint_dir.empty() ? link::default_directory() : places.endpoint_dir)};
 }
 
+bool parse_memory(const std::string& text, Options& options) {
+  std::uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  const std::size_t unit = std::string_view("KMGT").find(rest == end ? '?' : *rest);
+  if (error != std::errc() || end - rest != 1 || unit == std::string_view::npos) return false;
+  const auto shift = static_cast<unsigned>(10 * (unit + 1));
+  if (number > (std::uint64_t{1} << 50) >> shift) return false;
+  if (number << shift < kLeastBound) return false;
+  options.memory = number << shift;
+  return true;
+}
+
 // What does not go together, and what a name stands for.
 Result<void> settle(const Places& places, Options& options) {
   const int ways = static_cast<int>(!options.file.empty()) +
@@ -74,6 +91,7 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
       "phaseguard-dashboard"};
   app.set_version_flag("--version", std::string("phaseguard-dashboard ") + PHASEGUARD_VERSION);
   std::string size = "1600x1000";
+  std::string memory;
   app.add_option("RUNFILE", options.file,
                  "run file (*.phaseguard), or a directory of them; without it: a live daemon");
   Places places;
@@ -110,6 +128,11 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
   app.add_option("--what-if", options.what_if,
                  "compare what happened with what this one of them would have decided, such as "
                  "hybrid");
+  const CLI::Option* bound = app.add_option(
+      "--memory", memory,
+      "so much memory at most for the points of the plots, such as 512M, 16M or more; "
+      "what is over it lives in a file without a name in $XDG_CACHE_HOME or $TMPDIR "
+      "(default: no bound)");
   app.add_option("--wait", options.wait_s,
                  "with --screenshot of a live daemon: wait at most so many seconds for data")
       ->check(number_within(0.0, 3600.0))
@@ -133,6 +156,13 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
         stderr,
         "phaseguard-dashboard: --size takes WIDTHxHEIGHT from 640x400 to 8192x8192, such as "
         "1600x1000\n");
+    return 2;
+  }
+  if (bound->count() > 0 && !parse_memory(memory, options)) {
+    print_line(stderr,
+               "phaseguard-dashboard: --memory takes a size of at least 16M, a number and K, M, G "
+               "or T (of 1024), such as 512M; found %s",
+               phaseguard::quoted(memory).c_str());
     return 2;
   }
   if (options.screenshot.empty() &&

@@ -98,9 +98,10 @@ void wait_for_data(const Options& options, Seen seen, Source& source) {
   using Clock = std::chrono::steady_clock;
   const auto until = Clock::now() + std::chrono::duration<double>(options.wait_s);
   while (true) {
-    exchange(source, seen);
+    const bool more = exchange(source, seen);
     if (!model.source().loading && (!model.source().live || model.shown() != nullptr)) break;
     if (model.source().live && Clock::now() > until) break;
+    if (more) continue;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }
@@ -153,8 +154,9 @@ void wait_for_replay(const Options& options, Seen seen, Source& source) {
   using Clock = std::chrono::steady_clock;
   const auto until = Clock::now() + std::chrono::duration<double>(options.wait_s);
   while (wanted && Clock::now() < until) {
-    exchange(source, seen);
+    const bool more = exchange(source, seen);
     if (is_there()) return;
+    if (more) continue;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }

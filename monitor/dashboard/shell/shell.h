@@ -12,17 +12,27 @@
 #include "monitor/dashboard/replay/replay.h"
 #include "monitor/dashboard/shell/options.h"
 #include "monitor/dashboard/source/source.h"
+#include "monitor/dashboard/source/spill.h"
 
 namespace phaseguard::dashboard {
 
-// The present, and an earlier moment of it.
+// What --memory asks for: `spill` holds the points where it could be made, else `problem` says why
+// not. Neither: no bound was asked for.
+struct Bound {
+  std::unique_ptr<Spill> spill;
+  std::string problem;
+};
+[[nodiscard]] Bound make_bound(const Options& options);
+
+// The present, an earlier moment of it, and what holds the points.
 struct Seen {
   Model& model;
   Replay& replay;
+  const Bound& bound;
 };
 
-// Takes what the source has, moves the clocks, sends what the operator asked for. True when
-// something new came.
+// Takes what the source has, moves the clocks, sends what the operator asked for, keeps to the
+// bound of memory. True when more is waiting.
 bool exchange(Source& source, Seen seen);
 
 // One ImGui frame of the panels, up to and with Render(). Actions are handed on.

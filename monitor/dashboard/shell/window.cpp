@@ -26,7 +26,8 @@ constexpr double kCalmS = 0.5;         // between two frames while nobody touche
 constexpr double kAttendedS = 0.04;    // at least between two that new data ask for, when one does
 constexpr double kAttendedForS = 3.0;  // after the last input
 constexpr int kFramesAfterInput = 3;
-constexpr std::int64_t kBlinkNs = 1'000'000'000;  // a multiple of the heartbeat
+constexpr std::int64_t kBlinkNs = 1'000'000'000;  // a multiple of kCalmS
+constexpr double kFrameWhileReadingS = 0.033;     // between frames a record is taken in
 
 volatile std::sig_atomic_t g_stop = 0;
 void on_signal(int /*signal*/) { g_stop = 1; }
@@ -272,6 +273,9 @@ class KeptAlarms {
  private:
   std::string written_ = alarms_text({});
 };
+double seconds_since(Nanos then) {
+  return static_cast<double>(now().mono.value - then.value) * 1e-9;
+}
 
 }  // namespace
 
@@ -295,9 +299,18 @@ Result<void> run_window(const Options& options, Seen seen, const OpenSource& ope
   bool selected = options.run.empty() && options.evidence == 0;
   Pace pace;
   const Nanos started = now().mono;
+  Nanos drawn;
+  bool more = false;
   while (!window.closed() && !view.quit && g_stop == 0) {
-    pace.wait();
-    exchange(**source, seen);
+    if (more) {
+      glfwPollEvents();
+    } else {
+      pace.wait();
+    }
+    more = exchange(**source, seen);
+    const bool is_reading = model.source().loading && model.shown() != nullptr;
+    if (is_reading && seconds_since(drawn) < kFrameWhileReadingS) continue;
+    drawn = now().mono;
     // A recording has no more runs to come; of a daemon's one that has not begun is waited for.
     const bool is_there = model.shown() != nullptr || !model.source().live;
     if (!selected && !model.source().loading && is_there) {
@@ -308,8 +321,7 @@ Result<void> run_window(const Options& options, Seen seen, const OpenSource& ope
     window.draw_frame(seen, view);
     alarms.write(model, view);
     pace.drawn(view.busy || view.picture || model.source().loading || seen.replay.progress() < 1.0);
-    const double up_s = static_cast<double>(now().mono.value - started.value) * 1e-9;
-    if (options.exit_after_s > 0.0 && up_s > options.exit_after_s) break;
+    if (options.exit_after_s > 0.0 && seconds_since(started) > options.exit_after_s) break;
   }
   source->reset();  // its thread wakes the window: it must end first
   if (auto saved = save_last_layout(view); !saved) {

@@ -3,6 +3,11 @@
 #include "monitor/dashboard/source/source.h"
 
 namespace phaseguard::dashboard {
+namespace {
+
+constexpr std::int64_t kLongestNs = 6'000'000;  // a frame has 16 ms
+
+}  // namespace
 
 Now now() {
   using std::chrono::duration;
@@ -14,15 +19,20 @@ Now now() {
 }
 
 bool exchange(Source& source, Model& model, const std::function<void(const Batch&)>& also) {
-  const auto batches = source.take();
-  for (const Batch& batch : batches) {
-    model.apply(batch, now());
-    if (also) also(batch);
+  const std::int64_t until = now().mono.value + kLongestNs;
+  bool more = true;
+  while (more && now().mono.value < until) {
+    const auto batches = source.take();
+    for (const Batch& batch : batches) {
+      model.apply(batch, now());
+      if (also) also(batch);
+    }
+    more = !batches.empty();
   }
   model.tick(now());
   auto commands = model.take_outbox();
   if (!commands.empty()) source.send(std::move(commands));
-  return !batches.empty();
+  return more;
 }
 
 }  // namespace phaseguard::dashboard

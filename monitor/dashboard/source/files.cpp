@@ -13,14 +13,25 @@
 namespace phaseguard::dashboard {
 namespace {
 
-constexpr std::int64_t kPage = 20000;  // messages of one batch
+constexpr std::int64_t kFirstPage = 200;  // messages of one batch: something is seen at once
+constexpr std::int64_t kPage = 2000;
 constexpr auto kLookAgain = std::chrono::milliseconds(500);
 constexpr auto kNap = std::chrono::milliseconds(20);
 
 struct Open {
   store::Reader reader;
   Seq read;  // last one handed over
+  Seq last;  // that it had when it was looked at
 };
+
+// Its messages are numbered from 1.
+void count(const std::vector<Open>& files, SourceState& state) {
+  state.read = state.recorded = 0;
+  for (const Open& file : files) {
+    state.read += file.read.value;
+    state.recorded += std::max(file.read, file.last).value;
+  }
+}
 
 class Files final : public Source {
  public:
@@ -53,8 +64,9 @@ class Files final : public Source {
   bool read_on(Open& file, const std::stop_token& stop) {
     bool any = false;
     while (!stop.stop_requested()) {
-      while (mailbox_.waiting() > 4 && !stop.stop_requested()) std::this_thread::sleep_for(kNap);
-      auto page = file.reader.page(Seq{file.read.value + 1}, kPage);
+      mailbox_.wait_for_room(stop);
+      const std::int64_t most = file.read == Seq{0} ? kFirstPage : kPage;
+      auto page = file.reader.page(Seq{file.read.value + 1}, most);
       if (!page) {
         state_.problem = page.error().message;
         return any;
@@ -62,6 +74,7 @@ class Files final : public Source {
       if (page->empty()) return any;
       file.read = page->back().header.seq;
       any = true;
+      count(files_, state_);
       hand_over(std::move(*page));
     }
     return any;
@@ -72,7 +85,7 @@ class Files final : public Source {
     for (const Open& file : files_) {
       if (file.reader.run() != run) continue;
       for (Seq next{1}; next <= file.read && !stop.stop_requested();) {
-        while (mailbox_.waiting() > 4 && !stop.stop_requested()) std::this_thread::sleep_for(kNap);
+        mailbox_.wait_for_room(stop);
         const std::int64_t left = file.read.value - next.value + 1;
         auto page = file.reader.page(next, std::min(kPage, left));
         if (!page) state_.problem = page.error().message;
@@ -89,8 +102,8 @@ class Files final : public Source {
   }
 
   void put(Batch batch) {
-    mailbox_.put(std::move(batch));
-    if (wake_) wake_();
+    const bool news = mailbox_.put(std::move(batch));
+    if (news && wake_) wake_();
   }
 
   std::vector<Open> files_;  // receiving thread only, like state_, once it runs
@@ -136,7 +149,8 @@ Result<std::unique_ptr<Source>> open_files(const std::filesystem::path& path, Wa
   for (const auto& file : paths) {
     auto reader = store::Reader::open(file);
     if (reader) {
-      files.push_back({std::move(*reader), Seq{0}});
+      const auto last = reader->last_seq();
+      files.push_back({std::move(*reader), Seq{0}, last ? *last : Seq{0}});
     } else if (!directory) {
       return tl::unexpected(reader.error());
     } else {
@@ -145,6 +159,7 @@ Result<std::unique_ptr<Source>> open_files(const std::filesystem::path& path, Wa
   }
   if (files.empty()) return fail(Errc::kMalformed, state.problem);
   state.one_run = files.size() == 1;
+  count(files, state);
   return std::make_unique<Files>(std::move(files), std::move(state), std::move(wake));
 }
 

@@ -234,9 +234,9 @@ class Live final : public Source {
     handed_over_ = now;
     state_.connected = connected;
     state_.loading = loading;
-    mailbox_.put({state_, std::exchange(batch_, {}), std::exchange(recalled_, {}),
-                  std::exchange(recall_done_, false)});
-    if (wake_) wake_();
+    const bool news = mailbox_.put({state_, std::exchange(batch_, {}), std::exchange(recalled_, {}),
+                                    std::exchange(recall_done_, false)});
+    if (news && wake_) wake_();
   }
 
   // That the daemon says nothing: neither an answer nor a Status.

@@ -1,8 +1,11 @@
 // The one place where the receiving and the drawing thread of the dashboard meet.
 #pragma once
 
+#include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <utility>
 #include <vector>
 
@@ -10,21 +13,20 @@
 
 namespace phaseguard::dashboard {
 
+// What the drawing thread is given at once, so that a frame stays short: about as much work as so
+// many values (work_of).
+inline constexpr std::size_t kHelping = 1000;
+[[nodiscard]] std::size_t work_of(const wire::Message& message);
+
 class Mailbox {
  public:
-  void put(Batch batch) {
-    const std::lock_guard lock(mutex_);
-    batches_.push_back(std::move(batch));
-  }
-  [[nodiscard]] std::vector<Batch> take() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(batches_, {});
-  }
-  // Batches not taken yet: a slow drawing thread slows the reading of a file, not the memory.
-  [[nodiscard]] std::size_t waiting() {
-    const std::lock_guard lock(mutex_);
-    return batches_.size();
-  }
+  // Cuts it into helpings; all but the last say that more is to come. True: nothing was waiting
+  // before.
+  bool put(Batch batch);
+  // The oldest, one helping.
+  [[nodiscard]] std::vector<Batch> take();
+  // Until few helpings wait: a slow drawing thread slows the reading of a file, not the memory.
+  void wait_for_room(const std::stop_token& stop);
   void order(std::vector<wire::Message> commands) {
     const std::lock_guard lock(mutex_);
     for (auto& command : commands) commands_.push_back(std::move(command));
@@ -48,8 +50,9 @@ class Mailbox {
 
  private:
   std::mutex mutex_;
+  std::condition_variable_any taken_;
   std::optional<RunId> wanted_;
-  std::vector<Batch> batches_;
+  std::deque<Batch> batches_;
   std::vector<wire::Message> commands_;
 };
 

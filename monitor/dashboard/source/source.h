@@ -19,7 +19,8 @@ namespace phaseguard::dashboard {
 class Source {
  public:
   virtual ~Source() = default;  // ends the thread; at most 0.3 s
-  // What has come since the last call; empty when nothing has. Drawing thread.
+  // The oldest of what has come and was not taken, as much as a frame has time for several times;
+  // empty when there is nothing. Drawing thread.
   [[nodiscard]] virtual std::vector<Batch> take() = 0;
   // Sends commands to the operator endpoint; a file drops them. Drawing thread.
   virtual void send(std::vector<wire::Message> commands) = 0;
@@ -28,8 +29,8 @@ class Source {
   virtual void recall(const RunId& run) = 0;
 };
 
-// Called from the source's thread when there is something to take, at most 30 times a second. It
-// may only wake the drawing thread.
+// Called from the source's thread when there is something to take where nothing was. It may only
+// wake the drawing thread.
 using Wake = std::function<void()>;
 
 // One run file, or every run file of a directory. Files that still grow are read on. Errors:
@@ -52,8 +53,8 @@ using Wake = std::function<void()>;
 // Both clocks of this host.
 [[nodiscard]] Now now();
 
-// Takes what the source has, moves the model's clock, sends what the operator asked for. True when
-// something new came. `also` gets each batch too.
+// Takes what the source has, for about 6 ms at most, moves the model's clock, sends what the
+// operator asked for. True when that was not all. `also` gets each batch too.
 bool exchange(Source& source, Model& model, const std::function<void(const Batch&)>& also = {});
 
 }  // namespace phaseguard::dashboard

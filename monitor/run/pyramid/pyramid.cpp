@@ -10,13 +10,14 @@ namespace {
 
 constexpr std::size_t kBase = 16;
 constexpr std::size_t kFan = 4;
+static_assert(Row<double>::kBlock % kBase == 0, "what one bucket sums up lies side by side");
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
 // Every level has a bucket for the newest number; a level is added when the top one outgrows a fan.
-void Pyramid::grow(const std::vector<double>& row) {
-  if (levels_.empty()) levels_.emplace_back();
+void Pyramid::grow(const Row<double>& row) {
+  if (levels_.empty()) levels_.emplace_back(memory_);
   const std::size_t i = row.size() - 1;
   const double value = row[i];
   std::size_t numbers = kBase;
@@ -32,9 +33,10 @@ void Pyramid::grow(const std::vector<double>& row) {
   }
   if (levels_.back().size() <= kFan) return;
   const auto& below = levels_.back();
-  std::vector<Bucket> top((below.size() + kFan - 1) / kFan, Bucket{kInf, -kInf, 0});
+  Row<Bucket> top(memory_);
   for (std::size_t b = 0; b < below.size(); ++b) {
-    Bucket& bucket = top[b / kFan];
+    if (b % kFan == 0) top.push_back({kInf, -kInf, 0});
+    Bucket& bucket = top.back();
     bucket.lo = std::min(bucket.lo, below[b].lo);
     bucket.hi = std::max(bucket.hi, below[b].hi);
     bucket.numbers += below[b].numbers;
@@ -53,15 +55,17 @@ Pyramid::Place Pyramid::highest(std::size_t i, std::size_t last) const {
   return place;
 }
 
-void Pyramid::widen(const std::vector<double>& row, std::size_t first, std::size_t last, double& lo,
+void Pyramid::widen(const Row<double>& row, std::size_t first, std::size_t last, double& lo,
                     double& hi) const {
   for (std::size_t i = first; i < last;) {
     if (i % kBase != 0 || i + kBase > last) {
-      if (!std::isnan(row[i])) {
-        lo = std::min(lo, row[i]);
-        hi = std::max(hi, row[i]);
+      const std::size_t n = std::min(last - i, kBase - i % kBase);
+      const double* numbers = &row[i];
+      for (std::size_t k = 0; k < n; ++k) {  // a NaN is neither less nor more
+        lo = numbers[k] < lo ? numbers[k] : lo;
+        hi = numbers[k] > hi ? numbers[k] : hi;
       }
-      ++i;
+      i += n;
       continue;
     }
     const Place place = highest(i, last);
@@ -72,8 +76,8 @@ void Pyramid::widen(const std::vector<double>& row, std::size_t first, std::size
   }
 }
 
-Beyond Pyramid::beyond(const std::vector<double>& row, std::size_t first, std::size_t last,
-                       double lo, double hi, std::size_t most) const {
+Beyond Pyramid::beyond(const Row<double>& row, std::size_t first, std::size_t last, double lo,
+                       double hi, std::size_t most) const {
   Beyond out;
   std::size_t looked = 0;
   for (std::size_t i = first; i < last;) {
@@ -100,11 +104,13 @@ Beyond Pyramid::beyond(const std::vector<double>& row, std::size_t first, std::s
       out.all = false;
       return out;
     }
-    const std::size_t end = std::min(last, i - i % kBase + kBase);
-    for (; i < end; ++i) {
-      out.above += row[i] > hi ? 1 : 0;
-      out.below += row[i] < lo ? 1 : 0;
+    const std::size_t n = std::min(last - i, kBase - i % kBase);
+    const double* numbers = &row[i];
+    for (std::size_t k = 0; k < n; ++k) {
+      out.above += numbers[k] > hi ? 1 : 0;
+      out.below += numbers[k] < lo ? 1 : 0;
     }
+    i += n;
   }
   return out;
 }

@@ -4,7 +4,10 @@
 #pragma once
 
 #include <cstddef>
+#include <memory_resource>
 #include <vector>
+
+#include "monitor/run/pyramid/row.h"
 
 namespace phaseguard::run {
 
@@ -17,17 +20,20 @@ struct Beyond {
 
 class Pyramid {
  public:
+  explicit Pyramid(std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : memory_(memory) {}
+
   // `row` has grown by one at its end.
-  void grow(const std::vector<double>& row);
+  void grow(const Row<double>& row);
 
   // Widens lo and hi by the numbers [first, last) of the row.
-  void widen(const std::vector<double>& row, std::size_t first, std::size_t last, double& lo,
+  void widen(const Row<double>& row, std::size_t first, std::size_t last, double& lo,
              double& hi) const;
 
   // Of the numbers [first, last), those below lo and above hi. Gives up after `most` of the
   // smallest buckets, number by number: limits in the middle of a crowd cannot be counted by
   // summaries.
-  [[nodiscard]] Beyond beyond(const std::vector<double>& row, std::size_t first, std::size_t last,
+  [[nodiscard]] Beyond beyond(const Row<double>& row, std::size_t first, std::size_t last,
                               double lo, double hi, std::size_t most) const;
 
   // How coarse the ends of a range of so many numbers may be for widen() to be quick: a quarter of
@@ -46,7 +52,8 @@ class Pyramid {
   };
   [[nodiscard]] Place highest(std::size_t i, std::size_t last) const;
 
-  std::vector<std::vector<Bucket>> levels_;  // level 0: 16 numbers a bucket, then 4 buckets each
+  std::pmr::memory_resource* memory_;
+  std::vector<Row<Bucket>> levels_;  // level 0: 16 numbers a bucket, then 4 buckets each
 };
 
 }  // namespace phaseguard::run

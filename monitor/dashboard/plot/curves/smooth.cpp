@@ -85,7 +85,7 @@ void Smoothed::restart(std::size_t at) {
 
 bool Smoothed::update(const run::Series& series, std::size_t most) {
   if (of_ != &series || series.size() < values_.size()) {
-    *this = Smoothed(how_);
+    *this = Smoothed(how_, series.memory());
     of_ = &series;
   }
   const std::vector<run::Stretch> stretches = series.stretches();

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstddef>
+#include <memory_resource>
 #include <set>
 #include <vector>
 
 #include "monitor/dashboard/plot/curves/axes.h"
 #include "monitor/run/pyramid/pyramid.h"
+#include "monitor/run/pyramid/row.h"
 #include "monitor/run/series.h"
 
 namespace phaseguard::plot {
@@ -44,15 +46,18 @@ class WindowMedian {
 
 class Smoothed {
  public:
-  explicit Smoothed(Smooth how) : how_(how) {}
+  explicit Smoothed(Smooth how,
+                    std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : how_(how), values_(memory), pyramid_(memory) {}
 
   // Takes at most `most` points more of the series; true when it has all of them. `series` may have
-  // become another one. A long series is smoothed over several frames.
+  // become another one; what is made is kept where its points are. A long series is smoothed over
+  // several frames.
   bool update(const run::Series& series, std::size_t most);
 
   [[nodiscard]] const Smooth& how() const { return how_; }
   // As far as it is: by point of the series, NaN where there is no value.
-  [[nodiscard]] const std::vector<double>& values() const { return values_; }
+  [[nodiscard]] const run::Row<double>& values() const { return values_; }
   [[nodiscard]] const run::Pyramid& pyramid() const { return pyramid_; }
   // Another number when values() has changed.
   [[nodiscard]] std::size_t version() const { return values_.size() + 1; }
@@ -65,7 +70,7 @@ class Smoothed {
 
   Smooth how_;
   const run::Series* of_ = nullptr;
-  std::vector<double> values_;
+  run::Row<double> values_;
   run::Pyramid pyramid_;
   std::size_t stretch_ = 0;  // of the newest point
   std::size_t oldest_ = 0;   // in the window
