@@ -85,7 +85,8 @@ TEST_CASE("the worst alarm of the plant is in sight from any run", "[dashboard][
   CHECK(alarms_elsewhere(desk.model)[0].runs == std::vector<RunId>{c});  // b has ended
 }
 
-TEST_CASE("an alarm that is over stays in sight until somebody has seen it", "[dashboard][alarms]") {
+TEST_CASE("an alarm that is over stays in sight until somebody has seen it",
+          "[dashboard][alarms]") {
   Plant plant;
   const RunId a = plant.begin("a");
   const RunId b = plant.begin("b");
