@@ -9,8 +9,9 @@ class Screen:
     def __init__(self, folder, width=1280, height=720):
         self.width, self.height = width, height
         reader, writer = os.pipe()
+        # Without -noreset it begins anew, deaf for a moment, when its last window has closed.
         self.server = subprocess.Popen(["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{width}x{height}x24", "-nolisten", "tcp",
-                                        "-fbdir", folder], pass_fds=(writer,), stderr=subprocess.DEVNULL)
+                                        "-noreset", "-fbdir", folder], pass_fds=(writer,), stderr=subprocess.DEVNULL)
         os.close(writer)
         number = b""
         while not number.endswith(b"\n"):
