@@ -5,7 +5,6 @@
 namespace phaseguard::dashboard {
 namespace {
 
-constexpr std::size_t kMostWaiting = 8;    // helpings
 constexpr std::size_t kMessageWork = 3;    // beside its values
 constexpr std::size_t kDecisionWork = 20;  // of anything that is no report, and may be large
 
@@ -61,11 +60,6 @@ std::vector<Batch> Mailbox::take() {
   }
   taken_.notify_one();
   return out;
-}
-
-void Mailbox::wait_for_room(const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
-  taken_.wait(lock, stop, [this] { return batches_.size() < kMostWaiting; });
 }
 
 }  // namespace phaseguard::dashboard

@@ -5,7 +5,6 @@
 #include <deque>
 #include <mutex>
 #include <optional>
-#include <stop_token>
 #include <utility>
 #include <vector>
 
@@ -16,6 +15,7 @@ namespace phaseguard::dashboard {
 // What the drawing thread is given at once, so that a frame stays short: about as much work as so
 // many values (work_of).
 inline constexpr std::size_t kHelping = 1000;
+inline constexpr std::size_t kMostWaiting = 8;  // helpings
 [[nodiscard]] std::size_t work_of(const wire::Message& message);
 
 class Mailbox {
@@ -26,7 +26,12 @@ class Mailbox {
   // The oldest, one helping.
   [[nodiscard]] std::vector<Batch> take();
   // Until few helpings wait: a slow drawing thread slows the reading of a file, not the memory.
-  void wait_for_room(const std::stop_token& stop);
+  // Returns when `stop`, a std::stop_token, is told to as well.
+  template <class Stop>
+  void wait_for_room(const Stop& stop) {
+    std::unique_lock lock(mutex_);
+    taken_.wait(lock, stop, [this] { return batches_.size() < kMostWaiting; });
+  }
   void order(std::vector<wire::Message> commands) {
     const std::lock_guard lock(mutex_);
     for (auto& command : commands) commands_.push_back(std::move(command));
