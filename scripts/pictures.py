@@ -12,6 +12,9 @@ import zlib
 
 import numpy as np
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/dashboard"))
+from png_file import read_png  # noqa: E402
+
 MALICIOUS, HARMLESS = "lab-malicious.phaseguard", "lab-harmless.phaseguard"
 # Name, run and options of the screenshot.
 PICTURES = [("dashboard-dark.png", MALICIOUS, []),
@@ -22,44 +25,9 @@ PICTURES = [("dashboard-dark.png", MALICIOUS, []),
 
 
 def read_rgba(path):
-    """[height, width, 4] of an 8-bit RGBA picture as the dashboard writes it."""
-    data, at, packed, size = path.read_bytes(), 8, b"", None
-    while at < len(data):
-        length, kind = struct.unpack(">I4s", data[at:at + 8])
-        if kind == b"IHDR":
-            size = struct.unpack(">II", data[at + 8:at + 16])
-        if kind == b"IDAT":
-            packed += data[at + 8:at + 8 + length]
-        at += 12 + length
-    width, height = size
-    lines = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(height, 1 + 4 * width)
-    rows = np.zeros((height, width, 4), np.int64)
-    for y, line in enumerate(lines):
-        rows[y] = unfiltered(int(line[0]), line[1:].astype(np.int64).reshape(width, 4), rows[y - 1] if y else np.zeros((width, 4), np.int64))
-    return rows.astype(np.uint8)
-
-
-def unfiltered(kind, line, above):
-    """One line by PNG's filters (the specification, section 9)."""
-    if kind == 0:
-        return line
-    if kind == 2:
-        return (line + above) & 255
-    left, corner = np.zeros(4, np.int64), np.zeros(4, np.int64)
-    out = np.empty_like(line)
-    for x in range(len(line)):
-        up = above[x]
-        if kind == 1:
-            guess = left
-        elif kind == 3:
-            guess = (left + up) // 2
-        else:
-            p = left + up - corner
-            a, b, c = abs(p - left), abs(p - up), abs(p - corner)
-            guess = np.where((a <= b) & (a <= c), left, np.where(b <= c, up, corner))
-        out[x] = left = (line[x] + guess) & 255
-        corner = up
-    return out
+    """[height, width, 4] of a picture."""
+    width, height, rows = read_png(path)
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(height, width, 4)
 
 
 def in_256_colours(rgba):

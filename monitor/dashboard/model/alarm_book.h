@@ -114,7 +114,8 @@ struct AlarmRow {
 // what is shown (has_words). `shelved`: these alone, or all others.
 [[nodiscard]] std::vector<AlarmRow> alarm_rows(const Model& model, bool shelved,
                                                const std::string& filter);
-// What is over and nobody has seen, worst first: of the run that is shown, or of all others.
+// What is over and nobody has seen, worst first: of the view itself and of the run
+// that is shown, or of all others.
 [[nodiscard]] std::vector<AlarmRow> unseen_rows(const Model& model, bool of_shown);
 // Newest first.
 [[nodiscard]] std::vector<AlarmRow> ended_rows(const Model& model, const std::string& filter);

@@ -79,13 +79,13 @@ std::vector<AlarmRow> alarm_rows(const Model& model, bool shelved, const std::st
 
 std::vector<AlarmRow> unseen_rows(const Model& model, bool of_shown) {
   std::vector<AlarmRow> rows = alarm_rows(model, false, "");
-  const auto is_shown = [&](const AlarmId& id) {
-    return model.shown() != nullptr && id.run == model.shown()->run;
+  const auto is_own = [&](const AlarmId& id) {
+    return id.run.empty() || (model.shown() != nullptr && id.run == model.shown()->run);
   };
   const auto belongs = [&](const AlarmRow& row) {
     return row.state == AlarmState::kReturned &&
            std::any_of(row.ids.begin(), row.ids.end(),
-                       [&](const AlarmId& id) { return is_shown(id) == of_shown; });
+                       [&](const AlarmId& id) { return is_own(id) == of_shown; });
   };
   rows.erase(
       std::remove_if(rows.begin(), rows.end(), [&](const AlarmRow& row) { return !belongs(row); }),

@@ -101,7 +101,7 @@ struct Interval {
 [[nodiscard]] double part_read(const SourceState& source);
 // Four digits: "2", "0.000305", "1e+300"; "-" for NaN.
 [[nodiscard]] std::string short_number(double value);
-// "0.2 s", "12 s", "3 min", "2 h"; "-" for NaN.
+// "< 1 s", "12 s", "3 min", "2 h"; "-" for NaN.
 [[nodiscard]] std::string age_text(double seconds);
 // Whether every word of `wanted` stands in `text`, whatever the case of A to Z. No word: it does.
 [[nodiscard]] bool has_words(const std::string& text, const std::string& wanted);

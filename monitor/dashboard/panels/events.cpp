@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "monitor/base/text.h"
-#include "monitor/base/utc.h"
+#include "monitor/base/time/utc.h"
 #include "monitor/dashboard/panels/panels.h"
 
 namespace phaseguard::dashboard {

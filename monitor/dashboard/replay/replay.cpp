@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "monitor/base/text.h"
-#include "monitor/base/utc.h"
+#include "monitor/base/time/utc.h"
 #include "monitor/dashboard/model/describe.h"
 
 namespace phaseguard::dashboard {

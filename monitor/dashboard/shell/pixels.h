@@ -10,7 +10,7 @@
 namespace phaseguard::dashboard {
 
 // `place` in pixels of the framebuffer, which is so high, from its top left corner. Writes a PNG.
-// Errors: kOutOfRange when there is nothing in it, kIo.
+// Errors: kInvalidArgument when there is nothing in it, kIo.
 [[nodiscard]] Result<void> write_pixels(const std::string& path, Box place, int height);
 
 // A file of this name, absolute, or beside one that is there already: NAME-2, NAME-3, ...

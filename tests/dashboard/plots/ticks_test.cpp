@@ -4,7 +4,7 @@
 #include <random>
 #include <set>
 
-#include "monitor/base/utc.h"
+#include "monitor/base/time/utc.h"
 #include "tests/support/catch.h"
 
 using namespace phaseguard;

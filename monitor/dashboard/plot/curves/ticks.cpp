@@ -8,7 +8,7 @@
 #include <initializer_list>
 
 #include "monitor/base/table_text.h"
-#include "monitor/base/utc.h"
+#include "monitor/base/time/utc.h"
 
 namespace phaseguard::plot {
 namespace {

@@ -1,4 +1,4 @@
-#include "monitor/base/utc.h"
+#include "monitor/base/time/utc.h"
 
 #include <cmath>
 #include <ctime>
