@@ -174,4 +174,68 @@ std::vector<Column> Series::columns(const Stretch& stretch, double x0, double x1
   return out;
 }
 
+namespace {
+
+struct Head {
+  std::uint64_t points;
+  std::uint64_t breaks;
+  std::int64_t lowest;
+  std::int64_t highest;
+  std::uint64_t break_next;
+};
+constexpr std::uint64_t kMostPoints = std::uint64_t{1} << 40;
+
+}  // namespace
+
+void Series::put(ByteSink& sink) const {
+  const Head head{size(), breaks_.size(), lowest_, highest_, break_next_ ? 1U : 0U};
+  sink.put(&head, sizeof head);
+  put_row(values_, sink);
+  sink.put(gap_qualities_.data(), gap_qualities_.size() * sizeof(Quality));  // at each NaN
+  for (const std::uint64_t at : breaks_) sink.put(&at, sizeof at);
+  steps_.put(sink);
+  times_.put(sink);
+  put_row(near_, sink);
+  sink.put(far_.data(), far_.size() * sizeof(Place));
+  pyramid_.put(sink);
+}
+
+bool Series::take(ByteSource& source) {
+  Head head{};
+  if (!source.take(&head, sizeof head) || head.points > kMostPoints) return false;
+  const auto n = static_cast<std::size_t>(head.points);
+  const auto every = [n](std::size_t distance) { return (n + distance - 1) / distance; };
+  lowest_ = head.lowest;
+  highest_ = head.highest;
+  break_next_ = head.break_next != 0;
+  const bool has_points = take_row(source, n, values_) && take_gaps(source) &&
+                          take_breaks(source, head.breaks) && steps_.take(source, n) &&
+                          times_.take(source, n) && take_row(source, every(kDense), near_);
+  if (!has_points) return false;
+  far_.resize(every(kSparse));  // there were n values: it is not larger than they are
+  return source.take(far_.data(), far_.size() * sizeof(Place)) && pyramid_.take(source, n);
+}
+
+// Where they are the values say, so that the two cannot differ.
+bool Series::take_gaps(ByteSource& source) {
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (std::isnan(values_[i])) gaps_.push_back(i);
+  }
+  gap_qualities_.resize(gaps_.size());
+  if (!source.take(gap_qualities_.data(), gap_qualities_.size() * sizeof(Quality))) return false;
+  return std::all_of(gap_qualities_.begin(), gap_qualities_.end(), [](Quality quality) {
+    return quality == Quality::kBad || quality == Quality::kMissing;
+  });
+}
+
+bool Series::take_breaks(ByteSource& source, std::uint64_t n) {
+  for (std::uint64_t i = 0; i < n; ++i) {
+    std::uint64_t at = 0;
+    const std::uint64_t after = breaks_.empty() ? 0 : breaks_.back();
+    if (!source.take(&at, sizeof at) || at <= after || at >= size()) return false;
+    breaks_.push_back(static_cast<std::size_t>(at));
+  }
+  return true;
+}
+
 }  // namespace phaseguard::run

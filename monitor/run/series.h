@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "monitor/base/types.h"
+#include "monitor/run/pyramid/bytes.h"
 #include "monitor/run/pyramid/packed.h"
 #include "monitor/run/pyramid/pyramid.h"
 #include "monitor/run/pyramid/row.h"
@@ -129,8 +130,15 @@ class Series {
   [[nodiscard]] std::vector<Column> columns(const Stretch& stretch, double x0, double x1,
                                             int n_columns) const;
 
+  // Its bytes, and the series back from them into an empty one of any memory. False: they are not
+  // those of a series; it is to be thrown away.
+  void put(ByteSink& sink) const;
+  [[nodiscard]] bool take(ByteSource& source);
+
  private:
   [[nodiscard]] Column column(const Stretch& slice) const;
+  [[nodiscard]] bool take_gaps(ByteSource& source);
+  [[nodiscard]] bool take_breaks(ByteSource& source, std::uint64_t n);
   [[nodiscard]] Quality quality_of_gap(std::size_t i) const;
 
   // Step and time of every kDense-th and of every kSparse-th point.

@@ -1,8 +1,10 @@
 #include "monitor/store/reader.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "monitor/base/sha256.h"
 #include "monitor/base/text.h"
 #include "monitor/store/access.h"
 #include "monitor/store/cursor.h"
@@ -88,6 +90,45 @@ Result<Seq> Reader::last_seq() const {
       "reports), 0))");
   if (!last) return tl::unexpected(last.error());
   return Seq{*last};
+}
+
+Result<Mark> Reader::mark(Seq at) const {
+  constexpr std::int64_t kTail = 100;  // messages
+  auto db = impl_->open();
+  if (!db) return tl::unexpected(db.error());
+  const Snapshot snapshot(**db);
+  auto identity = recorded_identity(**db);
+  if (!identity) return tl::unexpected(identity.error());
+  Mark mark{std::move(*identity), at, {}, {}, {}};
+  auto last =
+      (*db)->prepare("SELECT seq, hex(chain) FROM events WHERE seq <= ? ORDER BY seq DESC LIMIT 1");
+  if (!last) return tl::unexpected(last.error());
+  last->bind(1, at.value);
+  auto found = last->step();
+  if (!found) return tl::unexpected(found.error());
+  if (*found) {
+    mark.chained = Seq{last->integer(0)};
+    mark.chain = last->bytes(1);
+  }
+  if (at <= Seq{0}) return mark;
+  const Seq from{std::max<std::int64_t>(1, at.value - kTail + 1)};
+  std::string tail;
+  auto read = each(from, [&](const wire::Message& message) {
+    if (message.header.seq <= at) tail += wire::encode(message);
+    return message.header.seq < at;
+  });
+  if (!read) return tl::unexpected(read.error());
+  mark.tail = hex(sha256(tail));
+  return mark;
+}
+
+std::string Reader::stamp() const {
+  const FileState state = state_of(impl_->path);
+  std::string text;
+  for (const FileState::Part& part : {state.file, state.log}) {
+    text += std::to_string(part.size) + " " + std::to_string(part.changed_ns) + " ";
+  }
+  return text;
 }
 
 Result<void> Reader::each(Seq from, const std::function<bool(const wire::Message&)>& visit,

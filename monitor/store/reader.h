@@ -12,6 +12,7 @@
 
 #include "monitor/base/result.h"
 #include "monitor/base/types.h"
+#include "monitor/store/mark.h"
 #include "monitor/wire/messages.h"
 
 namespace phaseguard::store {
@@ -39,6 +40,13 @@ class Reader {
 
   // Highest seq committed so far (asks the file anew); 0: none.
   [[nodiscard]] Result<Seq> last_seq() const;
+
+  // The record up to and with `at`, which must be there; of seq 0: its identity alone.
+  [[nodiscard]] Result<Mark> mark(Seq at) const;
+
+  // When file and log were last written, and their sizes: who finds the same again finds the same
+  // file.
+  [[nodiscard]] std::string stamp() const;
 
   // Calls `visit` for every message with seq >= `from`, in order, as of one moment of the file,
   // until it returns false or `limit` messages were visited (0: no limit). A message lives until

@@ -48,8 +48,8 @@ Model::Model(std::string operator_name, std::string session, std::pmr::memory_re
 Model::Known& Model::known_of(const RunId& run) {
   const auto [found, is_new] = runs_.try_emplace(run);
   if (!is_new) return found->second;
-  found->second.state.run = run;
-  found->second.state.memory = memory_;
+  found->second.state->run = run;
+  found->second.state->memory = memory_;
   order_.push_back(run);
   if (awaited_ == run) {
     shown_ = run;
@@ -81,6 +81,12 @@ void Model::apply(const Batch& batch, Now now) {
   sources_[batch.source.context] = batch.source;
   source_ = combined(sources_);
   std::set<RunId> touched;
+  if (batch.whole) {
+    Known& known = known_of(batch.whole->run);
+    known.state = batch.whole;
+    arrive(known, now);
+    touched.insert(batch.whole->run);
+  }
   for (const wire::Message& message : batch.messages) {
     if (const auto* reply = std::get_if<wire::Reply>(&message.body)) {
       on_reply(*reply);
@@ -88,17 +94,22 @@ void Model::apply(const Batch& batch, Now now) {
     }
     if (message.header.run.empty()) continue;
     Known& known = known_of(message.header.run);
-    run::fold(known.state, message);
-    known.arrived = now.mono;
-    known.wall_s = std::max(known.state.t, known.state.status ? known.state.status_t : 0.0);
+    run::fold(*known.state, message);
+    arrive(known, now);
     touched.insert(message.header.run);
   }
   for (const RunId& run : touched) {
     Known& known = runs_.at(run);
-    known.alarms = dashboard::recorded_alarms(known.state, source_.live);
+    known.alarms = dashboard::recorded_alarms(*known.state, source_.live);
     judge(known, now);
   }
   refresh(now);
+}
+
+void Model::arrive(Known& known, Now now) {
+  const run::RunState& state = *known.state;
+  known.arrived = now.mono;
+  known.wall_s = std::max(state.t, state.status ? state.status_t : 0.0);
 }
 
 void Model::tick(Now now) { refresh(now); }
@@ -110,7 +121,7 @@ double Model::elapsed_s(const Known& known, Now now) const {
 
 void Model::judge(Known& known, Now now) {
   constexpr std::int64_t kOthersEveryNs = 250'000'000;
-  known.health = run::health(known.state, Now{known.wall_s + elapsed_s(known, now), now.mono});
+  known.health = run::health(*known.state, Now{known.wall_s + elapsed_s(known, now), now.mono});
   known.health_due = Nanos{now.mono.value + kOthersEveryNs};
 }
 
@@ -122,7 +133,7 @@ void Model::pin() {
   };
   shown_ = *std::max_element(order_.begin(), order_.end(), [&](const RunId& a, const RunId& b) {
     if (speaks(a) != speaks(b)) return speaks(b);
-    return runs_.at(a).state.t < runs_.at(b).state.t;
+    return runs_.at(a).state->t < runs_.at(b).state->t;
   });
 }
 
@@ -154,7 +165,7 @@ void Model::wait_for(const RunId& run) {
 
 void Model::update_alarms(Now now) {
   std::map<RunId, Step> steps;
-  for (const auto& [run, known] : runs_) steps.emplace(run, known.state.step);
+  for (const auto& [run, known] : runs_) steps.emplace(run, known.state->step);
   alarm_book_.update(all_alarms(*this), steps, now);
   if (!remembered_alarms_.empty()) recall_alarms(now);
 }
@@ -223,13 +234,18 @@ void Model::tell(const RunId& run, std::vector<wire::RuleEvidence> rules,
                  std::vector<wire::DetectorEvidence> detectors) {
   const auto found = runs_.find(run);
   if (found == runs_.end()) return;
-  found->second.state.rules = std::move(rules);
-  found->second.state.detectors = std::move(detectors);
+  found->second.state->rules = std::move(rules);
+  found->second.state->detectors = std::move(detectors);
 }
 
 const run::RunState* Model::find(const RunId& run) const {
   const auto found = runs_.find(run);
-  return found == runs_.end() ? nullptr : &found->second.state;
+  return found == runs_.end() ? nullptr : found->second.state.get();
+}
+
+std::shared_ptr<const run::RunState> Model::lend(const RunId& run) const {
+  const auto found = runs_.find(run);
+  return found == runs_.end() ? nullptr : found->second.state;
 }
 
 const run::RunState* Model::shown() const { return shown_ ? find(*shown_) : nullptr; }

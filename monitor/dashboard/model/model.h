@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <memory_resource>
 #include <optional>
 #include <string>
@@ -35,6 +36,7 @@ struct SourceState {
   std::int64_t read = 0;
   std::int64_t recorded = 0;
   std::string problem;  // one sentence when something is wrong
+  std::string kept;     // what became of views that are kept, for people; "": nothing to say
   std::string context;  // one of several daemons: the place of its runs; "": the only source
 };
 
@@ -47,6 +49,10 @@ struct Batch {
   // parts.
   std::vector<wire::Message> recalled{};
   bool recall_done = false;  // up to what was known when it was asked for
+  // In place of what is known of a run: all that its record's messages up to some place make.
+  std::shared_ptr<run::RunState> whole{};
+  // The source wants to be lent this run's state: it hands over nothing until it is done with it.
+  std::optional<RunId> borrows{};
 };
 
 enum class Stage {
@@ -189,6 +195,8 @@ class Model {
   // nullptr: none yet. Once the history is complete it is, unless one was chosen or is waited for,
   // the run with the newest data, before all others one whose trainer speaks.
   [[nodiscard]] const run::RunState* shown() const;
+  // For a source that hands over no message of the run meanwhile: nobody else changes it.
+  [[nodiscard]] std::shared_ptr<const run::RunState> lend(const RunId& run) const;
   [[nodiscard]] const std::optional<RunId>& awaited() const { return awaited_; }
   [[nodiscard]] const run::Health& health() const;  // of the shown run
   [[nodiscard]] const run::Health& health(const RunId& run) const;
@@ -224,7 +232,7 @@ class Model {
 
  private:
   struct Known {
-    run::RunState state;
+    std::shared_ptr<run::RunState> state = std::make_shared<run::RunState>();
     Nanos arrived;        // when its last message came, monotonic
     double wall_s = 0.0;  // the record's or the daemon's clock at that moment
     run::Health health;
@@ -232,6 +240,7 @@ class Model {
     std::vector<Alarm> alarms;  // recorded_alarms()
   };
   Known& known_of(const RunId& run);
+  void arrive(Known& known, Now now);
   void on_reply(const wire::Reply& reply);
   void follow(Pending& pending, Now now);
   void clear_ended(Now now);

@@ -170,6 +170,10 @@ void draw_menu(const Model& model, const Replay& replay, View& view, std::vector
     }
     note_item(view, "Timeline");
     draw_looks(view);
+    if (const std::string& kept = model.source().kept; !kept.empty()) {
+      ImGui::Separator();
+      plot::say(one_line(kept, 300));
+    }
     ImGui::EndMenu();
   }
   note_item(view, "View");

@@ -133,6 +133,9 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
       "so much memory at most for the points of the plots, such as 512M, 16M or more; "
       "what is over it lives in a file without a name in $XDG_CACHE_HOME or $TMPDIR "
       "(default: no bound)");
+  app.add_flag("!--no-cache", options.cache,
+               "keep no view of a record that took more than a second to read, and take none: read "
+               "the record (default: kept in $XDG_CACHE_HOME/phaseguard, 4 GiB at most)");
   app.add_option("--wait", options.wait_s,
                  "with --screenshot of a live daemon: wait at most so many seconds for data")
       ->check(number_within(0.0, 3600.0))

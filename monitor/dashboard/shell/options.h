@@ -31,6 +31,7 @@ struct Options {
   std::string what_if;                // of them, compared at the start; "": none
   std::int64_t at_step = -1;          // the moment that is shown; -1: the present
   double wait_s = 10.0;               // screenshot of a live daemon: longest wait for data
+  bool cache = true;                  // views of long records are kept, and taken
   std::uint64_t memory = 0;           // bytes of points in memory; 0: no bound
   double exit_after_s = 0.0;          // 0: until the window is closed
 };

@@ -26,6 +26,7 @@ bool exchange(Source& source, Model& model, const std::function<void(const Batch
     for (const Batch& batch : batches) {
       model.apply(batch, now());
       if (also) also(batch);
+      if (batch.borrows) source.lend(model.lend(*batch.borrows));
     }
     more = !batches.empty();
   }

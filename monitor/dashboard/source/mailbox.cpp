@@ -40,7 +40,9 @@ bool Mailbox::put(Batch batch) {
     helpings.push_back(std::move(part));
   } while (message < batch.messages.size() || recalled < batch.recalled.size());
   helpings.back().source.loading = batch.source.loading;
+  helpings.front().whole = std::move(batch.whole);
   helpings.back().recall_done = batch.recall_done;
+  helpings.back().borrows = std::move(batch.borrows);
   const std::lock_guard lock(mutex_);
   const bool was_empty = batches_.empty();
   for (Batch& part : helpings) batches_.push_back(std::move(part));

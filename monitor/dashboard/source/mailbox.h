@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -40,6 +41,21 @@ class Mailbox {
     const std::lock_guard lock(mutex_);
     return std::exchange(commands_, {});
   }
+  // What a batch asked for by `borrows`; nothing: nobody knows the run.
+  void lend(std::shared_ptr<const run::RunState> state) {
+    const std::lock_guard lock(mutex_);
+    lent_ = std::move(state);
+    is_lent_ = true;
+    taken_.notify_one();
+  }
+  // Waits for it; nothing when `stop` is told to as well.
+  template <class Stop>
+  [[nodiscard]] std::shared_ptr<const run::RunState> borrow(const Stop& stop) {
+    std::unique_lock lock(mutex_);
+    taken_.wait(lock, stop, [this] { return is_lent_; });
+    is_lent_ = false;
+    return std::exchange(lent_, nullptr);
+  }
   void want(const RunId& run) {
     const std::lock_guard lock(mutex_);
     wanted_ = run;
@@ -57,6 +73,8 @@ class Mailbox {
   std::mutex mutex_;
   std::condition_variable_any taken_;
   std::optional<RunId> wanted_;
+  std::shared_ptr<const run::RunState> lent_;
+  bool is_lent_ = false;
   std::deque<Batch> batches_;
   std::vector<wire::Message> commands_;
 };

@@ -6,12 +6,15 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <memory_resource>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "monitor/base/result.h"
 #include "monitor/contexts/contexts.h"
 #include "monitor/dashboard/model/model.h"
+#include "monitor/dashboard/source/kept.h"
 #include "monitor/wire/messages.h"
 
 namespace phaseguard::dashboard {
@@ -27,17 +30,30 @@ class Source {
   // The record of this run once more, from its first message: it comes as Batch::recalled. The
   // newest one asked for counts. Drawing thread.
   virtual void recall(const RunId& run) = 0;
+  // What a batch of its asked for (Batch::borrows). Drawing thread.
+  virtual void lend(std::shared_ptr<const run::RunState> /*state*/) {}
 };
 
 // Called from the source's thread when there is something to take where nothing was. It may only
 // wake the drawing thread.
 using Wake = std::function<void()>;
 
-// One run file, or every run file of a directory. Files that still grow are read on. Errors:
+// How views of long records are kept (kept.h), and taken in place of reading them.
+struct Keeping {
+  KeptFolder folder;
+  // Where points are put that are taken; it is used by the source's thread, at any time.
+  std::pmr::memory_resource* memory = std::pmr::get_default_resource();
+  std::function<void()> ease;    // after every few of them, and of those written; may be empty
+  double worth_it_s = kWorthIt;  // a record that took longer to read than this is kept
+  static constexpr double kWorthIt = 1.0;
+};
+
+// One run file, or every run file of a directory. Files that still grow are read on. `keeping`:
+// nothing is kept or taken without it; with it somebody must lend (exchange() does). Errors:
 // kNotFound, and what store::Reader::open says of a single file; in a directory unreadable files
 // are named in SourceState::problem and the others are shown.
-[[nodiscard]] Result<std::unique_ptr<Source>> open_files(const std::filesystem::path& path,
-                                                         Wake wake);
+[[nodiscard]] Result<std::unique_ptr<Source>> open_files(
+    const std::filesystem::path& path, Wake wake, std::optional<Keeping> keeping = std::nullopt);
 
 // A daemon, by its feed and operator endpoint. Succeeds when no daemon is there yet. Asks for the
 // history of every run and then follows the feed; a hole in it is asked for again.

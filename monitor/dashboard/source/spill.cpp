@@ -84,6 +84,7 @@ bool Spill::grow() {
 
 void* Spill::do_allocate(std::size_t bytes, std::size_t alignment) {
   const std::size_t size = whole(bytes);
+  const std::lock_guard lock(mutex_);
   if (auto known = free_.find(size); known != free_.end() && !known->second.empty()) {
     void* place = known->second.back();
     known->second.pop_back();
@@ -100,6 +101,7 @@ void* Spill::do_allocate(std::size_t bytes, std::size_t alignment) {
 
 void Spill::do_deallocate(void* place, std::size_t bytes, std::size_t alignment) {
   const auto* at = static_cast<const char*>(place);
+  const std::lock_guard lock(mutex_);
   if (std::greater_equal<>()(at, base_) && std::less<>()(at, base_ + kAddresses)) {
     free_[whole(bytes)].push_back(place);
     return;
@@ -122,6 +124,7 @@ std::size_t Spill::shared_now() const {
 // The oldest first, and round again: what was looked at meanwhile has come back. The newest half of
 // the bound is written to and looked at all the time, and stays.
 void Spill::keep_to_bound() {
+  const std::lock_guard lock(mutex_);
   resident_ = used_;
   if (!is_over_ && used_ <= bound_) return;
   if (!is_over_) {

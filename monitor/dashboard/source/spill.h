@@ -1,7 +1,7 @@
 // Memory for the points of runs, of which only so much stays in the process: it is that of a file
 // that is mapped and has no name any more, and pages that are over the bound are given back to it.
-// The system reads them again when somebody looks at them, so nothing is lost from view. Not
-// thread-safe: of the drawing thread, like the points.
+// The system reads them again when somebody looks at them, so nothing is lost from view. Any
+// thread may take places and give them back; the points themselves are their owner's.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <memory_resource>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -28,17 +29,18 @@ class Spill final : public std::pmr::memory_resource {
   Spill(const Spill&) = delete;
   Spill& operator=(const Spill&) = delete;
 
-  // Gives back what is over the bound, a part of it at a time: less than a few ms. Once a frame.
+  // Gives back what is over the bound, a part of it at a time: less than a few ms. Once a frame,
+  // and by who takes or reads much at once.
   void keep_to_bound();
 
   // Bytes that the points have: of the file, and of ordinary memory since the file could not grow.
-  [[nodiscard]] std::size_t in_file() const { return used_; }
-  [[nodiscard]] std::size_t beside() const { return beside_; }
+  [[nodiscard]] std::size_t in_file() const { return locked(used_); }
+  [[nodiscard]] std::size_t beside() const { return locked(beside_); }
   // Bytes of the file that are in this process, as the system counted them when they were last over
   // the bound; all that it has before that.
-  [[nodiscard]] std::size_t resident() const { return resident_; }
+  [[nodiscard]] std::size_t resident() const { return locked(resident_); }
   // Why the bound does not hold any more; "": it does.
-  [[nodiscard]] const std::string& problem() const { return problem_; }
+  [[nodiscard]] std::string problem() const { return locked(problem_); }
 
  private:
   Spill(int file, int counts, char* base, std::size_t bound)
@@ -48,9 +50,15 @@ class Spill final : public std::pmr::memory_resource {
   [[nodiscard]] bool do_is_equal(const memory_resource& other) const noexcept override {
     return this == &other;
   }
+  template <class T>
+  [[nodiscard]] T locked(const T& value) const {
+    const std::lock_guard lock(mutex_);
+    return value;
+  }
   [[nodiscard]] bool grow();
   [[nodiscard]] std::size_t shared_now() const;
 
+  mutable std::mutex mutex_;  // of all that follows
   int file_;
   int counts_;  // /proc/self/statm
   char* base_;  // of the addresses that were set aside

@@ -9,6 +9,7 @@
 #include <memory_resource>
 #include <vector>
 
+#include "monitor/run/pyramid/bytes.h"
 #include "monitor/run/pyramid/row.h"
 
 namespace phaseguard::run {
@@ -29,8 +30,16 @@ class Packed {
   }
   [[nodiscard]] std::size_t size() const { return packed_ + newest_.size(); }
 
+  // Its bytes, and `n` numbers back from them into an empty one. False: they are not those of such
+  // a row.
+  void put(ByteSink& sink) const;
+  [[nodiscard]] bool take(ByteSource& source, std::size_t n);
+
  private:
   static constexpr std::size_t kBlock = 256;
+  [[nodiscard]] static constexpr std::uint64_t mask_of(std::size_t width) {
+    return width == 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << 8 * width) - 1;
+  }
   struct Block {
     std::uint64_t least;
     std::uint64_t mask;                    // the low `width` bytes

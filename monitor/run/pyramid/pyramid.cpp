@@ -121,4 +121,19 @@ std::size_t Pyramid::snap_for(std::size_t numbers) {
   return snap;
 }
 
+void Pyramid::put(ByteSink& sink) const {
+  for (const auto& level : levels_) put_row(level, sink);
+}
+
+// How many levels a row has, and of which size, follows from its length (grow()).
+bool Pyramid::take(ByteSource& source, std::size_t n) {
+  for (std::size_t numbers = kBase; n > 0; numbers *= kFan) {
+    const std::size_t buckets = (n - 1) / numbers + 1;
+    levels_.emplace_back(memory_);
+    if (!take_row(source, buckets, levels_.back())) return false;
+    if (buckets <= kFan) break;
+  }
+  return true;
+}
+
 }  // namespace phaseguard::run

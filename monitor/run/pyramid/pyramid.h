@@ -7,6 +7,7 @@
 #include <memory_resource>
 #include <vector>
 
+#include "monitor/run/pyramid/bytes.h"
 #include "monitor/run/pyramid/row.h"
 
 namespace phaseguard::run {
@@ -39,6 +40,11 @@ class Pyramid {
   // How coarse the ends of a range of so many numbers may be for widen() to be quick: a quarter of
   // it at most, 1 for a short one.
   [[nodiscard]] static std::size_t snap_for(std::size_t numbers);
+
+  // Its bytes, and that of a row of `n` numbers back from them into an empty one. False: there are
+  // not so many.
+  void put(ByteSink& sink) const;
+  [[nodiscard]] bool take(ByteSource& source, std::size_t n);
 
  private:
   struct Bucket {

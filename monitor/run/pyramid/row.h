@@ -3,6 +3,7 @@
 // made with, which must outlive it and its copies. Not thread-safe; pure.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory_resource>
 #include <utility>
@@ -17,11 +18,18 @@ class Row {
       : memory_(memory) {}
 
   void push_back(T one) {
-    if (blocks_.empty() || blocks_.back().size() == kBlock) {
-      blocks_.emplace_back(std::pmr::polymorphic_allocator<T>(memory_));
-      if (blocks_.size() > 1) blocks_.back().reserve(kBlock);  // a short row takes no whole block
-    }
+    make_room();
     blocks_.back().push_back(std::move(one));
+  }
+  // `n` of them at once.
+  void append(const T* some, std::size_t n) {
+    while (n > 0) {
+      make_room();
+      const std::size_t fit = std::min(n, kBlock - blocks_.back().size());
+      blocks_.back().insert(blocks_.back().end(), some, some + fit);
+      some += fit;
+      n -= fit;
+    }
   }
   // i < size(). Those of one block lie side by side.
   [[nodiscard]] const T& operator[](std::size_t i) const { return blocks_[i / kBlock][i % kBlock]; }
@@ -34,6 +42,12 @@ class Row {
   static constexpr std::size_t kBlock = 256;
 
  private:
+  void make_room() {
+    if (!blocks_.empty() && blocks_.back().size() < kBlock) return;
+    blocks_.emplace_back(std::pmr::polymorphic_allocator<T>(memory_));
+    if (blocks_.size() > 1) blocks_.back().reserve(kBlock);  // a short row takes no whole block
+  }
+
   std::pmr::memory_resource* memory_;
   std::vector<std::pmr::vector<T>> blocks_;
 };
