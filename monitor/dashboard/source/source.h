@@ -43,7 +43,7 @@ struct Keeping {
   KeptFolder folder;
   // Where points are put that are taken; it is used by the source's thread, at any time.
   std::pmr::memory_resource* memory = std::pmr::get_default_resource();
-  std::function<void()> ease;    // after every few of them, and of those written; may be empty
+  std::function<void()> ease{};  // after every few of them, and of those written; may be empty
   double worth_it_s = kWorthIt;  // a record that took longer to read than this is kept
   static constexpr double kWorthIt = 1.0;
 };
