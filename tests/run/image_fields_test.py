@@ -18,7 +18,7 @@ def names(text: str) -> list[str]:
 
 def main() -> None:
     text = (pathlib.Path(sys.argv[1]) / "monitor/run/image/fields.h").read_text()
-    found = re.findall(r"Some<([\w:]+)> auto& s\) \{\s*auto& \[([^\]]*)\] =\s*s;\s*all\(a,([^)]*)\)", text)
+    found = re.findall(r"Only<S, ([\w:]+)> = 0>\s*void fields\(A& a, S& s\) \{\s*auto& \[([^\]]*)\] =\s*s;\s*all\(a,([^)]*)\)", text)
     bindings = text.count("auto& [")
     assert bindings == len(found) + 2, f"{bindings} bindings, {len(found)} of them followed by all()"  # Log and Entry
     for struct, named, passed in found:

@@ -79,8 +79,8 @@ void pass_plain(A& a, T& value) {
   a.bytes(&value, sizeof value);
 }
 
-template <class A>
-void pass_bool(A& a, auto& value) {
+template <class A, class T>
+void pass_bool(A& a, T& value) {
   auto byte = static_cast<std::uint8_t>(value);
   a.bytes(&byte, sizeof byte);
   if constexpr (A::kTakes) value = byte != 0;
@@ -104,8 +104,8 @@ std::uint64_t pass_count(A& a, std::size_t size) {
   return n;
 }
 
-template <class A>
-void pass_text(A& a, auto& text) {
+template <class A, class T>
+void pass_text(A& a, T& text) {
   const std::uint64_t n = pass_count(a, text.size());
   if constexpr (A::kTakes) {
     text.clear();
@@ -121,18 +121,18 @@ void pass_text(A& a, auto& text) {
   }
 }
 
-template <class A>
-void pass_word(A& a, auto& word) {
+template <class A, class T>
+void pass_word(A& a, T& word) {
   std::string text = word.text();
   pass_text(a, text);
-  if constexpr (A::kTakes) word = std::remove_reference_t<decltype(word)>::from(std::move(text));
+  if constexpr (A::kTakes) word = T::from(std::move(text));
 }
 
 template <class A, class T>
 void pass(A& a, T& value);
 
-template <class A>
-void pass_list(A& a, auto& list) {
+template <class A, class T>
+void pass_list(A& a, T& list) {
   const std::uint64_t n = pass_count(a, list.size());
   if constexpr (A::kTakes) {
     list.clear();
@@ -142,8 +142,8 @@ void pass_list(A& a, auto& list) {
   }
 }
 
-template <class A>
-void pass_map(A& a, auto& map) {
+template <class A, class T>
+void pass_map(A& a, T& map) {
   const std::uint64_t n = pass_count(a, map.size());
   if constexpr (A::kTakes) {
     map.clear();
@@ -160,8 +160,8 @@ void pass_map(A& a, auto& map) {
   }
 }
 
-template <class A>
-void pass_optional(A& a, auto& value) {
+template <class A, class T>
+void pass_optional(A& a, T& value) {
   bool is_there = value.has_value();
   pass_bool(a, is_there);
   if constexpr (A::kTakes) {

@@ -2,7 +2,6 @@
 // not compile here until it is said what becomes of it. Private to the room.
 #pragma once
 
-#include <concepts>
 #include <type_traits>
 
 #include "monitor/run/image/archive.h"
@@ -12,9 +11,9 @@
 
 namespace phaseguard::run::image {
 
-// T, const or not.
+// For T, const or not.
 template <class Given, class T>
-concept Some = std::same_as<std::remove_const_t<Given>, T>;
+using Only = std::enable_if_t<std::is_same_v<std::remove_const_t<Given>, T>, int>;
 
 template <>
 inline constexpr std::uint8_t kLast<Quality> = static_cast<std::uint8_t>(Quality::kMissing);
@@ -26,31 +25,31 @@ inline constexpr std::uint8_t kLast<Derived::Form> =
 
 // ---- of messages
 
-template <class A>
-void fields(A& a, Some<wire::KnobDecl> auto& s) {
+template <class A, class S, Only<S, wire::KnobDecl> = 0>
+void fields(A& a, S& s) {
   auto& [name, unit, min, max, initial, site, direction, mask, normaliser, form, reference,
          per_sample, sites, protects, forcible, lambda_star] = s;
   all(a, name, unit, min, max, initial, site, direction, mask, normaliser, form, reference,
       per_sample, sites, protects, forcible, lambda_star);
 }
 
-template <class A>
-void fields(A& a, Some<wire::SignalDecl> auto& s) {
+template <class A, class S, Only<S, wire::SignalDecl> = 0>
+void fields(A& a, S& s) {
   auto& [name, unit, min, max, variant, items, every_steps, columns, join, noise_mean, noise_sd,
          noise_n] = s;
   all(a, name, unit, min, max, variant, items, every_steps, columns, join, noise_mean, noise_sd,
       noise_n);
 }
 
-template <class A>
-void fields(A& a, Some<wire::Held> auto& s) {
+template <class A, class S, Only<S, wire::Held> = 0>
+void fields(A& a, S& s) {
   auto& [kind, name, knob, value, site, expires_step, command, attempt, number, outcome, detail] =
       s;
   all(a, kind, name, knob, value, site, expires_step, command, attempt, number, outcome, detail);
 }
 
-template <class A>
-void fields(A& a, Some<wire::Hello> auto& s) {
+template <class A, class S, Only<S, wire::Hello> = 0>
+void fields(A& a, S& s) {
   auto& [session, parent_attempt, start_step, total_steps, cadence_steps, hook_version, model_id,
          reference_id, label, canary_set, canary_digest, canary_ids, knobs, signals, requests,
          notes, record, position, from, segment, held, rollbacks, process, guard, snapshots,
@@ -60,140 +59,140 @@ void fields(A& a, Some<wire::Hello> auto& s) {
       record, position, from, segment, held, rollbacks, process, guard, snapshots, segments, laws);
 }
 
-template <class A>
-void fields(A& a, Some<wire::Then> auto& s) {
+template <class A, class S, Only<S, wire::Then> = 0>
+void fields(A& a, S& s) {
   auto& [value, cause, site] = s;
   all(a, value, cause, site);
 }
 
-template <class A>
-void fields(A& a, Some<wire::KnobSetting> auto& s) {
+template <class A, class S, Only<S, wire::KnobSetting> = 0>
+void fields(A& a, S& s) {
   auto& [knob, value, items, cause, decision, site, expires_step, then, batch, unscored] = s;
   all(a, knob, value, items, cause, decision, site, expires_step, then, batch, unscored);
 }
 
-template <class A>
-void fields(A& a, Some<wire::Request> auto& s) {
+template <class A, class S, Only<S, wire::Request> = 0>
+void fields(A& a, S& s) {
   auto& [epoch, id, type, reason, decision, before_step] = s;
   all(a, epoch, id, type, reason, decision, before_step);
 }
 
-template <class A>
-void fields(A& a, Some<wire::Command> auto& s) {
+template <class A, class S, Only<S, wire::Command> = 0>
+void fields(A& a, S& s) {
   auto& [id, action, operator_name, reason, knob, value, rule, expires_after_steps,
          expected_version] = s;
   all(a, id, action, operator_name, reason, knob, value, rule, expires_after_steps,
       expected_version);
 }
 
-template <class A>
-void fields(A& a, Some<wire::DetectorInfo> auto& s) {
+template <class A, class S, Only<S, wire::DetectorInfo> = 0>
+void fields(A& a, S& s) {
   auto& [name, signal, type, threshold, unit, needed, warmup, constants] = s;
   all(a, name, signal, type, threshold, unit, needed, warmup, constants);
 }
 
-template <class A>
-void fields(A& a, Some<wire::RuleInfo> auto& s) {
+template <class A, class S, Only<S, wire::RuleInfo> = 0>
+void fields(A& a, S& s) {
   auto& [name, when, of, latch, alert, sets, requests] = s;
   all(a, name, when, of, latch, alert, sets, requests);
 }
 
-template <class A>
-void fields(A& a, Some<wire::PolicyLoaded> auto& s) {
+template <class A, class S, Only<S, wire::PolicyLoaded> = 0>
+void fields(A& a, S& s) {
   auto& [name, digest, text, mode, detectors, rules, request_base] = s;
   all(a, name, digest, text, mode, detectors, rules, request_base);
 }
 
-template <class A>
-void fields(A& a, Some<wire::DetectorEvidence> auto& s) {
+template <class A, class S, Only<S, wire::DetectorEvidence> = 0>
+void fields(A& a, S& s) {
   auto& [detector, signal, step, quality, value, statistic, threshold, streak, needed, n, warmup,
          voting] = s;
   all(a, detector, signal, step, quality, value, statistic, threshold, streak, needed, n, warmup,
       voting);
 }
 
-template <class A>
-void fields(A& a, Some<wire::RuleEvidence> auto& s) {
+template <class A, class S, Only<S, wire::RuleEvidence> = 0>
+void fields(A& a, S& s) {
   auto& [rule, state, votes, needed, of, earliest_step, fired_step, at_floor, phase, until_step,
          streak, streak_needed] = s;
   all(a, rule, state, votes, needed, of, earliest_step, fired_step, at_floor, phase, until_step,
       streak, streak_needed);
 }
 
-template <class A>
-void fields(A& a, Some<wire::Alert> auto& s) {
+template <class A, class S, Only<S, wire::Alert> = 0>
+void fields(A& a, S& s) {
   auto& [severity, source, text] = s;
   all(a, severity, source, text);
 }
 
-template <class A>
-void fields(A& a, Some<wire::Decision> auto& s) {
+template <class A, class S, Only<S, wire::Decision> = 0>
+void fields(A& a, S& s) {
   auto& [id, because, state_version, mode, policy_digest, before, knobs, requests, alerts,
          detectors, rules, summary] = s;
   all(a, id, because, state_version, mode, policy_digest, before, knobs, requests, alerts,
       detectors, rules, summary);
 }
 
-template <class A>
-void fields(A& a, Some<wire::LinkChange> auto& s) {
+template <class A, class S, Only<S, wire::LinkChange> = 0>
+void fields(A& a, S& s) {
   auto& [state, detail, epoch, from, to] = s;
   all(a, state, detail, epoch, from, to);
 }
 
-template <class A>
-void fields(A& a, Some<wire::Goodbye> auto& s) {
+template <class A, class S, Only<S, wire::Goodbye> = 0>
+void fields(A& a, S& s) {
   auto& [reason, detail] = s;
   all(a, reason, detail);
 }
 
-template <class A>
-void fields(A& a, Some<wire::Sample> auto& s) {
+template <class A, class S, Only<S, wire::Sample> = 0>
+void fields(A& a, S& s) {
   auto& [signal, value, missing, items, lower, upper] = s;
   all(a, signal, value, missing, items, lower, upper);
 }
 
-template <class A>
-void fields(A& a, Some<wire::Parts::Part> auto& s) {
+template <class A, class S, Only<S, wire::Parts::Part> = 0>
+void fields(A& a, S& s) {
   auto& [k, weight, sample] = s;
   all(a, k, weight, sample);
 }
 
-template <class A>
-void fields(A& a, Some<wire::Parts::Pending> auto& s) {
+template <class A, class S, Only<S, wire::Parts::Pending> = 0>
+void fields(A& a, S& s) {
   auto& [signal, step, n, origin, batch, parts] = s;
   all(a, signal, step, n, origin, batch, parts);
 }
 
-template <class A>
-void fields(A& a, Some<wire::Parts::Done> auto& s) {
+template <class A, class S, Only<S, wire::Parts::Done> = 0>
+void fields(A& a, S& s) {
   auto& [signal, step] = s;
   all(a, signal, step);
 }
 
 // ---- of the fold
 
-template <class A>
-void fields(A& a, Some<SignalState> auto& s) {
+template <class A, class S, Only<S, SignalState> = 0>
+void fields(A& a, S& s) {
   auto& [declaration, declared, is_item, series, value, quality, step, t, items, lower, upper, good,
          bad, missing] = s;
   all(a, declaration, declared, is_item, series, value, quality, step, t, items, lower, upper, good,
       bad, missing);
 }
 
-template <class A>
-void fields(A& a, Some<OnInterval> auto& s) {
+template <class A, class S, Only<S, OnInterval> = 0>
+void fields(A& a, S& s) {
   auto& [attempt, segment, from, to] = s;
   all(a, attempt, segment, from, to);
 }
 
-template <class A>
-void fields(A& a, Some<AppliedCause> auto& s) {
+template <class A, class S, Only<S, AppliedCause> = 0>
+void fields(A& a, S& s) {
   auto& [attempt, segment, step, cause, by_guard] = s;
   all(a, attempt, segment, step, cause, by_guard);
 }
 
-template <class A>
-void fields(A& a, Some<KnobState> auto& s) {
+template <class A, class S, Only<S, KnobState> = 0>
+void fields(A& a, S& s) {
   auto& [declaration, decided, applied, decided_value, applied_value, decided_step, applied_step,
          reported_step, reported_seq, cause, decision, applied_cause, applied_decision, on_decided,
          on_applied, applied_causes] = s;
@@ -202,59 +201,59 @@ void fields(A& a, Some<KnobState> auto& s) {
       on_applied, applied_causes);
 }
 
-template <class A>
-void fields(A& a, Some<Segment> auto& s) {
+template <class A, class S, Only<S, Segment> = 0>
+void fields(A& a, S& s) {
   auto& [attempt, segment, start, from_step, t, seq] = s;
   all(a, attempt, segment, start, from_step, t, seq);
 }
 
-template <class A>
-void fields(A& a, Some<RequestState> auto& s) {
+template <class A, class S, Only<S, RequestState> = 0>
+void fields(A& a, S& s) {
   auto& [request, seq, step, t, outcome, detail, restored_step, done_step] = s;
   all(a, request, seq, step, t, outcome, detail, restored_step, done_step);
 }
 
-template <class A>
-void fields(A& a, Some<Gaps> auto& s) {
+template <class A, class S, Only<S, Gaps> = 0>
+void fields(A& a, S& s) {
   auto& [skipped, missing, from, to, step] = s;
   all(a, skipped, missing, from, to, step);
 }
 
-template <class A>
-void fields(A& a, Some<Rollback> auto& s) {
+template <class A, class S, Only<S, Rollback> = 0>
+void fields(A& a, S& s) {
   auto& [number, restored, seq, is_seen] = s;
   all(a, number, restored, seq, is_seen);
 }
 
-template <class A>
-void fields(A& a, Some<Lineage> auto& s) {
+template <class A, class S, Only<S, Lineage> = 0>
+void fields(A& a, S& s) {
   auto& [rollbacks, before, count] = s;
   all(a, rollbacks, before, count);
 }
 
-template <class A>
-void fields(A& a, Some<SignalFates> auto& s) {
+template <class A, class S, Only<S, SignalFates> = 0>
+void fields(A& a, S& s) {
   auto& [counts, newest, in_a_row, decided, trouble, trouble_at, clean, longest_gap, incomplete,
          incomplete_in_a_row] = s;
   all(a, counts, newest, in_a_row, decided, trouble, trouble_at, clean, longest_gap, incomplete,
       incomplete_in_a_row);
 }
 
-template <class A>
-void fields(A& a, Some<Elapsed> auto& s) {
+template <class A, class S, Only<S, Elapsed> = 0>
+void fields(A& a, S& s) {
   Elapsed whole = s;  // its fields can be visited to be changed alone
   whole.visit_fields([&a](auto& field) { pass(a, field); });
   if constexpr (A::kTakes) s = whole;
 }
 
-template <class A>
-void fields(A& a, Some<Fates> auto& s) {
+template <class A, class S, Only<S, Fates> = 0>
+void fields(A& a, S& s) {
   auto& [signals, beyond, clock, jump_s, jumped_at, since_jump] = s;
   all(a, signals, beyond, clock, jump_s, jumped_at, since_jump);
 }
 
-template <class A>
-void fields(A& a, Some<Derived::Waiting> auto& s) {
+template <class A, class S, Only<S, Derived::Waiting> = 0>
+void fields(A& a, S& s) {
   auto& [step, qualities, values] = s;
   all(a, step, qualities, values);
 }
@@ -271,8 +270,8 @@ void fields(A& a, Some<Derived::Waiting> auto& s) {
   return true;
 }
 
-template <class A>
-void fields(A& a, Some<Derived> auto& s) {
+template <class A, class S, Only<S, Derived> = 0>
+void fields(A& a, S& s) {
   auto& [form, members, of_items, unit, min, max, series, waiting, last] = s;
   all(a, form, members, of_items, unit, min, max, series, waiting, last);
   if constexpr (A::kTakes) {
@@ -281,22 +280,20 @@ void fields(A& a, Some<Derived> auto& s) {
 }
 
 // What declare() sets is not in it.
-template <class A>
-void fields(A& a, Some<wire::Parts> auto& s) {
+template <class A, class S, Only<S, wire::Parts> = 0>
+void fields(A& a, S& s) {
   wire::Parts whole = s;
   all(a, whole.pending(), whole.done());
   if constexpr (A::kTakes) s = std::move(whole);
 }
 
-template <class A, class L>
-requires kIs<std::remove_const_t<L>, Log>
+template <class A, class L, std::enable_if_t<kIs<std::remove_const_t<L>, Log>, int> = 0>
 void fields(A& a, L& s) {
   auto& [entries, dropped] = s;
   all(a, entries, dropped);
 }
 
-template <class A, class E>
-requires kIs<std::remove_const_t<E>, Entry>
+template <class A, class E, std::enable_if_t<kIs<std::remove_const_t<E>, Entry>, int> = 0>
 void fields(A& a, E& s) {
   auto& [seq, step, t, body] = s;
   all(a, seq, step, t, body);
@@ -304,8 +301,8 @@ void fields(A& a, E& s) {
 
 // Of whom it is and where its points live its owner says. What a live daemon said last is not of
 // the record.
-template <class A>
-void fields(A& a, Some<RunState> auto& s) {
+template <class A, class S, Only<S, RunState> = 0>
+void fields(A& a, S& s) {
   auto& [run, memory, hello, attempt, segment, segments, lineage, label, total_steps, cadence_steps,
          step, t, first_t, signals, derived, knobs, fates, parts, gaps, policy, decisions, commands,
          links, alerts, requests, goodbye, applied_version, detectors, rules, state_version, mode,
