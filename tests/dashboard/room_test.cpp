@@ -1,5 +1,6 @@
 // Whether everything that is written has room: at four sizes of the window, three scales and three
-// themes no text is cut at the edge of its panel or its dialog, and none lies outside of the window.
+// themes no text is cut at the edge of its panel or its dialog, and none lies outside of the
+// window.
 #include <algorithm>
 #include <functional>
 #include <string>

@@ -133,7 +133,7 @@ Result<std::vector<std::filesystem::path>> run_files_in(const std::filesystem::p
 Result<std::unique_ptr<Source>> open_files(const std::filesystem::path& path, Wake wake) {
   std::error_code error;
   SourceState state;
-  state.place = path.string();
+  state.place = full_name(path);
   std::vector<std::filesystem::path> paths{path};
   const bool directory = std::filesystem::is_directory(path, error);
   if (directory) {
