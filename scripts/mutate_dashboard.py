@@ -66,6 +66,7 @@ MUTANTS = [
     ("an alarm that went unseen is forgotten", "model/alarm_book.cpp",
      "if (entry.state == AlarmState::kUnacknowledged) entry.state = AlarmState::kReturned;", ""),
     ("first-out by arrival", "model/alarm_book.cpp", "return came(a) < came(b);", "return a < b;"),
+    ("what is over of the view itself is another run's", "model/alarm_rows.cpp", "return id.run.empty() || (", "return ("),
     ("all alarms came together", "model/alarm_book.cpp", "came_s - last_came_s_ > kTogetherS", "came_s < 0.0 * kTogetherS"),
     ("the list moves under the mouse", "panels/alarm_list.cpp", "if (!hovered) order.clear();", "order.clear();"),
     ("shelved alarms stay on the banner", "model/alarms.cpp", "return book.is_shelved(id_of(one));", "return false && book.is_shelved(id_of(one));"),

@@ -230,3 +230,21 @@ TEST_CASE("what Force proposes is accepted under every shipped policy", "[dashbo
   CHECK(forced >= policies);
   CHECK(closed == 1);
 }
+
+TEST_CASE("what is over of the view itself stands in its own line, not in that of other runs",
+          "[dashboard][alarms]") {
+  Plant plant;
+  const RunId a = plant.begin("a");
+  (void)plant.begin("b");
+  Desk desk(plant);
+  desk.turn(2);
+  desk.model.act(SelectRun{a}, plant.now);
+  plant.source.connected = false;
+  desk.turn(2);
+  plant.source.connected = true;
+  desk.turn(2);
+  const std::string over = desk.label("unseen: over, and nobody has seen it: ");
+  REQUIRE(over != "");
+  CHECK(desk.view.controls.at(over).lo.y == desk.view.controls.at("open alarms").lo.y);
+  CHECK(unseen_rows(desk.model, false).empty());
+}

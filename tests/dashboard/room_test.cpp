@@ -1,9 +1,14 @@
 // Whether everything that is written has room: at four sizes of the window, three scales and three
-// themes no text is cut at the edge of its panel, and none lies outside of the window.
+// themes no text is cut at the edge of its panel or its dialog, and none lies outside of the
+// window.
 #include <algorithm>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "monitor/dashboard/model/alarm_book.h"
+#include "monitor/dashboard/panels/orders.h"
 #include "monitor/dashboard/plot/glyphs.h"
 #include "tests/dashboard/desk.h"
 #include "tests/dashboard/synthetic_run.h"
@@ -11,6 +16,7 @@
 
 using namespace phaseguard;
 using namespace phaseguard::dashboard;
+using test::Desk;
 using test::Headless;
 
 namespace {
@@ -59,6 +65,88 @@ Model model_of(const test::RunOptions& options) {
   return model;
 }
 
+// At four sizes of the window, three scales and three themes.
+template <class Check>
+void for_every_look(const Check& check) {
+  for (const ImVec2 size : {ImVec2{1280.0F, 720.0F}, ImVec2{1600.0F, 1000.0F},
+                            ImVec2{1920.0F, 1080.0F}, ImVec2{2560.0F, 1440.0F}}) {
+    for (const float scale : {1.0F, 1.5F, 2.0F}) {
+      if (size.x < 1280.0F * scale) continue;  // a window of this scale is at least so wide
+      for (const plot::Theme theme : plot::kThemes) {
+        INFO(size.x << "x" << size.y << " scale " << scale << " " << plot::name_of(theme));
+        check(size, scale, theme);
+      }
+    }
+  }
+}
+
+void take_look(Desk& desk, float scale, plot::Theme theme) {
+  ImGui::GetIO().FontGlobalScale = scale * 15.0F / 13.0F;
+  desk.view.theme = theme;
+  apply_style(theme, 15.0F * scale);
+  desk.turn(3);
+}
+
+// Nothing is cut, and what ends the dialog is in sight.
+void check_dialog(const Desk& desk, const char* end, ImVec2 size) {
+  const Cut cut = cut_glyphs();
+  INFO("at " << cut.x << "," << cut.y);
+  CHECK(cut.glyphs == 0);
+  REQUIRE(desk.shows(end));
+  const Box box = desk.view.controls.at(end);
+  CHECK(box.lo.x >= 0.0F);
+  CHECK(box.hi.y <= size.y);
+}
+
+const std::string kRule = "defend-against-a-judge-that-says-what-nobody-wants";
+const std::string kKnob = "ldifs-of-all-layers-but-the-embeddings-and-the-head";
+
+std::string with_long_names(std::string policy) {
+  const auto put = [&](const std::string& old, const std::string& name) {
+    policy.replace(policy.find(old), old.size(), name);
+  };
+  put("[rule.defend]", "[rule." + kRule + "]");
+  put("[knob.ldifs]", "[knob." + kKnob + "]");
+  put("set.kl = 2.0", "set.kl = 2.0\nset." + kKnob + " = 0.25");
+  return policy;
+}
+
+// A run whose rule has fired, and every name in it is as long as one can be or longer.
+struct LongNames {
+  explicit LongNames(ImVec2 size) : desk(plant, size) {
+    wire::Hello hello = test::plant_hello();
+    hello.knobs[1].name = kKnob;
+    const RunId run = plant.begin(std::string(64, 'n'), std::move(hello));
+    for (int i = 0; i < 3; ++i) plant.step(run, 0.9);
+    desk.turn(2);
+  }
+  // By name, and what opens it.
+  std::vector<std::pair<std::string, std::function<void()>>> dialogs() {
+    std::vector<std::pair<std::string, std::function<void()>>> out;
+    KnobView knob = knob_views(desk.model).at(1);
+    REQUIRE(knob.name == kKnob);
+    knob.forced_by = "operator " + std::string(40, 'o');
+    knob.who = knob.forced_by;
+    for (const Dialog which : {Dialog::kForce, Dialog::kRelease, Dialog::kLetGo}) {
+      out.emplace_back("of a knob, " + std::to_string(static_cast<int>(which)),
+                       [=, this] { open_order(desk.model, desk.view, knob, which); });
+    }
+    for (const Dialog which : {Dialog::kReset, Dialog::kInhibit, Dialog::kAllow}) {
+      out.emplace_back("of a rule, " + std::to_string(static_cast<int>(which)),
+                       [=, this] { open_order(desk.model, desk.view, kRule, which); });
+    }
+    out.emplace_back("panic", [=, this] { open_panic(desk.model, desk.view); });
+    out.emplace_back("shelve", [=, this] {
+      desk.view.form = {};
+      desk.view.form.open = Dialog::kShelve;
+      desk.view.form.shelved = alarm_rows(desk.model, false, "").at(0);
+    });
+    return out;
+  }
+  test::Plant plant{with_long_names(test::kPlantPolicy)};
+  Desk desk;
+};
+
 }  // namespace
 
 TEST_CASE("a text that is cut is found", "[gui][room]") {
@@ -78,57 +166,54 @@ TEST_CASE("no text leaves its panel", "[gui][room]") {
   own.own_trainer = true;
   for (const test::RunOptions& options : {test::RunOptions{}, own}) {
     const Model model = model_of(options);
-    for (const ImVec2 size : {ImVec2{1280.0F, 720.0F}, ImVec2{1600.0F, 1000.0F},
-                              ImVec2{1920.0F, 1080.0F}, ImVec2{2560.0F, 1440.0F}}) {
-      for (const float scale : {1.0F, 1.5F, 2.0F}) {
-        if (size.x < 1280.0F * scale) continue;  // a window of this scale is at least so wide
-        for (const plot::Theme theme : plot::kThemes) {
-          Headless gui(size);
-          ImGui::GetIO().FontGlobalScale = scale * 15.0F / 13.0F;
-          View view;
-          view.theme = theme;
-          apply_style(theme, 15.0F * scale);
-          gui.frames(3, model, view);
-          const Cut cut = cut_glyphs();
-          INFO(options.own_trainer << " " << size.x << "x" << size.y << " scale " << scale << " "
-                                   << plot::name_of(theme) << " at " << cut.x << "," << cut.y);
-          CHECK(cut.glyphs == 0);
-        }
-      }
-    }
+    for_every_look([&](ImVec2 size, float scale, plot::Theme theme) {
+      Headless gui(size);
+      ImGui::GetIO().FontGlobalScale = scale * 15.0F / 13.0F;
+      View view;
+      view.theme = theme;
+      apply_style(theme, 15.0F * scale);
+      gui.frames(3, model, view);
+      const Cut cut = cut_glyphs();
+      INFO(options.own_trainer << " at " << cut.x << "," << cut.y);
+      CHECK(cut.glyphs == 0);
+    });
   }
 }
 
 TEST_CASE("no text leaves a dialog", "[gui][room]") {
-  for (const ImVec2 size : {ImVec2{1280.0F, 720.0F}, ImVec2{2560.0F, 1440.0F}}) {
-    for (const float scale : {1.0F, 1.5F, 2.0F}) {
-      if (size.x < 1280.0F * scale) continue;
-      for (const plot::Theme theme : plot::kThemes) {
-        test::Plant plant;
-        const RunId run = plant.begin("a-run-with-a-long-name-as-people-give-them-of-seed-7");
-        test::Desk desk(plant, size);
-        ImGui::GetIO().FontGlobalScale = scale * 15.0F / 13.0F;
-        desk.view.theme = theme;
-        apply_style(theme, 15.0F * scale);
-        plant.step(run, 0.1);
-        desk.turn(3);
-        for (const char* control : {"Force kl...", "Inhibit defend..."}) {
-          INFO(size.x << "x" << size.y << " scale " << scale << " " << plot::name_of(theme) << " "
-                      << control);
-          REQUIRE(desk.click(control));
-          desk.turn(2);
-          REQUIRE(desk.shows("Cancel"));
-          const Cut cut = cut_glyphs();
-          CHECK(cut.glyphs == 0);
-          REQUIRE(desk.click("Cancel"));
-        }
-        open_panic(desk.model, desk.view);
-        desk.turn(3);
-        REQUIRE(desk.shows("Cancel"));
-        CHECK(cut_glyphs().glyphs == 0);
-      }
+  for_every_look([](ImVec2 size, float scale, plot::Theme theme) {
+    LongNames scene(size);
+    take_look(scene.desk, scale, theme);
+    for (const auto& [name, open] : scene.dialogs()) {
+      INFO(name);
+      open();
+      scene.desk.turn(3);
+      check_dialog(scene.desk, "Cancel", size);
+      REQUIRE(scene.desk.click("Cancel"));
     }
-  }
+  });
+}
+
+TEST_CASE("no text leaves the sheet of keys, the list of commands and the list of alarms",
+          "[gui][room]") {
+  for_every_look([](ImVec2 size, float scale, plot::Theme theme) {
+    LongNames scene(size);
+    Desk& desk = scene.desk;
+    take_look(desk, scale, theme);
+    desk.view.sheet_asked = true;
+    desk.turn(3);
+    check_dialog(desk, "Close##sheet", size);
+    REQUIRE(desk.click("Close##sheet"));
+    desk.view.commands_asked = true;
+    desk.turn(3);
+    REQUIRE(desk.shows("command Quit"));
+    CHECK(cut_glyphs().glyphs == 0);
+    REQUIRE(desk.click("command Fit all steps and values"));
+    desk.view.alarm_list.open = true;
+    desk.turn(3);
+    REQUIRE(desk.shows("filter of alarms"));
+    CHECK(cut_glyphs().glyphs == 0);
+  });
 }
 
 TEST_CASE("in the theme of high contrast panels have a border", "[gui][contrast]") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <tuple>
 
 #include "monitor/dashboard/model/model.h"
 
@@ -17,7 +18,47 @@ bool is_kept(const AlarmEntry& entry) {
   return entry.state == AlarmState::kAcknowledged && !std::isnan(entry.alarm.t);
 }
 
+const KeptAlarm* find_same(const std::vector<KeptAlarm>& list, const KeptAlarm& alarm) {
+  const auto key = [](const KeptAlarm& a) { return std::tie(a.about, a.run, a.record, a.place); };
+  const auto found = std::find_if(list.begin(), list.end(),
+                                  [&](const KeptAlarm& one) { return key(one) == key(alarm); });
+  return found == list.end() ? nullptr : &*found;
+}
+
+// nullptr: nothing is said of it.
+bool says_the_same(const KeptAlarm* a, const KeptAlarm* b) {
+  if (a == nullptr || b == nullptr) return a == b;
+  const auto said = [](const KeptAlarm& one) {
+    return std::tie(one.level, one.by, one.shelved, one.shelf.reason, one.shelf.for_s,
+                    one.shelf.until_step, one.shelf_ends_s);
+  };
+  const bool came = a->came_s == b->came_s || (std::isnan(a->came_s) && std::isnan(b->came_s));
+  return came && said(*a) == said(*b);
+}
+
 }  // namespace
+
+std::vector<KeptAlarm> merged(const std::vector<KeptAlarm>& in_file, const KeptChange& change,
+                              double wall_s) {
+  std::vector<KeptAlarm> out;
+  const auto take = [&](const KeptAlarm* alarm) {
+    if (alarm == nullptr || (alarm->shelved && wall_s >= alarm->shelf_ends_s)) return;
+    if (find_same(out, *alarm) == nullptr) out.push_back(*alarm);
+  };
+  for (const KeptAlarm& filed : in_file) {
+    const KeptAlarm* before = find_same(change.before, filed);
+    const KeptAlarm* now = find_same(change.now, filed);
+    const bool changed_here = !says_the_same(before, now);
+    const bool changed_there = !says_the_same(before, &filed);
+    const bool is_mine = changed_here && (now != nullptr || !changed_there);
+    take(is_mine ? now : &filed);
+  }
+  for (const KeptAlarm& now : change.now) {
+    const bool changed_here = !says_the_same(find_same(change.before, now), &now);
+    if (changed_here && find_same(in_file, now) == nullptr) take(&now);
+  }
+  return out;
+}
 
 std::string record_of(const run::RunState& state) {
   char began[40];

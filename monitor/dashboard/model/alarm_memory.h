@@ -28,6 +28,17 @@ struct KeptAlarm {
   double shelf_ends_s = 0.0;  // wall clock
 };
 
+// What one window keeps: when it last wrote it, and now.
+struct KeptChange {
+  std::vector<KeptAlarm> before;
+  std::vector<KeptAlarm> now;
+};
+// What the file holds after this window has written: what is in it, in which every alarm that this
+// window has changed is as it is here, since that is the newest word on it; what other windows
+// wrote stays. A shelf that has ended goes.
+[[nodiscard]] std::vector<KeptAlarm> merged(const std::vector<KeptAlarm>& in_file,
+                                            const KeptChange& change, double wall_s);
+
 // Which record this is of, and which attempt: when it began, the attempt, and its trainer's token.
 [[nodiscard]] std::string record_of(const run::RunState& state);
 

@@ -4,8 +4,6 @@
 
 namespace phaseguard::dashboard {
 
-using plot::say;
-
 void note_item(View& view, const std::string& label) {
   view.controls[label] = {ImGui::GetItemRectMin(), ImGui::GetItemRectMax()};
 }
@@ -30,7 +28,7 @@ void say_subject(const Model& model, View& view, const std::string& name, const 
   const std::string text = one_line(name, 40) + " of run " + run.text() + ", read at step " +
                            std::to_string(step.value) + ", state version " +
                            std::to_string(version);
-  say(text);
+  say_wrapped(text);
   note_item(view, "about " + text);
   say_quietly(view, "you act as " + one_line(model.operator_name(), 40) + ", for the record");
 }
@@ -49,20 +47,22 @@ void expiry_field(View& view) {
 
 bool is_blank(const std::array<char, 200>& text) { return is_blank(std::string(text.data())); }
 
+void say_wrapped(const std::string& text, float most_em) {
+  ImGui::PushTextWrapPos(ImGui::GetCursorPosX() + most_em * em());
+  plot::say(text);
+  ImGui::PopTextWrapPos();
+}
+
 void say_quietly(const View& view, const std::string& text) {
   ImGui::PushStyleColor(ImGuiCol_Text, view.palette().dim);
-  ImGui::PushTextWrapPos(ImGui::GetCursorPosX() + 30.0F * em());
-  say(text);
-  ImGui::PopTextWrapPos();
+  say_wrapped(text, 30.0F);
   ImGui::PopStyleColor();
 }
 
 void say_below(const View& view, const std::string& text, bool is_obstacle) {
   const plot::Palette& p = view.palette();
   ImGui::PushStyleColor(ImGuiCol_Text, is_obstacle ? p.text : p.dim);
-  ImGui::PushTextWrapPos(ImGui::GetCursorPosX() + 30.0F * em());
-  say(text.empty() ? std::string(" ") : text);
-  ImGui::PopTextWrapPos();
+  say_wrapped(text.empty() ? " " : text, 30.0F);
   ImGui::PopStyleColor();
 }
 

@@ -21,7 +21,9 @@ void reason_field(View& view, const char* hint);
 void expiry_field(View& view);
 [[nodiscard]] bool is_blank(const std::array<char, 200>& text);
 
-// Wrapped text in a quiet colour.
+// On as many lines as it takes: names may be long.
+void say_wrapped(const std::string& text, float most_em = 60.0F);
+// The same in a quiet colour.
 void say_quietly(const View& view, const std::string& text);
 // Room of its own below the buttons, so that what is said there moves none of them.
 void say_below(const View& view, const std::string& text, bool is_obstacle);

@@ -14,8 +14,6 @@ constexpr const char* kForceTitle = "Force a knob###force";
 constexpr const char* kReleaseTitle = "Release to the policy###release";
 constexpr const char* kLetGoTitle = "Let go of what was adopted###let go";
 
-using plot::say;
-
 std::string obstacle_of_force(const Model& model, const Form& form) {
   if (form.expires && form.expires_after_steps <= 0) return "the expiry must be at least one step";
   return obstacle_to_force(
@@ -47,8 +45,8 @@ void force_dialog(const Model& model, View& view, std::vector<Action>& actions) 
   const Subject& subject = form.subject;
   const KnobView& knob = subject.knob;
   say_subject(model, view, subject);
-  say(number_text(knob.in_force) + " in force then, " + number_text(form.value) +
-      " from the next optimiser step");
+  say_wrapped(number_text(knob.in_force) + " in force then, " + number_text(form.value) +
+              " from the next optimiser step");
   force_fields(view);
   say_quietly(view, effect_text(knob, form.value) +
                         "\nSteps already trained are not undone. Release ends it.");
@@ -81,9 +79,10 @@ void release_dialog(const Model& model, View& view, std::vector<Action>& actions
   const Subject& subject = view.form.subject;
   const KnobView& knob = subject.knob;
   say_subject(model, view, subject);
-  say("Ends the manual override of " + one_line(knob.name, 40) + " (" +
-      number_text(knob.forced_value) + " by " + knob.forced_by + "): the policy decides again.");
-  say("A rule that has fired stays fired; its value is then in force.");
+  say_wrapped("Ends the manual override of " + one_line(knob.name, 40) + " (" +
+              number_text(knob.forced_value) + " by " + knob.forced_by +
+              "): the policy decides again.");
+  say_wrapped("A rule that has fired stays fired; its value is then in force.");
   if (ask_for_reason(model, view, "Hold to release", obstacle_to_release(model, subject))) {
     actions.emplace_back(
         ReleaseKnob{subject.run, knob.name, subject.version, view.form.reason.data()});
@@ -96,9 +95,9 @@ void let_go_dialog(const Model& model, View& view, std::vector<Action>& actions)
   const Subject& subject = view.form.subject;
   const KnobView& knob = subject.knob;
   say_subject(model, view, subject);
-  say(one_line(knob.name, 40) + " is held at " + number_text(knob.in_force) + ", " + knob.who +
-      ": the record did not know why it was up.");
-  say("Without it the policy decides again.");
+  say_wrapped(one_line(knob.name, 40) + " is held at " + number_text(knob.in_force) + ", " +
+              knob.who + ": the record did not know why it was up.");
+  say_wrapped("Without it the policy decides again.");
   if (ask_for_reason(model, view, "Hold to let go", obstacle_to_let_go(model, subject))) {
     actions.emplace_back(LetGo{subject.run, knob.name, subject.version, view.form.reason.data()});
   }

@@ -27,7 +27,7 @@ void draw_panic(const Model& model, View& view, std::vector<Action>& actions) {
   for (const PanicKnob& planned : plan.knobs) {
     const std::string text = text_of(planned);
     if (planned.obstacle.empty()) {
-      plot::say(text);
+      say_wrapped(text);
     } else {
       say_quietly(view, text);
     }

@@ -36,8 +36,8 @@ void draw_dialog(const Model& model, View& view, const RuleDialog& dialog,
   const Form& form = view.form;
   const RuleSubject& subject = form.rule;
   say_subject(model, view, "rule " + subject.rule.rule, subject.run, subject.step, subject.version);
-  plot::say(std::string(dialog.effect) + " " + one_line(subject.rule.rule, 40) + ", which was " +
-            subject.words + " then.");
+  say_wrapped(std::string(dialog.effect) + " " + one_line(subject.rule.rule, 40) + ", which was " +
+              subject.words + " then.");
   say_quietly(view, effect_of(model, subject, dialog.order));
   const bool expires = dialog.order == RuleOrder::kInhibit;
   if (expires) expiry_field(view);

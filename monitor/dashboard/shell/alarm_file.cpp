@@ -1,10 +1,17 @@
 #include "monitor/dashboard/shell/alarm_file.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include "monitor/base/file.h"
 #include "monitor/base/json.h"
@@ -103,6 +110,36 @@ KeptAlarm alarm_of(const json& from, const std::string& place, std::string& erro
   return kept;
 }
 
+// Of the windows of one user, while it lives; the kernel gives it up when a process dies.
+class Lock {
+ public:
+  explicit Lock(const std::string& path)
+      : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
+    if (descriptor_ < 0) {
+      problem_ = path + ": cannot be opened: " + std::generic_category().message(errno);
+      return;
+    }
+    // Not for ever: a window that was stopped must not stop this one.
+    for (int i = 0; i < kTries; ++i) {
+      if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+      std::this_thread::sleep_for(kPause);
+    }
+    problem_ = path + ": another window has held it for long; end that one and try again";
+  }
+  ~Lock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+  [[nodiscard]] const std::string& problem() const { return problem_; }
+
+ private:
+  static constexpr int kTries = 50;
+  static constexpr std::chrono::milliseconds kPause{10};
+  int descriptor_;
+  std::string problem_;
+};
+
 }  // namespace
 
 std::string alarms_text(const std::vector<KeptAlarm>& kept) {
@@ -131,8 +168,8 @@ Result<std::vector<KeptAlarm>> take_alarms(std::string_view text) {
 }
 
 Result<std::vector<KeptAlarm>> read_kept_alarms() {
-  const fs::path file = alarms_path();
   std::error_code error;
+  const fs::path file = alarms_path();
   if (!fs::exists(file, error)) return std::vector<KeptAlarm>{};
   const auto text = read_file(file, "the alarms that were seen", kMostBytes);
   if (!text) return tl::unexpected(text.error());
@@ -144,12 +181,26 @@ Result<std::vector<KeptAlarm>> read_kept_alarms() {
                   taken.error().message + (error ? "" : "; it is kept as alarms.json.damaged"));
 }
 
-Result<void> save_kept_alarms(const std::string& text) {
+Result<void> save_kept_alarms(const KeptChange& change, double wall_s) {
+  const auto refuse = [](const std::string& why) {
+    return fail(Errc::kIo, "what was seen of alarms is not kept: " + why);
+  };
   const fs::path file = alarms_path();
   std::error_code error;
   fs::create_directories(file.parent_path(), error);
-  if (error) return fail(Errc::kIo, file.parent_path().string() + ": " + error.message());
-  return write_file(file, text);
+  if (error) return refuse(file.parent_path().string() + ": " + error.message());
+  const Lock lock(file.string() + ".lock");
+  if (!lock.problem().empty()) return refuse(lock.problem());
+  const bool is_there = fs::exists(file, error);
+  const auto in_file = read_kept_alarms();
+  if (!in_file && in_file.error().code != Errc::kMalformed) return refuse(in_file.error().message);
+  const bool is_new = !is_there || !in_file;  // nobody has taken anything out of it
+  const auto kept =
+      is_new ? merged({}, {{}, change.now}, wall_s) : merged(*in_file, change, wall_s);
+  if (auto written = write_file(file, alarms_text(kept)); !written) {
+    return refuse(written.error().message);
+  }
+  return in_file ? Result<void>() : tl::unexpected(in_file.error());
 }
 
 }  // namespace phaseguard::dashboard

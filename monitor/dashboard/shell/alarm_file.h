@@ -18,6 +18,10 @@ namespace phaseguard::dashboard {
 // No file is an empty list. Errors: a file that does not fit, which is put aside as
 // alarms.json.damaged; kIo.
 [[nodiscard]] Result<std::vector<KeptAlarm>> read_kept_alarms();
-[[nodiscard]] Result<void> save_kept_alarms(const std::string& text);
+// Writes what this window has changed into what the file holds (merged()), whole or not at all, and
+// under a lock beside it: several windows of a user share the file. One that does not fit is put
+// aside as above, and everything that this window keeps is written. Error kIo: a sentence of what
+// is not kept and why.
+[[nodiscard]] Result<void> save_kept_alarms(const KeptChange& change, double wall_s);
 
 }  // namespace phaseguard::dashboard

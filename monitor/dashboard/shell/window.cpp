@@ -257,21 +257,26 @@ class KeptAlarms {
       view.saved = kept.error().message;
       return;
     }
-    written_ = alarms_text(*kept);
+    before_ = *kept;
+    tried_ = alarms_text(*kept);
     model.remember(std::move(*kept));
   }
   void write(const Model& model, View& view) {
     if (model.source().loading) return;
-    const std::string text = alarms_text(kept_alarms(model, now()));
-    if (text == written_) return;
-    written_ = text;
-    if (auto saved = save_kept_alarms(text); !saved) {
-      view.saved = "what was seen of alarms is not kept: " + saved.error().message;
+    std::vector<KeptAlarm> kept = kept_alarms(model, now());
+    const std::string text = alarms_text(kept);
+    if (text == tried_) return;
+    tried_ = text;
+    if (auto saved = save_kept_alarms({before_, kept}, now().wall_s); !saved) {
+      view.saved = saved.error().message;
+      return;
     }
+    before_ = std::move(kept);
   }
 
  private:
-  std::string written_ = alarms_text({});
+  std::vector<KeptAlarm> before_;  // as they were last written, or read
+  std::string tried_ = alarms_text({});
 };
 double seconds_since(Nanos then) {
   return static_cast<double>(now().mono.value - then.value) * 1e-9;

@@ -195,7 +195,7 @@ Result<std::unique_ptr<Source>> open_files(const std::filesystem::path& path, Wa
                                            std::optional<Keeping> keeping) {
   std::error_code error;
   SourceState state;
-  state.place = path.string();
+  state.place = full_name(path);
   std::vector<std::filesystem::path> paths{path};
   const bool directory = std::filesystem::is_directory(path, error);
   if (directory) {

@@ -282,8 +282,8 @@ Result<std::unique_ptr<Source>> connect_live(const contexts::Daemon& daemon, Wak
   options.high_water_frames = 20000;
   auto feed = link::SubscriberClient::connect(daemon.feed.text(), {""}, options);
   if (!feed) return tl::unexpected(feed.error());
-  const std::string place = (daemon.name.empty() ? "" : daemon.name + ", ") + daemon.place();
-  return std::make_unique<Live>(std::move(*dealer), std::move(*feed), place, std::move(wake));
+  return std::make_unique<Live>(std::move(*dealer), std::move(*feed), place_of(daemon),
+                                std::move(wake));
 }
 
 }  // namespace phaseguard::dashboard

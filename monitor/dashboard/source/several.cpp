@@ -75,7 +75,7 @@ Result<std::unique_ptr<Source>> connect_all(const std::vector<contexts::Daemon>&
     parts.push_back({daemon.name, std::move(*source)});
     SourceState state;
     state.context = daemon.name;
-    state.place = daemon.name + ", " + daemon.place();
+    state.place = place_of(daemon);
     state.live = true;
     states.push_back(std::move(state));
   }

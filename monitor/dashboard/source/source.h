@@ -66,6 +66,12 @@ struct Keeping {
 [[nodiscard]] Result<std::unique_ptr<Source>> connect_all(
     const std::vector<contexts::Daemon>& daemons, const Wake& wake);
 
+// SourceState::place of a daemon, and the name of a file or folder in it: the same however it was
+// written, relative, with a slash at its end or by a link, since what is kept of alarms is of a
+// place.
+[[nodiscard]] std::string place_of(const contexts::Daemon& daemon);
+[[nodiscard]] std::string full_name(const std::filesystem::path& path);
+
 // Both clocks of this host.
 [[nodiscard]] Now now();
 
