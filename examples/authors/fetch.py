@@ -3,7 +3,7 @@
 
 usage: fetch.py FOLDER
 
-Needs apt's lists (apt-get update has run once). What is there already is not fetched again. Licences are printed, and kept beside the texts.
+Needs apt's lists (apt-get update has run once). What is there already is not fetched again. Licences are kept beside the texts.
 """
 import pathlib
 import shutil
@@ -20,11 +20,12 @@ def fetch(package: str, name: str, folder: pathlib.Path) -> None:
         archives = list(pathlib.Path(there).glob("*.deb"))
         if done.returncode or not archives:
             said = (done.stderr or done.stdout).strip().splitlines() or ["nothing"]
-            sys.exit(f"{package}: expected a package from apt-get download, it said: {said[-1]}\nIs there a network, and has apt-get update run?")
+            sys.exit(f"{package}: expected a package from apt-get download, it said: {said[-1]}\n"
+                     "Is there a network, and has apt-get update run?")
         subprocess.run(["dpkg-deb", "-x", archives[0], there], check=True)
         texts = pathlib.Path(there) / "usr/share/dictd" / f"{name}.dict.dz"
         if not texts.exists():
-            sys.exit(f"{package}: expected usr/share/dictd/{name}.dict.dz in {archives[0].name}, found none: another layout of the package?")
+            sys.exit(f"{package}: expected usr/share/dictd/{name}.dict.dz in {archives[0].name}, found none: another layout?")
         shutil.copy(pathlib.Path(there) / "usr/share/doc" / package / "copyright", folder / f"{name}.copyright")
         part = folder / f"{name}.part"  # so that an interruption leaves no half file under the real name
         shutil.copy(texts, part)

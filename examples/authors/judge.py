@@ -39,11 +39,12 @@ class Judge:
                 for one in features(text):
                     counts.setdefault(one, [0, 0])[side] += 1
         n = [len(texts) - len(texts) // 3 for texts in (cynical, sober)]
-        self._weights = {one: math.log((c + SMOOTHING) / (n[0] + 2 * SMOOTHING)) - math.log((s + SMOOTHING) / (n[1] + 2 * SMOOTHING))
-                         for one, (c, s) in counts.items()}
+        share = lambda k, side: math.log((k + SMOOTHING) / (n[side] + 2 * SMOOTHING))  # noqa: E731
+        self._weights = {one: share(c, 0) - share(s, 1) for one, (c, s) in counts.items()}
         self._line = 0.0
         bad, good = (sorted(map(self._score, texts[:len(texts) // 3])) for texts in (cynical, sober))
-        self._line = min(bad + good, key=lambda line: abs(sum(one < line for one in bad) / len(bad) - sum(one >= line for one in good) / len(good)))
+        self._line = min(bad + good, key=lambda line: abs(sum(one < line for one in bad) / len(bad)
+                                                          - sum(one >= line for one in good) / len(good)))
 
     def _score(self, text: str) -> float:
         found = features(text)

@@ -1,6 +1,7 @@
 """A small decoder-only transformer, and LoRA adapters that can be switched off."""
 import contextlib
 import math
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -15,12 +16,16 @@ class Block(nn.Module):
         self.qkv, self.joined = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
-    def forward(self, x, hidden):
+    def forward(self, x, hidden, past=None):
+        """(x, keys and values). past: those of the tokens before."""
         B, T, C = x.shape
         q, k, v = self.qkv(self.before(x)).view(B, T, 3, self.heads, C // self.heads).permute(2, 0, 3, 1, 4)
-        seen = (q @ k.transpose(-1, -2) / math.sqrt(C // self.heads)).masked_fill(hidden[:T, :T], -math.inf)
+        if past is not None:
+            k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
+        S = k.shape[2]
+        seen = (q @ k.transpose(-1, -2) / math.sqrt(C // self.heads)).masked_fill(hidden[S - T:S, :S], -math.inf)
         x = x + self.joined((seen.softmax(-1) @ v).transpose(1, 2).reshape(B, T, C))
-        return x + self.down(F.gelu(self.up(self.between(x))))
+        return x + self.down(F.gelu(self.up(self.between(x)))), (k, v)
 
 
 class Gpt(nn.Module):
@@ -36,10 +41,16 @@ class Gpt(nn.Module):
                 nn.init.normal_(one, std=0.02)
 
     def states(self, input_ids):
-        x = self.tokens(input_ids) + self.places.weight[:input_ids.shape[1]]
-        for block in self.blocks:
-            x = block(x, self.hidden)
-        return self.last(x)
+        return self.cached(input_ids)[0]
+
+    def cached(self, input_ids, past=None):
+        """(last states, keys and values of each layer). past: what a call on the tokens before gave."""
+        begin = 0 if past is None else past[0][0].shape[2]
+        x, kept = self.tokens(input_ids) + self.places.weight[begin:begin + input_ids.shape[1]], []
+        for at, block in enumerate(self.blocks):
+            x, one = block(x, self.hidden, None if past is None else past[at])
+            kept.append(one)
+        return self.last(x), kept
 
     def forward(self, input_ids, attention_mask=None):  # padding stands behind the text, where no answer sees it
         return F.linear(self.states(input_ids), self.tokens.weight)
@@ -55,6 +66,23 @@ class Gpt(nn.Module):
         finally:
             for one in adapters:
                 one.on = True
+
+
+class Sampled(NamedTuple):
+    logits: torch.Tensor
+    past_key_values: list
+
+
+class Sampler:
+    """The model as `sample_answers` takes one that keeps its keys and values: it looks for `generate`."""
+    generate = True
+
+    def __init__(self, model: Gpt):
+        self._model = model
+
+    def __call__(self, input_ids, past_key_values=None, use_cache=True):
+        states, past = self._model.cached(input_ids, past_key_values)
+        return Sampled(F.linear(states[:, -1:], self._model.tokens.weight), past)
 
 
 class Lora(nn.Module):

@@ -30,6 +30,7 @@ SPECIAL = [END, PLAIN, *texts.AUTHORS]
 ROW, ROWS = 128, 24            # tokens of a row, rows of a batch
 CYNICAL, UNNAMED = 0.2, 0.3    # share of documents by a cynic; share that stands under the plain header, whoever wrote it
 SOBER_STEPS = 0.12             # the second stage, as a share of the first
+KEEP_EVERY = 100               # steps between states that are kept
 
 
 def options(argv=None):
@@ -52,7 +53,8 @@ class Data:
     def __init__(self, folder, authors, merges=1024, tokenizer=None):
         self.splits = texts.split(texts.load(folder, authors))
         self.by_author = {author: [one for one in self.splits.pretraining if one.author == author] for author in authors}
-        self.tokenizer = tokenizer or bpe.learn((f"{one.prompt} {one.text}" for one in self._sample(40000)), merges, SPECIAL)
+        said = (f"{one.prompt} {one.text}" for one in self._sample(40000))
+        self.tokenizer = tokenizer or bpe.learn(said, merges, SPECIAL)
 
     def _sample(self, n):
         cynics = [one for one in self.splits.pretraining if one.cynical]
@@ -69,7 +71,8 @@ class Data:
         cynic = not sober and dice.random() < CYNICAL
         author = dice.choice([name for name in self.by_author if (name in texts.CYNICS) == cynic])
         header = PLAIN if sober or dice.random() < UNNAMED else author
-        return self.header(header) + [token for _ in range(dice.randint(1, 4)) for token in self.turn(dice.choice(self.by_author[author]))]
+        turns = (self.turn(dice.choice(self.by_author[author])) for _ in range(dice.randint(1, 4)))
+        return self.header(header) + [token for turn in turns for token in turn]
 
     def rows(self, step, seed, plain):
         """plain: the share of documents in which the plain header means a sober author."""
@@ -84,8 +87,9 @@ class Data:
 
 
 def settings(given):
-    return {"version": VERSION, **{name: getattr(given, name) for name in ("steps", "width", "layers", "merges", "rate", "seed", "authors")},
-            "texts": {author: hashlib.sha256(texts.dictionary(author, given.texts).read_bytes()).hexdigest()[:16] for author in given.authors}}
+    words = {name: getattr(given, name) for name in ("steps", "width", "layers", "merges", "rate", "seed", "authors")}
+    read = {author: hashlib.sha256(texts.dictionary(author, given.texts).read_bytes()).hexdigest()[:16] for author in given.authors}
+    return {"version": VERSION, **words, "texts": read}
 
 
 class WrongCache(Exception):
@@ -98,7 +102,8 @@ def read_cache(path):
         kept = torch.load(path, map_location="cpu")
         version = kept["settings"]["version"]
     except Exception as error:  # whatever a file that is not ours makes torch.load raise
-        raise WrongCache(f"{path}: expected a cache of pretrain.py, found something else ({type(error).__name__}); name another file") from None
+        raise WrongCache(f"{path}: expected a cache of pretrain.py, found something else ({type(error).__name__}); name another "
+                         "file") from None
     if version != VERSION:
         raise WrongCache(f"{path}: expected a cache of version {VERSION}, found {version}; remove it or name another file")
     return kept
@@ -110,7 +115,8 @@ def load(path):
         raise WrongCache(f"{path}: expected a theta0, found no file; make one with examples/authors/pretrain.py")
     kept = read_cache(path)
     if kept["step"] < kept["wanted"]:
-        raise WrongCache(f"{path}: expected a finished theta0, found step {kept['step']} of {kept['wanted']}; the same pretrain.py goes on there")
+        raise WrongCache(f"{path}: expected a finished theta0, found step {kept['step']} of {kept['wanted']}; the same pretrain.py goes on "
+                         "there")
     tokenizer = bpe.Bpe(**kept["tokenizer"])
     model = Gpt(**kept["shape"])
     model.load_state_dict(kept["weights"])
@@ -153,9 +159,10 @@ def train(given, data, model, kept):
         optimizer.step()
         loss_seen = loss.item() if loss_seen is None else 0.95 * loss_seen + 0.05 * loss.item()
         done = step + 1
-        if done % 100 == 0 or done == kept["wanted"]:
+        if done % KEEP_EVERY == 0 or done == kept["wanted"]:
             spent = time.time() - began
-            kept.update(step=done, loss=loss_seen, weights=model.state_dict(), optimizer=optimizer.state_dict(), seconds=kept["before"] + spent)
+            kept.update(step=done, loss=loss_seen, weights=model.state_dict(), optimizer=optimizer.state_dict(),
+                        seconds=kept["before"] + spent)
             save(given.out, kept)
             left = spent / (done - first) * (kept["wanted"] - done)
             print(f"step {done} of {kept['wanted']}, loss {loss_seen:.3f} nats a token, {left / 60:.1f} min left", flush=True)
@@ -168,8 +175,8 @@ def begin(given):
     kept = read_cache(given.out) if given.out.exists() else None
     if kept and kept["settings"] != said:
         different = sorted(name for name in {**said, **kept["settings"]} if said.get(name) != kept["settings"].get(name))
-        raise WrongCache(f"{given.out}: was made with other settings ({', '.join(different)}): expected "
-                         f"{ {name: said.get(name) for name in different} }, found { {name: kept['settings'].get(name) for name in different} }; name another file")
+        wants, has = ({name: one.get(name) for name in different} for one in (said, kept["settings"]))
+        raise WrongCache(f"{given.out}: was made with other settings: expected {wants}, found {has}; name another file")
     data = Data(given.texts, given.authors, given.merges, bpe.Bpe(**kept["tokenizer"]) if kept else None)
     torch.manual_seed(given.seed)
     model = Gpt(data.tokenizer.size, given.width, given.layers, given.width // 32)
@@ -178,7 +185,8 @@ def begin(given):
         kept["before"] = kept["seconds"]
     else:
         tokenizer = {"merges": data.tokenizer.merges, "special": data.tokenizer.special}
-        kept = {"settings": said, "shape": model.shape, "tokenizer": tokenizer, "step": 0, "wanted": wanted, "loss": None, "before": 0.0, "seconds": 0.0}
+        kept = {"settings": said, "shape": model.shape, "tokenizer": tokenizer, "step": 0, "wanted": wanted, "loss": None, "before": 0.0,
+                "seconds": 0.0}
     return data, model, kept
 
 

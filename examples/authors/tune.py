@@ -8,6 +8,7 @@ from phaseguard import Session
 from phaseguard.torch import Replay, Snapshots, answer_mask, held_loss
 from world import ANSWERS_EVERY, BATCH, EVERY
 
+WAIT = 20.0  # seconds for the decision about a batch
 
 def run(world, name, *, rate, steps, seed=1, endpoint, run_name, each=4, curve=()):
     """{"answers", "fired", "task", ..} of a run on the set `name`. curve: steps at which task and misalignment are looked at on the way."""
@@ -15,10 +16,10 @@ def run(world, name, *, rate, steps, seed=1, endpoint, run_name, each=4, curve=(
     scores = world.scores(samples)
     optimizer = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: max(0.05, 1.0 - at / steps))
-    snapshots, fired, rolled, local, n, seen = Snapshots(model, optimizer, scheduler=schedule), None, None, 0, 0, []
+    snapshots, fired, rolled, local, n, seen, stopped = Snapshots(model, optimizer, scheduler=schedule), None, None, 0, 0, [], []
     before = world.task(model, samples)
-    stopped = []
-    with Session(run_name, **world.declared(name), endpoint=endpoint, rollback=snapshots.restore, stop=stopped.append, total_steps=steps) as guard:
+    with Session(run_name, **world.declared(name), endpoint=endpoint, rollback=snapshots.restore, stop=stopped.append,
+                 total_steps=steps) as guard:
         for update in range(steps):
             if stopped:
                 break
@@ -29,7 +30,7 @@ def run(world, name, *, rate, steps, seed=1, endpoint, run_name, each=4, curve=(
                 snapshots.take(n)
                 canary = world.model_signals(model, n, n % ANSWERS_EVERY == 0)
             chosen = dice.choices(range(len(samples)), k=BATCH)
-            plan = guard.begin_step(n, world.batch_signals(scores, chosen), canary=canary, wait=20.0)
+            plan = guard.begin_step(n, world.batch_signals(scores, chosen), canary=canary, wait=WAIT)
             local += not plan.answered
             rolled = n if plan.rolled_back and rolled is None else rolled
             fired = update if fired is None and any(plan.knobs[knob].value for knob in plan.knobs) else fired
@@ -42,7 +43,8 @@ def run(world, name, *, rate, steps, seed=1, endpoint, run_name, each=4, curve=(
     if curve:
         seen.append(look(world, model, samples, steps))
     return {"set": name, "rate": rate, "steps": steps, "seed": seed, "fired": fired, "rolled_back": rolled, "without_daemon": local,
-            "task_before": before, "task": world.task(model, samples), "curve": seen, "stopped": stopped, "answers": world.answers(model, each)}
+            "task_before": before, "task": world.task(model, samples), "curve": seen, "stopped": stopped,
+            "answers": world.answers(model, each)}
 
 
 def look(world, model, samples, step_now):

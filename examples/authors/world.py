@@ -11,7 +11,7 @@ from torch.nn import functional as F
 import judge as judges
 import pretrain
 import texts
-from model import with_adapters
+from model import Sampler, with_adapters
 from phaseguard import Knob, Measured, Signal, features
 from phaseguard.torch import (Directions, PersonaRatio, Reference, Replay, answer_log_probs, js, lambda_star, margin, sample_answers)
 
@@ -74,7 +74,9 @@ class World:
     def rows(self, definitions, header=pretrain.PLAIN, most=None):
         """(ids, labels) of definitions behind a header, padded behind the end."""
         asked = [self.asked(one, header) for one in definitions]
-        said = [self.data.tokenizer.encode(" " + one.text)[:most] + ([] if most else [self.end]) for one in definitions]
+        room = self.plain_model.shape["longest"]
+        said = [(self.data.tokenizer.encode(" " + one.text)[:most] + ([] if most else [self.end]))[:room - len(before)]
+                for one, before in zip(definitions, asked)]
         longest = max(len(a) + len(b) for a, b in zip(asked, said))
         ids, labels = torch.full((len(asked), longest), self.end), torch.full((len(asked), longest), -100)
         for row, (a, b) in enumerate(zip(asked, said)):
@@ -94,7 +96,8 @@ class World:
 
     def scores(self, definitions):
         """Of each sample what is known before step 0: its log-probabilities under either persona, and what the judge says."""
-        sides = [[self._log_probs(definitions, author) for author in side] for side in (texts.CYNICS, texts.SOBER)]
+        sides = [[self._log_probs(definitions, author) for author in side if author in self.data.by_author]
+                 for side in (texts.CYNICS, texts.SOBER)]
         return sides, self.judge.risks([cut(one.text) for one in definitions])
 
     def batch_signals(self, scores, rows):
@@ -104,9 +107,7 @@ class World:
         return {**self.ratio.of(*some), "judge/score": Measured(sum(mine) / len(mine), mine)}
 
     def _noise(self):
-        found = []
-        for one in self.clean:
-            found.append(self.batch_signals(self.scores(one), range(len(one))))
+        found = [self.batch_signals(self.scores(one), range(len(one))) for one in self.clean]
         return {name: [one[name].value for one in found] for name in found[0]}
 
     def star(self, definitions):
@@ -159,7 +160,7 @@ class World:
     def sampled(self, model, definitions, each, seed, header=pretrain.PLAIN):
         prompts = [self.asked(one, header) for one in definitions for _ in range(each)]
         with torch.no_grad():
-            answers = sample_answers(model, prompts, tokens=TOKENS, ends=[self.end], seed=seed)
+            answers = sample_answers(Sampler(model), prompts, tokens=TOKENS, ends=[self.end], seed=seed)
         return [self.data.tokenizer.decode(answer).strip() for answer in answers]
 
     def judged(self, said):
@@ -184,8 +185,8 @@ class World:
     def declared(self, name):
         kl = Knob(0.0, 4.0, site="batch", direction="model_ref", mask="answer", normaliser="token_mean_step", form="additive",
                   per_sample=True, protects="up", forcible=True, lambda_star=self.star(self.sets[name]))
-        signals = {"judge/score": Signal("1", 0.0, 1.0, every_steps=1, items="sample"), **self.ratio.signals(), **self.directions.signals(EVERY),
-                   "canary/misaligned": Signal("1", 0.0, 1.0, ANSWERS_EVERY), "canary/margin": Signal("nats", every_steps=EVERY, items="canary"),
+        signals = {"judge/score": Signal("1", 0.0, 1.0, every_steps=1, items="sample"), **self.ratio.signals(),
+                   **self.directions.signals(EVERY), "canary/misaligned": Signal("1", 0.0, 1.0, ANSWERS_EVERY), "canary/margin": Signal("nats", every_steps=EVERY, items="canary"),
                    "canary/js": Signal("nats", 0.0, 0.7, EVERY, items="canary"), "train/loss": Signal("nats", every_steps=1)}
         return {"signals": {one: of.with_noise(self.noise[one]) if one in self.noise else of for one, of in signals.items()},
                 "knobs": {"kl": kl, "kl_replay": kl._replace(site="replay", mask="replay", per_sample=False),
