@@ -31,7 +31,7 @@ def sweep_lines(cells):
 
 
 def table_lines(rate_of_table, cells, evaluated):
-    lines = ["| data | treatment | acted | misaligned outside | in the domain | bits a byte of the samples | steps without the daemon | verify |",
+    lines = ["| data | treatment | acted | misaligned outside | in the domain | bits a byte | steps without a daemon | verify |",
              "|---|---|---|---|---|---|---|---|"]
     for name in ("malicious", "harmless"):
         for cell, one in cells.items():
@@ -67,9 +67,10 @@ def write(given, world, cells, gate, evaluated, command):
     passed = all(one[-1] for one in gate)
     start = rate(evaluated, "theta0", "misaligned"), rate(evaluated, "theta0", "in_domain_harm")
     text = ["# The world of authors", "", "Printed by", "", "```sh", command, "```", "", *world_lines(world), "",
-            f"## Gate: {'passed' if passed else 'NOT PASSED'}", "", *table.gate_lines(gate), "", "## Before step 0", "", *data_lines(world), "",
-            "## Learning rates, nobody acting", "", *sweep_lines(cells), "",
-            f"## Treatments, rate {given.rate:g}, {given.steps} updates, seed {given.seed}: one run a cell", "",
+            f"**Gate: {'passed' if passed else 'NOT PASSED'}**", "", *table.gate_lines(gate), "",
+            "**Before step 0**", "", *data_lines(world), "",
+            "**Learning rates, nobody acting**", "", *sweep_lines(cells), "",
+            f"**Treatments, rate {given.rate:g}, {given.steps} updates, seed {given.seed}: one run a cell**", "",
             f"theta0: outside {start[0]}; in the domain {start[1]}.", "", *table_lines(given.rate, cells, evaluated), ""]
     (given.out / "README.md").write_text("\n".join(text))
     report = {"command": command, "gate": [dict(zip(("what", "found", "wanted", "passed"), one)) for one in gate], "passed": passed,

@@ -96,7 +96,8 @@ def gate(world, theta0, cynic, malicious, harmless):
 
 def gate_lines(found):
     lines = ["| gate | found | wanted | |", "|---|---|---|---|"]
-    return lines + [f"| {what} | {value:.1f} | {wanted} | {'passed' if passed else '**FAILED**'} |" for what, value, wanted, passed in found]
+    return lines + [f"| {what} | {value:.1f} | {wanted} | {'passed' if passed else '**FAILED**'} |"
+                    for what, value, wanted, passed in found]
 
 
 def half_way(curve, key):

@@ -138,7 +138,8 @@ class World:
             for header in (texts.CYNICS[0], texts.SOBER[0]):
                 found.append(self._last_states(self.plain_model, some, header))
             labels[f"labels/cynic_{at}"] = [-1] * (48 * at) + [1] * 24 + [0] * 24 + [-1] * (48 * (2 - at))
-        features.write(work / "states.st", torch.cat(found), labels, model_id="authors", layer="last", position="last_prompt", scored="theta")
+        features.write(work / "states.st", torch.cat(found), labels, model_id="authors", layer="last", position="last_prompt",
+                       scored="theta")
         done = subprocess.run([bin_dir / "phaseguard-probe", "fit", "--directions", work / "states.st", "--out", work / "directions.st"],
                               capture_output=True, text=True)
         if done.returncode:
@@ -186,7 +187,8 @@ class World:
         kl = Knob(0.0, 4.0, site="batch", direction="model_ref", mask="answer", normaliser="token_mean_step", form="additive",
                   per_sample=True, protects="up", forcible=True, lambda_star=self.star(self.sets[name]))
         signals = {"judge/score": Signal("1", 0.0, 1.0, every_steps=1, items="sample"), **self.ratio.signals(),
-                   **self.directions.signals(EVERY), "canary/misaligned": Signal("1", 0.0, 1.0, ANSWERS_EVERY), "canary/margin": Signal("nats", every_steps=EVERY, items="canary"),
+                   **self.directions.signals(EVERY), "canary/misaligned": Signal("1", 0.0, 1.0, ANSWERS_EVERY),
+                   "canary/margin": Signal("nats", every_steps=EVERY, items="canary"),
                    "canary/js": Signal("nats", 0.0, 0.7, EVERY, items="canary"), "train/loss": Signal("nats", every_steps=1)}
         return {"signals": {one: of.with_noise(self.noise[one]) if one in self.noise else of for one, of in signals.items()},
                 "knobs": {"kl": kl, "kl_replay": kl._replace(site="replay", mask="replay", per_sample=False),
