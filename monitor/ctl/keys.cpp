@@ -82,8 +82,7 @@ int make_new(const KeyOptions& options, bool as_json) {
   auto grant = grant_of(options);
   if (!grant) return failed(grant.error());
   const keys::Folder folder = options.at();
-  if (auto ready = folder.prepare(); !ready) return failed(ready.error());
-  const auto server = folder.server();
+  const auto server = folder.prepare();
   if (!server) return failed(server.error());
   auto pair = keys::make_pair();
   if (!pair) return failed(pair.error());
@@ -107,8 +106,7 @@ int grant_key(const KeyOptions& options, bool as_json) {
   auto grant = grant_of(options);
   if (!grant) return failed(grant.error());
   const keys::Folder folder = options.at();
-  if (auto ready = folder.prepare(); !ready) return failed(ready.error());
-  const auto server = folder.server();
+  const auto server = folder.prepare();
   if (!server) return failed(server.error());
   const auto granted = folder.change([&](keys::Ledger& ledger) -> Result<void> {
     const keys::Grant* known = ledger.by_name(options.name);
@@ -200,9 +198,9 @@ void add_keys(CLI::App& app, Context& context) {
   make->add_option("--out", made->out, "File to write (default: NAME.key)");
   auto [grant, granted] =
       add("grant", "Grant a key that was made elsewhere, or give one other rights", grant_key);
-  grant->add_option("PUBLIC", granted->public_key, "Its public key, of 40 characters")
-      ->option_text("");
   add_grant(*grant, *granted);
+  grant->add_option("PUBLIC", granted->public_key,
+                    "Its public key, of 40 characters (default: that of the name)");
   auto [list, listed] = add("list", "The keys that are granted, and those that were", list_keys);
   add_folder(*list, *listed);
   auto [revoke, revoked] = add("revoke", "Take a key's rights away for good", revoke_key);

@@ -54,14 +54,14 @@ Result<void> check_folder(const std::string& path) {
 
 }  // namespace
 
-Result<void> Folder::prepare() const {
+Result<Pair> Folder::prepare() const {
   std::error_code fault;
   const bool made = std::filesystem::create_directories(path_, fault);
   if (made) ::chmod(path_.c_str(), S_IRWXU);
   if (fault)
     return fail(Errc::kIo,
                 "key folder " + phaseguard::quoted(path_) + ": cannot be made: " + fault.message());
-  if (auto own = check_folder(path_); !own) return own;
+  if (auto own = check_folder(path_); !own) return tl::unexpected<Error>(own.error());
   if (::access(server_file().c_str(), F_OK) != 0) {
     auto pair = make_pair();
     if (!pair) return tl::unexpected<Error>(pair.error());
@@ -69,11 +69,15 @@ Result<void> Folder::prepare() const {
                                   "# The daemon's own key. Who has this file can play the daemon.\n"
                                   "secret " +
                                       pair->secret_key + "\n");
-    if (!written && written.error().code != Errc::kConflict) return written;
+    if (!written && written.error().code != Errc::kConflict)
+      return tl::unexpected<Error>(written.error());
   }
-  if (::access(ledger_file().c_str(), F_OK) == 0) return {};
-  auto written = create_private(ledger_file(), Ledger().text());
-  return written || written.error().code == Errc::kConflict ? Result<void>() : written;
+  if (::access(ledger_file().c_str(), F_OK) != 0) {
+    auto written = create_private(ledger_file(), Ledger().text());
+    if (!written && written.error().code != Errc::kConflict)
+      return tl::unexpected<Error>(written.error());
+  }
+  return server();
 }
 
 Result<Pair> Folder::server() const {

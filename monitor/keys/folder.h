@@ -15,9 +15,9 @@ class Folder {
  public:
   explicit Folder(std::string path) : path_(std::move(path)) {}
 
-  // Makes the folder (0700), the daemon's key and an empty list where they are not there. Errors:
-  // kRefused, the folder is not this user's alone; kIo.
-  [[nodiscard]] Result<void> prepare() const;
+  // Makes the folder (0700), the daemon's key and an empty list where they are not there; the
+  // daemon's key. Errors: kRefused, the folder is not this user's alone; kIo.
+  [[nodiscard]] Result<Pair> prepare() const;
 
   // The daemon's own. Errors: as of read_key_file().
   [[nodiscard]] Result<Pair> server() const;

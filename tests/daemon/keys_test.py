@@ -112,7 +112,8 @@ class Plant:
         """Everything that is recorded of a run, in order."""
         with sqlite3.connect(f"file:{self.root}/runs/{run}.phaseguard?mode=ro", uri=True) as base:
             tables = [name for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-            return [(table, base.execute(f"SELECT count(*), max(rowid) FROM {table}").fetchone()) for table in tables]
+            rows = [(table, row) for table in tables for row in base.execute(f"SELECT * FROM {table}")]
+            return len(rows), hash(tuple(rows))
 
     def ask(self, key):
         socket = connect(self.at["query"], key)
@@ -341,7 +342,7 @@ def a_trainer_in_python(root):
         plant.start()
         text = ("import sys, phaseguard\n"
                 "named = dict(key=sys.argv[3]) if len(sys.argv) > 3 else {}\n"
-                "with phaseguard.Session(sys.argv[1], endpoint=sys.argv[2], signals=['judge/score'], knobs={'kl': (0.0, 4.0)}, wait=3.0, **named) as s:\n"
+                "with phaseguard.Session(sys.argv[1], endpoint=sys.argv[2], signals=['judge/score'], knobs={'kl': (0.0, 4.0)}, wait=3.0, rollback=lambda step: step, **named) as s:\n"
                 "    print(s.begin_step(0, {'judge/score': 0.1}, wait=3.0).link)\n")
         environment = {**os.environ, "PYTHONPATH": str(SOURCE / "trainer-hook/python"), "PHASEGUARD_LIBRARY": str(BIN.parent / "lib/libphaseguard.so.0")}
         def train(run, *more, **variables):
@@ -365,7 +366,8 @@ def binds(root):
                              (beyond + ("--allow-local-tcp",), 2, "keys"), (("--keys", root / "none"), 2, "phaseguard keys new")):
         done = check(*words)
         assert done.returncode == code and why in done.stderr, done
-    made = subprocess.run([BIN / "phaseguard", "keys", "new", "x", "--role", "viewer", "--keys", root / "k", "--out", root / "x.key"])
+    made = subprocess.run([BIN / "phaseguard", "keys", "new", "x", "--role", "viewer", "--keys", root / "k", "--out", root / "x.key"],
+                          stdout=subprocess.DEVNULL)
     assert made.returncode == 0
     assert check("--keys", root / "k", *beyond).returncode == 0
     (root / "k/granted").chmod(0o644)
