@@ -42,8 +42,8 @@ install(FILES ${PROJECT_SOURCE_DIR}/trainer-hook/c/phaseguard.h TYPE INCLUDE COM
 install(EXPORT PhaseGuardC NAMESPACE PhaseGuard:: DESTINATION ${phaseguard_cmake} COMPONENT dev)
 
 # The rooms of a C++ trainer.
-set(phaseguard_exported base stats tensors wire run policy link samples reporter js canary_set reference_cache probe_math defense_rules)
-set(phaseguard_headers monitor/base monitor/stats monitor/tensors monitor/wire monitor/run monitor/policy monitor/link
+set(phaseguard_exported base stats tensors wire run policy keys link samples reporter js canary_set reference_cache probe_math defense_rules)
+set(phaseguard_headers monitor/base monitor/stats monitor/tensors monitor/wire monitor/run monitor/policy monitor/keys monitor/link
   canaries probe trainer-hook/samples trainer-hook/reporter trainer-hook/defenses)
 if(PHASEGUARD_TORCH)
   list(APPEND phaseguard_exported canaries canary_monitor probe defenses hook)

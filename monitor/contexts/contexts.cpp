@@ -85,14 +85,18 @@ class Reader {
     Daemon daemon;
     const std::string directory = text(*table, "endpoint_dir", place);
     const std::string operators = text(*table, "operator", place);
+    const std::string query = text(*table, "query", place);
     const std::string feed = text(*table, "feed", place);
+    const std::string key_file = text(*table, "key", place);
     check_keys(*table, place);
     if (directory.empty() && (operators.empty() || feed.empty())) {
       return report(key.source(), place + "expected endpoint_dir, or both operator and feed");
     }
     if (!directory.empty()) daemon = daemon_in(directory);
     daemon.name = name;
+    daemon.key_file = key_file;
     set(*table, "operator", operators, place, daemon.operators);
+    set(*table, "query", query, place, daemon.query);
     set(*table, "feed", feed, place, daemon.feed);
     if (!directory.empty()) check(*table->get("endpoint_dir"), place, daemon.operators);
     daemons.push_back(std::move(daemon));
@@ -110,7 +114,7 @@ class Reader {
   }
 
   void check_keys(const toml::table& table, const std::string& place) {
-    const std::vector<std::string> known{"endpoint_dir", "operator", "feed"};
+    const std::vector<std::string> known{"endpoint_dir", "operator", "query", "feed", "key"};
     for (const auto& [key, node] : table) {
       const std::string name(key.str());
       if (std::find(known.begin(), known.end(), name) != known.end()) continue;
@@ -138,8 +142,6 @@ class Reader {
       return report(node.source(),
                     place + "expected the port of a daemon, found " + quoted(endpoint.text(), 80));
     }
-    const auto opened = link::check_endpoint(endpoint);
-    if (!opened) report(node.source(), place + opened.error().message);
   }
 
   const std::string& file_;
@@ -154,6 +156,15 @@ void sort_by_place(std::vector<Daemon>& daemons, const toml::table& root) {
   };
   std::stable_sort(daemons.begin(), daemons.end(),
                    [&](const Daemon& a, const Daemon& b) { return line(a) < line(b); });
+}
+
+Result<void> check_reach(const Daemon& daemon) {
+  for (const link::Endpoint* endpoint : {&daemon.operators, &daemon.query, &daemon.feed}) {
+    if (endpoint->path.empty() && endpoint->host.empty()) continue;  // `query` need not be given
+    auto opens = link::check_connect(*endpoint, daemon.key.has_value());
+    if (!opens) return opens;
+  }
+  return {};
 }
 
 std::string names_of(const std::vector<Daemon>& daemons) {
@@ -174,7 +185,32 @@ std::string Daemon::place() const {
 
 Daemon daemon_in(const std::string& endpoint_dir) {
   const link::Endpoints endpoints = link::endpoints_in(endpoint_dir);
-  return {"", endpoints.operators, endpoints.feed};
+  Daemon daemon;
+  daemon.operators = endpoints.operators;
+  daemon.query = endpoints.query;
+  daemon.feed = endpoints.feed;
+  return daemon;
+}
+
+const link::Endpoint& Daemon::asked() const {
+  return key && key->role == keys::Role::kViewer ? query : operators;
+}
+
+Result<Daemon> with_key(Daemon daemon, const std::string& key_file) {
+  auto key = keys::find_client_key(daemon.key_file.empty() ? key_file : daemon.key_file,
+                                   keys::Role::kOperator);
+  if (!key) return tl::unexpected(key.error());
+  daemon.key = std::move(*key);
+  const std::string who = daemon.name.empty() ? "" : "context " + daemon.name + ": ";
+  if (auto reached = check_reach(daemon); !reached)
+    return fail(reached.error().code, who + reached.error().message);
+  const link::Endpoint& asked = daemon.asked();
+  if (asked.path.empty() && asked.host.empty()) {
+    return fail(Errc::kInvalidArgument, who +
+                                            "its key is a viewer's, which asks at the endpoint "
+                                            "`query`; give that too");
+  }
+  return daemon;
 }
 
 std::string config_folder() { return folder_of("XDG_CONFIG_HOME", "/.config"); }
@@ -205,7 +241,8 @@ Result<std::vector<Daemon>> read(const std::string& file) {
   }
 }
 
-Result<std::vector<Daemon>> choose(const std::vector<std::string>& names, const std::string& file) {
+Result<std::vector<Daemon>> choose(const std::vector<std::string>& names, const std::string& file,
+                                   const std::string& key_file) {
   const auto known = read(file);
   if (!known) return tl::unexpected(known.error());
   std::vector<Daemon> chosen;
@@ -223,7 +260,9 @@ Result<std::vector<Daemon>> choose(const std::vector<std::string>& names, const 
                                          " are the same daemon, at " + found->operators.text());
       }
     }
-    chosen.push_back(*found);
+    auto keyed = with_key(*found, key_file);
+    if (!keyed) return tl::unexpected(keyed.error());
+    chosen.push_back(std::move(*keyed));
   }
   return chosen;
 }

@@ -8,14 +8,22 @@
 //   operator = "tcp://127.0.0.1:7001"
 //   feed = "tcp://127.0.0.1:7002"
 //
-// Reads one file, nothing else. Used by command line and dashboard.
+//   [context.plant]                         # of a daemon that asks for keys
+//   operator = "tcp://plant.example:7001"
+//   query = "tcp://plant.example:7003"      # where a viewer's key asks
+//   feed = "tcp://plant.example:7002"
+//   key = "/home/ann/plant.key"
+//
+// Reads that file and key files, nothing else. Used by command line and dashboard.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "monitor/base/result.h"
 #include "monitor/base/types.h"
+#include "monitor/keys/key_file.h"
 #include "monitor/link/endpoint.h"
 
 namespace phaseguard::contexts {
@@ -24,13 +32,23 @@ namespace phaseguard::contexts {
 struct Daemon {
   std::string name;  // of its context; "": it was named by its folder, or by nothing
   link::Endpoint operators;
+  link::Endpoint query{};
   link::Endpoint feed;
+  std::string key_file{};  // as its context has it; "": none
+  std::optional<keys::ClientKey> key{};
+
+  // Where it is asked: a viewer's key is not let in where commands are taken.
+  [[nodiscard]] const link::Endpoint& asked() const;
 
   [[nodiscard]] std::string place() const;  // its folder, or else its operator endpoint
 };
 
 // The one whose sockets are in this folder.
 [[nodiscard]] Daemon daemon_in(const std::string& endpoint_dir);
+
+// With the key of its context, else of `key_file`, else of the environment (find_client_key()).
+// Errors: of that; kRefused: the context's endpoint is beyond loopback and there is no key.
+[[nodiscard]] Result<Daemon> with_key(Daemon daemon, const std::string& key_file);
 
 // Of what a user has written for our programs: $XDG_CONFIG_HOME/phaseguard, where that is set to an
 // absolute path, or ~/.config/phaseguard.
@@ -43,13 +61,15 @@ struct Daemon {
 
 // In the order of the file. Errors name file, line and column: kNotFound; kMalformed for TOML that
 // is none, a name given twice, an unknown key (with the nearest known one), an endpoint that is
-// none or that this version does not open.
+// none, or one beyond loopback without a key.
 [[nodiscard]] Result<std::vector<Daemon>> read(const std::string& file);
 
 // Those named, in that order. Errors: kNotFound names the contexts that there are; kConflict: a
 // name given twice, or two names of one daemon, whose runs would be shown twice.
+// `key_file`: as with_key().
 [[nodiscard]] Result<std::vector<Daemon>> choose(const std::vector<std::string>& names,
-                                                 const std::string& file);
+                                                 const std::string& file,
+                                                 const std::string& key_file = "");
 
 // A run as a person names it: "run-7" of the only daemon, "lab/run-7" of one of several, and the
 // same is what a viewer calls it. Errors: no name of a run; several daemons and none is named.

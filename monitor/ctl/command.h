@@ -43,6 +43,7 @@ void add_evaluate(CLI::App& app, Context& context);
 void add_policy(CLI::App& app, Context& context);  // the group, with those below
 void add_policy_test(CLI::App& group, Context& context);
 void add_backtest(CLI::App& app, Context& context);
+void add_keys(CLI::App& app, Context& context);
 
 // live, over the operator socket
 void add_status(CLI::App& app, Context& context);

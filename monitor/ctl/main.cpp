@@ -73,6 +73,7 @@ int parse_and_run(int argc, char** argv) {
   add_judge(app, context);
   add_evaluate(app, context);
   add_backtest(app, context);
+  add_keys(app, context);
   if (const std::string wrong = unknown_command(app, argc, argv); !wrong.empty()) {
     phaseguard::print_line(stderr, "phaseguard: %s", wrong.c_str());
     return kUsage;

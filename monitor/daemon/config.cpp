@@ -35,6 +35,13 @@ class Reader {
     }
   }
 
+  void flag(const char* key, bool& value) {
+    if (const toml::node* node = find(key)) {
+      const auto read = node->value_exact<bool>();
+      read ? void(value = *read) : wrong(*node, key, "true or false");
+    }
+  }
+
   void seats(const char* key, std::size_t& value) {
     const toml::node* node = find(key);
     if (!node) return;
@@ -98,7 +105,10 @@ void read_daemon(const toml::table& table, const std::string& file, Config& conf
   reader.text("endpoint_dir", config.endpoint_dir);
   reader.text("telemetry", config.telemetry);
   reader.text("operator", config.operators);
+  reader.text("query", config.query);
   reader.text("feed", config.feed);
+  reader.text("keys", config.keys);
+  reader.flag("allow_local_tcp", config.allow_local_tcp);
   reader.text("http", config.http);
   reader.text("log_level", config.log_level);
   reader.seats("trainer_seats", config.trainer_seats);
@@ -169,7 +179,10 @@ std::string to_toml(const Config& config) {
                      {"endpoint_dir", config.endpoint_dir},
                      {"telemetry", config.telemetry},
                      {"operator", config.operators},
+                     {"query", config.query},
                      {"feed", config.feed},
+                     {"keys", config.keys},
+                     {"allow_local_tcp", config.allow_local_tcp},
                      {"http", config.http},
                      {"log_level", config.log_level},
                      {"trainer_seats", static_cast<std::int64_t>(config.trainer_seats)},

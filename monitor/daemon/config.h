@@ -23,7 +23,10 @@ struct Config {
   std::string endpoint_dir;     // ipc sockets; empty: the user's default
   std::string telemetry;        // an endpoint each; empty: in endpoint_dir
   std::string operators;
+  std::string query;
   std::string feed;
+  std::string keys;              // folder of keys; empty: the sockets ask for none
+  bool allow_local_tcp = false;  // tcp on loopback without keys
   std::string http;  // host:port of /metrics, /-/healthy and /-/ready, loopback; empty: none
   std::string log_level = "info";
   std::size_t trainer_seats = 1024;  // connections at `telemetry`; see link/server.h

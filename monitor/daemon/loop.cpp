@@ -13,6 +13,7 @@
 #include <csignal>
 
 #include "monitor/base/text.h"
+#include "monitor/daemon/doorkeeper.h"
 #include "monitor/daemon/engine/engine.h"
 #include "monitor/daemon/history.h"
 #include "monitor/daemon/http.h"
@@ -35,6 +36,7 @@ constexpr int kOpenedAtOnce = 8;
 constexpr std::size_t kMostReadings = 8;  // records read back at once
 constexpr std::size_t kFaultsShown = 8;
 constexpr std::int64_t kRetryMs = 1000;
+constexpr std::int64_t kKeysMs = 200;  // how often the list of keys is looked at
 constexpr std::int64_t kMetricsMs = 500;
 constexpr std::int64_t kTrimMs = 2000;
 constexpr std::size_t kMostFreeBytes = std::size_t{32} << 20;
@@ -130,6 +132,13 @@ class Daemon {
     options.endpoints = endpoints;
     options.trainer_seats = trainer_seats_ = seats_within(config_, descriptors());
     options.operator_seats = config_.operator_seats;
+    options.local_tcp = local_tcp_of(config_);
+    if (!config_.keys.empty()) {
+      auto keeper = Doorkeeper::open(config_.keys);
+      if (!keeper) return tl::unexpected(keeper.error());
+      options.security = doorkeeper_.emplace(std::move(*keeper)).security();
+      spdlog::info("keys of {}: {} granted", config_.keys, doorkeeper_->granted());
+    }
     if (trainer_seats_ < config_.trainer_seats) {
       spdlog::warn("{} seats for trainers, not {}: this process may have {} open files",
                    trainer_seats_, config_.trainer_seats, descriptors());
@@ -151,14 +160,19 @@ class Daemon {
 
   void run(const Signals& signals) {
     const std::int64_t watchdog_ms = watchdog_interval_ms();
-    Nanos next_watchdog, next_retry, next_look, next_metrics, next_trim;
+    Nanos next_watchdog, next_retry, next_look, next_metrics, next_trim, next_keys;
     std::vector<link::Incoming> incoming;
     while (true) {
       incoming.clear();
       const bool woken = sockets_->poll(wait_ms(), signals.fd(), incoming);
       const Now now = now_of_this_host();
+      if (doorkeeper_ && now.mono >= next_keys) {
+        next_keys = Nanos{now.mono.value + kKeysMs * 1'000'000};
+        look_at_keys();
+      }
       Effects effects;
       for (const link::Incoming& frame : incoming) {
+        if (!may_go_on(frame, now)) continue;
         if (frame.seated) {
           deliver(frame, now, effects);
         } else {
@@ -218,10 +232,36 @@ class Daemon {
     return restored;
   }
 
+  // Frames that had come when the list changed are judged by the new one.
+  [[nodiscard]] bool may_go_on(const link::Incoming& frame, Now now) {
+    if (!doorkeeper_ || doorkeeper_->is_within_rate(frame.key, frame.door, frame.bytes, now.mono))
+      return true;
+    ++over_rate_;
+    if ((over_rate_ & (over_rate_ - 1)) == 0)
+      log({LogLine::Level::kWarning, "key " + frame.key + " sends more than it may: passed over (" +
+                                         std::to_string(over_rate_) +
+                                         " frames of all keys so far)"});
+    return false;
+  }
+
+  void look_at_keys() {
+    const auto change = doorkeeper_->look();
+    if (!change) {
+      spdlog::error("the keys in force stay; the list is wrong: {}", change.error().message);
+      return;
+    }
+    if (!change->any) return;
+    if (change->rights_taken) sockets_->on_rights_taken();
+    spdlog::info("keys read again: {} granted{}", doorkeeper_->granted(),
+                 change->rights_taken ? "; who lost a right is sent nothing more" : "");
+  }
+
   void deliver(const link::Incoming& frame, Now now, Effects& effects) {
-    const Channel channel =
-        frame.door == link::Door::kTelemetry ? Channel::kTelemetry : Channel::kOperator;
-    engine_.on_message(channel, frame.peer, frame.bytes, now, effects);
+    const Channel channel = frame.door == link::Door::kTelemetry  ? Channel::kTelemetry
+                            : frame.door == link::Door::kOperator ? Channel::kOperator
+                                                                  : Channel::kQuery;
+    const Access access = doorkeeper_ ? doorkeeper_->access_of(frame.key) : Access{};
+    engine_.on_message(channel, frame.peer, frame.bytes, now, effects, access);
     close(effects);
     for (const OpenRun& wanted : std::exchange(effects.open, {})) {
       if (!opening_.add(wanted)) refuse_for_many(wanted, now, effects);
@@ -233,7 +273,7 @@ class Daemon {
     for (int i = 0; i < kOpenedAtOnce && !opening_.empty() && readings_.size() < kMostReadings;
          ++i) {
       const OpenRun next = opening_.take();
-      engine_.on_message(Channel::kTelemetry, next.peer, next.frame, now, effects);
+      engine_.on_message(Channel::kTelemetry, next.peer, next.frame, now, effects, next.access);
       for (const OpenRun& wanted : std::exchange(effects.open, {})) open_now(wanted, now, effects);
       close(effects);
     }
@@ -249,7 +289,8 @@ class Daemon {
     if (!opened->exists) {
       engine_.begin_restore(wanted.run, opened->identity);
       engine_.end_restore(wanted.run, now, effects);
-      engine_.on_message(Channel::kTelemetry, wanted.peer, wanted.frame, now, effects);
+      engine_.on_message(Channel::kTelemetry, wanted.peer, wanted.frame, now, effects,
+                         wanted.access);
       return;
     }
     auto reader = files_.reader(wanted.run);
@@ -262,7 +303,8 @@ class Daemon {
       while (!over.hellos.empty()) {
         const OpenRun hello = over.hellos.take();
         if (over.read) {
-          engine_.on_message(Channel::kTelemetry, hello.peer, hello.frame, now, effects);
+          engine_.on_message(Channel::kTelemetry, hello.peer, hello.frame, now, effects,
+                             hello.access);
         } else {
           refuse_unusable(hello, over.read.error(), now, effects);
         }
@@ -429,6 +471,8 @@ class Daemon {
   RunFiles files_;
   Opening opening_;
   Readings readings_{engine_};
+  std::optional<Doorkeeper> doorkeeper_;  // outlives the sockets, which ask it
+  std::uint64_t over_rate_ = 0;           // frames beyond what their key may send
   std::optional<link::ServerSockets> sockets_;
   std::size_t trainer_seats_ = 0;
   LoopTimes loop_times_;
@@ -461,9 +505,11 @@ Result<void> serve(const Config& config) {
   const std::size_t faults = daemon.restore();
   if (Result<void> bound = daemon.bind(*endpoints); !bound) return bound;
   if (Result<void> listening = daemon.listen_http(); !listening) return listening;
-  spdlog::info("phaseguardd {} is ready{}: telemetry {}, operator {}, feed {}, runs in {}",
-               PHASEGUARD_VERSION, missing_text(faults), endpoints->telemetry.text(),
-               endpoints->operators.text(), endpoints->feed.text(), config.runs_dir);
+  spdlog::info(
+      "phaseguardd {} is ready{}: telemetry {}, operator {}, query {}, feed {}, {}, runs in {}",
+      PHASEGUARD_VERSION, missing_text(faults), endpoints->telemetry.text(),
+      endpoints->operators.text(), endpoints->query.text(), endpoints->feed.text(),
+      config.keys.empty() ? "no keys asked for" : "keys asked for", config.runs_dir);
   notify("READY=1");
   daemon.run(signals);
   notify("STOPPING=1");

@@ -48,7 +48,16 @@ void declare(CLI::App& app, Flags& flags) {
       ->envname("PHASEGUARD_TELEMETRY");
   app.add_option("--operator", c.operators, "Endpoint for operators")
       ->envname("PHASEGUARD_OPERATOR");
-  app.add_option("--feed", c.feed, "Endpoint for viewers")->envname("PHASEGUARD_FEED");
+  app.add_option("--query", c.query, "Endpoint for the questions of viewers")
+      ->envname("PHASEGUARD_QUERY");
+  app.add_option("--feed", c.feed, "Endpoint for what viewers are shown")
+      ->envname("PHASEGUARD_FEED");
+  app.add_option("--keys", c.keys,
+                 "Folder of keys, as `phaseguard keys` makes it: nobody comes in at any endpoint "
+                 "without a granted key (default: none is asked for)")
+      ->envname("PHASEGUARD_KEYS");
+  app.add_flag("--allow-local-tcp", c.allow_local_tcp,
+               "Let every user of this machine use tcp endpoints on 127.0.0.1 without a key");
   app.add_option("--http", c.http, "Serve /metrics, /-/healthy and /-/ready at 127.0.0.1:port")
       ->envname("PHASEGUARD_HTTP");
   app.add_option("--log-level", c.log_level,
@@ -61,7 +70,8 @@ void declare(CLI::App& app, Flags& flags) {
   app.footer(
       "A flag wins over its PHASEGUARD_* variable, that over the configuration file. SIGHUP reads "
       "the policies again (for runs "
-      "that begin afterwards); SIGINT and SIGTERM end the daemon in good order.\nExit codes: 0 "
+      "that begin afterwards), the list of keys is read again whenever it changes; SIGINT and "
+      "SIGTERM end the daemon in good order.\nExit codes: 0 "
       "done, 1 failed, 2 usage.");
 }
 
@@ -74,12 +84,15 @@ Config merged(const Flags& flags, Config config) {
       {&f.endpoint_dir, &config.endpoint_dir},
       {&f.telemetry, &config.telemetry},
       {&f.operators, &config.operators},
+      {&f.query, &config.query},
       {&f.feed, &config.feed},
+      {&f.keys, &config.keys},
       {&f.http, &config.http},
       {&f.log_level, &config.log_level}};
   for (const auto& [from, to] : fields) {
     if (!from->empty()) *to = *from;
   }
+  config.allow_local_tcp = config.allow_local_tcp || f.allow_local_tcp;
   if (config.runs_dir.empty()) {
     config.runs_dir =
         phaseguard::daemon::default_runs_dir(environment("XDG_STATE_HOME"), environment("HOME"));

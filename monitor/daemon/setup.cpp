@@ -9,6 +9,7 @@
 
 #include "monitor/base/file.h"
 #include "monitor/base/process.h"
+#include "monitor/daemon/doorkeeper.h"
 #include "monitor/link/directory.h"
 
 namespace phaseguard::daemon {
@@ -47,6 +48,7 @@ Result<link::Endpoints> endpoints_of(const Config& config) {
   const std::pair<const std::string*, link::Endpoint*> overridden[] = {
       {&config.telemetry, &endpoints.telemetry},
       {&config.operators, &endpoints.operators},
+      {&config.query, &endpoints.query},
       {&config.feed, &endpoints.feed}};
   for (const auto& [text, endpoint] : overridden) {
     if (text->empty()) continue;
@@ -55,6 +57,10 @@ Result<link::Endpoints> endpoints_of(const Config& config) {
     *endpoint = *parsed;
   }
   return endpoints;
+}
+
+link::LocalTcp local_tcp_of(const Config& config) {
+  return config.allow_local_tcp ? link::LocalTcp::kOpen : link::LocalTcp::kNeedsKeys;
 }
 
 EngineSettings settings_of(const Config& config, std::vector<PolicyChoice> policies) {
@@ -82,10 +88,13 @@ Result<void> check(const Config& config) {
   auto endpoints = endpoints_of(config);
   if (!endpoints) return tl::unexpected(endpoints.error());
   for (const link::Endpoint* endpoint :
-       {&endpoints->telemetry, &endpoints->operators, &endpoints->feed}) {
-    if (Result<void> allowed = link::check_endpoint(*endpoint); !allowed) return allowed;
+       {&endpoints->telemetry, &endpoints->operators, &endpoints->query, &endpoints->feed}) {
+    Result<void> allowed = link::check_bind(*endpoint, !config.keys.empty(), local_tcp_of(config));
+    if (!allowed) return allowed;
   }
-  return {};
+  if (config.keys.empty()) return {};
+  auto keeper = Doorkeeper::open(config.keys);
+  return keeper ? Result<void>() : tl::unexpected(keeper.error());
 }
 
 }  // namespace phaseguard::daemon

@@ -17,6 +17,8 @@ namespace phaseguard::daemon {
 
 [[nodiscard]] Result<link::Endpoints> endpoints_of(const Config& config);
 
+[[nodiscard]] link::LocalTcp local_tcp_of(const Config& config);
+
 [[nodiscard]] EngineSettings settings_of(const Config& config, std::vector<PolicyChoice> policies);
 
 // The folder for run files, writable by this process.

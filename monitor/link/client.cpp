@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstring>
 #include <utility>
 #include <zmq.hpp>
 
@@ -18,6 +19,46 @@ namespace {
 
 constexpr int kReconnectMs = 100;
 constexpr int kReconnectMaxMs = 5000;
+
+// What libzmq says of the handshakes of one socket.
+class HandshakeMonitor {
+ public:
+  HandshakeMonitor(zmq::context_t& context, zmq::socket_t& watched)
+      : news_(context, zmq::socket_type::pair) {
+    constexpr const char* kPlace = "inproc://handshakes";
+    constexpr int kWanted = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                            ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                            ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+    news_.set(zmq::sockopt::linger, 0);
+    if (::zmq_socket_monitor(watched.handle(), kPlace, kWanted) == 0) news_.connect(kPlace);
+  }
+
+  // Of the newest handshake.
+  std::optional<HandshakeFailure> failure(bool has_key) {
+    zmq::message_t event;
+    zmq::message_t address;
+    while (news_.recv(event, zmq::recv_flags::dontwait)) {
+      std::uint16_t what = 0;
+      if (event.size() >= sizeof what) std::memcpy(&what, event.data(), sizeof what);
+      if (event.more()) (void)news_.recv(address, zmq::recv_flags::dontwait);
+      what_ = what;
+    }
+    if (what_ == 0 || what_ == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) return std::nullopt;
+    if (what_ == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) {
+      return HandshakeFailure{
+          "the daemon refused this key: it is not granted for this, or was revoked", true};
+    }
+    return HandshakeFailure{has_key ? "no handshake: the daemon's key is not the one in the key "
+                                      "file, or it asks for no keys"
+                                    : "no handshake: the daemon there asks for a key (--key FILE, "
+                                      "or PHASEGUARD_KEY)",
+                            false};
+  }
+
+ private:
+  zmq::socket_t news_;
+  int what_ = 0;
+};
 
 // A context and its one socket, with the choices that outlive a reopen().
 class Connection {
@@ -41,6 +82,11 @@ class Connection {
     auto socket = std::make_unique<zmq::socket_t>(*context_, type_);
     set_common(*socket, static_cast<std::int64_t>(options_.max_frame_bytes),
                options_.high_water_frames);
+    if (options_.key) {
+      socket->set(zmq::sockopt::curve_serverkey, options_.key->server_key);
+      socket->set(zmq::sockopt::curve_publickey, options_.key->public_key);
+      socket->set(zmq::sockopt::curve_secretkey, options_.key->secret_key);
+    }
     socket->set(zmq::sockopt::reconnect_ivl, kReconnectMs);
     socket->set(zmq::sockopt::reconnect_ivl_max, kReconnectMaxMs);
     if (type_ == zmq::socket_type::dealer) {
@@ -49,19 +95,29 @@ class Connection {
       socket->set(zmq::sockopt::immediate, true);
     }
     for (const std::string& topic : topics_) socket->set(zmq::sockopt::subscribe, topic);
+    monitor_ = std::make_unique<HandshakeMonitor>(*context_, *socket);
     socket->connect(endpoint_.text());
     socket_ = std::move(socket);
   }
 
   void reopen() {
+    monitor_.reset();
     socket_.reset();
     open();
+  }
+
+  std::optional<HandshakeFailure> handshake_failure() {
+    if (!monitor_) return std::nullopt;
+    auto failure = monitor_->failure(options_.key.has_value());
+    if (failure) failure->why = endpoint_.text() + ": " + failure->why;
+    return failure;
   }
 
   void close(int flush_ms) noexcept {
     if (!context_) return;
     if (::getpid() != owner_) {
       // A forked child: closing would wait for threads that only the parent has.
+      (void)monitor_.release();
       (void)socket_.release();
       (void)context_.release();
       return;
@@ -71,6 +127,7 @@ class Connection {
     } catch (const zmq::error_t&) {
       // Then it keeps linger 0.
     }
+    monitor_.reset();
     socket_.reset();
     context_.reset();
   }
@@ -129,12 +186,13 @@ class Connection {
   ::pid_t owner_;
   std::unique_ptr<zmq::context_t> context_;
   std::unique_ptr<zmq::socket_t> socket_;
+  std::unique_ptr<HandshakeMonitor> monitor_;
 };
 
-Result<Endpoint> checked(std::string_view text) {
+Result<Endpoint> checked(std::string_view text, bool has_key) {
   auto endpoint = parse_endpoint(text);
   if (!endpoint) return endpoint;
-  if (auto allowed = check_endpoint(*endpoint); !allowed)
+  if (auto allowed = check_connect(*endpoint, has_key); !allowed)
     return tl::unexpected<Error>(allowed.error());
   return endpoint;
 }
@@ -143,7 +201,7 @@ template <class Impl>
 Result<std::unique_ptr<Impl>> open_connection(zmq::socket_type type, std::string_view text,
                                               const std::vector<std::string>& topics,
                                               const ClientOptions& options) {
-  auto endpoint = checked(text);
+  auto endpoint = checked(text, options.key.has_value());
   if (!endpoint) return tl::unexpected<Error>(endpoint.error());
   try {
     return std::make_unique<Impl>(type, *endpoint, topics, options);
@@ -179,6 +237,14 @@ std::optional<std::string> DealerClient::receive(int timeout_ms) {
 
 void DealerClient::wait(int fd, int timeout_ms) { impl_->wait(fd, timeout_ms); }
 
+std::optional<HandshakeFailure> DealerClient::handshake_failure() {
+  try {
+    return impl_->handshake_failure();
+  } catch (const zmq::error_t&) {
+    return std::nullopt;
+  }
+}
+
 void DealerClient::reopen() {
   try {
     impl_->reopen();
@@ -212,5 +278,13 @@ std::optional<FeedFrame> SubscriberClient::receive(int timeout_ms) {
 }
 
 void SubscriberClient::wait(int fd, int timeout_ms) { impl_->wait(fd, timeout_ms); }
+
+void SubscriberClient::reopen() {
+  try {
+    impl_->reopen();
+  } catch (const zmq::error_t&) {
+    // As of DealerClient: nothing comes until it is tried again.
+  }
+}
 
 }  // namespace phaseguard::link

@@ -1,4 +1,4 @@
-// The connecting ends of the three sockets (docs/PROTOCOL.md, "Sockets"). Each client has a libzmq
+// The connecting ends of the sockets (docs/PROTOCOL.md, "Sockets"). Each client has a libzmq
 // context of its own and belongs to one thread. Nothing throws; no libzmq type appears here.
 // C++17-clean: the trainer's reporter uses it.
 #pragma once
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "monitor/base/result.h"
+#include "monitor/keys/key_file.h"
 #include "monitor/wire/limits.h"
 
 namespace phaseguard::link {
@@ -19,13 +20,19 @@ struct ClientOptions {
   // Frames larger than this are not accepted: libzmq then drops the connection and makes a new one.
   std::size_t max_frame_bytes = wire::kFeedLimits.frame_bytes;
   int high_water_frames = 1000;  // queued in either direction; for a subscriber, received ones
+  std::optional<keys::ClientKey> key;  // of a daemon that asks for keys
 };
 
-// Trainer side of `telemetry` and operator side of `operator`.
+struct HandshakeFailure {
+  std::string why;          // for a person
+  bool is_refused = false;  // the key was: it is not tried again until reopen()
+};
+
+// Trainer side of `telemetry`, operator side of `operator` and viewer side of `query`.
 class DealerClient {
  public:
   // Connects in the background: succeeds with nobody at the other end, and goes on trying every
-  // 0.1 s to 5 s. Errors: an endpoint that parse_endpoint or check_endpoint refuses; kIo.
+  // 0.1 s to 5 s. Errors: an endpoint that parse_endpoint or check_connect refuses; kIo.
   [[nodiscard]] static Result<DealerClient> connect(std::string_view endpoint,
                                                     const ClientOptions& options = {});
   DealerClient(DealerClient&&) noexcept;
@@ -42,6 +49,9 @@ class DealerClient {
 
   // Returns when a frame has come, `fd` is readable (-1: none) or the time is up.
   void wait(int fd, int timeout_ms);
+
+  // Of the newest handshake; nothing: it did not fail, or there was none.
+  [[nodiscard]] std::optional<HandshakeFailure> handshake_failure();
 
   // Drops connection and queues and connects afresh, at once: a peer that refused us, or one that
   // hangs, is not retried by libzmq itself.
@@ -76,6 +86,8 @@ class SubscriberClient {
 
   [[nodiscard]] std::optional<FeedFrame> receive(int timeout_ms = 0);
   void wait(int fd, int timeout_ms);
+  // Connects afresh, with the same subscriptions.
+  void reopen();
 
  private:
   struct Impl;

@@ -85,20 +85,37 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
       "endpoint: expected ipc:///absolute/path or tcp://127.0.0.1:port, found " + quoted(text));
 }
 
-Result<void> check_endpoint(const Endpoint& endpoint) {
-  if (endpoint.transport == Endpoint::Transport::kIpc || is_loopback(endpoint.host)) return {};
+Result<void> check_bind(const Endpoint& endpoint, bool has_keys, LocalTcp local) {
+  if (endpoint.transport == Endpoint::Transport::kIpc || has_keys) return {};
+  const std::string where = "endpoint " + quoted(endpoint.text()) + ": ";
+  if (!is_loopback(endpoint.host)) {
+    return fail(Errc::kRefused,
+                where +
+                    "expected keys for an address that is not loopback, found none; make some "
+                    "with `phaseguard keys new` and name their folder with --keys, or use ipc "
+                    "or a tunnel such as ssh -L");
+  }
+  if (local == LocalTcp::kOpen) return {};
+  return fail(Errc::kRefused,
+              where +
+                  "every user of this machine could send commands there; give the daemon keys "
+                  "(`phaseguard keys new`, --keys), use ipc, or say --allow-local-tcp");
+}
+
+Result<void> check_connect(const Endpoint& endpoint, bool has_key) {
+  if (endpoint.transport == Endpoint::Transport::kIpc || has_key || is_loopback(endpoint.host))
+    return {};
   return fail(Errc::kRefused,
               "endpoint " + quoted(endpoint.text()) +
-                  ": expected a loopback address (127.0.0.1), found " + quoted(endpoint.host) +
-                  "; other addresses need CURVE keys, which this version does not support yet: use "
-                  "ipc or a tunnel such as ssh -L");
+                  ": expected a key for an address that is not loopback, found none; the daemon's "
+                  "administrator gives you a key file (--key FILE, or PHASEGUARD_KEY)");
 }
 
 Endpoints endpoints_in(const std::string& directory) {
   const auto at = [&](const char* name) {
     return Endpoint{Endpoint::Transport::kIpc, directory + "/" + name, "", 0};
   };
-  return Endpoints{at("telemetry"), at("operator"), at("feed")};
+  return Endpoints{at("telemetry"), at("operator"), at("query"), at("feed")};
 }
 
 std::string directory_for(std::string_view xdg_runtime_dir, std::uint32_t uid) {

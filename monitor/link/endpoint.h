@@ -24,19 +24,25 @@ struct Endpoint {
 // path, a path too long for a Unix socket: kInvalidArgument.
 [[nodiscard]] Result<Endpoint> parse_endpoint(std::string_view text);
 
-// Whether this version opens the endpoint, to bind or to connect. ipc yes; tcp on 127.0.0.0/8 yes;
-// tcp elsewhere would be readable and writable by strangers, as this version has no CURVE keys yet:
-// kRefused, and no flag goes round it.
-[[nodiscard]] Result<void> check_endpoint(const Endpoint& endpoint);
+// Whether a daemon may open the endpoint for others: ipc always, tcp only to holders of keys, or on
+// 127.0.0.0/8 where it was said that every user of this machine may come in. Else kRefused, and no
+// flag goes round it beyond loopback.
+enum class LocalTcp { kNeedsKeys, kOpen };
+[[nodiscard]] Result<void> check_bind(const Endpoint& endpoint, bool has_keys, LocalTcp local);
 
-// The daemon's three doors.
+// Whether a client may connect: without a key not beyond loopback, where strangers would read what
+// is sent and could answer in the daemon's place. kRefused.
+[[nodiscard]] Result<void> check_connect(const Endpoint& endpoint, bool has_key);
+
+// The daemon's doors.
 struct Endpoints {
   Endpoint telemetry;
   Endpoint operators;
+  Endpoint query;
   Endpoint feed;
 };
 
-// ipc sockets "telemetry", "operator" and "feed" in `directory`.
+// ipc sockets "telemetry", "operator", "query" and "feed" in `directory`.
 [[nodiscard]] Endpoints endpoints_in(const std::string& directory);
 
 // `<xdg_runtime_dir>/phaseguard`, or /tmp/phaseguard-<uid> when that variable is unset or not

@@ -6,34 +6,52 @@
 
 namespace phaseguard::link {
 
-Peers::Heard Peers::heard(const std::string& routing_id, std::int64_t now_ms,
-                          const std::function<PeerId()>& next_id) {
+Peers::Heard Peers::heard(const std::string& routing_id, const std::string& key,
+                          std::int64_t now_ms, const std::function<PeerId()>& next_id) {
   if (const auto known = ids_.find(routing_id); known != ids_.end()) {
     Peer& peer = peers_.at(known->second);
     peer.heard_ms = now_ms;
     peer.answered_ms = -1;
     return {known->second, peer.seated};
   }
-  const bool seated = make_room();
+  const bool seated = make_room(key);
   const PeerId id = next_id();
   ids_.emplace(routing_id, id);
-  peers_.emplace(id, Peer{routing_id, now_ms, -1, false, seated, {}});
+  peers_.emplace(id, Peer{routing_id, key, now_ms, -1, false, seated, {}});
   return {id, seated};
 }
 
-bool Peers::make_room() {
-  if (peers_.size() < seats_) return true;
+// First among those of its own key, so that one key cannot take everybody's seats.
+bool Peers::make_room(const std::string& key) {
+  const bool has_own = key.empty() || !options_.security ||
+                       evict_quietest(options_.security->connections_of_a_key,
+                                      [&](const Peer& peer) { return peer.key == key; });
+  return has_own && evict_quietest(seats_, [](const Peer&) { return true; });
+}
+
+// Of those that count: whether there are fewer than `most`, once the longest silent one has gone.
+template <class Counts>
+bool Peers::evict_quietest(std::size_t most, Counts counts) {
+  std::size_t there = 0;
   auto quietest = peers_.end();
   for (auto peer = peers_.begin(); peer != peers_.end(); ++peer) {
+    if (!counts(peer->second)) continue;
+    ++there;
     if (peer->second.kept) continue;
     const bool quieter =
         quietest == peers_.end() || peer->second.heard_ms < quietest->second.heard_ms;
     if (quieter) quietest = peer;
   }
+  if (there < most) return true;
   if (quietest == peers_.end()) return false;
   ++counters_.peers_evicted;
   forget(quietest);
   return true;
+}
+
+void Peers::drop_keys(const std::function<bool(const std::string& key)>& takes) {
+  for (auto peer = peers_.begin(); peer != peers_.end();)
+    peer = takes(peer->second.key) ? std::next(peer) : forget(peer);
 }
 
 void Peers::keep(PeerId id, bool kept) {

@@ -31,7 +31,7 @@ class Peers {
   };
   // The number of the connection libzmq calls `routing_id`; a new one when it is new. Without a
   // seat it is known until drop().
-  Heard heard(const std::string& routing_id, std::int64_t now_ms,
+  Heard heard(const std::string& routing_id, const std::string& key, std::int64_t now_ms,
               const std::function<PeerId()>& next_id);
 
   // As ServerSockets::send.
@@ -40,6 +40,8 @@ class Peers {
   void keep(PeerId id, bool kept);
   void drop(PeerId id);
   void drop_answered(std::int64_t now_ms);
+  // Everybody whose key `takes` does not take.
+  void drop_keys(const std::function<bool(const std::string& key)>& takes);
 
   [[nodiscard]] bool has(PeerId id) const { return peers_.count(id) != 0; }
   [[nodiscard]] std::size_t size() const { return peers_.size(); }
@@ -49,6 +51,7 @@ class Peers {
   enum class Sent { kYes, kQueueFull, kGone };
   struct Peer {
     std::string routing_id;
+    std::string key;
     std::int64_t heard_ms = 0;
     std::int64_t answered_ms = -1;  // -1: it waits for an answer, or has asked for none
     bool kept = false;
@@ -58,7 +61,9 @@ class Peers {
   using Table = std::map<PeerId, Peer>;
 
   Sent try_send(const Peer& peer, std::string_view bytes);
-  bool make_room();
+  bool make_room(const std::string& key);
+  template <class Counts>
+  bool evict_quietest(std::size_t most, Counts counts);
   Table::iterator forget(Table::iterator peer);
 
   zmq::socket_t& router_;

@@ -1,25 +1,25 @@
-// The daemon's three bound sockets behind one poll: `telemetry` and `operator` (ROUTER) and `feed`
-// (XPUB), with the settings docs/PROTOCOL.md names. Owned and used by the daemon's one thread.
-// Nothing throws; no libzmq type appears here.
+// The daemon's bound sockets behind one poll: `telemetry`, `operator` and `query` (ROUTER) and
+// `feed` (XPUB), with the settings docs/PROTOCOL.md names. Owned and used by the daemon's one
+// thread. Nothing throws; no libzmq type appears here.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "monitor/base/result.h"
 #include "monitor/link/endpoint.h"
+#include "monitor/link/security.h"
 
 namespace phaseguard::link {
 
 // Frames up to so many times the protocol's limit are read, so that who sends one is told in words;
 // of a larger one the connection is closed.
 inline constexpr std::size_t kReadFactor = 4;
-
-enum class Door : std::uint8_t { kTelemetry, kOperator };
 
 // A connection, for as long as it lasts. Numbers are never used twice by one ServerSockets.
 using PeerId = std::uint64_t;
@@ -29,14 +29,17 @@ struct Incoming {
   PeerId peer = 0;
   std::string bytes;
   bool seated = true;  // false: every seat is taken; answer in words, then drop(peer)
+  std::string key;     // id of the connection's key, as Security::admit gave it; "": no keys
 };
 
 struct ServerOptions {
   Endpoints endpoints;
+  std::optional<Security> security;  // none: whoever can reach a socket may use it
+  LocalTcp local_tcp = LocalTcp::kNeedsKeys;
   std::size_t frames_per_poll = 256;  // drained from each door before poll() returns
   std::size_t outbox_frames = 256;    // kept for a peer that does not read; then oldest first
   std::size_t trainer_seats = 1024;   // connections at `telemetry`
-  std::size_t operator_seats = 64;    // at `operator`
+  std::size_t operator_seats = 64;    // at `operator`, and as many at `query`
   std::int64_t answered_ms = 2000;    // an operator's seat is free so long after its answer
   // libzmq's own queue, per peer and direction. Frames of a peer that was killed stay until they
   // are read, so that this bounds what a crowd that comes and goes can pile up.
@@ -52,6 +55,8 @@ struct ServerCounters {
   std::uint64_t peers_evicted = 0;     // the longest silent ones, for newcomers
   std::uint64_t peers_refused = 0;     // frames of peers for whom there was no seat
   std::uint64_t frames_misshapen = 0;  // messages of more or fewer than one frame
+  std::uint64_t keys_refused = 0;      // handshakes of keys that are not granted at that door
+  std::uint64_t frames_refused = 0;    // of keys that were granted, and are no longer
 };
 
 class ServerSockets {
@@ -80,6 +85,11 @@ class ServerSockets {
   void keep(PeerId peer, bool kept);
   // Frees its seat; when it speaks again it is a newcomer.
   void drop(PeerId peer);
+
+  // Rights were taken away: whose key is no longer taken at its door is sent nothing from here on.
+  // Subscriptions cannot be ended one by one, so the feed is closed and bound anew: viewers come
+  // back within a second or so, and those without a right are turned away.
+  void on_rights_taken();
 
   // To every viewer whose subscription is a prefix of `topic`. Never waits; see
   // feed_high_water_frames.

@@ -35,6 +35,11 @@ inline constexpr std::size_t kDecodedFactor = 4;
 [[nodiscard]] Result<Version> peek_version(std::string_view bytes,
                                            const Limits& limits = kTelemetryLimits);
 
+// The envelope's kind alone, "" when there is none to be found: a door that takes one kind decodes
+// no other.
+[[nodiscard]] std::string peek_kind(std::string_view bytes,
+                                    const Limits& limits = kTelemetryLimits);
+
 // Under which topic the feed carries a message: "<run>/<kind>", so that a prefix selects a run.
 [[nodiscard]] std::string topic_of(const Message& message);
 

@@ -254,6 +254,10 @@ Result<Version> peek_version(std::string_view bytes, const Limits& limits) {
   return *found.version;
 }
 
+std::string peek_kind(std::string_view bytes, const Limits& limits) {
+  return std::string(scan(bytes, limits).kind.value_or(""));
+}
+
 Result<void> fits(std::string_view bytes, const Limits& limits) {
   Scan found = scan(bytes, limits);
   if (found.error) return tl::unexpected<Error>(*std::move(found.error));

@@ -286,6 +286,7 @@ void fields(V& v, T& x) {
   v("snapshots", x.snapshots, kWhenSet);
   v("segments", x.segments, kWhenSet);
   v("laws", x.laws, kWhenSet);
+  v("key", x.key, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Report> = 0>
@@ -400,6 +401,7 @@ void fields(V& v, T& x) {
   v("rule", x.rule, kOptional);
   v("expires_after_steps", x.expires_after_steps, kOptional);
   v("expected_version", x.expected_version, kFromMinusOne);
+  v("key", x.key, kWhenSet);
 }
 
 template <class V, class T, Fields<T, Query> = 0>

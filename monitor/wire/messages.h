@@ -115,6 +115,7 @@ struct Hello {
 
   // Written by the daemon when it records the hello.
   std::vector<Word<Law>> laws;
+  std::string key{};  // as Command::key
 };
 
 // One value of one signal. Non-finite means "could not be computed".
@@ -293,6 +294,10 @@ struct Command {
   std::int64_t expires_after_steps = 0;  // 0: until released (raising only)
   // Compare-and-set of Status::state_version; -1: not checked (raising only).
   std::int64_t expected_version = -1;
+
+  // Written by the daemon when it records the command: id and role of the key that it came with
+  // ("ann#3f2a91c0 operator"); "": its sockets ask for no keys. From 1.1
+  std::string key{};
 };
 
 struct Query {

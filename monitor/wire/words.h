@@ -307,13 +307,15 @@ enum class RejectCode : std::uint8_t {
   kUnknown,  // a heartbeat on a connection that has not said hello
   kMalformed,
   kLimit,
-  kRecord,     // the run's record cannot be used now: say hello again. From 1.1
-  kSuperseded  // resumes a line that was rolled back. From 1.1
+  kRecord,      // the run's record cannot be used now: say hello again. From 1.1
+  kSuperseded,  // resumes a line that was rolled back. From 1.1
+  kDenied       // the connection's key has no right to this run. From 1.1
 };
 template <>
 struct Words<RejectCode> {
-  static constexpr std::array<std::string_view, 8> kTexts{
-      "version", "policy", "claimed", "unknown", "malformed", "limit", "record", "superseded"};
+  static constexpr std::array<std::string_view, 9> kTexts{"version", "policy",     "claimed",
+                                                          "unknown", "malformed",  "limit",
+                                                          "record",  "superseded", "denied"};
 };
 
 // A trainer's own view of its link, in its heartbeat.

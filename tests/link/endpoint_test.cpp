@@ -13,12 +13,12 @@ TEST_CASE("endpoints of both transports parse to what they say", "[link]") {
   CHECK(ipc->transport == Endpoint::Transport::kIpc);
   CHECK(ipc->path == "/run/user/1000/phaseguard/feed");
   CHECK(ipc->text() == "ipc:///run/user/1000/phaseguard/feed");
-  CHECK(check_endpoint(*ipc).has_value());
+  CHECK(check_bind(*ipc, false, LocalTcp::kNeedsKeys).has_value());
 
   const auto tcp = parse_endpoint("tcp://localhost:5555");
   REQUIRE(tcp.has_value());
   CHECK(tcp->text() == "tcp://127.0.0.1:5555");
-  CHECK(check_endpoint(*tcp).has_value());
+  CHECK(check_connect(*tcp, false).has_value());
   CHECK(parse_endpoint("tcp://127.0.0.1:*")->port == 0);
 }
 
@@ -39,7 +39,7 @@ TEST_CASE("what is no endpoint is refused with the text in the message", "[link]
   CHECK(parse_endpoint("ipc:///" + std::string(106, 'x')).has_value());
 }
 
-TEST_CASE("only loopback addresses are opened", "[link][hostile]") {
+TEST_CASE("beyond loopback nothing is opened without keys", "[link][hostile]") {
   for (const char* text :
        {"tcp://0.0.0.0:5555", "tcp://*:5555", "tcp://192.168.1.2:5555", "tcp://eth0:5555",
         "tcp://127.0.0.1.example.org:5555", "tcp://127.0.0:5555", "tcp://127.0.0.256:5555",
@@ -47,13 +47,22 @@ TEST_CASE("only loopback addresses are opened", "[link][hostile]") {
     INFO(text);
     const auto endpoint = parse_endpoint(text);
     REQUIRE(endpoint.has_value());
-    const auto allowed = check_endpoint(*endpoint);
-    REQUIRE_FALSE(allowed.has_value());
-    CHECK(allowed.error().code == Errc::kRefused);
-    CHECK(allowed.error().message.find("loopback") != std::string::npos);
-    CHECK(allowed.error().message.find("CURVE") != std::string::npos);
+    for (const auto& allowed :
+         {check_bind(*endpoint, false, LocalTcp::kNeedsKeys),
+          check_bind(*endpoint, false, LocalTcp::kOpen), check_connect(*endpoint, false)}) {
+      REQUIRE_FALSE(allowed.has_value());
+      CHECK(allowed.error().code == Errc::kRefused);
+      CHECK(allowed.error().message.find("loopback") != std::string::npos);
+    }
+    CHECK(check_bind(*endpoint, true, LocalTcp::kNeedsKeys).has_value());
+    CHECK(check_connect(*endpoint, true).has_value());
   }
-  CHECK(check_endpoint(*parse_endpoint("tcp://127.9.8.7:1")).has_value());
+  const Endpoint local = *parse_endpoint("tcp://127.9.8.7:1");
+  CHECK(check_connect(local, false).has_value());
+  CHECK(check_bind(local, false, LocalTcp::kOpen).has_value());
+  CHECK(check_bind(local, true, LocalTcp::kNeedsKeys).has_value());
+  CHECK(check_bind(local, false, LocalTcp::kNeedsKeys).error().message.find("--allow-local-tcp") !=
+        std::string::npos);
 }
 
 TEST_CASE("the default directory is the user's own", "[link]") {

@@ -24,12 +24,13 @@ constexpr int kPatienceMs = 5000;  // how long a test waits for what must come
 ServerOptions options_for(const Endpoints& endpoints) {
   ServerOptions options;
   options.endpoints = endpoints;
+  options.local_tcp = LocalTcp::kOpen;
   return options;
 }
 
 Endpoints tcp_endpoints() {
   const Endpoint any = *parse_endpoint("tcp://127.0.0.1:*");
-  return {any, any, any};
+  return {any, any, any, any};
 }
 
 // Polls until `n` frames have come or patience ends.

@@ -101,6 +101,7 @@ typedef struct phaseguard_options {
   int32_t profile;      /* PHASEGUARD_WATCH | ENFORCE */
   double start_wait_s;  /* of WAIT and REQUIRE */
   uint64_t journal_bytes; /* unacknowledged messages kept for a daemon that comes back */
+  const char* key_file;   /* of a daemon that asks for keys; NULL: $PHASEGUARD_KEY, if it is set */
 } phaseguard_options;
 
 /* One value of one signal. */

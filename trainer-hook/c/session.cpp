@@ -93,6 +93,7 @@ reporter::Options options_of(const phaseguard_options& given, const wire::Hello&
   reporter::Options options;
   options.attempt = given.attempt;
   options.endpoint = text_or_empty(given.endpoint);
+  options.key_file = text_or_empty(given.key_file);
   if (given.knob != nullptr) {
     options.knob = given.knob;
   } else if (!hello.knobs.empty()) {
@@ -209,7 +210,8 @@ void phaseguard_options_init(phaseguard_options* options, size_t size) {
                                 PHASEGUARD_PROCEED,
                                 PHASEGUARD_WATCH,
                                 defaults.start_wait_s,
-                                defaults.journal_bytes};
+                                defaults.journal_bytes,
+                                nullptr};
   options->size = size;
   (void)give(ours, options);
 }

@@ -52,8 +52,11 @@ constexpr std::int64_t kReassertNs = 1'000'000'000;
 
 std::uint64_t fork_generation() { return forks.load(std::memory_order_relaxed); }
 
-Core::Core(Options options, wire::Hello hello)
-    : options_(std::move(options)), hello_(std::move(hello)), ring_(options_.ring_slots) {
+Core::Core(Options options, wire::Hello hello, std::optional<keys::ClientKey> key)
+    : options_(std::move(options)),
+      hello_(std::move(hello)),
+      key_(std::move(key)),
+      ring_(options_.ring_slots) {
   watch_forks();
   born_in_ = fork_generation();
   Latched initial;

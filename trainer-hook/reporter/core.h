@@ -9,10 +9,12 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "monitor/keys/key_file.h"
 #include "trainer-hook/reporter/latch.h"
 #include "trainer-hook/reporter/lineage.h"
 #include "trainer-hook/reporter/reporter.h"
@@ -40,7 +42,7 @@ struct Slot {
 
 class Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(Options options, wire::Hello hello);
+  Core(Options options, wire::Hello hello, std::optional<keys::ClientKey> key);
   ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
@@ -81,6 +83,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
   Options options_;
   wire::Hello hello_;
+  std::optional<keys::ClientKey> key_;
   std::uint64_t born_in_;  // fork generation: another one means a forked child
   int wake_fd_ = -1;
   std::thread thread_;

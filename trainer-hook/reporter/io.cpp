@@ -46,7 +46,9 @@ void Core::run() {
     const std::string endpoint =
         options_.endpoint.empty() ? link::endpoints_in(link::default_directory()).telemetry.text()
                                   : options_.endpoint;
-    Result<link::DealerClient> client = link::DealerClient::connect(endpoint);
+    link::ClientOptions connection;
+    connection.key = key_;
+    Result<link::DealerClient> client = link::DealerClient::connect(endpoint, connection);
     if (client) {
       loop(session, *client);
     } else {
@@ -102,6 +104,8 @@ void Core::send(Session& session, link::DealerClient& client) {
 
 void Core::exchange(Session& session, link::DealerClient& client) {
   send(session, client);
+  if (const auto failure = client.handshake_failure())
+    session.on_no_handshake(failure->why, failure->is_refused, now_of_both());
   for (std::size_t i = 0; i < ring_.capacity(); ++i) {
     const std::optional<std::string> frame = client.receive();
     if (!frame) break;

@@ -29,7 +29,7 @@ std::string random_token() {
   return token;
 }
 
-Result<void> check(const Options& options, const wire::Hello& hello) {
+Result<void> check(const Options& options, const wire::Hello& hello, bool has_key) {
   if (options.run.empty()) {
     return fail(Errc::kInvalidArgument,
                 "reporter options: expected a run id, found none; set Options::run");
@@ -48,7 +48,7 @@ Result<void> check(const Options& options, const wire::Hello& hello) {
   }
   if (!options.endpoint.empty()) {
     const auto endpoint = link::parse_endpoint(options.endpoint);
-    auto opens = endpoint ? link::check_endpoint(*endpoint)
+    auto opens = endpoint ? link::check_connect(*endpoint, has_key)
                           : Result<void>(tl::unexpected<Error>(endpoint.error()));
     if (!opens) return opens;
   }
@@ -68,7 +68,9 @@ Result<void> check(const Options& options, const wire::Hello& hello) {
 
 Result<Reporter> Reporter::start(Options options, wire::Hello hello) noexcept {
   try {
-    if (Result<void> valid = check(options, hello); !valid)
+    auto key = keys::find_client_key(options.key_file, keys::Role::kTrainer);
+    if (!key) return tl::unexpected<Error>(key.error());
+    if (Result<void> valid = check(options, hello, key->has_value()); !valid)
       return tl::unexpected<Error>(valid.error());
     if (!options.lineage.empty()) {
       if (Result<void> resumed = resume_from(options.lineage, hello); !resumed)
@@ -76,7 +78,8 @@ Result<Reporter> Reporter::start(Options options, wire::Hello hello) noexcept {
     }
     if (hello.session.empty()) hello.session = random_token();
     if (hello.process.empty()) hello.process = own_process();
-    Reporter reporter(std::make_shared<Core>(std::move(options), std::move(hello)));
+    Reporter reporter(
+        std::make_shared<Core>(std::move(options), std::move(hello), std::move(*key)));
     if (Result<void> up = reporter.core_->launch(); !up) return tl::unexpected<Error>(up.error());
     if (Result<void> linked = reporter.core_->await_link(); !linked) {
       reporter.stop("error", 0.0);

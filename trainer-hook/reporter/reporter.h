@@ -50,7 +50,9 @@ struct Options {
   std::int64_t attempt = 1;
   // What lineage() gave with the checkpoint that this process goes on from; empty: it begins anew.
   std::string lineage;
-  std::string endpoint;     // the daemon's telemetry endpoint; empty: the default of this user
+  std::string endpoint;  // the daemon's telemetry endpoint; empty: the default of this user
+  // Of a daemon that asks for keys; empty: $PHASEGUARD_KEY, if that is set (keys/key_file.h).
+  std::string key_file;
   std::string knob = "kl";  // the knob that lambda() reads; must be declared in Hello::knobs
   OnStart on_start = OnStart::kProceed;
   double start_wait_s = 60.0;

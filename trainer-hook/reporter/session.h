@@ -72,6 +72,9 @@ class Session {
   [[nodiscard]] SessionOutput take_output();
   // Before the next frame: the output says so too.
   [[nodiscard]] bool wants_reopen() const { return output_.reopen; }
+  // The connection was not made. `is_refused`: this trainer's key is not granted, or not any more;
+  // as a reject, it is tried again after a while.
+  void on_no_handshake(const std::string& why, bool is_refused, Now now);
   [[nodiscard]] LinkState state() const { return state_; }
   [[nodiscard]] const std::string& refusal() const { return refusal_; }
   [[nodiscard]] bool flushed() const;  // everything journaled is acknowledged

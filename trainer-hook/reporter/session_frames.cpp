@@ -195,6 +195,17 @@ void Session::on_reject(const wire::Reject& reject, Now now) {
   if (first_time) act_on_loss(now);
 }
 
+void Session::on_no_handshake(const std::string& why, bool is_refused, Now now) {
+  if (!is_refused) {
+    if (state_ == LinkState::kConnecting) refusal_ = why;
+    return;
+  }
+  wire::Reject reject;
+  reject.code = wire::RejectCode::kDenied;
+  reject.reason = why;
+  on_reject(reject, now);
+}
+
 // Fencing: of the welcomed epoch, and later than all before it.
 bool Session::fresh(std::int64_t epoch, Seq seq) {
   const bool open =

@@ -70,6 +70,10 @@ void DaemonOptions::add_to(CLI::App& command, Many many) {
           ->allow_extra_args(false);
   if (many == Many::kOne) connect->expected(1);
   add_file_to(command);
+  command
+      .add_option("--key", key_file,
+                  "Key file, for a daemon that asks for keys (its context's own key comes first)")
+      ->envname("PHASEGUARD_KEY");
 }
 
 std::string DaemonOptions::file() const {
@@ -78,14 +82,17 @@ std::string DaemonOptions::file() const {
 
 Result<std::vector<contexts::Daemon>> DaemonOptions::daemons() const {
   if (contexts.empty()) {
-    return std::vector<contexts::Daemon>{
-        contexts::daemon_in(endpoint_dir.empty() ? link::default_directory() : endpoint_dir)};
+    auto keyed = contexts::with_key(
+        contexts::daemon_in(endpoint_dir.empty() ? link::default_directory() : endpoint_dir),
+        key_file);
+    if (!keyed) return tl::unexpected(keyed.error());
+    return std::vector<contexts::Daemon>{std::move(*keyed)};
   }
   if (!endpoint_dir.empty() && !is_of_environment(endpoint_dir)) {
     return fail(Errc::kInvalidArgument,
                 "give either --connect or --endpoint-dir, not both: each says where the daemon is");
   }
-  return contexts::choose(contexts, file());
+  return contexts::choose(contexts, file(), key_file);
 }
 
 void LiveOptions::add_to(CLI::App& command, DaemonOptions::Many many) {
@@ -132,7 +139,9 @@ Result<LiveClient> LiveClient::connect(const LiveOptions& options) {
 
 Result<LiveClient> LiveClient::connect(const contexts::Daemon& daemon, const std::string& run,
                                        double timeout_s) {
-  auto dealer = link::DealerClient::connect(daemon.operators.text());
+  link::ClientOptions options;
+  options.key = daemon.key;
+  auto dealer = link::DealerClient::connect(daemon.asked().text(), options);
   if (!dealer) return tl::unexpected(dealer.error());
   return LiveClient(daemon, run, timeout_s, std::move(*dealer));
 }
@@ -146,7 +155,7 @@ Error LiveClient::nobody() const {
           ? "Start it, or name its folder with --endpoint-dir or its context with --connect"
           : "Start it, or mend the context's entry";
   return {Errc::kTimeout, who + "no answer within " + number_text(answer_s()) + " s at " +
-                              daemon_.operators.text() + "; is phaseguardd running there? " + what};
+                              daemon_.asked().text() + "; is phaseguardd running there? " + what};
 }
 
 Result<wire::Reply> LiveClient::ask(wire::Message message, const std::string& id) {
@@ -163,6 +172,8 @@ Result<wire::Reply> LiveClient::ask(wire::Message message, const std::string& id
     }
     const double wait_s = std::min(seconds_until(deadline), seconds_until(next_send));
     const auto answer = dealer_.receive(std::max(1, static_cast<int>(wait_s * 1000)));
+    const auto failure = dealer_.handshake_failure();
+    if (failure && failure->is_refused) return fail(Errc::kRefused, failure->why);
     if (!answer) continue;
     auto decoded = wire::decode(*answer, wire::kFeedLimits);
     if (!decoded) return tl::unexpected(decoded.error());
@@ -171,7 +182,8 @@ Result<wire::Reply> LiveClient::ask(wire::Message message, const std::string& id
     auto* reply = std::get_if<wire::Reply>(&decoded->body);
     if (reply && reply->id == id) return std::move(*reply);
   }
-  return tl::unexpected(nobody());
+  const auto failure = dealer_.handshake_failure();
+  return tl::unexpected(failure ? Error{Errc::kRefused, failure->why} : nobody());
 }
 
 Result<std::vector<LiveRun>> LiveClient::status(const std::string& run) {

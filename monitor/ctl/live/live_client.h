@@ -21,6 +21,7 @@ struct DaemonOptions {
   std::string endpoint_dir;           // empty: the user's default
   std::vector<std::string> contexts;  // of the file; empty: none is named
   std::string contexts_file;          // empty: the user's
+  std::string key_file;               // of a daemon that asks for keys; empty: the environment's
 
   enum class Many { kOne, kSeveral };
   void add_to(CLI::App& command, Many many);

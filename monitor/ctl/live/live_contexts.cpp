@@ -21,7 +21,9 @@ struct ContextsOptions {
 };
 
 Result<std::size_t> runs_of(const contexts::Daemon& daemon, double timeout_s) {
-  auto client = LiveClient::connect(daemon, "", timeout_s);
+  const auto keyed = contexts::with_key(daemon, "");
+  if (!keyed) return tl::unexpected(keyed.error());
+  auto client = LiveClient::connect(*keyed, "", timeout_s);
   if (!client) return tl::unexpected(client.error());
   const auto runs = client->status("");
   if (!runs) return tl::unexpected(runs.error());

@@ -146,7 +146,10 @@ Result<Followed> begin(const contexts::Daemon& daemon, const LinesOptions& optio
   const auto runs = client->status(run);
   if (!runs && is_one) return tl::unexpected(runs.error());
   if (!runs) (void)failed(runs.error());
-  auto feed = link::SubscriberClient::connect(daemon.feed.text(), {run.empty() ? "" : run + "/"});
+  link::ClientOptions connection;
+  connection.key = daemon.key;
+  auto feed = link::SubscriberClient::connect(daemon.feed.text(), {run.empty() ? "" : run + "/"},
+                                              connection);
   if (!feed) return tl::unexpected(feed.error());
   Followed followed{Watcher(options.as_json, is_one ? "" : daemon.name), std::move(*feed)};
   if (!runs) return followed;

@@ -140,36 +140,37 @@ void Engine::end_restore(const RunId& run, Now now, Effects& effects) {
 void Engine::give_up_restore(const RunId& run) { restoring_.erase(run); }
 
 void Engine::on_message(Channel channel, PeerId peer, std::string_view bytes, Now now,
-                        Effects& effects) {
+                        Effects& effects, const Access& access) {
   ++counters_.frames;
   if (is_cut_off(peer)) {
     ++counters_.malformed;
     return;
   }
-  const Result<wire::Message> message = wire::decode(bytes);
+  // Nothing but a question is even decoded for who may only look.
+  if (channel == Channel::kQuery && wire::peek_kind(bytes) != "query") {
+    ++counters_.denied;
+    wire::Reject reject;
+    reject.code = wire::RejectCode::kDenied;
+    reject.ours = wire::kProtocolVersion;
+    reject.reason =
+        "this endpoint takes questions alone; a command needs an operator's key and endpoint";
+    return effects.send.push_back(reject_to(peer, RunId{}, std::move(reject), now));
+  }
+  Result<wire::Message> message = wire::decode(bytes);
   if (!message) return on_undecodable(peer, bytes, message.error(), now, effects);
+  const bool is_about_run =
+      channel == Channel::kTelemetry || std::holds_alternative<wire::Command>(message->body);
+  if (is_about_run && !matches(access.runs, message->header.run.text()))
+    return on_denied(channel, peer, *message, access, now, effects);
+  // What a sender says of its own key counts for nothing.
+  if (auto* command = std::get_if<wire::Command>(&message->body)) command->key = access.key;
+  if (auto* hello = std::get_if<wire::Hello>(&message->body)) hello->key = access.key;
   const std::size_t recorded = effects.record.size();
-  if (channel == Channel::kOperator) {
+  if (channel == Channel::kTelemetry) {
+    on_telemetry(peer, *message, bytes, now, effects, access);
+  } else {
     effects.tells_record = true;
     on_operator(peer, *message, now, effects);
-  } else if (std::holds_alternative<wire::Hello>(message->body)) {
-    if (runs_.count(message->header.run) == 0 && !message->header.run.empty()) {
-      if (restoring_.count(message->header.run) == 0 && !make_room(effects)) {
-        wire::Reject reject;
-        reject.code = wire::RejectCode::kLimit;
-        reject.reason =
-            "this daemon watches " + std::to_string(settings_.max_runs) + " runs already";
-        reject.retry = true;
-        return refuse(peer, *message, std::move(reject), now, effects);
-      }
-      effects.open.push_back({peer, message->header.run, std::string(bytes)});
-      return;
-    }
-    on_hello(peer, *message, now, effects);
-  } else if (from_trainer(message->body)) {
-    on_trainer(peer, *message, digest_of(*message, bytes), now, effects);
-  } else {
-    ++counters_.malformed;
   }
   for (std::size_t i = recorded; i < effects.record.size(); ++i) {
     const wire::Body& body = effects.record[i].body;
@@ -177,6 +178,53 @@ void Engine::on_message(Channel channel, PeerId peer, std::string_view bytes, No
     if (const auto* report = std::get_if<wire::Report>(&body))
       counters_.samples += report->samples.size();
   }
+}
+
+void Engine::on_telemetry(PeerId peer, const wire::Message& message, std::string_view bytes,
+                          Now now, Effects& effects, const Access& access) {
+  if (from_trainer(message.body))
+    return on_trainer(peer, message, digest_of(message, bytes), now, effects);
+  if (!std::holds_alternative<wire::Hello>(message.body)) {
+    ++counters_.malformed;
+    return;
+  }
+  const RunId& run = message.header.run;
+  if (runs_.count(run) > 0 || run.empty()) return on_hello(peer, message, now, effects);
+  if (restoring_.count(run) == 0 && !make_room(effects)) {
+    wire::Reject reject;
+    reject.code = wire::RejectCode::kLimit;
+    reject.reason = "this daemon watches " + std::to_string(settings_.max_runs) + " runs already";
+    reject.retry = true;
+    return refuse(peer, message, std::move(reject), now, effects);
+  }
+  effects.open.push_back({peer, run, std::string(bytes), access});
+}
+
+// A key that was granted, and is used for a run that it was not granted for.
+void Engine::on_denied(Channel channel, PeerId peer, const wire::Message& message,
+                       const Access& access, Now now, Effects& effects) {
+  ++counters_.denied;
+  const std::string reason =
+      "key " + access.key + " is granted for runs " + quoted(access.runs, 80) + ", not for " +
+      quoted(message.header.run.text(), 80) +
+      "; the daemon's administrator can grant more: phaseguard keys grant NAME --runs PATTERN";
+  if (const auto* command = std::get_if<wire::Command>(&message.body)) {
+    wire::Reply reply;
+    reply.id = command->id;
+    reply.status = wire::ReplyStatus::kRefused;
+    reply.text = reason;
+    if (refused_lines_.take(now.mono))
+      effects.log.push_back({LogLine::Level::kWarning, "command refused: " + reason});
+    return effects.send.push_back(reply_to(peer, message.header.run, std::move(reply), now));
+  }
+  // As of an unknown peer: what is no hello is answered once in a while, by the heartbeat.
+  const bool is_answered = std::holds_alternative<wire::Hello>(message.body) ||
+                           std::holds_alternative<wire::Heartbeat>(message.body);
+  if (channel != Channel::kTelemetry || !is_answered) return;
+  wire::Reject reject;
+  reject.code = wire::RejectCode::kDenied;
+  reject.reason = reason;
+  refuse(peer, message, std::move(reject), now, effects);
 }
 
 void Engine::on_undecodable(PeerId peer, std::string_view bytes, const Error& error, Now now,

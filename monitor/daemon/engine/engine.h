@@ -27,7 +27,15 @@
 namespace phaseguard::daemon {
 
 using PeerId = std::uint64_t;  // a connection; never used twice
-enum class Channel : std::uint8_t { kTelemetry, kOperator };
+// kQuery: an operator's, but no command is read there.
+enum class Channel : std::uint8_t { kTelemetry, kOperator, kQuery };
+
+// What the key of a connection may do. As it is: a daemon without keys, where whoever can reach a
+// socket may use it.
+struct Access {
+  std::string key;         // id and role, "ann#3f2a91c0 operator", for the record; "": no keys
+  std::string runs = "*";  // that a trainer may report, or an operator command; `*` is any text
+};
 
 // Which policy a run gets: the first whose pattern matches its name (`*` stands for any text).
 struct PolicyChoice {
@@ -76,6 +84,7 @@ struct OpenRun {
   PeerId peer = 0;
   RunId run;
   std::string frame;
+  Access access{};
 };
 
 struct LogLine {
@@ -123,6 +132,7 @@ struct EngineCounters {
   std::uint64_t unknown_peers = 0;  // frames of a connection that has no run
   std::uint64_t unseated = 0;       // frames of a connection without a seat
   std::uint64_t refused_hellos = 0;
+  std::uint64_t denied = 0;    // frames about runs, or of kinds, that their key has no right to
   std::uint64_t left_out = 0;  // values of undeclared names beyond what is remembered
   std::uint64_t duplicates = 0;
   std::uint64_t samples = 0;
@@ -157,7 +167,8 @@ class Engine {
   // The run as if it had never been here: its record is not there any more.
   void forget(const RunId& run, Effects& effects);
 
-  void on_message(Channel channel, PeerId peer, std::string_view bytes, Now now, Effects& effects);
+  void on_message(Channel channel, PeerId peer, std::string_view bytes, Now now, Effects& effects,
+                  const Access& access = {});
 
   // The answer to a hello whose run cannot be opened now: it may come again.
   void refuse_open(const OpenRun& wanted, wire::RejectCode code, std::string reason, Now now,
@@ -190,6 +201,10 @@ class Engine {
       Now now) const;  // of every run, in order of name
 
  private:
+  void on_telemetry(PeerId peer, const wire::Message& message, std::string_view bytes, Now now,
+                    Effects& effects, const Access& access);
+  void on_denied(Channel channel, PeerId peer, const wire::Message& message, const Access& access,
+                 Now now, Effects& effects);
   void on_hello(PeerId peer, const wire::Message& message, Now now, Effects& effects);
   void on_trainer(PeerId peer, const wire::Message& message, std::uint64_t digest, Now now,
                   Effects& effects);

@@ -30,6 +30,7 @@ struct Places {
   std::string endpoint_dir;
   std::vector<std::string> names;
   std::string file;
+  std::string key_file;
 };
 
 void add_places(CLI::App& app, Places& places) {
@@ -43,15 +44,24 @@ void add_places(CLI::App& app, Places& places) {
   app.add_option("--contexts", places.file,
                  "file of contexts (default: $XDG_CONFIG_HOME/phaseguard/contexts.toml)")
       ->envname("PHASEGUARD_CONTEXTS");
+  app.add_option("--key", places.key_file,
+                 "key file, for a daemon that asks for keys (its context's own key comes first)")
+      ->type_name("FILE")
+      ->envname("PHASEGUARD_KEY");
 }
 
 Result<std::vector<contexts::Daemon>> daemons_of(const Places& places) {
   if (!places.names.empty()) {
     return contexts::choose(places.names,
-                            places.file.empty() ? contexts::default_file() : places.file);
+                            places.file.empty() ? contexts::default_file() : places.file,
+                            places.key_file);
   }
-  return std::vector<contexts::Daemon>{contexts::daemon_in(
-      places.endpoint_dir.empty() ? link::default_directory() : places.endpoint_dir)};
+  auto keyed =
+      contexts::with_key(contexts::daemon_in(places.endpoint_dir.empty() ? link::default_directory()
+                                                                         : places.endpoint_dir),
+                         places.key_file);
+  if (!keyed) return tl::unexpected(keyed.error());
+  return std::vector<contexts::Daemon>{std::move(*keyed)};
 }
 
 bool parse_memory(const std::string& text, Options& options) {

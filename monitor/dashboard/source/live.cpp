@@ -21,6 +21,8 @@ using std::chrono::milliseconds;
 constexpr auto kHandOver = milliseconds(40);
 constexpr auto kAsk = milliseconds(1000);     // a question without an answer is asked again
 constexpr auto kConnect = milliseconds(200);  // given to a connection before the next question
+constexpr auto kRetryKey =
+    milliseconds(5000);  // how often a daemon that refused the key is tried again
 constexpr std::int64_t kPage = 2000;
 constexpr std::size_t kMostHeld = 50000;  // messages of the feed kept while a history is fetched
 
@@ -52,6 +54,7 @@ class Live final : public Source {
       feed_.wait(-1, 20);
       while (auto frame = feed_.receive(0)) on_feed(frame->bytes);
       while (auto frame = dealer_.receive(0)) on_reply(*frame);
+      look_at_door();
       for (const wire::Message& command : mailbox_.orders())
         unsent_.push_back(wire::encode(command));
       send_commands();
@@ -63,6 +66,19 @@ class Live final : public Source {
       hand_over();
     }
     dealer_.close(100);
+  }
+
+  // A key that was refused may be granted yet; libzmq itself does not try it again.
+  void look_at_door() {
+    const auto now = Clock::now();
+    if (now < next_look_) return;
+    next_look_ = now + kRetryKey;
+    const auto failure = dealer_.handshake_failure();
+    if (!failure) return;
+    state_.problem = failure->why;
+    if (!failure->is_refused) return;
+    dealer_.reopen();
+    feed_.reopen();
   }
 
   void send_commands() {
@@ -266,6 +282,7 @@ class Live final : public Source {
   std::string asked_;  // id of the open question; "": none
   RunId asking_;       // whose history; empty: the list of runs
   Seq list_from_;      // place in the list of runs to ask for next; 0: from the start
+  Clock::time_point next_look_;
   Clock::time_point not_before_, asked_at_, heard_, listed_, handed_over_, started_;
   bool answered_ = false;
   bool complete_ = false;
@@ -276,9 +293,10 @@ class Live final : public Source {
 }  // namespace
 
 Result<std::unique_ptr<Source>> connect_live(const contexts::Daemon& daemon, Wake wake) {
-  auto dealer = link::DealerClient::connect(daemon.operators.text());
-  if (!dealer) return tl::unexpected(dealer.error());
   link::ClientOptions options;
+  options.key = daemon.key;
+  auto dealer = link::DealerClient::connect(daemon.asked().text(), options);
+  if (!dealer) return tl::unexpected(dealer.error());
   options.high_water_frames = 20000;
   auto feed = link::SubscriberClient::connect(daemon.feed.text(), {""}, options);
   if (!feed) return tl::unexpected(feed.error());

@@ -24,7 +24,8 @@ class Sized(c.Structure):
 class Options(Sized):
     _fields_ = [("size", c.c_size_t), ("run", c.c_char_p), ("attempt", c.c_int64), ("lineage", c.c_char_p),
                 ("endpoint", c.c_char_p), ("knob", c.c_char_p), ("on_start", c.c_int32), ("profile", c.c_int32),
-                ("start_wait_s", c.c_double), ("journal_bytes", c.c_uint64)]
+                ("start_wait_s", c.c_double), ("journal_bytes", c.c_uint64),
+                ("key_file", c.c_char_p)]
 
 
 class Sample(Sized):

@@ -76,7 +76,7 @@ class Guard(TrainerCallback):
                  head: Optional[Callable] = None, replay: Optional[Sequence] = None, replay_batch: int = 8,
                  clean: Optional[Sequence[dict]] = None, preflight: int = 64, measures: Optional[Mapping] = None,
                  snapshots: int = 4, require: bool = True, wait: float = 0.5, start_wait: float = 10.0, endpoint: Optional[str] = None,
-                 profile: str = "watch", label: str = "", chunk: int = 1024, timeout: float = 60.0):
+                 key: Optional[str] = None, profile: str = "watch", label: str = "", chunk: int = 1024, timeout: float = 60.0):
         if every < 1 or snapshots == 1 or snapshots < 0:
             raise InvalidDeclaration(f"Guard: expected every >= 1 and snapshots 0 or >= 2, found {every} and {snapshots}")
         if min(answers, answer_tokens, replay_batch) < 1 or preflight < 0 or (judge_every or every) % every:
@@ -95,7 +95,7 @@ class Guard(TrainerCallback):
         self._clean, self._preflight, self._measures = clean, preflight, dict(measures or {})
         self._keep, self._require, self._wait = snapshots, require, wait
         self._penalty = Penalty(direction, head, chunk, self._warn)
-        self._start = {"require": require, "wait": start_wait, "endpoint": endpoint, "profile": profile}
+        self._start = {"require": require, "wait": start_wait, "endpoint": endpoint, "key": key, "profile": profile}
         self._label, self._timeout = label, timeout
         self._trainer = self._reference = self._drift = self._ranks = self._snapshots = self._model = self._batches = self._loader = None
         self._replay: Optional[Replay] = None

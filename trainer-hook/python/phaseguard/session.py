@@ -10,6 +10,7 @@
 import ctypes as c
 import json
 import math
+import os
 import warnings
 import weakref
 from typing import Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
@@ -172,7 +173,7 @@ class Session:
     """
 
     def __init__(self, run: str, *, signals: Union[Iterable[str], Mapping], knobs: Mapping, require: bool = True,
-                 wait: float = 10.0, total_steps: int = 0, endpoint: Optional[str] = None, profile: str = "watch",
+                 wait: float = 10.0, total_steps: int = 0, endpoint: Optional[str] = None, key: Optional[str] = None, profile: str = "watch",
                  attempt: int = 0, lineage: str = "", start_step: int = 0,
                  rollback: Optional[Callable[[int], int]] = None, checkpoint: Optional[Callable[[int], str]] = None,
                  stop: Optional[Callable[[str], None]] = None, pause: Optional[Callable[[str], None]] = None,
@@ -191,6 +192,7 @@ class Session:
         lib.phaseguard_options_init(c.byref(options), c.sizeof(options))
         options.run, options.attempt, options.lineage = run.encode(), attempt, lineage.encode() or None
         options.endpoint = endpoint.encode() if endpoint else None
+        options.key_file = os.fsencode(key) if key else None
         options.on_start = _native.ON_START["require" if require else "proceed"]
         options.profile, options.start_wait_s = _native.PROFILES[profile], wait
         status = lib.phaseguard_start(c.byref(options), _json(hello), c.byref(self._handle))
