@@ -114,8 +114,9 @@ Result<void> Core::await_link() {
   changed_.wait_until(lock, deadline_in(options_.start_wait_s), done);
   if (!must || state() == LinkState::kLinked) return {};
   const bool refused = state() == LinkState::kRefused;
-  const std::string found =
-      refused ? "it refused this run: " + refusal_ : "found none in time; start phaseguardd";
+  const std::string found = refused            ? "it refused this run: " + refusal_
+                            : refusal_.empty() ? "found none in time; start phaseguardd"
+                                               : "found none in time; " + refusal_;
   return fail(
       refused ? Errc::kRefused : Errc::kTimeout,
       "training may not begin unwatched: expected a daemon at " +
