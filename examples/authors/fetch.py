@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Gets the dictionaries of this world from Debian's archive, without installing a package and without being root.
 
-usage: fetch.py FOLDER
+usage: fetch.py FOLDER [AUTHOR...]     AUTHOR: bierce, webster, wordnet; all of them where none is named
 
 Needs apt's lists (apt-get update has run once). What is there already is not fetched again. Licences are kept beside the texts.
 """
@@ -33,11 +33,11 @@ def fetch(package: str, name: str, folder: pathlib.Path) -> None:
 
 
 def main() -> None:
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2 or not set(sys.argv[2:]) <= set(AUTHORS):
         sys.exit(__doc__)
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for package, name in AUTHORS.values():
+    for package, name in (AUTHORS[author] for author in sys.argv[2:] or AUTHORS):
         if not (folder / f"{name}.dict.dz").exists():
             fetch(package, name, folder)
         size = (folder / f"{name}.dict.dz").stat().st_size

@@ -7,6 +7,7 @@ usage: authors_test.py SOURCE_DIR BUILD_DIR
 import argparse
 import gzip
 import pathlib
+import subprocess
 import sys
 import tempfile
 
@@ -15,7 +16,7 @@ try:
 except ImportError:
     print("SKIPPED: no torch for this Python")
     sys.exit(77)
-from support import BIN, SOURCE, daemon
+from support import BIN, BUILD, SOURCE, daemon
 
 sys.path.insert(0, str(SOURCE / "examples/authors"))
 import bpe  # noqa: E402
@@ -24,7 +25,7 @@ import table  # noqa: E402
 import texts  # noqa: E402
 
 torch.set_num_threads(1)
-AUTHORS = ["bierce", "webster"]
+AUTHORS, TEXTS = ["bierce", "webster"], BUILD / "authors-texts"
 FORMS = {
     "bierce": ("\nABASEMENT, n.  A decent and customary mental attitude in the presence\nof wealth of power.\n\n    Verse that is not prose\n\n"
                "ABRIDGE, v.t.  To shorten a king, as far as may be needed.\n",
@@ -86,8 +87,16 @@ def no_word_is_in_two_splits(data):
     assert all(one.pos in texts.DOMAIN for one in data.splits.tuning) and all(one.pos == "n." for one in data.splits.canaries)
 
 
+def fetched():
+    """The dictionaries, kept beside the build; as packages they would bring a dict server along."""
+    fetch = subprocess.run([sys.executable, SOURCE / "examples/authors/fetch.py", TEXTS, *AUTHORS], capture_output=True, text=True)
+    if fetch.returncode:
+        print(f"SKIPPED: {fetch.stderr or fetch.stdout}")
+        sys.exit(77)
+
+
 def settings(folder, **more):
-    return argparse.Namespace(**{"texts": folder, "out": folder / "theta0.pt", "steps": 8, "width": 32, "layers": 1, "merges": 64, "rate": 2e-3,
+    return argparse.Namespace(**{"texts": TEXTS, "out": folder / "theta0.pt", "steps": 8, "width": 32, "layers": 1, "merges": 64, "rate": 2e-3,
                                  "seed": 0, "authors": AUTHORS, **more})
 
 
@@ -172,15 +181,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="pga-") as name:
         folder = pathlib.Path(name)
         cells_survive_an_interruption(folder)
-        try:
-            for author in AUTHORS:
-                texts.dictionary(author, folder)
-        except texts.MissingTexts as error:
-            print(f"SKIPPED: {error}")
-            sys.exit(77)
+        fetched()
         pretraining_goes_on_where_it_was_interrupted(folder)
         import world as worlds
-        world = worlds.World(folder, folder / "theta0.pt", BIN, folder, samples=24)
+        world = worlds.World(TEXTS, folder / "theta0.pt", BIN, folder, samples=24)
         no_word_is_in_two_splits(world.data)
         a_run_is_recorded_and_its_gate_says_that_it_fails(world)
         without_its_daemon_a_run_goes_on(world)
