@@ -53,10 +53,11 @@ void fields(A& a, S& s) {
   auto& [session, parent_attempt, start_step, total_steps, cadence_steps, hook_version, model_id,
          reference_id, label, canary_set, canary_digest, canary_ids, knobs, signals, requests,
          notes, record, position, from, segment, held, rollbacks, process, guard, snapshots,
-         segments, laws] = s;
+         segments, laws, key] = s;
   all(a, session, parent_attempt, start_step, total_steps, cadence_steps, hook_version, model_id,
       reference_id, label, canary_set, canary_digest, canary_ids, knobs, signals, requests, notes,
-      record, position, from, segment, held, rollbacks, process, guard, snapshots, segments, laws);
+      record, position, from, segment, held, rollbacks, process, guard, snapshots, segments, laws,
+      key);
 }
 
 template <class A, class S, Only<S, wire::Then> = 0>
@@ -80,9 +81,9 @@ void fields(A& a, S& s) {
 template <class A, class S, Only<S, wire::Command> = 0>
 void fields(A& a, S& s) {
   auto& [id, action, operator_name, reason, knob, value, rule, expires_after_steps,
-         expected_version] = s;
+         expected_version, key] = s;
   all(a, id, action, operator_name, reason, knob, value, rule, expires_after_steps,
-      expected_version);
+      expected_version, key);
 }
 
 template <class A, class S, Only<S, wire::DetectorInfo> = 0>
