@@ -76,6 +76,9 @@ Result<Role> role_of(std::string_view text) {
 std::string Grant::id() const { return id_of(name, public_key); }
 
 Result<Ledger> Ledger::parse(std::string_view text, const std::string& file) {
+  // Even a list without a key has its comment: this is one that is being written, or was lost.
+  if (text.empty())
+    return fail(Errc::kMalformed, file + ": expected a list of keys, found an empty file");
   Ledger ledger;
   std::istringstream lines{std::string(text)};
   std::string line;

@@ -34,8 +34,8 @@ struct Grant {
 // key is written "revoked-operator". Lines that begin with # are comments.
 class Ledger {
  public:
-  // Errors kMalformed name file and line: a role, name, pattern or key that is none, a name or key
-  // given twice.
+  // Errors kMalformed name file and line: an empty file, a role, name, pattern or key that is none,
+  // a name or key given twice.
   [[nodiscard]] static Result<Ledger> parse(std::string_view text, const std::string& file);
   [[nodiscard]] std::string text() const;
 

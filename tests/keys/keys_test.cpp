@@ -100,6 +100,8 @@ TEST_CASE("a list that is none names its line", "[keys][hostile]") {
   const std::string key = make_pair()->public_key;
   const std::string good = "operator ann * " + key + " 2026-11-28T10:00:00Z\n";
   REQUIRE(Ledger::parse("# a comment\n\n" + good, "granted").has_value());
+  REQUIRE(Ledger::parse(Ledger().text(), "granted").has_value());
+  CHECK(Ledger::parse("", "granted").error().code == Errc::kMalformed);
   for (const std::string& bad :
        {"admin ann * " + key + " now\n", "operator ann * " + key + "\n",
         "operator ann * " + key + " now more\n", "operator a/b * " + key + " now\n",
