@@ -334,8 +334,10 @@ class Daemon {
     const Seats seats{sockets_->taken(link::Door::kTelemetry),
                       sockets_->taken(link::Door::kOperator), trainer_seats_,
                       config_.operator_seats};
-    const Measured measured{
-        {link.frames_misshapen, link.frames_dropped, http_->refused()}, loop_times_, seats};
+    const Measured measured{{link.frames_misshapen, link.frames_dropped, http_->refused(),
+                             link.keys_refused, link.frames_refused, over_rate_},
+                            loop_times_,
+                            seats};
     http_->set_answers(metrics_text(engine_.counters(), engine_.statuses(now), measured, fault_),
                        fault_);
   }

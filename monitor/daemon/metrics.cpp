@@ -199,6 +199,14 @@ std::string metrics_text(const EngineCounters& counters, const std::vector<wire:
           counters.refused_hellos);
   counter(out, "phaseguard_http_refused_total",
           "HTTP requests that were refused, or did not come in time.", refusals.http);
+  counter(out, "phaseguard_keys_refused_total",
+          "Handshakes of keys that are not granted for that endpoint.", refusals.keys);
+  counter(out, "phaseguard_denied_frames_total",
+          "Frames about runs, or of kinds, that their key has no right to.", counters.denied);
+  counter(out, "phaseguard_revoked_frames_total", "Frames of keys that had lost their right.",
+          refusals.revoked);
+  counter(out, "phaseguard_over_rate_frames_total", "Frames beyond what their key may send.",
+          refusals.over_rate);
   counter(out, "phaseguard_misshapen_frames_total", "Messages of more or fewer than one frame.",
           refusals.misshapen);
   counter(out, "phaseguard_outbox_dropped_total",

@@ -15,6 +15,9 @@ struct Refusals {
   std::uint64_t misshapen = 0;  // messages of more or fewer than one frame
   std::uint64_t unread = 0;     // frames for peers that do not read
   std::uint64_t http = 0;
+  std::uint64_t keys = 0;       // handshakes
+  std::uint64_t revoked = 0;    // frames of keys that lost their right
+  std::uint64_t over_rate = 0;  // frames beyond what their key may send
 };
 
 // How long the loop's turns take, without the waiting for something to do.
