@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "monitor/keys/key.h"
 #include "tests/support/catch.h"
 #include "tests/support/folder.h"
 
@@ -77,8 +78,6 @@ TEST_CASE("what is wrong with a file of contexts is said with its place", "[cont
       {"[context.a]\nendpoint_dir = \"x\"\n", ":2:", "expected an absolute path"},
       {"[context.a]\noperator = \"udp://x\"\nfeed = \"tcp://127.0.0.1:1\"\n",
        ":2:", "expected ipc:///absolute/path or tcp://127.0.0.1:port"},
-      {"[context.a]\noperator = \"tcp://127.0.0.1:1\"\nfeed = \"tcp://10.0.0.1:1\"\n",
-       ":3:", "expected a loopback address"},
       {"[context.a]\noperator = \"tcp://127.0.0.1:*\"\nfeed = \"tcp://127.0.0.1:1\"\n",
        ":2:", "expected the port of a daemon"}};
   for (const Fault& fault : faults) {
@@ -114,6 +113,39 @@ TEST_CASE("contexts are chosen by name", "[contexts]") {
   CHECK_THAT(none.error().message, Catch::Contains("absent.toml"));
 }
 
+TEST_CASE("beyond loopback a context needs a key, and a viewer's asks at its own endpoint",
+          "[contexts]") {
+  const Folder folder;
+  const std::string keyless =
+      "[context.a]\noperator = \"tcp://10.0.0.1:1\"\nfeed = \"tcp://10.0.0.1:2\"\n";
+  const auto refused = contexts::choose({"a"}, folder.write("contexts.toml", keyless));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::kRefused);
+  CHECK_THAT(refused.error().message, Catch::Contains("context a") && Catch::Contains("key"));
+
+  const auto key_file = [&](keys::Role role) {
+    const keys::Pair own = *keys::make_pair();
+    const std::string file = folder / (std::string(keys::name_of(role)) + ".key");
+    REQUIRE(keys::write_key_file(file, {"x", role, own.secret_key, "", own.public_key}));
+    return file;
+  };
+  const std::string keyed = keyless + "key = \"" + key_file(keys::Role::kOperator) + "\"\n";
+  const auto ann = contexts::choose({"a"}, folder.write("contexts.toml", keyed));
+  REQUIRE(ann);
+  CHECK(ann->front().key->role == keys::Role::kOperator);
+  CHECK(ann->front().asked().text() == "tcp://10.0.0.1:1");
+
+  const std::string viewer = key_file(keys::Role::kViewer);
+  const std::string file = folder.write("contexts.toml", keyless);
+  const auto nowhere = contexts::choose({"a"}, file, viewer);
+  REQUIRE_FALSE(nowhere);
+  CHECK_THAT(nowhere.error().message, Catch::Contains("`query`"));
+  folder.write("contexts.toml", keyless + "query = \"tcp://10.0.0.1:3\"\n");
+  const auto vic = contexts::choose({"a"}, file, viewer);
+  REQUIRE(vic);
+  CHECK(vic->front().asked().text() == "tcp://10.0.0.1:3");
+}
+
 TEST_CASE("a run of one of several daemons has its name before it, and no run has such a name",
           "[contexts]") {
   const RunId own = *RunId::parse("run-7");
@@ -125,8 +157,8 @@ TEST_CASE("a run of one of several daemons has its name before it, and no run ha
   CHECK(own.own() == own);
   CHECK_FALSE(RunId::parse(placed.text()));
 
-  const std::vector<Daemon> one{{"lab", {}, {}}};
-  const std::vector<Daemon> two{{"lab", {}, {}}, {"far", {}, {}}};
+  const std::vector<Daemon> one{{"lab", {}, {}, {}}};
+  const std::vector<Daemon> two{{"lab", {}, {}, {}}, {"far", {}, {}, {}}};
   CHECK(contexts::run_named("run-7", one).value().text() == "run-7");
   CHECK(contexts::run_named("lab/run-7", one).value().text() == "run-7");
   CHECK_FALSE(contexts::run_named("far/run-7", one));
