@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <variant>
 
@@ -284,6 +285,43 @@ TEST_CASE("a group that is put away says so, and comes back where it can be seen
   CHECK(view.hidden_groups.empty());
   CHECK(view.controls.count("plot drift/persona") == 1);  // the last one shown is in sight
   CHECK(view.controls.count("plot canary/js") == 0);
+}
+
+TEST_CASE("groups of plots that have no room in their rows are in a menu", "[gui]") {
+  auto messages = test::synthetic_run();
+  for (wire::Message& message : messages) {
+    auto* hello = std::get_if<wire::Hello>(&message.body);
+    if (hello == nullptr) continue;
+    for (int i = 10; i < 40; ++i) {
+      hello->signals.emplace_back().name = "group_" + std::to_string(i) + "/value";
+    }
+  }
+  Model model("ann", "s");
+  model.apply({recording(), messages}, at(0));
+  View view;
+  Headless gui({1280.0F, 790.0F});
+  gui.frames(3, model, view);
+  REQUIRE(view.controls.count("more groups") == 1);
+  CHECK(view.controls.count("group group_10") == 1);
+  CHECK(view.controls.count("group group_39") == 0);
+  const Box more = view.controls.at("more groups");
+  for (const auto& [label, box] : view.controls) {
+    if (label.rfind("group ", 0) != 0) continue;
+    CAPTURE(label);
+    CHECK((box.hi.x <= more.lo.x || box.hi.y <= more.lo.y));
+  }
+
+  CHECK(view.controls.count("choose group group_39") == 0);
+  REQUIRE(gui.click("more groups", model, view));
+  CHECK(view.controls.count("choose group group_10") == 0);  // it has a chip
+  REQUIRE(gui.click("choose group group_39", model, view));
+  CHECK(view.hidden_groups == std::set<std::string>{"group_39"});
+  CHECK(view.controls.count("choose group group_39") == 0);  // the menu has closed
+  REQUIRE(gui.click("more groups", model, view));
+  REQUIRE(gui.click("choose group group_39", model, view));
+  CHECK(view.hidden_groups.empty());
+  CHECK(view.controls.count("plot group_39/value") == 1);  // what was asked for is in sight
+  CHECK(gui.actions.empty());
 }
 
 TEST_CASE("the wheel over a title scrolls, over data it zooms", "[gui]") {

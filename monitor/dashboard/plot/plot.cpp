@@ -1,10 +1,12 @@
 #include "monitor/dashboard/plot/plot.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "monitor/dashboard/plot/band.h"
 #include "monitor/dashboard/plot/gestures.h"
+#include "monitor/dashboard/plot/labels.h"
 #include "monitor/dashboard/plot/lines.h"
 #include "monitor/dashboard/plot/title.h"
 
@@ -58,73 +60,108 @@ void draw_stale(const Frame& f, const Backdrop& backdrop) {
   f.draw.PopClipRect();
 }
 
-// Where the names of shades go that are wide enough for them: `draw` gets place and name.
-template <class Draw>
-void for_shade_labels(const Frame& f, const Backdrop& backdrop, Draw draw) {
-  for (const Shade& shade : backdrop.shades) {
-    const float from = std::max(f.x.px(shade.from), f.lo.x);
-    const float to = std::min(f.x.px(shade.to), f.hi.x);
-    const float width = text_size(shade.label).x;
-    if (to - from <= width + f.em) continue;
-    draw(ImVec2{to - width - 0.5F * f.em, f.lo.y + kBand * f.em + 1.0F}, shade.label);
+constexpr float kAround = 0.2F;  // em: room beside a word on the data
+
+Label label_of(const Frame& f, std::string text, ImU32 colour) {
+  const ImVec2 size = text_size(text);
+  return {std::move(text), colour, {size.x + 2.0F * kAround * f.em, size.y}, {}};
+}
+
+// The topmost line of words: below the band.
+float top_of_words(const Frame& f) { return f.lo.y + kBand * f.em + 1.0F; }
+
+// The names of shades, inside of them.
+void add_shade_labels(const Frame& f, const Backdrop& backdrop, std::vector<Label>& labels) {
+  for (auto shade = backdrop.shades.rbegin(); shade != backdrop.shades.rend(); ++shade) {
+    const float from = std::max(f.x.px(shade->from), f.lo.x) + 0.3F * f.em;
+    const float to = std::min(f.x.px(shade->to), f.hi.x) - 0.3F * f.em;
+    Label label = label_of(f, shade->label, f.palette.dim);
+    if (to - from <= label.size.x) continue;
+    for (const float row : {0.0F, label.size.y}) {
+      label.places.push_back({to - label.size.x, top_of_words(f) + row});
+      label.places.push_back({from, top_of_words(f) + row});
+    }
+    labels.push_back(std::move(label));
+  }
+}
+
+// Where the name of a threshold may be: on either side of its line, at either end.
+void add_threshold_label(const Frame& f, const Threshold& t, std::vector<Label>& labels) {
+  const bool above = t.y > f.y.range.hi;
+  const bool below = t.y < f.y.range.lo;
+  Label label = label_of(f,
+                         t.label + (above   ? " (above)"
+                                    : below ? " (below)"
+                                            : ""),
+                         f.palette.threshold);
+  const float height = label.size.y;
+  const float py = std::floor(f.y.px(t.y)) + 0.5F;
+  std::array<float, 2> rows{py - height - 1.0F, py + 1.0F};
+  if (above) rows = {top_of_words(f), top_of_words(f) + height};
+  if (below) rows = {f.hi.y - height - 1.0F, f.hi.y - 2.0F * height - 1.0F};
+  const float right = f.hi.x - 0.2F * f.em - label.size.x;
+  for (const float left : {right, f.lo.x + 0.2F * f.em}) {
+    for (const float row : rows) label.places.push_back({left, row});
+  }
+  labels.push_back(std::move(label));
+}
+
+void draw_thresholds(const Frame& f, const PlotSpec& spec, std::vector<Label>& labels) {
+  for (const Threshold& t : spec.thresholds) {
+    if (!std::isfinite(t.y)) continue;
+    if (f.y.range.contains(t.y)) {
+      const float py = std::floor(f.y.px(t.y)) + 0.5F;
+      dashed_line(f.draw, {f.lo.x, py}, {f.hi.x, py}, f.palette.threshold, 1.0F, 0.4F * f.em);
+    }
+    add_threshold_label(f, t, labels);
+  }
+}
+
+// What markers are, beside their lines; the newest first.
+void add_marker_labels(const Frame& f, const Backdrop& backdrop, std::vector<Label>& labels) {
+  for (auto marker = backdrop.markers.rbegin(); marker != backdrop.markers.rend(); ++marker) {
+    if (marker->text.empty() || !f.x.range.contains(marker->x)) continue;
+    const float px = std::floor(f.x.px(marker->x)) + 0.5F;
+    Label label = label_of(f, marker->text, f.palette.text);
+    for (const float row : {0.0F, label.size.y}) {
+      label.places.push_back({px + 0.2F * f.em, top_of_words(f) + row});
+      label.places.push_back({px - 0.2F * f.em - label.size.x, top_of_words(f) + row});
+    }
+    labels.push_back(std::move(label));
   }
 }
 
 // Text on the data: what is behind it shows through a little.
-void label_at(const Frame& f, ImVec2 at, ImU32 colour, const std::string& text) {
-  const ImVec2 size = text_size(text);
-  f.draw.AddRectFilled({at.x - 2.0F, at.y}, {at.x + size.x + 2.0F, at.y + size.y},
-                       faded(f.palette.plot, 0.75F));
-  text_at(f.draw, at, colour, text);
-}
-
-// `reserved`: width that is taken at the right end of the topmost line of text.
-void draw_thresholds(const Frame& f, const PlotSpec& spec, float reserved) {
-  float last_label_y = -1e9F;
-  for (const Threshold& t : spec.thresholds) {
-    if (!std::isfinite(t.y)) continue;
-    const bool above = t.y > f.y.range.hi;
-    const bool below = t.y < f.y.range.lo;
-    const std::string label = t.label + (above ? " (above)" : below ? " (below)" : "");
-    const ImVec2 size = text_size(label);
-    float right = f.hi.x - 0.4F * f.em;
-    float top = above ? f.lo.y + 1.0F : f.hi.y - size.y - 1.0F;
-    if (!above && !below) {
-      const float py = std::floor(f.y.px(t.y)) + 0.5F;
-      dashed_line(f.draw, {f.lo.x, py}, {f.hi.x, py}, f.palette.threshold, 1.0F, 0.4F * f.em);
-      top = py - size.y - 1.0F;
-      const bool taken = reserved > 0.0F && top < f.lo.y + 1.1F * f.em;
-      const bool wide = f.hi.x - f.lo.x > 2.0F * (reserved + size.x);
-      if (top < f.lo.y || (taken && !wide)) top = py + 1.0F;
-    }
-    if (top < f.lo.y + 1.1F * f.em) right -= reserved;
-    if (std::abs(top - last_label_y) < size.y) continue;
-    last_label_y = top;
-    label_at(f, {right - size.x, top}, f.palette.threshold, label);
+void draw_labels(const Frame& f, const std::vector<Label>& labels) {
+  const auto places = placed(labels, {f.lo.x, f.lo.y + kBand * f.em}, f.hi);
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (!places[i]) continue;
+    const ImVec2 at = *places[i];
+    f.draw.AddRectFilled(at, {at.x + labels[i].size.x, at.y + labels[i].size.y},
+                         faded(f.palette.plot, 0.75F));
+    text_at(f.draw, {at.x + kAround * f.em, at.y}, labels[i].colour, labels[i].text);
   }
 }
 
-// Draws the markers; gives the id of the one under the mouse, -1: none.
-int draw_markers(const Frame& f, const Backdrop& backdrop, bool texts) {
-  const ImVec2 mouse = ImGui::GetIO().MousePos;
-  int under_mouse = -1;
-  float text_from = f.lo.x;
+void draw_marker_lines(const Frame& f, const Backdrop& backdrop) {
   for (const Marker& marker : backdrop.markers) {
     if (!f.x.range.contains(marker.x)) continue;
     const float px = std::floor(f.x.px(marker.x)) + 0.5F;
     f.draw.AddLine({px, f.lo.y}, {px, f.hi.y}, faded(marker.colour, 0.55F));
-    const ImVec2 at{px, f.hi.y - 0.45F * f.em};
+  }
+}
+
+// Draws the markers; gives the id of the one under the mouse, -1: none.
+int draw_markers(const Frame& f, const Backdrop& backdrop) {
+  const ImVec2 mouse = ImGui::GetIO().MousePos;
+  int under_mouse = -1;
+  for (const Marker& marker : backdrop.markers) {
+    if (!f.x.range.contains(marker.x)) continue;
+    const ImVec2 at{std::floor(f.x.px(marker.x)) + 0.5F, f.hi.y - 0.45F * f.em};
     shape_at(f.draw, at, 0.8F * f.em, marker.shape, marker.colour);
     if (std::abs(mouse.x - at.x) < 0.6F * f.em && std::abs(mouse.y - at.y) < 0.8F * f.em) {
       under_mouse = marker.id;
     }
-    if (!texts || marker.text.empty()) continue;
-    const float width = text_size(marker.text).x;
-    float left = px + 0.4F * f.em;
-    if (left + width > f.hi.x) left = px - 0.4F * f.em - width;
-    if (left < text_from) continue;
-    label_at(f, {left, f.lo.y + kBand * f.em + 1.0F}, f.palette.text, marker.text);
-    text_from = left + width + 0.5F * f.em;
   }
   return under_mouse;
 }
@@ -185,7 +222,8 @@ void draw_arrows(const Frame& f, const std::vector<Vertex>& vertices, ImU32 colo
 }
 
 // How many values the arrows stand for.
-void draw_beyond(const Frame& f, const PlotSpec& spec, ValueAxis& values) {
+void draw_beyond(const Frame& f, const PlotSpec& spec, ValueAxis& values,
+                 std::vector<Label>& labels) {
   const run::Beyond beyond = count_beyond(spec, f.x.range, values);
   if (beyond.above + beyond.below == 0) return;
   for (std::size_t i = 0; i < spec.lines.size(); ++i) {
@@ -195,10 +233,14 @@ void draw_beyond(const Frame& f, const PlotSpec& spec, ValueAxis& values) {
   }
   const auto said = [&](std::size_t n, const char* where, float y) {
     if (n == 0) return;
-    const std::string text = (beyond.all ? "" : "at least ") + std::to_string(n) + " " + where;
-    label_at(f, {f.lo.x + 0.4F * f.em, y}, f.palette.text, text);
+    const std::string many = (beyond.all ? "" : "at least ") + std::to_string(n);
+    Label label = label_of(f, many + " " + where, f.palette.text);
+    label.places = {{f.lo.x + 0.2F * f.em, y},
+                    {f.lo.x + 0.2F * f.em, 0.5F * (f.lo.y + f.hi.y)},
+                    {f.hi.x - 0.2F * f.em - label.size.x, y}};
+    labels.push_back(std::move(label));
   };
-  said(beyond.above, "above", f.lo.y + (kBand + (spec.marker_texts ? 1.3F : 0.3F)) * f.em);
+  said(beyond.above, "above", f.lo.y + (kBand + 0.3F) * f.em);
   said(beyond.below, spec.y == YKind::kLog ? "below, or 0 and less" : "below",
        f.hi.y - 1.6F * f.em);
 }
@@ -318,21 +360,17 @@ PlotEvents draw_plot(const PlotSpec& spec, const Palette& palette, TimeAxis& tim
   if (spec.step_labels) draw_step_labels(palette, time, {origin.x, hi.y}, size.x);
   draw.PushClipRect(lo, hi, true);
   draw_lines(f, spec, values);
-  float taken = 0.0F;  // at the right end of the topmost line of text
+  std::vector<Label> labels;
+  draw_beyond(f, spec, values, labels);
+  draw_thresholds(f, spec, labels);
   if (spec.marker_texts) {
-    for_shade_labels(f, backdrop, [&](ImVec2 at, const std::string& /*label*/) {
-      taken = std::max(taken, f.hi.x - at.x);
-    });
+    add_shade_labels(f, backdrop, labels);
+    add_marker_labels(f, backdrop, labels);
   }
-  draw_thresholds(f, spec, taken);
-  if (spec.marker_texts) {
-    for_shade_labels(f, backdrop, [&](ImVec2 at, const std::string& label) {
-      label_at(f, at, f.palette.dim, label);
-    });
-  }
+  draw_marker_lines(f, backdrop);
+  draw_labels(f, labels);
   draw_band(f, backdrop);
-  draw_beyond(f, spec, values);
-  const int marker = draw_markers(f, backdrop, spec.marker_texts);
+  const int marker = draw_markers(f, backdrop);
   draw_crosshair(f, spec, time);
   draw_drag(f, spec.id, time);
   draw.PopClipRect();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <system_error>
 #include <vector>
 
 #include "monitor/dashboard/shell/png.h"
@@ -28,9 +29,11 @@ Result<void> write_pixels(const std::string& path, Box place, int height) {
 }
 
 std::filesystem::path free_path(const std::string& name) {
-  const std::filesystem::path wanted = std::filesystem::absolute(name);
+  std::error_code error;  // a folder that is gone or closed: writing says so
+  std::filesystem::path wanted = std::filesystem::absolute(name, error);
+  if (error) wanted = name;
   std::filesystem::path path = wanted;
-  for (int n = 2; std::filesystem::exists(path); ++n) {
+  for (int n = 2; std::filesystem::exists(path, error); ++n) {
     path.replace_filename(wanted.stem().string() + "-" + std::to_string(n) +
                           wanted.extension().string());
   }

@@ -1,6 +1,7 @@
 // What a plot puts on the screen, as vertices of ImGui's draw list.
 #include <algorithm>
 #include <cmath>
+#include <random>
 
 #include "monitor/dashboard/plot/plot.h"
 #include "tests/dashboard/headless.h"
@@ -44,6 +45,16 @@ PlotSpec spec_of(const Data& data) {
   spec.id = spec.title = "x";
   spec.lines.push_back({&data, "x", {.colour = kInk, .thickness = 1.5F}});
   return spec;
+}
+
+// The boxes behind the words on the data.
+std::vector<std::pair<ImVec2, ImVec2>> boxes_of_words() {
+  std::vector<std::pair<ImVec2, ImVec2>> boxes;
+  const auto corners = vertices_of(faded(dark_palette().plot, 0.75F));
+  for (std::size_t i = 0; i + 3 < corners.size(); i += 4) {
+    boxes.emplace_back(corners[i].pos, corners[i + 2].pos);
+  }
+  return boxes;
 }
 
 }  // namespace
@@ -228,4 +239,53 @@ TEST_CASE("the newest end stays in sight while following the last so many", "[pl
   CHECK(time.view.hi == 650.0);
   CHECK(time.newer() == 104.0);
   CHECK(distance_label(time.newer(), time.kind) == "104 steps");
+}
+
+TEST_CASE("words on the data do not cover each other, whatever stands there", "[gui][property]") {
+  run::Series series;
+  for (int i = 0; i < 600; ++i) {
+    series.append(Step{i}, i, i == 300 ? 1e300 : 0.5 + 0.4 * std::sin(0.1 * i), Quality::kGood);
+  }
+  const SeriesData data(series);
+  std::mt19937 random(14);
+  const auto x = [&] { return static_cast<double>(random() % 600); };
+  Headless gui;
+  std::size_t seen = 0;
+  for (int round = 0; round < 150; ++round) {
+    Backdrop backdrop;
+    PlotSpec spec = spec_of(data);
+    spec.backdrop = &backdrop;
+    spec.marker_texts = true;
+    for (auto n = random() % 6; n > 0; --n) {
+      backdrop.markers.push_back({x(), Shape::kDiamond, kInk, "force " + std::to_string(n), 1});
+    }
+    for (auto n = random() % 4; n > 0; --n) {
+      spec.thresholds.push_back({0.004 * x() - 0.5, "judge > 0." + std::to_string(n)});
+    }
+    for (auto n = random() % 3; n > 0; --n) {
+      const double from = x();
+      backdrop.shades.push_back({from, from + x(), "on by hand", kInk});
+    }
+    TimeAxis time;
+    ValueAxis values;
+    time.begin_frame({0.0, 600.0});
+    draw(spec, time, values);
+    const auto boxes = boxes_of_words();
+    const auto [lo, hi] = data_area(kOrigin, kSize, false);
+    CAPTURE(round, boxes.size());
+    REQUIRE(!boxes.empty());  // at the least how many values are outside
+    for (std::size_t i = 0; i < boxes.size(); ++i) {
+      const auto& [from, to] = boxes[i];
+      REQUIRE(from.x >= lo.x);
+      REQUIRE(to.x <= hi.x);
+      REQUIRE(from.y >= lo.y);
+      REQUIRE(to.y <= hi.y);
+      for (std::size_t j = 0; j < i; ++j) {
+        const auto& [other, end] = boxes[j];
+        REQUIRE((to.x <= other.x || end.x <= from.x || to.y <= other.y || end.y <= from.y));
+      }
+    }
+    seen += boxes.size();
+  }
+  CHECK(seen > 600);
 }

@@ -11,6 +11,7 @@
 #include "monitor/base/printable.h"
 #include "monitor/dashboard/model/places.h"
 #include "monitor/dashboard/panels/panels.h"
+#include "monitor/dashboard/panels/plots/chips.h"
 #include "monitor/dashboard/panels/plots/plots.h"
 
 namespace phaseguard::dashboard {
@@ -33,13 +34,9 @@ constexpr std::array<double, 4> kLastSeconds{60, 600, 3600, 21600};
 
 bool counts_time(XKind kind) { return kind == XKind::kWall || kind == XKind::kElapsed; }
 
-void note(View& view, const std::string& label) {
-  view.controls[label] = {ImGui::GetItemRectMin(), ImGui::GetItemRectMax()};
-}
-
 bool item(View& view, const std::string& label, bool chosen, const std::string& obstacle = {}) {
   const bool pressed = ImGui::MenuItem(printable(label).c_str(), nullptr, chosen, obstacle.empty());
-  note(view, "choose " + label);
+  note_control(view, "choose " + label);
   if (!obstacle.empty() && ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled)) {
     plot::tooltip(obstacle);
   }
@@ -65,32 +62,6 @@ struct Entry {
   std::function<void()> press{};
   const char* help = "";
 };
-
-float chip_width(const std::string& text) { return plot::text_size(text).x + 0.8F * em(); }
-
-// A small button with its text.
-bool chip(View& view, const char* id, ImVec2 at, const std::string& text, bool lit) {
-  const plot::Palette& p = view.palette();
-  ImDrawList& draw = *ImGui::GetWindowDrawList();
-  const ImVec2 hi{at.x + chip_width(text), at.y + 1.4F * em()};
-  ImGui::SetCursorScreenPos(at);
-  const bool pressed = ImGui::InvisibleButton(id, {hi.x - at.x, hi.y - at.y});
-  note(view, id);
-  const bool hot = ImGui::IsItemHovered();
-  draw.AddRectFilled(at, hi, hot ? p.button_hot : p.button, 0.2F * em());
-  plot::text_at(draw, {at.x + 0.4F * em(), at.y + 0.15F * em()}, lit ? p.text : p.dim, text);
-  return pressed;
-}
-
-// The popup of a chip, below it.
-bool begin_menu(const char* id, bool open, ImVec2 below) {
-  if (open) ImGui::OpenPopup(id);
-  ImGui::SetNextWindowPos(below, ImGuiCond_Appearing);
-  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {0.5F * em(), 0.4F * em()});
-  const bool shown = ImGui::BeginPopup(id);
-  ImGui::PopStyleVar();
-  return shown;
-}
 
 const char* name_of(XKind kind) {
   for (const auto& [known, name] : kKinds) {
@@ -158,7 +129,7 @@ void draw_smooth_items(View& view) {
       std::isfinite(length)) {
     smooth.length = length;
   }
-  note(view, "length");
+  note_control(view, "length");
 }
 
 void draw_compare_items(const Model& model, View& view) {
@@ -258,11 +229,11 @@ void draw_more(View& view, const std::vector<Entry>& all, std::size_t from, ImVe
     const std::string text = printable(all[i].text) + "###" + all[i].id;
     if (all[i].press) {
       if (ImGui::MenuItem(text.c_str(), nullptr, all[i].lit)) all[i].press();
-      note(view, all[i].id);
+      note_control(view, all[i].id);
       continue;
     }
     const bool open = ImGui::BeginMenu(text.c_str());
-    note(view, all[i].id);
+    note_control(view, all[i].id);
     if (!open) continue;
     all[i].items();
     ImGui::EndMenu();

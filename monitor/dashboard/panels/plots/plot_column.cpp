@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/base/printable.h"
 #include "monitor/base/text.h"
 #include "monitor/dashboard/panels/panels.h"
+#include "monitor/dashboard/panels/plots/chips.h"
 #include "monitor/dashboard/panels/plots/plots.h"
 
 namespace phaseguard::dashboard {
@@ -103,8 +105,17 @@ void chip_tooltip(const Group& group) {
   plot::tooltip(text);
 }
 
-float chip_width(const Group& group) {
+float group_width(const Group& group) {
   return plot::text_size(chip_text(group)).x + (group.troubled > 0 ? 2.2F : 1.0F) * em();
+}
+
+void toggle(View& view, const Group& group) {
+  if (group.hidden) {
+    view.hidden_groups.erase(group.name);
+    view.group_to_show = group.name;
+  } else {
+    view.hidden_groups.insert(group.name);
+  }
 }
 
 // One group: filled while it is shown, an outline that says so while it is put away.
@@ -116,14 +127,7 @@ void draw_chip(View& view, const Group& group, ImVec2 at, float width) {
   const ImVec2 hi{at.x + width, at.y + 1.4F * em()};
   ImGui::SetCursorScreenPos(at);
   ImGui::PushID(group.name.c_str());
-  if (ImGui::InvisibleButton("group", {width, hi.y - at.y})) {
-    if (group.hidden) {
-      view.hidden_groups.erase(group.name);
-      view.group_to_show = group.name;
-    } else {
-      view.hidden_groups.insert(group.name);
-    }
-  }
+  if (ImGui::InvisibleButton("group", {width, hi.y - at.y})) toggle(view, group);
   ImGui::PopID();
   view.controls["group " + group.name] = {at, hi};
   const bool hot = ImGui::IsItemHovered();
@@ -142,6 +146,30 @@ void draw_chip(View& view, const Group& group, ImVec2 at, float width) {
                 plot::elided(text, hi.x - 0.3F * em() - x));
 }
 
+// What the chip of the groups from this one on says; nothing that is wrong goes unsaid.
+std::string rest_text(const Shown& shown, std::size_t from) {
+  std::size_t troubled = 0;
+  for (std::size_t i = from; i < shown.groups.size(); ++i) troubled += shown.groups[i].troubled;
+  const std::string text = "and " + std::to_string(shown.groups.size() - from) + " more";
+  return troubled == 0 ? text : text + ", " + std::to_string(troubled) + " bad";
+}
+
+// Those groups as a menu.
+void draw_rest(View& view, const Shown& shown, std::size_t from, ImVec2 at) {
+  const bool pressed = chip(view, "more groups", at, rest_text(shown, from), false);
+  if (!begin_menu("groups menu", pressed, {at.x, at.y + 1.6F * em()})) return;
+  for (std::size_t i = from; i < shown.groups.size(); ++i) {
+    const Group& group = shown.groups[i];
+    std::string text = one_line(group.name, 40) + "  " + std::to_string(group.plots.size());
+    if (group.troubled > 0) text += ", " + std::to_string(group.troubled) + " bad";
+    const std::string item = printable(text) + "###" + std::to_string(i);
+    if (ImGui::MenuItem(item.c_str(), nullptr, !group.hidden)) toggle(view, group);
+    note_control(view, "choose group " + group.name);
+    if (ImGui::IsItemHovered()) chip_tooltip(group);
+  }
+  ImGui::EndPopup();
+}
+
 // The row of groups, at most two of them. Gives the height. `note` is what does not fit below.
 float draw_groups(View& view, const Shown& shown, const std::string& note, ImVec2 at, float width) {
   const plot::Palette& p = view.palette();
@@ -150,6 +178,7 @@ float draw_groups(View& view, const Shown& shown, const std::string& note, ImVec
   const float right = at.x + width - 0.8F * em();
   const float row = 1.6F * em();
   const float note_width = plot::text_size(note).x;
+  const float rest = chip_width(rest_text(shown, 0));
   float x = left;
   float y = at.y;
   if (!shown.watched.empty()) {
@@ -159,20 +188,20 @@ float draw_groups(View& view, const Shown& shown, const std::string& note, ImVec
   }
   for (std::size_t i = 0; i < shown.groups.size(); ++i) {
     const bool first_row = y == at.y;
-    // Room for the note in the first row, for "and 12 more" in the second.
-    const float end = right - (first_row ? note_width + em() : 7.0F * em());
-    const float wanted = chip_width(shown.groups[i]);
+    // Room for the note in the first row, for the rest in the second.
+    const float end = right - (first_row ? note_width + em() : rest + 0.4F * em());
+    const float wanted = group_width(shown.groups[i]);
     if (x + wanted > end && x > left) {
       if (!first_row) {
-        plot::text_at(draw, {x, y + 0.15F * em()}, p.dim,
-                      "and " + std::to_string(shown.groups.size() - i) + " more");
+        draw_rest(view, shown, i, {x, y});
         break;
       }
       x = left;
       y += row;
     }
-    draw_chip(view, shown.groups[i], {x, y}, std::min(wanted, right - x));
-    x += wanted + 0.4F * em();
+    const float wide = std::max(std::min(wanted, end - x), 2.0F * em());
+    draw_chip(view, shown.groups[i], {x, y}, wide);
+    x += wide + 0.4F * em();
   }
   plot::text_at(draw, {right - note_width, at.y + 0.15F * em()}, p.text, note);
   return y + row - at.y;
