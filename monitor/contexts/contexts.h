@@ -8,9 +8,9 @@
 //   operator = "tcp://127.0.0.1:7001"
 //   feed = "tcp://127.0.0.1:7002"
 //
-//   [context.plant]                         # of a daemon that asks for keys
+//   [context.plant]                         # asks for keys; a viewer's key asks at `query`
 //   operator = "tcp://plant.example:7001"
-//   query = "tcp://plant.example:7003"      # where a viewer's key asks
+//   query = "tcp://plant.example:7003"
 //   feed = "tcp://plant.example:7002"
 //   key = "/home/ann/plant.key"
 //
