@@ -8,7 +8,7 @@
 //   operator = "tcp://127.0.0.1:7001"
 //   feed = "tcp://127.0.0.1:7002"
 //
-//   [context.plant]                         # asks for keys; a viewer's key asks at `query`
+//   [context.plant]                         # asks for keys
 //   operator = "tcp://plant.example:7001"
 //   query = "tcp://plant.example:7003"
 //   feed = "tcp://plant.example:7002"
