@@ -8,11 +8,8 @@
 //   operator = "tcp://127.0.0.1:7001"
 //   feed = "tcp://127.0.0.1:7002"
 //
-//   [context.plant]                         # asks for keys
-//   operator = "tcp://plant.example:7001"
-//   query = "tcp://plant.example:7003"
-//   feed = "tcp://plant.example:7002"
-//   key = "/home/ann/plant.key"
+// A context of a daemon that asks for keys has `key`, the path of a key file, and `query`, the
+// endpoint where a viewer's key asks.
 //
 // Reads that file and key files, nothing else. Used by command line and dashboard.
 #pragma once
